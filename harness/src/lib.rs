@@ -1,1 +1,51 @@
-//! Placeholder
+//! Memory-regression testing: exact ceilings, leak verdicts and allocation
+//! reports in `cargo test`.
+//!
+//! Install the counting allocator, then wrap what you want to watch:
+//!
+//! ```
+//! #[global_allocator]
+//! static ALLOC: highwater::Alloc = highwater::Alloc::system();
+//!
+//! use highwater::{ByteSize, Scenario};
+//!
+//! # fn main() {
+//! let report = Scenario::new("one-string-at-a-time")
+//!     .steps(1_000)
+//!     .growth_ceiling(ByteSize::b(0))
+//!     .run(String::new, |text, i| *text = i.to_string());
+//! report.assert();
+//! # }
+//! ```
+//!
+//! - [`measure`] counts one piece of work, [`Scope`] a stretch of it.
+//! - [`Scenario`] repeats a step, holds ceilings, and judges whether memory is
+//!   bounded: see [`Verdict`].
+//! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its
+//!   JSON from `target/highwater/`.
+//! - `#[highwater::test]` makes a test of a single function.
+//!
+//! Figures are exact: a deterministic scenario gives the same bytes and blocks
+//! on every run, whatever other tests do in the same process. What is charged
+//! to a scope is what the threads standing in it allocate; a block's free is
+//! credited to the scope that allocated it, wherever it happens.
+
+#![deny(unsafe_code)]
+
+mod alloc;
+mod byte_size;
+mod floors;
+mod recorder;
+mod report;
+mod scenario;
+mod scope;
+mod usage;
+mod verdict;
+
+pub use alloc::Alloc;
+pub use byte_size::{ByteSize, ByteSizeError};
+pub use report::{Breach, Ceiling, Checkpoint, Report};
+pub use scenario::Scenario;
+pub use scope::{Scope, measure};
+pub use usage::Usage;
+pub use verdict::{Law, Verdict};

@@ -1,0 +1,274 @@
+//! A thread's ledger: what it allocated and freed since it last told its scope.
+//!
+//! Counting is a few plain additions on memory that only this thread writes. The
+//! ledger is flushed to the scope when the thread's net change passes 4 KiB
+//! either way, when it changes scope, and when it ends. It carries along the
+//! highest level that it saw, so one thread's peak is exact, and with several
+//! threads a peak is off by at most [`FLUSH_BYTES`] for each of them.
+//!
+//! Ledgers come from pools that are never freed. A thread takes one at its first
+//! allocation and gives it back, empty, when it ends.
+
+use super::counters::{Counters, Totals};
+use super::footer;
+use super::memory;
+use super::scopes::{self, ROOT, Record};
+use super::thread_end;
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU32,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+
+/// The net change at which a thread tells its scope.
+pub(crate) const FLUSH_BYTES: i64 = 4096;
+
+const LEDGERS_PER_POOL: usize = 64;
+
+/// One thread's counts since its last flush. Aligned so that no two threads
+/// share a cache line, nor the pair of lines that prefetching takes together.
+#[repr(align(128))]
+pub(crate) struct Ledger {
+    /// The footer of blocks that this thread allocates now.
+    footer: AtomicU32,
+    counters: Counters,
+    /// The maximum of `counters.live_bytes` since the last flush, at least 0.
+    highest: AtomicI64,
+    /// The scope that the thread stands in; null is the root.
+    scope: AtomicPtr<Record>,
+    taken: AtomicBool,
+}
+
+struct Pool {
+    ledgers: [Ledger; LEDGERS_PER_POOL],
+    next: AtomicPtr<Pool>,
+}
+
+static POOL: Pool = Pool::new();
+
+/// For threads that have ended, or for which there is no memory: they allocate
+/// outside every scope, where counts are never read, so sharing it is harmless.
+/// Frees are still credited to the owner.
+static SPILL: Ledger = Ledger::new();
+
+thread_local! {
+    /// Const-initialised and without a destructor: reading it is one load, and
+    /// works before `main` and while the thread's other values are dropped.
+    static LEDGER: Cell<*const Ledger> = const { Cell::new(ptr::null()) };
+}
+
+/// The current thread's ledger, taken now if it has none.
+#[cfg_attr(not(debug_assertions), inline)]
+pub(super) fn current() -> &'static Ledger {
+    let ledger = LEDGER.get();
+    if ledger.is_null() {
+        return attach();
+    }
+    // SAFETY: not null, so a ledger, and they are never unmapped.
+    unsafe { &*ledger }
+}
+
+/// Whether this thread's allocations have ever come through the counting
+/// allocator.
+pub(super) fn is_attached() -> bool {
+    !LEDGER.get().is_null()
+}
+
+#[cold]
+#[inline(never)]
+fn attach() -> &'static Ledger {
+    let ledger = take_free().unwrap_or(&SPILL);
+    // Before `notify`, which may allocate where there are no pthreads.
+    LEDGER.set(ledger);
+    if !ledger.is_spill() {
+        thread_end::notify(ledger);
+    }
+    ledger
+}
+
+/// Gives the ledger of an ending thread back. What the thread allocates from
+/// now on belongs to no scope.
+pub(super) fn detach(ledger: &'static Ledger) {
+    ledger.stand_in(&ROOT);
+    LEDGER.set(&raw const SPILL);
+    ledger.taken.store(false, Release);
+}
+
+fn take_free() -> Option<&'static Ledger> {
+    loop {
+        let mut last = &POOL;
+        for pool in pools() {
+            last = pool;
+            let free = pool
+                .ledgers
+                .iter()
+                .find(|ledger| !ledger.taken.load(Relaxed) && !ledger.taken.swap(true, AcqRel));
+            if free.is_some() {
+                return free;
+            }
+        }
+        let fresh: *mut Pool = memory::zeroed(size_of::<Pool>())?.cast();
+        // SAFETY: the memory is ours, large enough, and aligned to 128 or more.
+        unsafe { fresh.write(Pool::new()) };
+        // When another thread was first with a pool, ours goes behind it.
+        let mut end = last;
+        while let Err(next) = end
+            .next
+            .compare_exchange(ptr::null_mut(), fresh, AcqRel, Acquire)
+        {
+            // SAFETY: not null, so a pool that was published complete.
+            end = unsafe { &*next };
+        }
+    }
+}
+
+fn pools() -> impl Iterator<Item = &'static Pool> {
+    std::iter::successors(Some(&POOL), |pool| {
+        // SAFETY: null, or a pool that was published complete and is never
+        // unmapped.
+        unsafe { pool.next.load(Acquire).as_ref() }
+    })
+}
+
+/// What threads that stand in `scope` have not flushed yet.
+pub(super) fn unflushed(scope: &'static Record) -> Totals {
+    let mut sum = Totals::default();
+    for ledger in pools().flat_map(|pool| &pool.ledgers) {
+        if ledger.scope().is_within(scope) {
+            sum.add(&ledger.counters.totals());
+        }
+    }
+    sum
+}
+
+impl Pool {
+    const fn new() -> Self {
+        Self {
+            ledgers: [const { Ledger::new() }; LEDGERS_PER_POOL],
+            next: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+}
+
+impl Ledger {
+    const fn new() -> Self {
+        Self {
+            footer: AtomicU32::new(footer::seal(0)),
+            counters: Counters::new(),
+            highest: AtomicI64::new(0),
+            scope: AtomicPtr::new(ptr::null_mut()),
+            taken: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether this is the ledger of threads that have none of their own.
+    pub(super) fn is_spill(&self) -> bool {
+        ptr::eq(self, &raw const SPILL)
+    }
+
+    pub(super) fn scope(&self) -> &'static Record {
+        // SAFETY: null, or a record, which is never unmapped.
+        unsafe { self.scope.load(Acquire).as_ref() }.unwrap_or(&ROOT)
+    }
+
+    /// The footer for a block that this thread allocates now.
+    #[inline(always)]
+    pub(super) fn footer(&self) -> u32 {
+        self.footer.load(Relaxed)
+    }
+
+    /// Counts a new block of `size` bytes.
+    #[inline(always)]
+    pub(super) fn allocated(&self, size: usize) {
+        let live = self.counters.allocated(size);
+        self.rose_to(live);
+    }
+
+    /// Counts the free of a block with `footer` and `size` bytes.
+    #[inline(always)]
+    pub(super) fn freed(&self, footer: u32, size: usize) {
+        if footer == self.footer() {
+            let live = self.counters.freed(size);
+            self.fell_to(live);
+        } else {
+            self.freed_for_another(footer, size);
+        }
+    }
+
+    /// Counts a block with `footer` that was resized and is this thread's now.
+    #[inline(always)]
+    pub(super) fn resized(&self, footer: u32, old_size: usize, new_size: usize) {
+        if footer == self.footer() {
+            let live = self.counters.resized(old_size, new_size);
+            self.rose_to(live);
+            self.fell_to(live);
+        } else {
+            // The same as a new block, a copy, and a free of the old one; in
+            // the order that makes no peak of holding both.
+            self.freed_for_another(footer, old_size);
+            self.counters.note_reallocation(new_size);
+            self.allocated(new_size);
+        }
+    }
+
+    #[inline(always)]
+    fn rose_to(&self, live: i64) {
+        if live > self.highest.load(Relaxed) {
+            self.highest.store(live, Relaxed);
+            if live >= FLUSH_BYTES {
+                self.flush();
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fell_to(&self, live: i64) {
+        if live <= -FLUSH_BYTES {
+            self.flush();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn freed_for_another(&self, footer: u32, size: usize) {
+        match footer::open(footer).and_then(scopes::lookup) {
+            // Flushed first: scopes around both would otherwise see this free
+            // before what the thread did earlier, and miss a peak.
+            Some(owner) => {
+                self.flush();
+                owner.freed_elsewhere(size);
+            }
+            None => self.scope().note_overrun(size, footer::tag_bits(footer)),
+        }
+    }
+
+    /// Tells the scope, and those around it, what this thread did.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn flush(&self) {
+        let totals = self.counters.totals();
+        if totals.is_nothing() {
+            return;
+        }
+        let highest = self.highest.load(Relaxed);
+        self.counters.reset();
+        self.highest.store(0, Relaxed);
+        self.scope().absorb(&totals, highest);
+    }
+
+    /// Moves the thread to another scope.
+    pub(super) fn stand_in(&self, scope: &'static Record) {
+        self.flush();
+        let before = self.scope();
+        scope.thread_enters();
+        let pointer = if scope.is_root() {
+            ptr::null()
+        } else {
+            ptr::from_ref(scope)
+        };
+        self.scope.store(pointer.cast_mut(), Release);
+        self.footer.store(footer::seal(scope.tag()), Relaxed);
+        before.thread_leaves();
+    }
+}

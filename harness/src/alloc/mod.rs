@@ -1,0 +1,288 @@
+//! Counting: the allocator, the footer behind each block, a ledger for each
+//! thread and the table of scopes.
+//!
+//! This is the only part of the crate with `unsafe` in it. Nothing that runs
+//! inside an allocation may lock, allocate, panic or format. What the hooks
+//! share is atomic; what grows is bounded by the most threads and the most
+//! scopes alive at one time.
+
+#![allow(unsafe_code)]
+// Measured, not guessed: these few lines run inside every allocation.
+#![allow(clippy::inline_always)]
+// A layout's size never passes `isize::MAX`, so sizes and their differences fit.
+#![allow(clippy::cast_possible_wrap)]
+
+mod counters;
+mod footer;
+mod ledger;
+mod memory;
+mod scopes;
+mod thread_end;
+
+pub(crate) use counters::Totals;
+pub(crate) use ledger::FLUSH_BYTES;
+pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
+
+use scopes::{ROOT, Record};
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// A global allocator that counts, exactly, what each scope allocates.
+///
+/// It passes every request on to the allocator beneath, with four bytes added
+/// to remember the owner, and counts the bytes that the program asked for, so
+/// the figures are the same above every allocator.
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// # fn main() {}
+/// ```
+///
+/// Without such a line every measurement fails with a message that shows it.
+#[derive(Debug, Default)]
+pub struct Alloc<A: GlobalAlloc = System> {
+    inner: A,
+}
+
+impl Alloc {
+    /// Counts above the system's allocator.
+    pub const fn system() -> Self {
+        Self::new(System)
+    }
+}
+
+impl<A: GlobalAlloc> Alloc<A> {
+    /// Counts above `inner`, which may be any allocator.
+    pub const fn new(inner: A) -> Self {
+        Self { inner }
+    }
+}
+
+// SAFETY: every method passes the request on to `inner`, an allocator, with the
+// size enlarged by the footer and the same alignment, both when allocating and
+// when freeing, so `inner` sees consistent layouts. The caller gets the first
+// `layout.size()` bytes, which the footer behind them does not touch. Nothing
+// in here unwinds: the counting functions have no panicking operation.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let Some(with_room) = footer::with_room(layout) else {
+            return std::ptr::null_mut();
+        };
+        // SAFETY: `with_room` is at least the footer's size, so not zero.
+        let block = unsafe { self.inner.alloc(with_room) };
+        // SAFETY: `block` is null or was just allocated for `with_room`.
+        unsafe { on_allocated(block, layout.size()) };
+        block
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let Some(with_room) = footer::with_room(layout) else {
+            return std::ptr::null_mut();
+        };
+        // SAFETY: `with_room` is at least the footer's size, so not zero.
+        let block = unsafe { self.inner.alloc_zeroed(with_room) };
+        // SAFETY: `block` is null or was just allocated for `with_room`.
+        unsafe { on_allocated(block, layout.size()) };
+        block
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller promises that `block` came from this allocator for
+        // this layout and is live until we free it below.
+        unsafe { on_free(block, layout.size()) };
+        // SAFETY: the block was allocated with the same enlarged layout, which
+        // was valid then; the sum cannot overflow now.
+        unsafe {
+            let with_room = Layout::from_size_align_unchecked(
+                layout.size() + footer::FOOTER_BYTES,
+                layout.align(),
+            );
+            self.inner.dealloc(block, with_room);
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let Some(new_with_room) = new_size.checked_add(footer::FOOTER_BYTES) else {
+            return std::ptr::null_mut();
+        };
+        // Read before the inner call, which may hand the old place to another
+        // thread. Until the call succeeds nothing is changed, so a failure
+        // leaves the block, its footer and the counts as they were.
+        //
+        // SAFETY: the caller promises a live block of ours with this layout.
+        let owner = unsafe { footer::read(block, layout.size()) };
+        // SAFETY: the block has the enlarged layout, valid when it was made. The
+        // caller promises that `new_size` rounded up to the alignment does not
+        // pass `isize::MAX`; with the footer it might, by less than one page, and
+        // no allocator can meet a request of that size: it fails.
+        let resized = unsafe {
+            let with_room = Layout::from_size_align_unchecked(
+                layout.size() + footer::FOOTER_BYTES,
+                layout.align(),
+            );
+            if Layout::from_size_align(new_with_room, layout.align()).is_err() {
+                return std::ptr::null_mut();
+            }
+            self.inner.realloc(block, with_room, new_with_room)
+        };
+        // SAFETY: `resized` is null or was just made for `new_with_room`.
+        unsafe { on_resized(resized, owner, layout.size(), new_size) };
+        resized
+    }
+}
+
+/// Counts a block of `size` bytes and writes its footer; nothing if it is null.
+///
+/// # Safety
+/// `block` is null, or live with room for `size` bytes and the footer.
+#[cfg_attr(not(debug_assertions), inline)]
+unsafe fn on_allocated(block: *mut u8, size: usize) {
+    if block.is_null() {
+        return;
+    }
+    let ledger = ledger::current();
+    // SAFETY: the caller promises the room.
+    unsafe { footer::write(block, size, ledger.footer()) };
+    ledger.allocated(size);
+}
+
+/// Counts the free of a block of `size` bytes.
+///
+/// # Safety
+/// `block` is live, with `size` bytes and its footer behind them.
+#[cfg_attr(not(debug_assertions), inline)]
+unsafe fn on_free(block: *const u8, size: usize) {
+    // SAFETY: the caller promises the footer.
+    let owner = unsafe { footer::read(block, size) };
+    ledger::current().freed(owner, size);
+}
+
+/// Counts a resized block and writes its footer; nothing if it is null.
+///
+/// # Safety
+/// `block` is null, or live with room for `new_size` bytes and the footer.
+#[cfg_attr(not(debug_assertions), inline)]
+unsafe fn on_resized(block: *mut u8, owner: u32, old_size: usize, new_size: usize) {
+    if block.is_null() {
+        return;
+    }
+    let ledger = ledger::current();
+    // SAFETY: the caller promises the room.
+    unsafe { footer::write(block, new_size, ledger.footer()) };
+    ledger.resized(owner, old_size, new_size);
+}
+
+/// What a scope has counted, read at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) totals: Totals,
+    pub(crate) peak_bytes: u64,
+    /// The true peak is at most this much above `peak_bytes`.
+    pub(crate) peak_error_bytes: u64,
+}
+
+/// A scope's place in the table, from its opening to its closing.
+#[derive(Clone, Copy)]
+pub(crate) struct OpenScope(&'static Record);
+
+/// Why a scope could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    /// The program's allocations do not come through [`Alloc`].
+    NotInstalled,
+    /// The thread is ending, or there is no memory for its ledger.
+    NoLedger,
+    /// [`SCOPE_LIMIT`] scopes are open or own live blocks.
+    TooManyScopes,
+}
+
+impl OpenScope {
+    /// Opens a scope inside the current one and puts this thread into it.
+    pub(crate) fn enter(name: &str) -> Result<Self, OpenError> {
+        drop(std::hint::black_box(Box::new(0_u8)));
+        if !ledger::is_attached() {
+            return Err(OpenError::NotInstalled);
+        }
+        let ledger = ledger::current();
+        if ledger.is_spill() {
+            return Err(OpenError::NoLedger);
+        }
+        let record = scopes::open(name, ledger.scope()).ok_or(OpenError::TooManyScopes)?;
+        ledger.stand_in(record);
+        Ok(Self(record))
+    }
+
+    /// Ends the scope. A thread that stands in it goes back to the nearest
+    /// enclosing scope that is still open; one that has already entered another
+    /// stays there.
+    pub(crate) fn leave(self) {
+        let ledger = ledger::current();
+        scopes::close(self.0);
+        ledger.stand_in(ledger.scope().nearest_open());
+    }
+
+    pub(crate) fn name(self) -> String {
+        self.0.name()
+    }
+
+    pub(crate) fn overruns(self) -> Option<Overruns> {
+        self.0.overruns()
+    }
+
+    /// Live bytes and blocks now, the cheap way.
+    pub(crate) fn live(self) -> (u64, u64) {
+        let totals = self.totals();
+        (
+            at_least_zero(totals.live_bytes),
+            at_least_zero(totals.live_blocks()),
+        )
+    }
+
+    fn totals(self) -> Totals {
+        let mut totals = self.0.counters.totals();
+        totals.add(&ledger::unflushed(self.0));
+        totals
+    }
+
+    /// All figures now. Exact for everything that happened before the call in
+    /// this thread, or in one that this thread has waited for.
+    pub(crate) fn read(self) -> Reading {
+        ledger::current().flush();
+        let totals = self.totals();
+        let threads = u64::from(self.0.most_threads());
+        Reading {
+            totals,
+            peak_bytes: at_least_zero(self.0.peak_bytes().max(totals.live_bytes)),
+            peak_error_bytes: if threads <= 1 {
+                0
+            } else {
+                threads * FLUSH_BYTES.unsigned_abs()
+            },
+        }
+    }
+}
+
+/// Live figures are below zero only while other threads are in the middle of
+/// reporting theirs.
+fn at_least_zero(figure: i64) -> u64 {
+    u64::try_from(figure).unwrap_or(0)
+}
+
+/// Runs `work` with its allocations counted outside every scope.
+pub(crate) fn unscoped<R>(work: impl FnOnce() -> R) -> R {
+    struct Back(&'static Record);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            ledger::current().stand_in(self.0);
+        }
+    }
+    let ledger = ledger::current();
+    let _back = Back(ledger.scope());
+    if !ledger.is_spill() {
+        ledger.stand_in(&ROOT);
+    }
+    work()
+}
+
+#[cfg(test)]
+mod tests;

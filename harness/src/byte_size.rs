@@ -1,0 +1,300 @@
+//! [`ByteSize`]: a number of bytes that reads and prints the way people write it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A number of bytes, such as a ceiling.
+///
+/// Decimal units are powers of 1,000 and binary units powers of 1,024. Printing
+/// loses nothing: the largest unit that fits a whole number of times is used, so
+/// that parsing gives back the same size.
+///
+/// ```
+/// use highwater::ByteSize;
+///
+/// assert_eq!(ByteSize::mb(100).to_string(), "100 MB");
+/// assert_eq!("64 MiB".parse(), Ok(ByteSize::mib(64)));
+/// assert_eq!(ByteSize::b(1_234_567).to_string(), "1,234,567 B");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ByteSize(u64);
+
+const MALFORMED: &str = "the number is malformed";
+const NOT_WHOLE: &str = "it does not come to whole bytes";
+const TOO_LARGE: &str = "it has more bytes than a u64 can hold";
+
+const UNITS: [(&str, u64); 7] = [
+    ("GiB", 1 << 30),
+    ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
+    ("MB", 1_000_000),
+    ("KiB", 1 << 10),
+    ("KB", 1_000),
+    ("B", 1),
+];
+
+impl ByteSize {
+    /// `bytes` bytes.
+    pub const fn b(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// `count` times 1,000 bytes. Panics above `u64::MAX` bytes.
+    pub const fn kb(count: u64) -> Self {
+        Self::times(count, 1_000)
+    }
+
+    /// `count` times 1,000,000 bytes. Panics above `u64::MAX` bytes.
+    pub const fn mb(count: u64) -> Self {
+        Self::times(count, 1_000_000)
+    }
+
+    /// `count` times 1,000,000,000 bytes. Panics above `u64::MAX` bytes.
+    pub const fn gb(count: u64) -> Self {
+        Self::times(count, 1_000_000_000)
+    }
+
+    /// `count` times 1,024 bytes. Panics above `u64::MAX` bytes.
+    pub const fn kib(count: u64) -> Self {
+        Self::times(count, 1 << 10)
+    }
+
+    /// `count` times 1,048,576 bytes. Panics above `u64::MAX` bytes.
+    pub const fn mib(count: u64) -> Self {
+        Self::times(count, 1 << 20)
+    }
+
+    /// `count` times 1,073,741,824 bytes. Panics above `u64::MAX` bytes.
+    pub const fn gib(count: u64) -> Self {
+        Self::times(count, 1 << 30)
+    }
+
+    const fn times(count: u64, unit: u64) -> Self {
+        match count.checked_mul(unit) {
+            Some(bytes) => Self(bytes),
+            None => panic!("this size has more bytes than a u64 can hold"),
+        }
+    }
+
+    /// The number of bytes.
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, count) = UNITS
+            .iter()
+            .filter(|(_, size)| self.0 >= *size && self.0 % *size == 0)
+            .map(|(unit, size)| (*unit, self.0 / size))
+            .min_by_key(|(_, count)| *count)
+            .unwrap_or(("B", self.0));
+        f.pad(&format!("{} {unit}", Thousands(count)))
+    }
+}
+
+/// Prints a number with a comma before every third digit from the right.
+pub(crate) struct Thousands(pub(crate) u64);
+
+impl fmt::Display for Thousands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place) % 3 == 0 {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        f.pad(&grouped)
+    }
+}
+
+/// A text that is no [`ByteSize`], and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByteSizeError {
+    text: String,
+    problem: &'static str,
+}
+
+impl fmt::Display for ByteSizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} is not a size: {}; write a number and one of B, KB, MB, GB, KiB, MiB, GiB, \
+             such as \"100 MB\" or \"64 MiB\"",
+            self.text, self.problem
+        )
+    }
+}
+
+impl std::error::Error for ByteSizeError {}
+
+impl FromStr for ByteSize {
+    type Err = ByteSizeError;
+
+    /// Reads `100 MB`, `64MiB`, `1.5 KiB` (fractions of a unit must come to
+    /// whole bytes) and `1,234,567 B`. Units are written exactly as they print,
+    /// but for `kB`, which is `KB`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fail = |problem| ByteSizeError {
+            text: text.to_owned(),
+            problem,
+        };
+        let trimmed = text.trim();
+        let number_end = trimmed
+            .find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '_'))
+            .unwrap_or(trimmed.len());
+        let (number, unit) = trimmed.split_at(number_end);
+        if number.is_empty() {
+            return Err(fail("it does not start with a number"));
+        }
+        let unit = match unit.trim_start() {
+            "" => return Err(fail("the unit is missing")),
+            "kB" => "KB",
+            unit => unit,
+        };
+        let (_, unit_bytes) = UNITS
+            .iter()
+            .find(|(known, _)| *known == unit)
+            .ok_or_else(|| fail("the unit is not known"))?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let whole = ungrouped(whole).map_err(fail)?;
+        let part = fraction_of(fraction, *unit_bytes).map_err(fail)?;
+        whole
+            .checked_mul(*unit_bytes)
+            .and_then(|bytes| bytes.checked_add(part))
+            .map(Self)
+            .ok_or_else(|| fail(TOO_LARGE))
+    }
+}
+
+/// A whole number, with or without `,` or `_` before every third digit.
+fn ungrouped(digits: &str) -> Result<u64, &'static str> {
+    let mut groups = digits.split([',', '_']);
+    let first = groups.next().map_or(0, str::len);
+    let rest: Vec<usize> = groups.map(str::len).collect();
+    let well_formed =
+        first > 0 && (rest.is_empty() || first <= 3) && rest.iter().all(|len| *len == 3);
+    if !well_formed {
+        return Err(MALFORMED);
+    }
+    digits
+        .replace([',', '_'], "")
+        .parse()
+        .map_err(|_| TOO_LARGE)
+}
+
+/// `0.fraction` of `unit` bytes, if that is a whole number.
+fn fraction_of(fraction: &str, unit: u64) -> Result<u64, &'static str> {
+    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(MALFORMED);
+    }
+    // A unit has at most 30 factors of two, so whole bytes need no more places;
+    // digits times unit stays below 10^30 * 2^30, checked all the same.
+    let significant = fraction.trim_end_matches('0');
+    if significant.is_empty() {
+        return Ok(0);
+    }
+    let scale = u32::try_from(significant.len())
+        .ok()
+        .and_then(|places| 10_u128.checked_pow(places));
+    let digits: Option<u128> = significant.parse().ok();
+    scale
+        .zip(digits.and_then(|digits| digits.checked_mul(u128::from(unit))))
+        .filter(|(scale, scaled)| scaled % scale == 0)
+        .and_then(|(scale, scaled)| u64::try_from(scaled / scale).ok())
+        .ok_or(NOT_WHOLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("100 MB", 100_000_000)]
+    #[case("64 MiB", 67_108_864)]
+    #[case("512 B", 512)]
+    #[case("0 B", 0)]
+    #[case("64MiB", 67_108_864)]
+    #[case("  3   kB ", 3_000)]
+    #[case("1.5 KiB", 1_536)]
+    #[case("0.000000001 GB", 1)]
+    #[case("1,234,567 B", 1_234_567)]
+    #[case("1_000 KB", 1_000_000)]
+    #[case("18,446,744,073,709,551,615 B", u64::MAX)]
+    fn reads(#[case] text: &str, #[case] bytes: u64) {
+        assert_eq!(text.parse(), Ok(ByteSize::b(bytes)));
+    }
+
+    #[rstest]
+    #[case("", "it does not start with a number")]
+    #[case("MB", "it does not start with a number")]
+    #[case("-1 MB", "it does not start with a number")]
+    #[case("100", "the unit is missing")]
+    #[case("100 mb", "the unit is not known")]
+    #[case("100 TB", "the unit is not known")]
+    #[case("1 MB please", "the unit is not known")]
+    #[case("1.2.3 MB", "the number is malformed")]
+    #[case("1. MB", "the number is malformed")]
+    #[case(".5 MB", "the number is malformed")]
+    #[case("12,34 MB", "the number is malformed")]
+    #[case("1234,567 B", "the number is malformed")]
+    #[case("1.5 B", "it does not come to whole bytes")]
+    #[case("0.1 KiB", "it does not come to whole bytes")]
+    #[case("18446744073709551616 B", "it has more bytes than a u64 can hold")]
+    #[case("18446744073709551615 KB", "it has more bytes than a u64 can hold")]
+    fn refuses(#[case] text: &str, #[case] problem: &str) {
+        let error = text.parse::<ByteSize>().unwrap_err();
+        assert_eq!(error.problem, problem);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{text:?} is not a size: {problem}; write a number and one of B, KB, MB, GB, KiB, \
+                 MiB, GiB, such as \"100 MB\" or \"64 MiB\""
+            )
+        );
+    }
+
+    #[rstest]
+    #[case(ByteSize::b(0), "0 B")]
+    #[case(ByteSize::b(999), "999 B")]
+    #[case(ByteSize::kb(1), "1 KB")]
+    #[case(ByteSize::kib(1), "1 KiB")]
+    #[case(ByteSize::mb(100), "100 MB")]
+    #[case(ByteSize::mib(64), "64 MiB")]
+    #[case(ByteSize::gb(2), "2 GB")]
+    #[case(ByteSize::gib(2), "2 GiB")]
+    #[case(ByteSize::b(1_234_567), "1,234,567 B")]
+    #[case(ByteSize::b(1_024_000), "1,000 KiB")]
+    fn prints(#[case] size: ByteSize, #[case] text: &str) {
+        assert_eq!(size.to_string(), text);
+    }
+
+    #[test]
+    fn pads_like_any_text() {
+        assert_eq!(format!("[{:>8}]", ByteSize::mb(1)), "[    1 MB]");
+    }
+
+    #[test]
+    #[should_panic(expected = "more bytes than a u64 can hold")]
+    fn a_size_past_u64_panics() {
+        let _ = ByteSize::gib(u64::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn what_prints_reads_back(bytes: u64) {
+            let size = ByteSize::b(bytes);
+            prop_assert_eq!(size.to_string().parse(), Ok(size));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,40}") {
+            let _ = text.parse::<ByteSize>();
+        }
+    }
+}

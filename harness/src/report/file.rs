@@ -1,0 +1,90 @@
+//! Where reports are written: `highwater/` in cargo's target directory.
+
+use super::Report;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+impl Report {
+    /// Where this report's JSON is written: `<name>.json`, or
+    /// `<name>@<variant>.json`, in `highwater/` below the target directory that
+    /// the program was built in; below `target/` in the working directory for a
+    /// program that was moved elsewhere.
+    ///
+    /// What is not a letter, a digit, `.`, `_` or `-` is written as `%` and its
+    /// two hexadecimal digits, so no two names share a file.
+    pub fn json_path(&self) -> PathBuf {
+        let mut file = encoded(&self.name);
+        if let Some(variant) = &self.variant {
+            file.push('@');
+            file.push_str(&encoded(variant));
+        }
+        file.push_str(".json");
+        directory().join(file)
+    }
+
+    /// Writes the JSON, whole or not at all. A test does not fail because its
+    /// disk is full or read-only, but it says so.
+    pub(crate) fn write(&self) {
+        let path = self.json_path();
+        if let Err(error) = replace(&path, &(self.to_json() + "\n")) {
+            eprintln!(
+                "highwater: the report of `{}` could not be written to {}: {error}",
+                self.full_name(),
+                path.display()
+            );
+        }
+    }
+}
+
+/// Writes to a file beside `path` and renames it, so that a reader sees the old
+/// text or the new one.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let write = WRITES.fetch_add(1, Ordering::Relaxed);
+    let temporary = path.with_extension(format!("{}-{write}.tmp", std::process::id()));
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(&temporary, text)
+        .and_then(|()| fs::rename(&temporary, path))
+        .inspect_err(|_| {
+            let _ = fs::remove_file(&temporary);
+        })
+}
+
+/// Cargo puts a `CACHEDIR.TAG` in its target directory, and programs below it.
+fn directory() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let target = program
+        .ancestors()
+        .find(|directory| directory.join("CACHEDIR.TAG").is_file());
+    target.unwrap_or(Path::new("target")).join("highwater")
+}
+
+fn encoded(name: &str) -> String {
+    let mut file = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
+                file.push(char::from(byte));
+            }
+            _ => file.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encoded;
+
+    #[test]
+    fn names_make_safe_files() {
+        assert_eq!(encoded("candles-10k"), "candles-10k");
+        assert_eq!(encoded("cache::is/bounded"), "cache%3A%3Ais%2Fbounded");
+        assert_eq!(encoded("a%3A"), "a%253A");
+        assert_eq!(encoded("../é"), "..%2F%C3%A9");
+    }
+}

@@ -1,0 +1,236 @@
+//! How a report reads.
+
+use super::{Breach, Ceiling, Report};
+use crate::byte_size::Thousands;
+use std::fmt;
+
+/// A sparkline has at most this many characters.
+const SPARKLINE_WIDTH: usize = 20;
+
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+impl Report {
+    /// The curve in one line of block characters, from an empty heap to the
+    /// highest point: a level line for memory that stays level, a ramp for a
+    /// leak.
+    pub fn sparkline(&self) -> String {
+        let points = self.curve.len();
+        let width = points.min(SPARKLINE_WIDTH);
+        let highest = self.curve.iter().map(|point| point.live_bytes).max();
+        let highest = highest.unwrap_or(0).max(1);
+        (0..width)
+            .map(|place| {
+                let point = if width == 1 {
+                    0
+                } else {
+                    place * (points - 1) / (width - 1)
+                };
+                let level = u128::from(self.curve[point].live_bytes) * 7 / u128::from(highest);
+                BARS[usize::try_from(level).unwrap_or(7)]
+            })
+            .collect()
+    }
+
+    /// The whole explanation of a failure, or of a pass: the reasons, then the
+    /// report, then how to run it again.
+    pub fn explanation(&self) -> String {
+        let mut text = format!("memory scenario `{}`", self.full_name());
+        if !self.is_failure() {
+            return format!("{text} passed\n\n{self}");
+        }
+        text.push_str(" failed\n\n");
+        for breach in &self.breaches {
+            text.push_str(&format!("  {breach}\n"));
+        }
+        if self.verdict.is_growing() {
+            text.push_str(&format!("  {}\n", self.verdict));
+        }
+        if let Some(overruns) = &self.overruns {
+            text.push_str(&format!("  {overruns}\n"));
+        }
+        text.push_str(&format!("\n{self}"));
+        if let Some(command) = test_command() {
+            text.push_str(&format!("\nrun it again: {command}\n"));
+        }
+        text
+    }
+
+    /// The name, with the variant if there is one.
+    pub(super) fn full_name(&self) -> String {
+        match &self.variant {
+            Some(variant) => format!("{} ({variant})", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    fn headline(&self) -> String {
+        let breached: Vec<_> = self.breaches.iter().map(|b| b.ceiling.name()).collect();
+        let ceilings = match (breached.is_empty(), self.ceilings.is_empty()) {
+            (false, _) => format!("breaches its {}", breached.join(" and ")),
+            (true, true) => "no ceilings set".to_owned(),
+            (true, false) => "within its ceilings".to_owned(),
+        };
+        format!("{}: {}, {ceilings}", self.full_name(), self.verdict.word())
+    }
+
+    fn steps_line(&self) -> String {
+        let mut line = Thousands(self.steps).to_string();
+        if self.steps < self.requested_steps {
+            line.push_str(&format!(
+                " of {} requested",
+                Thousands(self.requested_steps)
+            ));
+        }
+        if self.warm_up_steps > 0 {
+            line.push_str(&format!(
+                " after {} of warm-up",
+                Thousands(self.warm_up_steps)
+            ));
+        }
+        if self.extended_steps > self.steps {
+            line.push_str(&format!(
+                ", extended to {} for the verdict",
+                Thousands(self.extended_steps)
+            ));
+        }
+        line
+    }
+
+    /// `figure` padded, with its ceiling behind it if there is one.
+    fn with_ceiling(&self, figure: &str, ceiling: Ceiling) -> String {
+        let Some((_, limit)) = self.ceilings.iter().find(|(known, _)| *known == ceiling) else {
+            return figure.to_owned();
+        };
+        let breach = self.breaches.iter().find(|b| b.ceiling == ceiling);
+        let excess = breach.map_or(String::new(), |breach| {
+            format!(", breached by {} B", Thousands(breach.excess_bytes()))
+        });
+        format!("{figure:<18} ceiling {limit}{excess}")
+    }
+
+    fn totals_line(&self) -> String {
+        let per_step = self.blocks_per_step().map_or(String::new(), |blocks| {
+            format!(", {blocks:.2} blocks a step")
+        });
+        format!(
+            "{} B in {} blocks, {} reallocations{per_step}",
+            Thousands(self.total_bytes),
+            Thousands(self.total_blocks),
+            Thousands(self.reallocations),
+        )
+    }
+}
+
+/// A number of bytes that may be negative.
+struct SignedBytes(i64);
+
+impl fmt::Display for SignedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        f.pad(&format!("{sign}{} B", Thousands(self.0.unsigned_abs())))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let growth = SignedBytes(self.growth_bytes).to_string();
+        let mut peak = format!("{} B", Thousands(self.peak_bytes));
+        if self.peak_error_bytes > 0 {
+            peak.push_str(&format!(
+                " + at most {} B",
+                Thousands(self.peak_error_bytes)
+            ));
+        }
+        let residue = format!("{} B", Thousands(self.residue_bytes));
+        writeln!(f, "{}", self.headline())?;
+        writeln!(f, "  steps     {}", self.steps_line())?;
+        writeln!(
+            f,
+            "  growth    {}",
+            self.with_ceiling(&growth, Ceiling::Growth)
+        )?;
+        writeln!(f, "  peak      {}", self.with_ceiling(&peak, Ceiling::Peak))?;
+        writeln!(
+            f,
+            "  residue   {}",
+            self.with_ceiling(&residue, Ceiling::Residue)
+        )?;
+        writeln!(
+            f,
+            "  live      {} B in {} blocks",
+            Thousands(self.live_bytes),
+            Thousands(self.live_blocks)
+        )?;
+        writeln!(f, "  total     {}", self.totals_line())?;
+        writeln!(f, "  verdict   {}", self.verdict)?;
+        if let Some(ending) = &self.ending {
+            writeln!(f, "  ending    {ending}")?;
+        }
+        if let Some(overruns) = &self.overruns {
+            writeln!(f, "  damage    {overruns}")?;
+        }
+        writeln!(f, "  curve     {}", self.sparkline())?;
+        writeln!(
+            f,
+            "  {:>12} {:>18} {:>14}",
+            "step", "live bytes", "live blocks"
+        )?;
+        for point in &self.curve {
+            writeln!(
+                f,
+                "  {:>12} {:>18} {:>14}",
+                Thousands(point.step),
+                Thousands(point.live_bytes),
+                Thousands(point.live_blocks)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Breach {
+    fn excess_bytes(&self) -> u64 {
+        self.actual_bytes.saturating_sub(self.limit.bytes())
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} B, {} B above its ceiling of {}",
+            self.ceiling,
+            Thousands(self.actual_bytes),
+            Thousands(self.excess_bytes()),
+            self.limit
+        )
+    }
+}
+
+impl fmt::Display for crate::alloc::Overruns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let owner = self.first_owner.as_ref().map_or_else(
+            || "by an unknown scope".to_owned(),
+            |owner| format!("in scope `{owner}`, as far as can still be read"),
+        );
+        write!(
+            f,
+            "{} freed with the bytes behind them overwritten, the first of {} B, allocated {owner}; \
+             the program wrote past the end of a block, or freed it with another size than it \
+             asked for, and live figures are too high by these blocks",
+            match self.count {
+                1 => "1 block was".to_owned(),
+                count => format!("{} blocks were", Thousands(count)),
+            },
+            Thousands(self.first_size_bytes as u64),
+        )
+    }
+}
+
+/// How to run the current test again, where the thread's name tells.
+fn test_command() -> Option<String> {
+    let thread = std::thread::current();
+    let test = thread.name().filter(|name| *name != "main")?;
+    let package = std::env::var("CARGO_PKG_NAME").ok()?;
+    Some(format!("cargo test -p {package} {test} -- --exact"))
+}

@@ -1,0 +1,140 @@
+//! [`Scope`]: a stretch of work whose allocations are counted apart.
+//!
+//! A block belongs to the scope in which it was allocated, and its free is
+//! credited there whenever and wherever it happens. So tests that run side by
+//! side do not see each other, and freeing what came from outside never hides a
+//! leak inside.
+
+use crate::alloc::{OpenError, OpenScope, Reading, SCOPE_LIMIT};
+use crate::usage::Usage;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// A guard: what this thread allocates until the guard is dropped belongs to
+/// the scope.
+///
+/// Scopes nest: an inner scope counts towards those around it. Guards may be
+/// dropped in any order. A guard stays on the thread that made it.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// let scope = highwater::Scope::enter("parse");
+/// let text = String::from("four");
+/// assert_eq!(scope.usage().live_bytes, 4);
+/// drop(text);
+/// assert_eq!(scope.usage().live_bytes, 0);
+/// assert_eq!(scope.usage().peak_bytes, 4);
+/// ```
+#[must_use = "the scope ends when the guard is dropped"]
+pub struct Scope {
+    open: OpenScope,
+    /// The guard puts its own thread back, so it must not move to another.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Scope {
+    /// Starts a scope inside the current one. The name (its first 60 bytes are
+    /// kept) appears in messages.
+    ///
+    /// # Panics
+    /// If no [`Alloc`](crate::Alloc) is installed as the global allocator, with
+    /// the lines to add; if the thread is ending; or if 1,048,576 scopes are
+    /// open or own blocks that were never freed.
+    #[track_caller]
+    pub fn enter(name: &str) -> Self {
+        match OpenScope::enter(name) {
+            Ok(open) => Self {
+                open,
+                _not_send: PhantomData,
+            },
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// What the scope and those inside it have used so far.
+    ///
+    /// Exact for all that this thread did, and all that other threads did before
+    /// this one waited for them.
+    pub fn usage(&self) -> Usage {
+        Usage::new(&self.open.read(), self.open.overruns().as_ref())
+    }
+
+    /// The figures without those that need formatting.
+    pub(crate) fn read(&self) -> Reading {
+        self.open.read()
+    }
+
+    /// Live bytes and blocks now.
+    pub(crate) fn live(&self) -> (u64, u64) {
+        self.open.live()
+    }
+
+    /// Damaged blocks that were freed in this scope.
+    pub(crate) fn overruns(&self) -> Option<crate::alloc::Overruns> {
+        self.open.overruns()
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.open.leave();
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("name", &self.open.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs `work` in a scope of its own and returns what it used.
+///
+/// Live bytes are those of the value that is returned, and of anything that
+/// `work` left behind elsewhere. What the first use of a static or a
+/// thread-local allocates is counted too: call `work` once before to leave that
+/// out.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// let (squares, usage) = highwater::measure(|| (0..100_u64).map(|n| n * n).collect::<Vec<_>>());
+/// assert_eq!(usage.live_bytes, 800);
+/// assert_eq!(usage.total_blocks, 1);
+/// # drop(squares);
+/// ```
+///
+/// # Panics
+/// As [`Scope::enter`] does, and if `work` panics.
+#[track_caller]
+pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Usage) {
+    let scope = Scope::enter("measure");
+    let value = work();
+    let usage = scope.usage();
+    (value, usage)
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInstalled => f.write_str(
+                "highwater: nothing can be measured, because the counting allocator is not \
+                 installed.\n\nAdd these two lines to the test file or the program:\n\n    \
+                 #[global_allocator]\n    \
+                 static ALLOC: highwater::Alloc = highwater::Alloc::system();\n",
+            ),
+            Self::NoLedger => f.write_str(
+                "highwater: nothing can be measured in this thread, because it is ending or there \
+                 is no memory left to count its allocations.",
+            ),
+            Self::TooManyScopes => write!(
+                f,
+                "highwater: no scope can be opened, because {SCOPE_LIMIT} scopes are open or own \
+                 blocks that were never freed.\n\nOpen fewer scopes in one process, or free what \
+                 is allocated in them.",
+            ),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Synthetic curves through the rule; no allocator is involved.
+
+use super::*;
+use crate::floors::Floors;
+use rstest::rstest;
+
+/// Runs `live` (bytes after a step) as a scenario would, extending as long as the
+/// rule asks for it.
+fn run(requested: u64, live: impl Fn(u64) -> u64) -> (Verdict, u64) {
+    let limit = requested * 16;
+    let mut floors = Floors::new(requested, limit);
+    let (mut step, mut target) = (0, requested);
+    loop {
+        while step < target {
+            step += 1;
+            floors.observe(step, live(step), live(step) / 64);
+        }
+        if is_clear(floors.windows()) || target == limit {
+            return (judge(floors.windows()), step);
+        }
+        target *= 2;
+    }
+}
+
+/// The bytes of a `Vec` of 8-byte items with `len` pushed.
+fn doubling(len: u64) -> u64 {
+    len.next_power_of_two().max(4) * 8
+}
+
+#[rstest]
+#[case::level("level", 10_000, |_| 5_000, Law::Constant)]
+#[case::fills_early("a cache that fills early", 10_000, |i: u64| i.min(1_000) * 48, Law::Constant)]
+#[case::fills_at_the_end("a cache that fills at the requested steps", 10_000, |i: u64| i.min(10_000) * 48, Law::Constant)]
+#[case::fills_late("a cache that fills after 8 times the steps", 10_000, |i: u64| i.min(80_000) * 48, Law::Constant)]
+#[case::sawtooth("a sawtooth", 10_000, |i: u64| 1_000 + (i % 700) * 48, Law::Constant)]
+#[case::long_sawtooth("a sawtooth longer than the run", 1_000, |i: u64| 1_000 + (i % 3_000) * 48, Law::Constant)]
+#[case::falling("falling", 10_000, |i: u64| 1_000_000 - i, Law::Constant)]
+#[case::logarithm("a logarithm", 10_000, |i: u64| u64::from(i.ilog2()) * 4_096, Law::Logarithmic)]
+#[case::table_doubles_once("a table that doubles once", 10_000, |i: u64| if i < 3_000 { 1_000 } else { 2_000 }, Law::Constant)]
+fn bounded(
+    #[case] what: &str,
+    #[case] requested: u64,
+    #[case] live: fn(u64) -> u64,
+    #[case] law: Law,
+) {
+    let (verdict, _) = run(requested, live);
+    assert!(verdict.is_bounded(), "{what}: {verdict}");
+    assert_eq!(verdict.law(), Some(law), "{what}: {verdict}");
+}
+
+#[rstest]
+#[case::linear("48 bytes a step", 10_000, |i: u64| i * 48, Law::Linear)]
+#[case::slow("8 bytes every 1,000 steps", 10_000, |i: u64| 5_000 + i / 1_000 * 8, Law::Linear)]
+#[case::doubling("a Vec that grows by doubling", 10_000, doubling, Law::Linear)]
+#[case::doubling_off_phase(
+    "one that jumps just before a window ends",
+    8_190,
+    doubling,
+    Law::Linear
+)]
+#[case::doubling_on_phase(
+    "one that jumps just after a window starts",
+    8_193,
+    doubling,
+    Law::Linear
+)]
+#[case::under_churn("8 bytes a step under a sawtooth of a megabyte", 10_000, |i: u64| i * 8 + (i % 97) * 10_000, Law::Linear)]
+#[case::square_root("a square root", 10_000, |i: u64| i.isqrt() * 1_000, Law::Sublinear)]
+#[case::square("a square", 1_000, |i: u64| i * i, Law::WorseThanLinear)]
+#[case::starts_late("a leak that starts at step 50,000", 100_000, |i: u64| i.saturating_sub(50_000) * 8, Law::Linear)]
+#[case::starts_later("a leak that starts late in the last window", 100_000, |i: u64| i.saturating_sub(65_000) * 8, Law::Linear)]
+#[case::few_steps("one leak after one step asked for", 1, |i: u64| i * 8, Law::Linear)]
+fn growing(
+    #[case] what: &str,
+    #[case] requested: u64,
+    #[case] live: fn(u64) -> u64,
+    #[case] law: Law,
+) {
+    let (verdict, _) = run(requested, live);
+    assert!(verdict.is_growing(), "{what}: {verdict}");
+    assert_eq!(verdict.law(), Some(law), "{what}: {verdict}");
+}
+
+#[test]
+fn a_level_run_is_not_extended() {
+    assert_eq!(run(10_000, |_| 5_000).1, 10_000);
+    assert_eq!(run(10_000, |i| i.min(1_000)).1, 10_000);
+}
+
+#[test]
+fn a_leak_is_followed_to_the_end_of_the_budget() {
+    assert_eq!(run(10_000, |i| i).1, 160_000);
+}
+
+#[test]
+fn the_slope_of_a_linear_leak_is_exact() {
+    let (verdict, _) = run(10_000, |i| 700 + i * 192);
+    assert!((verdict.bytes_per_step() - 192.0).abs() < 1e-9);
+    assert!((verdict.blocks_per_step() - 3.0).abs() < 1e-3);
+}
+
+#[test]
+fn a_single_late_jump_is_left_open() {
+    let (verdict, _) = run(1_000, |i| if i <= 12_000 { 1_000 } else { 2_000 + i % 2 });
+    assert!(!verdict.is_growing(), "{verdict}");
+}
+
+#[test]
+fn a_few_steps_are_too_few() {
+    let mut floors = Floors::new(4, 4);
+    for step in 1..=4 {
+        floors.observe(step, step, step);
+    }
+    let verdict = judge(floors.windows());
+    assert!(!verdict.is_bounded() && !verdict.is_growing(), "{verdict}");
+}
+
+#[rstest]
+#[case(|_| 5_000, "bounded: the floor has not risen over the last 9 doublings, 9 to 10,000 steps")]
+#[case(|i: u64| i.min(1_000) * 48, "bounded: the floor has not risen over the last 2 doublings, 1,250 to 10,000 steps")]
+#[case(|i: u64| i.min(10_000), "bounded: the floor has not risen over the last 2 doublings, 10,000 to 80,000 steps")]
+#[case(|i: u64| i.min(80_000), "bounded: the floor came to rest within the last doubling, 80,000 to 160,000 steps")]
+#[case(|i: u64| i * 64, "growing: the floor rises in proportion to the steps, by 64.00 B and 1.000 blocks a step from 40,000 to 160,000 steps")]
+fn reads_as_a_sentence(#[case] live: fn(u64) -> u64, #[case] sentence: &str) {
+    assert_eq!(run(10_000, live).0.to_string(), sentence);
+}
