@@ -12,7 +12,7 @@
 //! # fn main() {
 //! let report = Scenario::new("one-string-at-a-time")
 //!     .steps(1_000)
-//!     .growth_ceiling(ByteSize::b(0))
+//!     .growth_ceiling(ByteSize::b(64))
 //!     .run(String::new, |text, i| *text = i.to_string());
 //! report.assert();
 //! # }

@@ -40,7 +40,7 @@ pub(crate) struct Recorder {
     steps_run: u64,
     floors: Floors,
     curve: Vec<Checkpoint>,
-    baseline_bytes: u64,
+    baseline_bytes: i64,
     /// The figures at the end of the requested steps.
     end: Reading,
     end_steps: u64,
@@ -82,8 +82,9 @@ impl Recorder {
     /// Set-up and warm-up are done.
     pub(crate) fn start(&mut self, scope: &Scope) {
         let (bytes, blocks) = scope.live();
-        self.baseline_bytes = bytes;
-        self.blocks_before_steps = scope.read().totals.total_blocks;
+        let totals = scope.read().totals;
+        self.baseline_bytes = totals.live_bytes;
+        self.blocks_before_steps = totals.total_blocks;
         self.put_on_curve(bytes, blocks);
     }
 
@@ -201,7 +202,7 @@ impl Recorder {
 
     pub(crate) fn into_report(self, scenario: &Scenario) -> Report {
         let live_bytes = u64::try_from(self.end.totals.live_bytes).unwrap_or(0);
-        let growth_bytes = live_bytes.cast_signed() - self.baseline_bytes.cast_signed();
+        let growth_bytes = self.end.totals.live_bytes - self.baseline_bytes;
         let mut report = Report {
             name: scenario.name.clone(),
             variant: scenario.variant.clone(),

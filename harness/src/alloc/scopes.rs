@@ -52,7 +52,7 @@ pub(crate) struct Record {
 #[derive(Clone, Copy)]
 struct Name {
     bytes: [u8; 60],
-    len: u8,
+    len: usize,
 }
 
 /// The first block whose footer was found damaged, and how many there were.
@@ -192,7 +192,7 @@ impl Record {
     /// Allocates, so not for the allocator's hooks.
     pub(super) fn name(&self) -> String {
         let name = *lock(&self.name);
-        String::from_utf8_lossy(&name.bytes[..usize::from(name.len)]).into_owned()
+        String::from_utf8_lossy(&name.bytes[..name.len]).into_owned()
     }
 
     /// Allocates, so not for the allocator's hooks.
@@ -248,10 +248,7 @@ impl Name {
             len -= 1;
         }
         bytes[..len].copy_from_slice(&name.as_bytes()[..len]);
-        Self {
-            bytes,
-            len: len as u8,
-        }
+        Self { bytes, len }
     }
 }
 
