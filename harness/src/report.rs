@@ -188,6 +188,12 @@ impl Report {
         &self.verdict
     }
 
+    /// What the program did to blocks behind the allocator's back, in words, if
+    /// any of them came back damaged.
+    pub fn damage(&self) -> Option<String> {
+        self.overruns.as_ref().map(ToString::to_string)
+    }
+
     /// Live memory after set-up and at even steps, the extension included.
     pub fn curve(&self) -> &[Checkpoint] {
         &self.curve

@@ -161,7 +161,7 @@ impl Scenario {
         let rehearsal = Scope::enter("rehearsal");
         self.guarded(&place, || {
             let mut state = setup();
-            if self.warm_up + self.steps > 0 {
+            if self.warm_up > 0 || self.steps > 0 {
                 step(&mut state, 0);
             }
         });
@@ -177,7 +177,7 @@ impl Scenario {
                 step(&mut state, i);
             }
             recorder.start(&scope);
-            for i in self.warm_up..self.warm_up + self.steps {
+            for i in self.warm_up..self.warm_up.saturating_add(self.steps) {
                 place.set(Place::Step(i));
                 step(&mut state, i);
                 if recorder.after_step(&scope) == Some(Stop::MemoryBudget) {

@@ -1,2 +1,197 @@
-//! Placeholder
-fn main() {}
+//! Runs the scenarios and prints what became of their memory.
+//!
+//! Exit codes: 0 when everything is within its ceilings and nothing grows, 1
+//! when a ceiling is breached, memory grows or a scenario fails, 2 for bad usage
+//! or bad input.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod table;
+
+use arguments::{Arguments, Command, Format, Selection};
+use clap::Parser as _;
+use highwater::Report;
+use highwater_fixtures::{CandleSource, InputError, TradeSource};
+use highwater_scenarios::{Entry, Inputs, Reads, SCENARIOS, Twin};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+/// Within all ceilings, and nothing grows.
+const EXIT_SOUND: u8 = 0;
+/// A ceiling was breached, memory grows, or a scenario failed.
+const EXIT_UNSOUND: u8 = 1;
+/// The command line or an input file is wrong; nothing was run.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command() {
+        Command::List => Ok((table::list(), EXIT_SOUND)),
+        Command::Run(run) => prepare(&run.selection, run.ids.iter().map(String::as_str))
+            .map(|plan| report_all(&plan, run.format)),
+        Command::Show(show) => {
+            prepare(&show.selection, [show.id.as_str()].into_iter()).map(|plan| report_one(&plan))
+        }
+    };
+    match outcome {
+        Ok((text, code)) => print(&text, code),
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// A reader that has seen enough may close the pipe; that is no failure.
+fn print(text: &str, code: u8) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: standard output could not be written: {error}");
+            ExitCode::from(EXIT_USAGE)
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
+/// Everything that was asked for, checked: nothing can go wrong from here on but
+/// the scenarios themselves.
+struct Plan {
+    entries: Vec<&'static Entry>,
+    twin: Twin,
+    steps: Option<u64>,
+    inputs: Inputs,
+}
+
+fn prepare<'a>(selection: &Selection, ids: impl Iterator<Item = &'a str>) -> Result<Plan, String> {
+    let mut entries: Vec<&'static Entry> = Vec::new();
+    for id in ids {
+        let entry = Entry::find(id).ok_or_else(|| unknown(id))?;
+        if !entries.iter().any(|known| known.id == id) {
+            entries.push(entry);
+        }
+    }
+    if entries.is_empty() {
+        entries.extend(SCENARIOS);
+    }
+    let generated = Inputs::generated();
+    let readers = |reads| entries.iter().any(|entry| entry.reads == reads);
+    let candles = match &selection.candles {
+        Some(_) if !readers(Reads::Candles) => return Err(unread("--candles", Reads::Candles)),
+        Some(file) => CandleSource::from_file(file).map_err(|error| bad_input(&error))?,
+        None => generated.candles,
+    };
+    let trades = match &selection.trades {
+        Some(_) if !readers(Reads::Trades) => return Err(unread("--trades", Reads::Trades)),
+        Some(file) => TradeSource::from_file(file).map_err(|error| bad_input(&error))?,
+        None => generated.trades,
+    };
+    Ok(Plan {
+        entries,
+        twin: if selection.leaky {
+            Twin::Leaky
+        } else {
+            Twin::Sound
+        },
+        steps: selection.steps,
+        inputs: Inputs { candles, trades },
+    })
+}
+
+fn unknown(id: &str) -> String {
+    let known: Vec<_> = SCENARIOS.iter().map(|entry| entry.id).collect();
+    format!(
+        "there is no scenario `{id}`; there are {}",
+        known.join(", ")
+    )
+}
+
+fn unread(option: &str, reads: Reads) -> String {
+    let readers: Vec<_> = SCENARIOS
+        .iter()
+        .filter(|entry| entry.reads == reads)
+        .map(|entry| entry.id)
+        .collect();
+    format!(
+        "{option} was given, but no scenario that was asked for reads it; these do: {}",
+        readers.join(", ")
+    )
+}
+
+fn bad_input(error: &InputError) -> String {
+    format!("{error}\nnothing was run and nothing was written")
+}
+
+/// What came of one scenario: its report, or the text of its panic.
+struct Outcome {
+    entry: &'static Entry,
+    report: Result<Report, String>,
+}
+
+impl Plan {
+    fn run(&self) -> Vec<Outcome> {
+        let bar = ProgressBar::new(self.entries.len() as u64);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        let mut outcomes = Vec::new();
+        for entry in &self.entries {
+            bar.set_message(entry.id);
+            let run = || entry.run(self.twin, self.steps, &self.inputs);
+            // The panic's own message was printed when it happened.
+            let report = catch_unwind(AssertUnwindSafe(run))
+                .map_err(|_| format!("{} failed; its message is above", entry.id));
+            outcomes.push(Outcome { entry, report });
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        outcomes
+    }
+}
+
+fn exit_code(outcomes: &[Outcome]) -> u8 {
+    let is_unsound = |outcome: &Outcome| outcome.report.as_ref().map_or(true, Report::is_failure);
+    if outcomes.iter().any(is_unsound) {
+        EXIT_UNSOUND
+    } else {
+        EXIT_SOUND
+    }
+}
+
+fn report_all(plan: &Plan, format: Format) -> (String, u8) {
+    let outcomes = plan.run();
+    let text = match format {
+        Format::Text => table::results(&outcomes, plan),
+        Format::Json => json(&outcomes),
+    };
+    (text, exit_code(&outcomes))
+}
+
+fn report_one(plan: &Plan) -> (String, u8) {
+    let outcomes = plan.run();
+    let mut text = String::new();
+    for outcome in &outcomes {
+        match &outcome.report {
+            Ok(report) => text.push_str(&report.explanation()),
+            Err(problem) => text.push_str(problem),
+        }
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "\n{}\n", outcome.entry.description());
+    }
+    (text, exit_code(&outcomes))
+}
+
+fn json(outcomes: &[Outcome]) -> String {
+    let reports: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.report.as_ref().ok())
+        .map(Report::to_json)
+        .collect();
+    format!("[\n{}\n]\n", reports.join(",\n"))
+}

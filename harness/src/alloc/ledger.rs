@@ -131,6 +131,12 @@ fn pools() -> impl Iterator<Item = &'static Pool> {
     })
 }
 
+/// How many ledgers there are, taken or not.
+#[cfg(test)]
+pub(super) fn count() -> usize {
+    pools().count() * LEDGERS_PER_POOL
+}
+
 /// What threads that stand in `scope` have not flushed yet.
 pub(super) fn unflushed(scope: &'static Record) -> Totals {
     let mut sum = Totals::default();

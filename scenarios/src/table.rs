@@ -1,0 +1,227 @@
+//! The tables that a person reads.
+
+use crate::{Outcome, Plan};
+use anstream::ColorChoice;
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, Color, Table};
+use highwater::{Ceiling, Report};
+use highwater_scenarios::{SCENARIOS, Twin};
+use std::fmt::Write as _;
+use std::io;
+
+/// All scenarios with their steps, ceilings and what they do.
+pub(crate) fn list() -> String {
+    let mut table = plain_table(&[
+        "scenario",
+        "steps",
+        "growth",
+        "peak",
+        "what runs",
+        "leaky twin",
+    ]);
+    for entry in SCENARIOS {
+        table.add_row([
+            Cell::new(entry.id),
+            right(thousands(entry.steps)),
+            right(format!("<= {}", entry.growth_ceiling)),
+            right(format!("<= {}", entry.peak_ceiling)),
+            Cell::new(entry.what),
+            Cell::new(entry.defect),
+        ]);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+/// One line for each scenario that was run, and what to do next.
+pub(crate) fn results(outcomes: &[Outcome], plan: &Plan) -> String {
+    let mut table = plain_table(&[
+        "scenario",
+        "steps",
+        "growth",
+        "ceiling",
+        "peak",
+        "ceiling",
+        "residue",
+        "allocs/step",
+        "verdict",
+        "curve",
+    ]);
+    for outcome in outcomes {
+        match &outcome.report {
+            Ok(report) => table.add_row(row(report)),
+            Err(_) => table.add_row([
+                Cell::new(outcome.entry.id),
+                right("-"),
+                right("-"),
+                right("-"),
+                right("-"),
+                right("-"),
+                right("-"),
+                right("-"),
+                Cell::new("failed").fg(Color::Red),
+            ]),
+        };
+    }
+    let mut text = format!("{}\n\n", table.trim_fmt());
+    for outcome in outcomes {
+        text.push_str(&problems(outcome));
+    }
+    text.push_str(&summary(outcomes, plan));
+    text
+}
+
+fn row(report: &Report) -> Vec<Cell> {
+    let is_breached = |ceiling| report.breaches().iter().any(|b| b.ceiling == ceiling);
+    let figure = |text: String, ceiling| {
+        let cell = right(text);
+        if is_breached(ceiling) {
+            cell.fg(Color::Red)
+        } else {
+            cell
+        }
+    };
+    let limit = |ceiling| {
+        let set = report
+            .ceilings()
+            .iter()
+            .find(|(known, _)| *known == ceiling);
+        right(set.map_or("-".to_owned(), |(_, limit)| limit.to_string()))
+    };
+    let verdict = report.verdict();
+    let color = match (report.is_failure(), verdict.is_bounded()) {
+        (true, _) => Color::Red,
+        (false, true) => Color::Green,
+        (false, false) => Color::Yellow,
+    };
+    vec![
+        Cell::new(report.name()),
+        right(thousands(report.steps())),
+        figure(signed_bytes(report.growth_bytes()), Ceiling::Growth),
+        limit(Ceiling::Growth),
+        figure(bytes(report.peak_bytes()), Ceiling::Peak),
+        limit(Ceiling::Peak),
+        right(bytes(report.residue_bytes())),
+        right(
+            report
+                .blocks_per_step()
+                .map_or("-".to_owned(), |blocks| format!("{blocks:.2}")),
+        ),
+        Cell::new(verdict.word()).fg(color),
+        Cell::new(report.sparkline()),
+    ]
+}
+
+/// Why a scenario is not sound, indented below the table.
+fn problems(outcome: &Outcome) -> String {
+    let mut lines = Vec::new();
+    match &outcome.report {
+        Err(problem) => lines.push(problem.clone()),
+        Ok(report) => {
+            lines.extend(report.breaches().iter().map(ToString::to_string));
+            if !report.verdict().is_bounded() {
+                lines.push(report.verdict().to_string());
+            }
+            lines.extend(report.damage());
+        }
+    }
+    let mut text = String::new();
+    if !lines.is_empty() {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "{}", outcome.entry.id);
+        for line in lines {
+            let _ = writeln!(text, "  {line}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn summary(outcomes: &[Outcome], plan: &Plan) -> String {
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| outcome.report.as_ref().map_or(true, Report::is_failure));
+    let failed: Vec<_> = failed.map(|outcome| outcome.entry.id).collect();
+    let what = match plan.twin {
+        Twin::Sound => "scenarios",
+        Twin::Leaky => "leaky twins",
+    };
+    let mut text = match failed.as_slice() {
+        [] => format!(
+            "{} {what}: all within their ceilings, none growing\n",
+            outcomes.len()
+        ),
+        [first, ..] => format!(
+            "{} {what}, {} of them over a ceiling or growing; the full report of one: \
+             cargo run --release -- show {first}{}\n",
+            outcomes.len(),
+            failed.len(),
+            if plan.twin == Twin::Leaky {
+                " --leaky"
+            } else {
+                ""
+            },
+        ),
+    };
+    let written = outcomes
+        .iter()
+        .find_map(|outcome| outcome.report.as_ref().ok());
+    if let Some(directory) = written
+        .map(Report::json_path)
+        .as_deref()
+        .and_then(|p| p.parent())
+    {
+        let _ = writeln!(text, "reports as JSON: {}", directory.display());
+    }
+    text
+}
+
+/// Columns, no lines; coloured if standard output is a terminal that wants it.
+fn plain_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    let figures = [
+        "steps",
+        "growth",
+        "peak",
+        "ceiling",
+        "residue",
+        "allocs/step",
+    ];
+    table.set_header(header.iter().map(|name| {
+        if figures.contains(name) {
+            right(name)
+        } else {
+            Cell::new(name)
+        }
+    }));
+    if anstream::AutoStream::choice(&io::stdout()) == ColorChoice::Never {
+        table.force_no_tty();
+    } else {
+        table.enforce_styling();
+    }
+    table
+}
+
+fn right(text: impl ToString) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(String::from_utf8_lossy)
+        .collect();
+    groups.join(",")
+}
+
+fn bytes(number: u64) -> String {
+    format!("{} B", thousands(number))
+}
+
+fn signed_bytes(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", bytes(number.unsigned_abs()))
+}
