@@ -49,3 +49,6 @@ pub use scenario::Scenario;
 pub use scope::{Scope, measure};
 pub use usage::Usage;
 pub use verdict::{Law, Verdict};
+
+#[cfg(feature = "macros")]
+pub use highwater_macros::test;

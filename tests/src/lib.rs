@@ -1,1 +1,6 @@
-//! Placeholder
+//! What the integration tests share: workloads, and how meters report on them.
+
+#![forbid(unsafe_code)]
+
+pub mod comparison;
+pub mod workload;

@@ -1,0 +1,109 @@
+//! `#[highwater::test]` as its users write it: what passes, and what fails with
+//! which words.
+//!
+//! A step that keeps something keeps it in a thread-local, one to each test:
+//! tests run on threads of their own.
+
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::num::ParseIntError;
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+thread_local! {
+    static KEPT: RefCell<Vec<Box<[u8; 100]>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps another 100 bytes, unless `most` of them are kept.
+fn keep(most: usize) {
+    KEPT.with_borrow_mut(|kept| {
+        if kept.len() < most {
+            kept.push(Box::new([0; 100]));
+        }
+    });
+}
+
+#[highwater::test]
+fn runs_without_arguments() {
+    black_box(vec![0_u8; 100]);
+}
+
+#[highwater::test(
+    steps = 200,
+    warm_up = 10,
+    growth = "0 B",
+    peak = "1.5 KiB",
+    residue = "0 B"
+)]
+fn is_given_the_number_of_the_step(i: u64) {
+    black_box(vec![i; usize::try_from(i % 100).unwrap_or(0)]);
+}
+
+#[highwater::test(steps = 100, peak = "1_000 B")]
+fn a_ceiling_is_inclusive() {
+    black_box(vec![0_u8; 1_000]);
+}
+
+#[highwater::test(steps = 100, growth = "0 B")]
+fn passes_with_a_result(i: u64) -> Result<(), ParseIntError> {
+    let number: u64 = i.to_string().parse()?;
+    assert_eq!(number, i);
+    Ok(())
+}
+
+#[highwater::test(steps = 200, growth = "20 KB")]
+fn keeps_a_few() {
+    keep(50);
+}
+
+#[highwater::test(steps = 200, growth = "1 KB")]
+#[should_panic(expected = "KB\n\nattribute::breaches_its_growth: bounded, breaches its growth\n")]
+fn breaches_its_growth() {
+    keep(50);
+}
+
+#[highwater::test(steps = 100, growth = "0 B", peak = "1 KB")]
+#[should_panic(expected = "\n\n  peak: 1,001 B, 1 B above its ceiling of 1 KB\n\n")]
+fn breaches_its_peak() {
+    black_box(vec![0_u8; 1_001]);
+}
+
+#[highwater::test(steps = 100)]
+#[should_panic(expected = "\n\n  growing: the floor rises in proportion to the steps, by 1")]
+fn grows_without_end() {
+    keep(usize::MAX);
+}
+
+#[highwater::test(steps = 100)]
+#[should_panic(expected = "step 7 panicked: step 7 failed: \"no candle 7\"")]
+fn fails_with_an_error(i: u64) -> Result<(), String> {
+    if i == 7 {
+        return Err(format!("no candle {i}"));
+    }
+    Ok(())
+}
+
+#[highwater::test(steps = 100)]
+#[should_panic(expected = "step 7 panicked: 7 is too many")]
+fn panics_in_a_step(i: u64) {
+    assert!(i < 7, "{i} is too many");
+}
+
+#[highwater::test(steps = 100)]
+#[ignore = "checks that the attribute is kept: it would fail"]
+fn is_ignored() -> Result<(), ()> {
+    Err(())
+}
+
+#[cfg(any())]
+#[highwater::test(steps = 100)]
+fn is_left_out() -> NoSuchType {}
+
+/// Imported, the attribute hides the compiler's own, which it must not fall into.
+mod imported {
+    use highwater::test;
+
+    #[test(steps = 100, growth = "0 B")]
+    fn has_the_short_name() {}
+}

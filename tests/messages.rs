@@ -1,0 +1,293 @@
+//! Every failure message, as its reader sees it.
+
+#![forbid(unsafe_code)]
+
+use highwater::{ByteSize, Report, Scenario};
+use rstest::rstest;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+/// The text of the panic that `work` ends with.
+fn message_of<T>(work: impl FnOnce() -> T) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(work)).err();
+    let payload = payload.expect("it must fail");
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| {
+            payload
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+        })
+        .expect("the panic carries text")
+}
+
+/// The message of a failed assertion, without the command to run it again, which
+/// depends on who runs the test.
+fn failure(report: &Report) -> String {
+    let message = message_of(|| report.assert());
+    let (message, command) = message.split_once("\nrun it again: ").expect("it says how");
+    assert!(
+        command.starts_with("cargo test -p highwater-tests "),
+        "{command}"
+    );
+    message.to_owned()
+}
+
+/// A vector is set up with `before` bytes; its room is `after` from step 5 on.
+fn stepping(name: &str, before: usize, after: usize) -> impl Fn(Scenario) -> Report {
+    let name = name.to_owned();
+    move |scenario| {
+        assert!(!name.is_empty());
+        scenario.steps(64).run(
+            || Vec::<u8>::with_capacity(before),
+            |bytes, i| {
+                if i == 5 {
+                    *bytes = Vec::with_capacity(after);
+                }
+            },
+        )
+    }
+}
+
+#[test]
+fn growth_breached() {
+    let report = stepping("growth", 1_000, 3_000)(
+        Scenario::new("growth-breached").growth_ceiling(ByteSize::b(1_999)),
+    );
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
+fn peak_breached() {
+    let report = stepping("peak", 1_000, 3_000)(
+        Scenario::new("peak-breached").peak_ceiling(ByteSize::kb(2)),
+    );
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
+fn residue_breached() {
+    let report = Scenario::new("residue-breached")
+        .steps(64)
+        .residue_ceiling(ByteSize::b(0))
+        .run(
+            || {
+                std::mem::forget(vec![0_u8; 500]);
+            },
+            |(), _| (),
+        );
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
+fn growing() {
+    let report = Scenario::new("growing")
+        .variant("leaky")
+        .steps(100)
+        .run(Vec::new, |kept, i| kept.push(Box::new(i)));
+    assert!(report.breaches().is_empty());
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
+fn everything_at_once() {
+    let report = Scenario::new("everything")
+        .steps(100)
+        .warm_up(10)
+        .checkpoint_every(50)
+        .growth_ceiling(ByteSize::b(0))
+        .peak_ceiling(ByteSize::kib(1))
+        .residue_ceiling(ByteSize::b(0))
+        .run(|| (), |(), i| std::mem::forget(Box::new(i)));
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
+fn memory_budget_passed_in_the_requested_steps() {
+    let report = Scenario::new("too-much")
+        .steps(1_000)
+        .memory_budget(ByteSize::kb(100))
+        .run(Vec::new, |kept, _| kept.push(vec![0_u8; 1_000]));
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
+fn memory_budget_passed_in_the_extension() {
+    let report = Scenario::new("much")
+        .steps(64)
+        .memory_budget(ByteSize::kb(100))
+        .run(Vec::new, |kept, _| kept.push(vec![0_u8; 1_000]));
+    assert_eq!(report.breaches(), []);
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[rstest]
+#[case::above(2_001, true)]
+#[case::equal(2_000, true)]
+#[case::below(1_999, false)]
+fn ceilings_are_inclusive(#[case] ceiling: u64, #[case] passes: bool) {
+    let report = stepping("inclusive", 1_000, 3_000)(
+        Scenario::new("inclusive").growth_ceiling(ByteSize::b(ceiling)),
+    );
+    assert_eq!(report.growth_bytes(), 2_000);
+    assert_eq!(!report.is_failure(), passes);
+    let peak = stepping("inclusive", 1_000, 3_000)(
+        Scenario::new("inclusive").peak_ceiling(ByteSize::b(ceiling + 2_000)),
+    );
+    assert_eq!(peak.peak_bytes(), 4_000);
+    assert_eq!(!peak.is_failure(), passes);
+}
+
+#[test]
+fn a_ceiling_of_zero_passes_what_does_not_allocate() {
+    let idle = Scenario::new("idle")
+        .steps(64)
+        .growth_ceiling(ByteSize::b(0))
+        .peak_ceiling(ByteSize::b(0))
+        .residue_ceiling(ByteSize::b(0));
+    idle.run(|| (), |(), _| ()).assert();
+    let busy = idle.run(|| (), |(), i| drop(Box::new(i)));
+    let breached: Vec<_> = busy.breaches().iter().map(|b| b.ceiling.name()).collect();
+    assert_eq!(breached, ["peak"]);
+}
+
+#[test]
+fn no_steps() {
+    let report = Scenario::new("no-steps")
+        .steps(0)
+        .run(|| vec![0_u8; 100], |_, _| unreachable!("no step is run"));
+    assert!(!report.is_failure());
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn few_steps() {
+    let report = Scenario::new("few-steps")
+        .steps(1)
+        .step_budget(1)
+        .run(|| (), |(), _| ());
+    assert!(!report.is_failure());
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn shrinking() {
+    let report = Scenario::new("shrinking")
+        .steps(64)
+        .run(|| vec![vec![0_u8; 10]; 64], |kept, _| drop(kept.pop()));
+    assert_eq!(report.growth_bytes(), -640);
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_step_panics() {
+    let message = message_of(|| {
+        Scenario::new("fragile")
+            .variant("leaky")
+            .steps(5_000)
+            .run(|| (), |(), i| assert!(i != 1_234, "the price is negative"))
+    });
+    insta::assert_snapshot!(message, @"memory scenario `fragile (leaky)`: step 1,234 panicked: the price is negative");
+}
+
+#[test]
+fn set_up_panics() {
+    let rehearsed = Cell::new(false);
+    let message = message_of(|| {
+        Scenario::new("fragile").run(
+            || assert!(!rehearsed.replace(true), "the port is taken"),
+            |(), _| (),
+        )
+    });
+    insta::assert_snapshot!(message, @"memory scenario `fragile`: set-up panicked: the port is taken");
+}
+
+#[test]
+fn the_rehearsal_panics() {
+    let message = message_of(|| Scenario::new("fragile").run(|| panic!("no"), |(), _| ()));
+    insta::assert_snapshot!(message, @"memory scenario `fragile`: the rehearsal (set-up, step 0 and drop) panicked: no");
+}
+
+#[test]
+fn dropping_the_state_panics() {
+    struct Fragile(bool);
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            assert!(!self.0, "still open");
+        }
+    }
+    let message = message_of(|| {
+        Scenario::new("fragile").run(|| Fragile(false), |state, i| state.0 = i == 999)
+    });
+    insta::assert_snapshot!(message, @"memory scenario `fragile`: dropping the state panicked: still open");
+}
+
+#[test]
+fn the_extension_panics() {
+    let report = Scenario::new("runs-dry")
+        .steps(100)
+        .run(Vec::new, |kept, i| {
+            assert!(i < 1_000, "no descriptors left");
+            kept.push(Box::new(i));
+        });
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
+fn a_scenario_without_a_name() {
+    insta::assert_snapshot!(message_of(|| Scenario::new("")), @"highwater: a scenario needs a name");
+}
+
+#[test]
+fn first_use_is_not_charged() {
+    use std::sync::LazyLock;
+    static TABLE: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; 100_000]);
+    let report = Scenario::new("first-use")
+        .steps(64)
+        .run(|| (), |(), i| assert!(TABLE.len() as u64 > i));
+    assert_eq!((report.growth_bytes(), report.peak_bytes()), (0, 0));
+    assert_eq!(report.residue_bytes(), 0);
+}
+
+#[test]
+fn warm_up_is_not_growth() {
+    let fill = |cache: &mut Vec<u64>, i: u64| {
+        if i < 100 {
+            cache.push(i);
+        }
+    };
+    let cold = Scenario::new("cold").steps(200).run(Vec::new, fill);
+    let warm = Scenario::new("warm")
+        .steps(200)
+        .warm_up(100)
+        .run(Vec::new, fill);
+    assert_eq!(cold.growth_bytes(), 128 * 8);
+    assert_eq!(warm.growth_bytes(), 0);
+    assert_eq!(warm.peak_bytes(), cold.peak_bytes());
+}
+
+#[test]
+fn a_passing_report_explains_itself_too() {
+    let report = Scenario::new("fine")
+        .steps(64)
+        .growth_ceiling(ByteSize::mib(1))
+        .run(String::new, |text, i| *text = format!("{:03}", i));
+    insta::assert_snapshot!(report.explanation());
+}
+
+#[test]
+fn the_json_of_a_report() {
+    let report = Scenario::new("as \"json\"")
+        .variant("leaky")
+        .steps(64)
+        .step_budget(128)
+        .peak_ceiling(ByteSize::b(100))
+        .run(Vec::new, |kept, i| kept.push(Box::new(i)));
+    insta::assert_snapshot!(report.to_json());
+    let written = std::fs::read_to_string(report.json_path()).expect("it was written");
+    assert_eq!(written, report.to_json() + "\n");
+}

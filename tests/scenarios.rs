@@ -1,0 +1,78 @@
+//! Every scenario, sound and leaky: the sound one passes, the twin is caught,
+//! and both reports are the same on every run, to the byte.
+
+#![forbid(unsafe_code)]
+
+use highwater::Report;
+use highwater_scenarios::{Entry, Inputs, SCENARIOS, Twin};
+use rstest::rstest;
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+fn run(id: &str, twin: Twin) -> Report {
+    let entry = Entry::find(id).expect("the scenario is in the table");
+    entry.run(twin, None, &Inputs::generated())
+}
+
+/// The snapshots hold in debug and in release: the components allocate alike in
+/// both.
+#[rstest]
+fn report(
+    #[values(
+        "candles-10k",
+        "sessions-10k",
+        "trades-1k",
+        "pattern-unbounded-list",
+        "pattern-cycle",
+        "pattern-global-cache"
+    )]
+    id: &str,
+    #[values(Twin::Sound, Twin::Leaky)] twin: Twin,
+) {
+    let report = run(id, twin);
+    match twin {
+        Twin::Sound => {
+            report.assert();
+            assert!(report.verdict().is_bounded());
+            insta::assert_snapshot!(id, report);
+        }
+        Twin::Leaky => {
+            assert!(report.is_failure());
+            assert!(report.verdict().is_growing());
+            insta::assert_snapshot!(format!("{id}-leaky"), report);
+        }
+    }
+    assert_eq!(report, run(id, twin), "a second run differs");
+}
+
+#[test]
+fn every_scenario_has_a_case_above() {
+    let source = include_str!("scenarios.rs");
+    for entry in SCENARIOS {
+        assert!(
+            source.contains(&format!("\"{}\"", entry.id)),
+            "{} has no case in tests/scenarios.rs",
+            entry.id
+        );
+    }
+}
+
+#[test]
+fn ids_are_unique() {
+    let mut ids: Vec<_> = SCENARIOS.iter().map(|entry| entry.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), SCENARIOS.len());
+}
+
+#[test]
+fn the_figures_do_not_depend_on_the_neighbours() {
+    let alone = run("candles-10k", Twin::Leaky);
+    let beside: Vec<_> = (0..4)
+        .map(|_| std::thread::spawn(|| run("candles-10k", Twin::Leaky)))
+        .collect();
+    for thread in beside {
+        assert_eq!(thread.join().expect("the scenario runs"), alone);
+    }
+}

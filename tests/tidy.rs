@@ -1,0 +1,3 @@
+//! What can be checked about the source itself.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,35 @@
+//! Without the counting allocator nothing is measured, and the message shows
+//! the lines that are missing. There is deliberately no `#[global_allocator]` in
+//! this file.
+
+#![forbid(unsafe_code)]
+
+use std::panic::catch_unwind;
+
+fn message_of<T>(work: impl FnOnce() -> T + std::panic::UnwindSafe) -> String {
+    let payload = catch_unwind(work).err().expect("it must fail");
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .expect("the panic carries text")
+}
+
+#[test]
+fn measure_shows_the_lines_to_add() {
+    insta::assert_snapshot!(message_of(|| highwater::measure(|| vec![1])), @r"
+    highwater: nothing can be measured, because the counting allocator is not installed.
+
+    Add these two lines to the test file or the program:
+
+        #[global_allocator]
+        static ALLOC: highwater::Alloc = highwater::Alloc::system();
+    ");
+}
+
+#[test]
+fn scopes_and_scenarios_say_the_same() {
+    let expected = message_of(|| highwater::measure(|| vec![1]));
+    assert_eq!(message_of(|| highwater::Scope::enter("any")), expected);
+    let scenario = || highwater::Scenario::new("any").run(|| (), |(), _| ());
+    assert_eq!(message_of(scenario), expected);
+}
