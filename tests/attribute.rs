@@ -12,14 +12,14 @@ use std::num::ParseIntError;
 static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
 thread_local! {
-    static KEPT: RefCell<Vec<Box<[u8; 100]>>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Keeps another 100 bytes, unless `most` of them are kept.
 fn keep(most: usize) {
     KEPT.with_borrow_mut(|kept| {
         if kept.len() < most {
-            kept.push(Box::new([0; 100]));
+            kept.push(vec![0; 100]);
         }
     });
 }

@@ -111,6 +111,34 @@ impl fmt::Display for Thousands {
     }
 }
 
+/// Prints a rate with two decimal places and its thousands separated.
+pub(crate) struct Rate(pub(crate) f64);
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{:.2}", self.0.abs());
+        let (whole, places) = text.split_once('.').unwrap_or((&text, "00"));
+        let sign = if self.0 < 0.0 { "-" } else { "" };
+        match whole.parse() {
+            Ok(whole) => f.pad(&format!("{sign}{}.{places}", Thousands(whole))),
+            // Past a u64 nobody counts the digits.
+            Err(_) => f.pad(&format!("{sign}{text}")),
+        }
+    }
+}
+
+/// Prints a number of blocks, in the singular where there is one.
+pub(crate) struct Blocks(pub(crate) u64);
+
+impl fmt::Display for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.pad("1 block"),
+            blocks => f.pad(&format!("{} blocks", Thousands(blocks))),
+        }
+    }
+}
+
 /// A text that is no [`ByteSize`], and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByteSizeError {
@@ -272,6 +300,15 @@ mod tests {
     #[case(ByteSize::b(1_024_000), "1,000 KiB")]
     fn prints(#[case] size: ByteSize, #[case] text: &str) {
         assert_eq!(size.to_string(), text);
+    }
+
+    #[test]
+    fn rates_and_blocks_read_well() {
+        assert_eq!(Rate(1_048.0).to_string(), "1,048.00");
+        assert_eq!(Rate(-0.256).to_string(), "-0.26");
+        assert_eq!(Rate(1e30).to_string(), format!("{:.2}", 1e30));
+        assert_eq!(Blocks(1).to_string(), "1 block");
+        assert_eq!(Blocks(1_000).to_string(), "1,000 blocks");
     }
 
     #[test]

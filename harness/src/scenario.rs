@@ -17,7 +17,8 @@ use crate::scope::Scope;
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
 /// Work whose memory is judged: set it up, then run it.
 ///
@@ -157,6 +158,7 @@ impl Scenario {
     /// message says where). A panic in the extension only ends the extension.
     #[track_caller]
     pub fn run<S>(&self, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> Report {
+        keep_panic_output_out_of_scopes();
         let place = Cell::new(Place::Rehearsal);
         let rehearsal = Scope::enter("rehearsal");
         self.guarded(&place, || {
@@ -237,6 +239,20 @@ impl Scenario {
         self.step_budget
             .unwrap_or(self.steps.saturating_mul(16))
             .max(self.steps)
+    }
+}
+
+/// A panic's message, its backtrace and the buffer that a test runner captures
+/// them in are nothing that the scenario allocates: the hook that prints them
+/// runs outside every scope.
+fn keep_panic_output_out_of_scopes() {
+    static INSTALLED: Once = Once::new();
+    // A hook cannot be set by a thread that is panicking; the next run will.
+    if !std::thread::panicking() {
+        INSTALLED.call_once(|| {
+            let print = panic::take_hook();
+            panic::set_hook(Box::new(move |info| unscoped(|| print(info))));
+        });
     }
 }
 

@@ -19,7 +19,7 @@
 //! the last window, for a sawtooth longer than the last window, and for a cache
 //! that is still filling, in proportion to the steps, when the budget ends.
 
-use crate::byte_size::Thousands;
+use crate::byte_size::{Rate, Thousands};
 use crate::floors::{Floor, Window};
 use std::fmt;
 
@@ -138,6 +138,27 @@ impl Verdict {
         &self.reason
     }
 
+    fn rising_reason(&self, law: Law, from_step: u64, to_step: u64) -> String {
+        let shape = match law {
+            Law::Fading => "the floor rises less with every doubling",
+            Law::Logarithmic => "the floor rises like a logarithm",
+            Law::Sublinear => "the floor rises steadily, slower than in proportion to the steps",
+            Law::WorseThanLinear => "the floor rises faster than in proportion to the steps",
+            Law::Constant | Law::Linear => "the floor rises in proportion to the steps",
+        };
+        let blocks = if self.blocks_per_step > 0.0 {
+            format!(" and {:.3} blocks", self.blocks_per_step)
+        } else {
+            String::new()
+        };
+        format!(
+            "{shape}, by {} B{blocks} a step from {} to {} steps",
+            Rate(self.bytes_per_step),
+            Thousands(from_step),
+            Thousands(to_step),
+        )
+    }
+
     pub(crate) fn inconclusive(reason: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Inconclusive,
@@ -195,18 +216,7 @@ pub(crate) fn judge(windows: &[Window]) -> Verdict {
     let reason = if is_level {
         level_reason(windows, &bytes, &blocks)
     } else {
-        let (from, to) = (Thousands(before.after_step), Thousands(last.to_step));
-        let (by_bytes, by_blocks) = (verdict.bytes_per_step, verdict.blocks_per_step);
-        let shape = match law {
-            Law::Fading => "the floor rises less with every doubling",
-            Law::Logarithmic => "the floor rises like a logarithm",
-            Law::Sublinear => "the floor rises steadily, slower than in proportion to the steps",
-            Law::WorseThanLinear => "the floor rises faster than in proportion to the steps",
-            Law::Constant | Law::Linear => "the floor rises in proportion to the steps",
-        };
-        format!(
-            "{shape}, by {by_bytes:.2} B and {by_blocks:.3} blocks a step from {from} to {to} steps"
-        )
+        verdict.rising_reason(law, before.after_step, last.to_step)
     };
     Verdict { reason, ..verdict }
 }

@@ -71,13 +71,14 @@ impl Function {
     /// that they must fit, for the compiler's errors.
     fn step(&self) -> TokenStream {
         let name = &self.signature.ident;
-        let call = match self.signature.inputs.first() {
-            Some(FnArg::Typed(parameter)) => {
-                let number = quote_spanned!(generated_at(parameter.ty.span())=> i);
-                quote!(#name(#number))
-            }
-            _ => quote!(#name()),
-        };
+        let number = self.signature.inputs.iter().map(|parameter| {
+            let place = match parameter {
+                FnArg::Typed(parameter) => parameter.ty.span(),
+                FnArg::Receiver(receiver) => receiver.span(),
+            };
+            quote_spanned!(generated_at(place)=> i)
+        });
+        let call = quote!(#name(#(#number),*));
         match &self.signature.output {
             ReturnType::Type(_, value) if !is_unit_or_never(value) => {
                 let check = quote_spanned! {generated_at(value.span())=>

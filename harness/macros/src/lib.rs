@@ -16,12 +16,10 @@ mod tests;
 
 use function::Function;
 use proc_macro2::TokenStream;
-use quote::quote;
 
 /// Makes a test of a function whose body is one step of a scenario.
 ///
 /// ```
-/// # #![allow(clippy::test_attr_in_doctest)]
 /// #[global_allocator]
 /// static ALLOC: highwater::Alloc = highwater::Alloc::system();
 ///
@@ -53,9 +51,9 @@ use quote::quote;
 /// # The function
 /// Its parameter is the number of the step, a `u64` that counts from 0; it may be
 /// left out. The function may return a `Result` whose error is `Debug`: an error
-/// fails the test, which says at which step. There are more calls than steps: one
-/// rehearsal, and more steps where the verdict needs them. So what one step
-/// leaves for the next, in a `static` say, must not depend on their number.
+/// fails the test, which says at which step. The function is called more often
+/// than `steps` says: once in a rehearsal, and further where the verdict needs
+/// it. What those calls leave in a `static` or a thread-local is there as well.
 ///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, work as they do
 /// on any test. `async` functions are not supported yet.
@@ -70,16 +68,14 @@ pub fn test(
 /// The generated test; or the errors, followed by the item as it stood, so that
 /// an editor still knows what is in it.
 fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    match generate(arguments, item.clone()) {
-        Ok(test) => test,
-        Err(error) => {
-            let errors = error.into_compile_error();
-            quote!(#errors #item)
-        }
-    }
+    generate(arguments, item.clone()).unwrap_or_else(|error| {
+        let mut errors = error.into_compile_error();
+        errors.extend(item);
+        errors
+    })
 }
 
-/// Both parts are read before either fails, so that all errors show at once.
+/// Both parts are read before either fails, so that the errors of both show.
 fn generate(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
     let calls = arguments::builder_calls(arguments);
     let function = syn::parse2::<Function>(item);

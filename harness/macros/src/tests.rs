@@ -13,12 +13,13 @@ fn check(arguments: TokenStream, item: TokenStream, expected: &TokenStream) {
 /// Checks the errors; what follows them must be the item as it was.
 #[track_caller]
 fn check_errors(arguments: TokenStream, item: TokenStream, expected: &[&str]) {
-    let expansion = expand(arguments, item.clone());
+    let text = item.to_string();
+    let expansion = expand(arguments, item);
     let file: syn::File = syn::parse2(expansion).expect("the expansion is a list of items");
     let errors: Vec<String> = file.items.iter().filter_map(error_of).collect();
     assert_eq!(errors, expected);
     let rest = &file.items[errors.len()..];
-    assert_eq!(quote!(#(#rest)*).to_string(), item.to_string());
+    assert_eq!(quote!(#(#rest)*).to_string(), text);
 }
 
 fn error_of(item: &Item) -> Option<String> {
@@ -282,7 +283,7 @@ fn items_that_are_no_plain_functions() {
 }
 
 #[test]
-fn all_errors_show_at_once() {
+fn errors_in_both_parts_show() {
     check_errors(
         quote!(steps),
         quote!(

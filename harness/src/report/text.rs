@@ -1,7 +1,7 @@
 //! How a report reads.
 
-use super::{Breach, Ceiling, Report};
-use crate::byte_size::Thousands;
+use super::{Breach, Ceiling, Checkpoint, Report};
+use crate::byte_size::{Blocks, Thousands};
 use std::fmt;
 
 /// A sparkline has at most this many characters.
@@ -66,7 +66,7 @@ impl Report {
     fn headline(&self) -> String {
         let breached: Vec<_> = self.breaches.iter().map(|b| b.ceiling.name()).collect();
         let ceilings = match (breached.is_empty(), self.ceilings.is_empty()) {
-            (false, _) => format!("breaches its {}", breached.join(" and ")),
+            (false, _) => format!("ceilings breached: {}", breached.join(", ")),
             (true, true) => "no ceilings set".to_owned(),
             (true, false) => "within its ceilings".to_owned(),
         };
@@ -108,14 +108,26 @@ impl Report {
         format!("{figure:<18} ceiling {limit}{excess}")
     }
 
+    /// All points of the requested steps; of the extension, which may be 15 times
+    /// as long, those where it doubled, and the last.
+    fn printed_points(&self) -> impl Iterator<Item = &Checkpoint> {
+        let last = self.curve.last().map(|point| point.step);
+        self.curve.iter().filter(move |point| {
+            let doublings = point.step.checked_div(self.steps).unwrap_or(0);
+            point.step <= self.steps
+                || Some(point.step) == last
+                || (point.step % self.steps == 0 && doublings.is_power_of_two())
+        })
+    }
+
     fn totals_line(&self) -> String {
         let per_step = self.blocks_per_step().map_or(String::new(), |blocks| {
             format!(", {blocks:.2} blocks a step")
         });
         format!(
-            "{} B in {} blocks, {} reallocations{per_step}",
+            "{} B in {}, {} reallocations{per_step}",
             Thousands(self.total_bytes),
-            Thousands(self.total_blocks),
+            Blocks(self.total_blocks),
             Thousands(self.reallocations),
         )
     }
@@ -157,9 +169,9 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "  live      {} B in {} blocks",
+            "  live      {} B in {}",
             Thousands(self.live_bytes),
-            Thousands(self.live_blocks)
+            Blocks(self.live_blocks)
         )?;
         writeln!(f, "  total     {}", self.totals_line())?;
         writeln!(f, "  verdict   {}", self.verdict)?;
@@ -175,7 +187,7 @@ impl fmt::Display for Report {
             "  {:>12} {:>18} {:>14}",
             "step", "live bytes", "live blocks"
         )?;
-        for point in &self.curve {
+        for point in self.printed_points() {
             writeln!(
                 f,
                 "  {:>12} {:>18} {:>14}",
@@ -220,7 +232,7 @@ impl fmt::Display for crate::alloc::Overruns {
              asked for, and live figures are too high by these blocks",
             match self.count {
                 1 => "1 block was".to_owned(),
-                count => format!("{} blocks were", Thousands(count)),
+                count => format!("{} were", Blocks(count)),
             },
             Thousands(self.first_size_bytes as u64),
         )
