@@ -1,3 +1,235 @@
 //! What can be checked about the source itself.
 
 #![forbid(unsafe_code)]
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LONGEST_FILE: usize = 500;
+const LONGEST_FUNCTION: usize = 70;
+
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("the workspace is above").to_owned()
+}
+
+fn metadata() -> Metadata {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root().join("Cargo.toml")).no_deps();
+    command.exec().expect("cargo describes the workspace")
+}
+
+/// Every Rust file of the workspace's crates, with its text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut folders: Vec<_> = ["harness", "fixtures", "scenarios", "tests", "ci"]
+        .iter()
+        .map(|folder| root().join(folder))
+        .collect();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the folder is there") {
+            let path = entry.expect("its entries can be read").path();
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("source is text");
+                files.push((path, text));
+            }
+        }
+    }
+    assert!(files.len() > 30, "the sources were found");
+    files
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut long = Vec::new();
+    for (path, text) in sources() {
+        let lines: Vec<_> = text.lines().collect();
+        if lines.len() > LONGEST_FILE {
+            long.push(format!("{}: {} lines", path.display(), lines.len()));
+        }
+        for (start, length) in functions(&lines) {
+            if length > LONGEST_FUNCTION {
+                long.push(format!(
+                    "{}:{start}: a function of {length} lines",
+                    path.display()
+                ));
+            }
+        }
+    }
+    assert!(long.is_empty(), "\n{}", long.join("\n"));
+}
+
+/// First line and length of each function, as rustfmt lays them out: it ends at
+/// the first closing brace in the column where it started.
+fn functions(lines: &[&str]) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let indent = &line[..line.len() - code.len()];
+        let words: Vec<_> = code.split_whitespace().take(5).collect();
+        let is_function = words.contains(&"fn") && !code.starts_with("//") && !code.contains('"');
+        if is_function && !line.ends_with(['}', ';']) {
+            let end = format!("{indent}}}");
+            if let Some(length) = lines[at..].iter().position(|line| *line == end) {
+                found.push((at + 1, length + 1));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_measure_of_functions_works() {
+    let text =
+        "impl A {\n    pub fn b(&self) {\n        c();\n    }\n}\nfn d() {}\nfn e()\nwhere\n{\n}";
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(functions(&lines), [(2, 3), (7, 4)]);
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for (path, text) in sources() {
+        assert!(
+            text.starts_with("//! "),
+            "{} has no module docs",
+            path.display()
+        );
+    }
+}
+
+/// `unsafe` lives below `harness/src/alloc/`; every other crate forbids it, and
+/// the harness denies it outside that module.
+#[test]
+fn unsafe_code_is_where_it_belongs() {
+    for package in &metadata().packages {
+        for target in &package.targets {
+            let text = fs::read_to_string(&target.src_path).expect("the target is there");
+            let expected = match package.name.as_str() {
+                "highwater" => "#![deny(unsafe_code)]",
+                _ => "#![forbid(unsafe_code)]",
+            };
+            assert!(
+                text.contains(expected),
+                "{} lacks {expected}",
+                target.src_path
+            );
+        }
+    }
+    for (path, text) in sources() {
+        if text.contains("allow(unsafe_code)") && !path.ends_with("tests/tidy.rs") {
+            assert!(
+                path.ends_with("harness/src/alloc/mod.rs"),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+/// Dependencies point one way. Every edge between our crates is listed here;
+/// the fixtures know nothing of the harness.
+#[test]
+fn dependencies_point_one_way() {
+    let allowed = BTreeSet::from([
+        ("highwater", "highwater-macros"),
+        ("highwater-scenarios", "highwater"),
+        ("highwater-scenarios", "highwater-fixtures"),
+        ("highwater-tests", "highwater"),
+        ("highwater-tests", "highwater-fixtures"),
+        ("highwater-tests", "highwater-scenarios"),
+        ("cargo-highwater", "highwater"),
+    ]);
+    let metadata = metadata();
+    let ours: BTreeSet<_> = metadata
+        .packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    assert_eq!(ours.len(), 6);
+    for package in &metadata.packages {
+        for dependency in &package.dependencies {
+            let edge = (package.name.as_str(), dependency.name.as_str());
+            let is_for_tests = dependency.kind == DependencyKind::Development
+                && edge == ("highwater-macros", "highwater");
+            if ours.contains(edge.1) && !is_for_tests {
+                assert!(allowed.contains(&edge), "{} depends on {}", edge.0, edge.1);
+            }
+        }
+    }
+}
+
+/// What everyone who uses the harness has to take along.
+#[test]
+fn the_harness_depends_on_almost_nothing() {
+    let metadata = metadata();
+    let package = |name: &str| {
+        let mut all = metadata.packages.iter();
+        all.find(|package| package.name.as_str() == name)
+            .expect("the package is there")
+    };
+    let normal = |name: &str| {
+        let dependencies = package(name).dependencies.iter();
+        let normal = dependencies.filter(|d| d.kind == DependencyKind::Normal);
+        normal.map(|d| d.name.clone()).collect::<BTreeSet<_>>()
+    };
+    let named = |names: &[&str]| {
+        names
+            .iter()
+            .map(ToString::to_string)
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(normal("highwater"), named(&["highwater-macros", "libc"]));
+    assert_eq!(
+        normal("highwater-macros"),
+        named(&["proc-macro2", "quote", "syn"])
+    );
+}
+
+#[test]
+fn the_readme_and_the_ci_agree_on_the_commands() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).expect("the file is there");
+    let readme = read("README.md");
+    for command in ["cargo run --release", "cargo test --workspace"] {
+        assert!(readme.contains(command), "README.md lacks `{command}`");
+    }
+    assert!(read(".ci/run").contains("\ncargo test --workspace\n"));
+}
+
+#[test]
+fn the_changelog_has_this_version() {
+    let changelog = fs::read_to_string(root().join("CHANGELOG.md")).expect("it is there");
+    let version = &metadata().packages[0].version;
+    assert!(
+        changelog.contains("## [Unreleased]") || changelog.contains(&format!("## [{version}]")),
+        "CHANGELOG.md says nothing of {version}"
+    );
+}
+
+/// Every page that one of ours links to is there.
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let documents = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "docs/report-schema.md",
+    ];
+    for document in documents {
+        let path = root().join(document);
+        let text = fs::read_to_string(&path).expect("the document is there");
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") {
+                let file = path.parent().expect("a folder").join(target);
+                assert!(
+                    file.exists(),
+                    "{document} links to {target}, which is not there"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The program as its users run it: what it prints, where, and its exit codes.
+
+#![forbid(unsafe_code)]
+
+use rstest::rstest;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const IDS: [&str; 6] = [
+    "candles-10k",
+    "sessions-10k",
+    "trades-1k",
+    "pattern-unbounded-list",
+    "pattern-cycle",
+    "pattern-global-cache",
+];
+
+/// A copy of the program in a directory of its own, so that what it writes lands
+/// in there and nowhere else.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let program = env!("CARGO_BIN_EXE_highwater-scenarios");
+        fs::copy(program, directory.path().join("program")).expect("the program is copied");
+        Self(directory)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(self.path().join("program"))
+            .args(arguments)
+            .current_dir(self.path())
+            .output()
+            .expect("the program runs")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).expect("the input is written");
+    }
+
+    /// Standard output with this place's path taken out.
+    fn stdout(&self, output: &Output) -> String {
+        self.redacted(&output.stdout)
+    }
+
+    fn stderr(&self, output: &Output) -> String {
+        self.redacted(&output.stderr)
+    }
+
+    fn redacted(&self, bytes: &[u8]) -> String {
+        let place = self.path().display().to_string();
+        String::from_utf8_lossy(bytes).replace(&place, "[place]")
+    }
+
+    fn wrote_anything(&self) -> bool {
+        self.path().join("target").exists()
+    }
+}
+
+fn json(output: &Output) -> Vec<Value> {
+    serde_json::from_slice(&output.stdout).expect("a JSON array")
+}
+
+#[test]
+fn without_arguments_all_scenarios_run_and_pass() {
+    let place = Place::new();
+    let output = place.run(&[]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(place.stdout(&output));
+    assert_eq!(place.stderr(&output), "");
+    for id in IDS {
+        let file = format!("target/highwater/{id}.json");
+        let text = fs::read_to_string(place.path().join(file)).expect("the report was written");
+        let report: Value = serde_json::from_str(&text).expect("it is JSON");
+        assert_eq!(report["name"], id);
+    }
+}
+
+#[test]
+fn the_leaky_twins_are_all_caught() {
+    let place = Place::new();
+    let output = place.run(&["run", "--leaky"]);
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(place.stdout(&output));
+}
+
+#[test]
+fn list_and_show() {
+    let place = Place::new();
+    insta::assert_snapshot!("list", place.stdout(&place.run(&["list"])));
+    assert!(!place.wrote_anything());
+    let sound = place.run(&["show", "pattern-cycle"]);
+    assert_eq!(sound.status.code(), Some(0));
+    insta::assert_snapshot!("show", place.stdout(&sound));
+    let leaky = place.run(&["show", "pattern-cycle", "--leaky"]);
+    assert_eq!(leaky.status.code(), Some(1));
+    insta::assert_snapshot!("show-leaky", place.stdout(&leaky));
+}
+
+#[test]
+fn json_is_the_same_on_every_run() {
+    let place = Place::new();
+    let first = place.run(&["run", "--format", "json"]);
+    assert_eq!(first.status.code(), Some(0));
+    assert_eq!(first.stdout, place.run(&["run", "--format", "json"]).stdout);
+    let reports = json(&first);
+    let names: Vec<_> = reports.iter().map(|report| &report["name"]).collect();
+    assert_eq!(names, IDS);
+    for report in &reports {
+        assert_eq!(report["verdict"], "bounded");
+        assert_eq!(report["breaches"], Value::Array(Vec::new()));
+        for figure in [
+            "steps",
+            "growth_bytes",
+            "peak_bytes",
+            "residue_bytes",
+            "live_blocks",
+            "total_bytes",
+            "total_blocks",
+        ] {
+            assert!(report[figure].is_u64(), "{figure} of {}", report["name"]);
+        }
+        let curve = report["curve"].as_array().expect("a curve");
+        let requested = report["steps"].as_u64();
+        assert!(
+            curve
+                .iter()
+                .any(|point| point["step"].as_u64() == requested)
+        );
+        assert!(
+            curve
+                .iter()
+                .all(|p| p["live_bytes"].is_u64() && p["live_blocks"].is_u64())
+        );
+    }
+}
+
+#[test]
+fn json_of_the_leaky_twins_names_their_breaches() {
+    let place = Place::new();
+    let output = place.run(&["run", "--leaky", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let reports = json(&output);
+    assert_eq!(reports.len(), IDS.len());
+    assert!(reports.iter().all(|report| report["verdict"] == "growing"));
+    let breach = &reports[4]["breaches"][0];
+    assert_eq!(breach["ceiling"], "growth");
+    assert_eq!(
+        (&breach["limit_bytes"], &breach["actual_bytes"]),
+        (&0.into(), &412_000.into())
+    );
+}
+
+#[test]
+fn a_selection_runs_once_each_and_in_order() {
+    let place = Place::new();
+    let ids = [
+        "run",
+        "trades-1k",
+        "candles-10k",
+        "trades-1k",
+        "--steps",
+        "100",
+    ];
+    let reports = json(&place.run(&[&ids[..], &["--format", "json"]].concat()));
+    let seen: Vec<_> = reports.iter().map(|r| (&r["name"], &r["steps"])).collect();
+    assert_eq!(
+        seen,
+        [
+            (&"trades-1k".into(), &100.into()),
+            (&"candles-10k".into(), &100.into())
+        ]
+    );
+}
+
+#[test]
+fn no_steps_measure_set_up_and_drop() {
+    let place = Place::new();
+    let output = place.run(&["run", "sessions-10k", "--steps", "0", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = &json(&output)[0];
+    assert_eq!(
+        (&report["steps"], &report["growth_bytes"]),
+        (&0.into(), &0.into())
+    );
+    assert_eq!(report["verdict"], "inconclusive");
+    assert!(report["peak_bytes"].as_u64() > Some(0));
+}
+
+/// Three days of minutes in the three formats that candles come in.
+fn candles(format: &str) -> String {
+    let header = "open_time,open,high,low,close,volume\n";
+    let mut text = String::from(if format == "iso" { header } else { "" });
+    for minute in 0..4_320_u64 {
+        let price = 23_000 + minute % 500;
+        let prices = format!("{price}.5,{}.75,{}.25,{price}", price + 1, price - 1);
+        let time_ms = 1_677_628_800_000 + minute * 60_000;
+        let (day, hour, minute) = (1 + minute / 1_440, minute / 60 % 24, minute % 60);
+        text.push_str(&match format {
+            "iso" => format!("2023-03-{day:02} {hour:02}:{minute:02}:00+00:00,{prices},2.5\n"),
+            "ms" => format!(
+                "{time_ms},{prices},2.5,{},57500,10,1.2,27600,0\n",
+                time_ms + 59_999
+            ),
+            _ => format!(
+                "{time_ms}000,{prices},2.5,{}999,57500,10,1.2,27600,0\n",
+                time_ms + 59_999
+            ),
+        });
+    }
+    text
+}
+
+#[test]
+fn every_candle_format_gives_the_same_run() {
+    let place = Place::new();
+    let mut outputs = ["iso", "ms", "us"].map(|format| {
+        place.write(format, &candles(format));
+        let output = place.run(&[
+            "run",
+            "candles-10k",
+            "pattern-global-cache",
+            "--candles",
+            format,
+            "--format",
+            "json",
+        ]);
+        assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+        output.stdout
+    });
+    outputs.sort_unstable();
+    assert_eq!(outputs[0], outputs[2]);
+}
+
+#[test]
+fn trades_come_from_a_file_too() {
+    let place = Place::new();
+    let rows: String = (0..10)
+        .map(|i| {
+            format!(
+                "{i},{}.5,0.01,500,{},true,true\n",
+                50_000 + i,
+                1_700_000_000_000_u64 + i
+            )
+        })
+        .collect();
+    place.write("trades.csv", &rows);
+    let output = place.run(&["run", "trades-1k", "--trades", "trades.csv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+}
+
+const GOOD: &str = "open_time,open,high,low,close,volume\n\
+    2023-03-01 00:00:00+00:00,23140.48,23150.77,23128.52,23142.31,2.131777\n";
+
+#[rstest]
+#[case::truncated("truncated.csv", &format!("{GOOD}2023-03-01 00:01:00+00:00,23143.89,23148.8\n"))]
+#[case::letter("letter.csv", &format!("{GOOD}2023-03-01 00:01:00+00:00,23143.89,2314x.8,23137.61,23137.77,0.8\n"))]
+#[case::high_below_low("high-below-low.csv", &format!("{GOOD}2023-03-01 00:01:00+00:00,23143.89,23100.8,23137.61,23137.77,0.8\n"))]
+#[case::empty("empty.csv", "")]
+#[case::header_only("header-only.csv", "open_time,open,high,low,close,volume\n")]
+#[case::unknown("unknown.csv", "time;price\n1;2\n")]
+fn a_bad_candle_file_is_refused(#[case] name: &str, #[case] text: &str) {
+    let place = Place::new();
+    place.write(name, text);
+    let output = place.run(&["run", "candles-10k", "--candles", name]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(place.stdout(&output), "");
+    assert!(!place.wrote_anything());
+    insta::assert_snapshot!(name, place.stderr(&output));
+}
+
+#[rstest]
+#[case::missing_file("missing-file", &["run", "--candles", "nowhere.csv"])]
+#[case::unknown_scenario("unknown-scenario", &["run", "candles-10m"])]
+#[case::nobody_reads_candles("nobody-reads-candles", &["run", "sessions-10k", "--candles", "x.csv"])]
+#[case::nobody_reads_trades("nobody-reads-trades", &["show", "sessions-10k", "--trades", "x.csv"])]
+#[case::steps_no_number("steps-no-number", &["run", "--steps", "many"])]
+#[case::unknown_format("unknown-format", &["run", "--format", "xml"])]
+#[case::unknown_option("unknown-option", &["run", "--fast"])]
+#[case::show_needs_an_id("show-needs-an-id", &["show"])]
+fn bad_usage_is_refused(#[case] name: &str, #[case] arguments: &[&str]) {
+    let place = Place::new();
+    let output = place.run(arguments);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(place.stdout(&output), "");
+    assert!(!place.wrote_anything());
+    insta::assert_snapshot!(name, place.stderr(&output));
+}
