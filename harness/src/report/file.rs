@@ -12,8 +12,9 @@ impl Report {
     /// the program was built in; below `target/` in the working directory for a
     /// program that was moved elsewhere.
     ///
-    /// What is not a letter, a digit, `.`, `_` or `-` is written as `%` and its
-    /// two hexadecimal digits, so no two names share a file.
+    /// In the file's name `::` is written as `.`, and what is not a letter, a
+    /// digit, `_` or `-` as `%` and its two hexadecimal digits, so no two names
+    /// share a file.
     pub fn json_path(&self) -> PathBuf {
         let mut file = encoded(&self.name);
         if let Some(variant) = &self.variant {
@@ -65,12 +66,17 @@ fn directory() -> PathBuf {
 
 fn encoded(name: &str) -> String {
     let mut file = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
-                file.push(char::from(byte));
+    for (place, part) in name.split("::").enumerate() {
+        if place > 0 {
+            file.push('.');
+        }
+        for byte in part.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => {
+                    file.push(char::from(byte));
+                }
+                _ => file.push_str(&format!("%{byte:02X}")),
             }
-            _ => file.push_str(&format!("%{byte:02X}")),
         }
     }
     file
@@ -83,8 +89,9 @@ mod tests {
     #[test]
     fn names_make_safe_files() {
         assert_eq!(encoded("candles-10k"), "candles-10k");
-        assert_eq!(encoded("cache::is/bounded"), "cache%3A%3Ais%2Fbounded");
+        assert_eq!(encoded("cache::is_bounded"), "cache.is_bounded");
+        assert_eq!(encoded("cache.is/bounded"), "cache%2Eis%2Fbounded");
         assert_eq!(encoded("a%3A"), "a%253A");
-        assert_eq!(encoded("../é"), "..%2F%C3%A9");
+        assert_eq!(encoded("../é"), "%2E%2E%2F%C3%A9");
     }
 }
