@@ -24,7 +24,7 @@ struct Market {
 }
 
 fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
-    scenario.clone().checkpoint_every(1_000).run(
+    scenario.run(
         || Market {
             bot: Bot::new(config(twin)),
             candles: inputs.candles.stream(),

@@ -19,6 +19,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();
@@ -137,8 +138,12 @@ struct Outcome {
 impl Plan {
     fn run(&self) -> Vec<Outcome> {
         let bar = ProgressBar::new(self.entries.len() as u64);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+        let template = "{spinner} {bar:30} {pos}/{len} {elapsed} {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
+        }
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(Duration::from_millis(100));
         }
         let mut outcomes = Vec::new();
         for entry in &self.entries {

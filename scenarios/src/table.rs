@@ -141,19 +141,17 @@ fn summary(outcomes: &[Outcome], plan: &Plan) -> String {
         .iter()
         .filter(|outcome| outcome.report.as_ref().map_or(true, Report::is_failure));
     let failed: Vec<_> = failed.map(|outcome| outcome.entry.id).collect();
-    let what = match plan.twin {
-        Twin::Sound => "scenarios",
-        Twin::Leaky => "leaky twins",
+    let what = match (plan.twin, outcomes.len()) {
+        (Twin::Sound, 1) => "1 scenario".to_owned(),
+        (Twin::Sound, n) => format!("{n} scenarios"),
+        (Twin::Leaky, 1) => "1 leaky twin".to_owned(),
+        (Twin::Leaky, n) => format!("{n} leaky twins"),
     };
     let mut text = match failed.as_slice() {
-        [] => format!(
-            "{} {what}: all within their ceilings, none growing\n",
-            outcomes.len()
-        ),
+        [] => format!("{what}, none over a ceiling, none growing\n"),
         [first, ..] => format!(
-            "{} {what}, {} of them over a ceiling or growing; the full report of one: \
+            "{what}, {} over a ceiling or growing; the full report of one: \
              cargo run --release -- show {first}{}\n",
-            outcomes.len(),
             failed.len(),
             if plan.twin == Twin::Leaky {
                 " --leaky"
