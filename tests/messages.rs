@@ -275,7 +275,7 @@ fn a_passing_report_explains_itself_too() {
     let report = Scenario::new("fine")
         .steps(64)
         .growth_ceiling(ByteSize::mib(1))
-        .run(String::new, |text, i| *text = format!("{:03}", i));
+        .run(String::new, |text, i| *text = format!("{i:03}"));
     insta::assert_snapshot!(report.explanation());
 }
 

@@ -19,7 +19,7 @@ fn a_value_that_is_returned_is_live() {
     let (bytes, usage) = measure(|| vec![0_u8; 100]);
     assert_eq!(live(&usage), (100, 1));
     assert_eq!(bytes.len(), 100);
-    let (_, usage) = measure(|| drop(vec![0_u8; 100]));
+    let ((), usage) = measure(|| drop(vec![0_u8; 100]));
     assert_eq!(live(&usage), (0, 0));
     assert_eq!((usage.peak_bytes, usage.total_bytes), (100, 100));
 }
@@ -145,8 +145,9 @@ fn a_panic_ends_the_scope() {
     });
     drop(result);
     let before = outer.usage().live_bytes;
-    let _block = vec![0_u8; 9];
+    let block = Box::new([0_u8; 9]);
     assert_eq!(outer.usage().live_bytes, before + 9);
+    drop(block);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //!
 //! Usage: `meter WORKLOAD SEED ROUNDS`, once for each line of standard input.
 
+#![forbid(unsafe_code)]
+
 use highwater_tests::workload::{self, Figures};
 
 #[global_allocator]

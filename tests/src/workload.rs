@@ -16,7 +16,7 @@ pub const NAMES: [&str; 5] = ["boxes", "growing-vec", "strings", "maps", "mixed"
 ///
 /// # Panics
 /// If there is none of that name.
-pub fn run(name: &str, seed: u64, rounds: u64) -> Left {
+pub fn run(name: &str, seed: u64, rounds: usize) -> Left {
     match name {
         "boxes" => boxes(rounds),
         "growing-vec" => growing_vec(rounds),
@@ -27,8 +27,8 @@ pub fn run(name: &str, seed: u64, rounds: u64) -> Left {
     }
 }
 
-fn boxes(rounds: u64) -> Left {
-    let mut kept: Left = Vec::with_capacity(rounds as usize / 2 + 1);
+fn boxes(rounds: usize) -> Left {
+    let mut kept: Left = Vec::with_capacity(rounds / 2 + 1);
     for i in 0..rounds {
         let block = Box::new([i; 9]);
         if i % 2 == 0 {
@@ -38,17 +38,17 @@ fn boxes(rounds: u64) -> Left {
     kept
 }
 
-fn growing_vec(rounds: u64) -> Left {
+fn growing_vec(rounds: usize) -> Left {
     let mut numbers = Vec::new();
     for i in 0..rounds {
         numbers.push(i);
     }
-    numbers.truncate(rounds as usize / 3);
+    numbers.truncate(rounds / 3);
     numbers.shrink_to_fit();
     vec![Box::new(numbers)]
 }
 
-fn strings(rounds: u64) -> Left {
+fn strings(rounds: usize) -> Left {
     let mut window = VecDeque::new();
     for i in 0..rounds {
         let mut text = String::new();
@@ -63,10 +63,10 @@ fn strings(rounds: u64) -> Left {
     vec![Box::new(window)]
 }
 
-fn maps(rounds: u64) -> Left {
-    let mut map: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+fn maps(rounds: usize) -> Left {
+    let mut map: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
     for i in 0..rounds {
-        map.insert(i * 7919 % 1_009, vec![0; (i % 97) as usize]);
+        map.insert(i * 7919 % 1_009, vec![0; i % 97]);
         if i % 3 == 0 {
             map.remove(&(i * 31 % 1_009));
         }
@@ -75,24 +75,24 @@ fn maps(rounds: u64) -> Left {
 }
 
 /// Allocations, resizes and frees in an order that the seed decides.
-fn mixed(seed: u64, rounds: u64) -> Left {
+fn mixed(seed: u64, rounds: usize) -> Left {
     let mut state = seed | 1;
-    let mut next = |below: u64| {
+    let mut next = |below: usize| {
         // xorshift64, by Marsaglia: "Xorshift RNGs", 2003.
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state % below
+        usize::try_from(state >> 32).unwrap_or(0) % below
     };
     let mut buffers: Vec<Vec<u8>> = Vec::new();
     for _ in 0..rounds {
-        let place = next(buffers.len() as u64 + 1) as usize;
+        let place = next(buffers.len() + 1);
         match next(5) {
-            0 | 1 => buffers.push(Vec::with_capacity(next(9_000) as usize)),
-            2 if place < buffers.len() => buffers[place].reserve(next(20_000) as usize),
+            0 | 1 => buffers.push(Vec::with_capacity(next(9_000))),
+            2 if place < buffers.len() => buffers[place].reserve(next(20_000)),
             3 if place < buffers.len() => buffers[place].shrink_to_fit(),
             4 if place < buffers.len() => drop(buffers.swap_remove(place)),
-            _ => buffers.push(vec![0; next(300) as usize]),
+            _ => buffers.push(vec![0; next(300)]),
         }
     }
     vec![Box::new(buffers)]
@@ -173,7 +173,7 @@ impl Figures {
 
 /// The workloads that meters are compared on: each by name at several lengths,
 /// and the mixed one from many seeds.
-pub fn all() -> impl Iterator<Item = (&'static str, u64, u64)> {
+pub fn all() -> impl Iterator<Item = (&'static str, u64, usize)> {
     let named = NAMES
         .into_iter()
         .flat_map(|name| [0, 1, 10, 1_000, 5_000].map(|rounds| (name, 1, rounds)));

@@ -158,7 +158,7 @@ fn play(requests: &[Request]) {
                 zeroed,
             } => {
                 let layout = Layout::from_size_align(size, 1 << align_log2).unwrap();
-                blocks.push(Block::allocate(layout, zeroed, number as u8 | 1));
+                blocks.push(Block::allocate(layout, zeroed, number.to_le_bytes()[0] | 1));
                 model.total_blocks += 1;
                 model.live_blocks += 1;
                 model.change(0, size);

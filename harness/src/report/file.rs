@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 impl Report {
     /// Where this report's JSON is written: `<name>.json`, or
     /// `<name>@<variant>.json`, in `highwater/` below the target directory that
-    /// the program was built in; below `target/` in the working directory for a
-    /// program that was moved elsewhere.
+    /// the program was built in; for a program that is elsewhere, below the
+    /// `target` of the working directory or the nearest above it that has one.
     ///
     /// In the file's name `::` is written as `.`, and what is not a letter, a
     /// digit, `_` or `-` as `%` and its two hexadecimal digits, so no two names
@@ -55,13 +55,22 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         })
 }
 
-/// Cargo puts a `CACHEDIR.TAG` in its target directory, and programs below it.
+/// Cargo puts a `CACHEDIR.TAG` into its target directory. Programs are below it;
+/// documentation tests run elsewhere, but in a directory of the workspace.
 fn directory() -> PathBuf {
+    const TAG: &str = "CACHEDIR.TAG";
     let program = std::env::current_exe().unwrap_or_default();
-    let target = program
-        .ancestors()
-        .find(|directory| directory.join("CACHEDIR.TAG").is_file());
-    target.unwrap_or(Path::new("target")).join("highwater")
+    let around_program = program.ancestors().find(|above| above.join(TAG).is_file());
+    let working = std::env::current_dir().unwrap_or_default();
+    let below_working = || {
+        let mut targets = working.ancestors().map(|above| above.join("target"));
+        targets.find(|target| target.join(TAG).is_file())
+    };
+    around_program
+        .map(Path::to_owned)
+        .or_else(below_working)
+        .unwrap_or_else(|| PathBuf::from("target"))
+        .join("highwater")
 }
 
 fn encoded(name: &str) -> String {

@@ -1,0 +1,343 @@
+//! [`Report`]: what a scenario wrote into `target/highwater/`, read back.
+//!
+//! The fields are those of the JSON, under the same names. All of them must be
+//! there, the nullable ones too: a report that lacks its `damage` must not be
+//! taken for one without damage. Fields that are not known are ignored, because
+//! a newer library may add some without changing the number of the schema.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The version of the schema that this reads.
+pub const SCHEMA: u64 = 1;
+
+/// The report of one run of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(expecting = "the object that a report is")]
+#[non_exhaustive]
+pub struct Report {
+    /// The version of the schema; [`SCHEMA`].
+    pub schema: u64,
+    /// The scenario's name.
+    pub name: String,
+    /// The scenario's variant, if it has one.
+    #[serde(deserialize_with = "present")]
+    pub variant: Option<String>,
+    /// The steps that the figures are for.
+    pub steps: u64,
+    /// The steps that were asked for.
+    pub requested_steps: u64,
+    /// The steps before growth was counted.
+    pub warm_up_steps: u64,
+    /// The steps that the verdict is for.
+    pub extended_steps: u64,
+    /// By how much live bytes rose over the steps; negative if they fell.
+    pub growth_bytes: i64,
+    /// The maximum of live bytes.
+    pub peak_bytes: u64,
+    /// How far the true peak may lie above.
+    pub peak_error_bytes: u64,
+    /// Live bytes after the state was dropped.
+    pub residue_bytes: u64,
+    /// Live bytes at the end of the steps.
+    pub live_bytes: u64,
+    /// Live blocks at the end of the steps.
+    pub live_blocks: u64,
+    /// All bytes allocated from set-up to the end of the steps.
+    pub total_bytes: u64,
+    /// All blocks allocated from set-up to the end of the steps.
+    pub total_blocks: u64,
+    /// The blocks among them that the steps allocated.
+    pub step_blocks: u64,
+    /// How many times a block was resized.
+    pub reallocations: u64,
+    /// Whether memory is bounded.
+    pub verdict: Verdict,
+    /// Why the verdict is what it is.
+    pub verdict_reason: String,
+    /// How the floor of live memory depends on the steps; none if inconclusive.
+    #[serde(deserialize_with = "present")]
+    pub law: Option<String>,
+    /// By how many bytes the floor rises with each step.
+    pub floor_bytes_per_step: f64,
+    /// By how many blocks the floor rises with each step.
+    pub floor_blocks_per_step: f64,
+    /// Why the run ended early, if it did.
+    #[serde(deserialize_with = "present")]
+    pub ending: Option<String>,
+    /// What the program did to its own heap, if that was noticed.
+    #[serde(deserialize_with = "present")]
+    pub damage: Option<String>,
+    /// The ceilings that were set.
+    pub ceilings: Vec<Ceiling>,
+    /// The ceilings that were passed.
+    pub breaches: Vec<Breach>,
+    /// Live memory through the run.
+    pub curve: Vec<Checkpoint>,
+}
+
+/// Whether memory is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Live memory stays within bounds.
+    Bounded,
+    /// Live memory rises without end.
+    Growing,
+    /// The run was too short to tell.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// `"bounded"`, `"growing"` or `"inconclusive"`, as in the JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bounded => "bounded",
+            Self::Growing => "growing",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// A ceiling that was set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Ceiling {
+    /// What it is set on, such as `"growth"`.
+    pub ceiling: String,
+    /// What is allowed; equal passes.
+    pub limit_bytes: u64,
+}
+
+/// A ceiling that was passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Breach {
+    /// What it is set on, such as `"growth"`.
+    pub ceiling: String,
+    /// What was allowed.
+    pub limit_bytes: u64,
+    /// What it came to.
+    pub actual_bytes: u64,
+}
+
+impl Breach {
+    /// By how much the ceiling was passed.
+    pub fn excess_bytes(&self) -> u64 {
+        self.actual_bytes.saturating_sub(self.limit_bytes)
+    }
+}
+
+/// A point on the curve of live memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Checkpoint {
+    /// How many steps had been run, warm-up not counted.
+    pub step: u64,
+    /// Live bytes then.
+    pub live_bytes: u64,
+    /// Live blocks then.
+    pub live_blocks: u64,
+}
+
+impl Report {
+    /// The name, with the variant in brackets if there is one.
+    pub fn full_name(&self) -> String {
+        match &self.variant {
+            Some(variant) => format!("{} ({variant})", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Whether a ceiling was breached, memory grows without end, or the program
+    /// damaged its own heap. An inconclusive verdict alone is no failure.
+    pub fn is_failure(&self) -> bool {
+        !self.breaches.is_empty() || self.verdict == Verdict::Growing || self.damage.is_some()
+    }
+}
+
+/// Why reports could not be read. Each message names the file and says what to
+/// do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The directory does not exist.
+    #[error(
+        "there is no directory {}: run `cargo test` first, \
+         which writes the reports of its memory scenarios there",
+        .0.display()
+    )]
+    NoDirectory(PathBuf),
+    /// The directory exists, without a report in it.
+    #[error(
+        "there are no reports in {}: run `cargo test` first, \
+         which writes the reports of its memory scenarios there",
+        .0.display()
+    )]
+    NoReports(PathBuf),
+    /// The system refused to read it.
+    #[error("{} could not be read: {source}", .path.display())]
+    Unreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The JSON stops before its end.
+    #[error(
+        "{} is cut off at line {line}, column {column}: \
+         delete it and run `cargo test` again",
+        .path.display()
+    )]
+    CutOff {
+        /// The file.
+        path: PathBuf,
+        /// The line at which it ends, from 1 on.
+        line: usize,
+        /// The column at which it ends.
+        column: usize,
+    },
+    /// It is something else than JSON.
+    #[error("{} is not JSON: {source}: delete it and run `cargo test` again", .path.display())]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: serde_json::Error,
+    },
+    /// It is JSON, but a field is missing or is not what it should be.
+    #[error(
+        "{} is not a report of schema {SCHEMA}: {source}: \
+         delete it and run `cargo test` again",
+        .path.display()
+    )]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+        /// Which field, with line and column.
+        source: serde_json::Error,
+    },
+    /// Its schema is newer than this reads.
+    #[error(
+        "{} was written by a newer highwater (schema {schema}, this reads {SCHEMA}); \
+         update cargo-highwater",
+        .path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version that it says.
+        schema: u64,
+    },
+    /// Its schema is older than this reads.
+    #[error(
+        "{} was written by an older highwater (schema {schema}, this reads {SCHEMA}); \
+         update highwater and run `cargo test` again",
+        .path.display()
+    )]
+    OlderSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version that it says.
+        schema: u64,
+    },
+}
+
+/// Reads one report.
+///
+/// # Errors
+/// If the file cannot be read or is no whole report of schema [`SCHEMA`].
+pub fn read_file(path: &Path) -> Result<Report, ReadError> {
+    let json = fs::read(path).map_err(|source| unreadable(path, source))?;
+    parse(path, &json)
+}
+
+/// Reads all `*.json` in `directory`, not those below it. They come sorted by
+/// name, then by variant, those without one first.
+///
+/// # Errors
+/// If there are none, or one of them cannot be read, the first such by its path.
+pub fn read_directory(directory: &Path) -> Result<Vec<Report>, ReadError> {
+    let entries = fs::read_dir(directory).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => ReadError::NoDirectory(directory.to_owned()),
+        _ => unreadable(directory, source),
+    })?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry
+            .map_err(|source| unreadable(directory, source))?
+            .path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(ReadError::NoReports(directory.to_owned()));
+    }
+    paths.sort();
+    let reports: Result<Vec<_>, _> = paths.iter().map(|path| read_file(path)).collect();
+    let mut reports = reports?;
+    reports.sort_by(|a, b| (&a.name, &a.variant).cmp(&(&b.name, &b.variant)));
+    Ok(reports)
+}
+
+/// The schema is looked at before anything else: a newer report may lack fields
+/// that this version knows, and must be called newer, not broken.
+fn parse(path: &Path, json: &[u8]) -> Result<Report, ReadError> {
+    #[derive(Deserialize)]
+    #[serde(expecting = "the object that a report is")]
+    struct Header {
+        schema: u64,
+    }
+    let header: Header = serde_json::from_slice(json).map_err(|error| invalid(path, error))?;
+    let (path_buf, schema) = (path.to_owned(), header.schema);
+    match schema.cmp(&SCHEMA) {
+        std::cmp::Ordering::Greater => Err(ReadError::NewerSchema {
+            path: path_buf,
+            schema,
+        }),
+        std::cmp::Ordering::Less => Err(ReadError::OlderSchema {
+            path: path_buf,
+            schema,
+        }),
+        std::cmp::Ordering::Equal => {
+            serde_json::from_slice(json).map_err(|error| invalid(path, error))
+        }
+    }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> ReadError {
+    ReadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn invalid(path: &Path, source: serde_json::Error) -> ReadError {
+    let path = path.to_owned();
+    match source.classify() {
+        serde_json::error::Category::Eof => ReadError::CutOff {
+            path,
+            line: source.line(),
+            column: source.column(),
+        },
+        serde_json::error::Category::Data => ReadError::NotAReport { path, source },
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
+            ReadError::NotJson { path, source }
+        }
+    }
+}
+
+/// A value that may be null but must be there; by itself, serde takes a missing
+/// one for null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! How reports look, from data that is made up.
+
+use super::{Bytes, Thousands, render, summary};
+use crate::report::{Breach, Report, Verdict};
+
+fn bounded() -> Report {
+    serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report")
+}
+
+fn leak() -> Report {
+    let breach = |ceiling: &str, limit_bytes, actual_bytes| Breach {
+        ceiling: ceiling.to_owned(),
+        limit_bytes,
+        actual_bytes,
+    };
+    Report {
+        name: "orders".to_owned(),
+        variant: Some("leaky".to_owned()),
+        steps: 500,
+        requested_steps: 1_000,
+        growth_bytes: 1_234_567,
+        peak_bytes: 2_000_000,
+        peak_error_bytes: 8_192,
+        residue_bytes: 900,
+        verdict: Verdict::Growing,
+        breaches: vec![
+            breach("growth", 1_000_000, 1_234_567),
+            breach("memory budget", 1_999_999, 2_000_000),
+        ],
+        ..bounded()
+    }
+}
+
+#[test]
+fn figures_are_aligned() {
+    let shrinking = Report {
+        name: "a\nb\u{1b}[31m".to_owned(),
+        growth_bytes: -64,
+        verdict: Verdict::Inconclusive,
+        damage: Some("1 block was freed".to_owned()),
+        ..bounded()
+    };
+    let expected = "\
+scenario               steps       growth                      peak  residue  verdict       breaches
+a\\nb\\u{1b}[31m        10,000        -64 B                   1,024 B      0 B  inconclusive  heap damaged
+last-hundred          10,000      1,024 B                   1,024 B      0 B  bounded       none
+orders (leaky)  500 of 1,000  1,234,567 B  2,000,000 to 2,008,192 B    900 B  growing       growth by 234,567 B, memory budget by 1 B
+";
+    assert_eq!(render(&[shrinking, bounded(), leak()]), expected);
+}
+
+#[test]
+fn the_summary_counts_failures() {
+    assert_eq!(summary(&[bounded()]), "1 report, 0 failed");
+    assert_eq!(summary(&[leak(), bounded(), leak()]), "3 reports, 2 failed");
+}
+
+#[test]
+fn the_largest_figures_do_not_overflow() {
+    let largest = Report {
+        growth_bytes: i64::MIN,
+        peak_bytes: u64::MAX,
+        peak_error_bytes: u64::MAX,
+        ..bounded()
+    };
+    let table = render(&[largest]);
+    assert!(table.contains("-9,223,372,036,854,775,808 B"), "{table}");
+    assert!(
+        table.contains(" to 36,893,488,147,419,103,230 B"),
+        "{table}"
+    );
+}
+
+#[test]
+fn digits_are_grouped() {
+    for (number, text) in [
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1,000"),
+        (-1_234_567, "-1,234,567"),
+    ] {
+        assert_eq!(Thousands(number).to_string(), text);
+    }
+    assert_eq!(Bytes(1_234).to_string(), "1,234 B");
+}

@@ -1,0 +1,106 @@
+//! The three places that know the schema must agree: the library that writes
+//! reports, the tool that reads them, and `docs/report-schema.md`.
+
+#![forbid(unsafe_code)]
+
+use cargo_highwater::report::{Report, read_file};
+use highwater::{ByteSize, Scenario};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+const DOCUMENT: &str = include_str!("../../docs/report-schema.md");
+
+fn written() -> highwater::Report {
+    Scenario::new("schema")
+        .variant("of the \"tool\"")
+        .steps(100)
+        .warm_up(10)
+        .growth_ceiling(ByteSize::b(0))
+        .residue_ceiling(ByteSize::kib(1))
+        .run(|| (), |(), i| drop(std::hint::black_box(i.to_string())))
+}
+
+/// The example in the document.
+fn example() -> &'static str {
+    let (_, start) = DOCUMENT.split_once("```json\n").expect("an example");
+    let (example, _) = start.split_once("```").expect("its end");
+    example
+}
+
+/// The first column of each table in the document, one set a table.
+fn documented() -> Vec<BTreeSet<String>> {
+    let mut tables = Vec::new();
+    for line in DOCUMENT.lines() {
+        if line.starts_with("| field |") {
+            tables.push(BTreeSet::new());
+        } else if let Some((field, _)) = line
+            .strip_prefix("| `")
+            .and_then(|line| line.split_once('`'))
+            && let Some(table) = tables.last_mut()
+        {
+            table.insert(field.to_owned());
+        }
+    }
+    tables
+}
+
+fn fields(object: &Value) -> BTreeSet<String> {
+    object
+        .as_object()
+        .expect("an object")
+        .keys()
+        .cloned()
+        .collect()
+}
+
+/// The fields of the report and of an entry in each of its lists.
+fn fields_of_all(report: &Value) -> Vec<BTreeSet<String>> {
+    let lists = ["ceilings", "breaches", "curve"];
+    let entries = lists.iter().map(|list| fields(&report[list][0]));
+    std::iter::once(fields(report)).chain(entries).collect()
+}
+
+#[test]
+fn what_the_library_writes_is_read() {
+    let written = written();
+    let read = read_file(&written.json_path()).expect("a report");
+    assert_eq!(read.name, written.name());
+    assert_eq!(read.variant.as_deref(), written.variant());
+    assert_eq!(read.steps, written.steps());
+    assert_eq!(read.warm_up_steps, 10);
+    assert_eq!(read.extended_steps, written.extended_steps());
+    assert_eq!(read.growth_bytes, written.growth_bytes());
+    assert_eq!(read.peak_bytes, written.peak_bytes());
+    assert_eq!(read.residue_bytes, written.residue_bytes());
+    assert_eq!(read.total_blocks, written.total_blocks());
+    assert_eq!(read.verdict.word(), written.verdict().word());
+    assert_eq!(read.verdict_reason, written.verdict().reason());
+    let ceilings: Vec<_> = read.ceilings.iter().map(|c| c.ceiling.as_str()).collect();
+    assert_eq!(ceilings, ["growth", "residue"]);
+    assert_eq!(read.curve.len(), written.curve().len());
+    assert_eq!(read.is_failure(), written.is_failure());
+}
+
+#[test]
+fn what_the_library_writes_is_documented() {
+    let json: Value = serde_json::from_str(&written().to_json()).expect("JSON");
+    assert_eq!(fields(&json), documented()[0]);
+}
+
+#[test]
+fn the_example_is_documented_and_read() {
+    let json: Value = serde_json::from_str(example()).expect("JSON");
+    assert_eq!(fields_of_all(&json), documented());
+    let report: Report = serde_json::from_str(example()).expect("a report");
+    assert!(report.is_failure());
+}
+
+#[test]
+fn what_is_read_is_documented() {
+    let report: Report = serde_json::from_str(example()).expect("a report");
+    let json = serde_json::to_value(report).expect("JSON");
+    assert_eq!(fields_of_all(&json), documented());
+}
