@@ -1,10 +1,14 @@
 //! Every failure message, as its reader sees it.
+//!
+//! What is allocated only to be dropped or forgotten goes through `black_box`:
+//! an optimised build would leave the allocation out.
 
 #![forbid(unsafe_code)]
 
 use highwater::{ByteSize, Report, Scenario};
 use rstest::rstest;
 use std::cell::Cell;
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[global_allocator]
@@ -76,7 +80,7 @@ fn residue_breached() {
         .residue_ceiling(ByteSize::b(0))
         .run(
             || {
-                std::mem::forget(vec![0_u8; 500]);
+                std::mem::forget(black_box(vec![0_u8; 500]));
             },
             |(), _| (),
         );
@@ -102,7 +106,7 @@ fn everything_at_once() {
         .growth_ceiling(ByteSize::b(0))
         .peak_ceiling(ByteSize::kib(1))
         .residue_ceiling(ByteSize::b(0))
-        .run(|| (), |(), i| std::mem::forget(Box::new(i)));
+        .run(|| (), |(), i| std::mem::forget(black_box(Box::new(i))));
     insta::assert_snapshot!(failure(&report));
 }
 
@@ -150,7 +154,7 @@ fn a_ceiling_of_zero_passes_what_does_not_allocate() {
         .peak_ceiling(ByteSize::b(0))
         .residue_ceiling(ByteSize::b(0));
     idle.run(|| (), |(), _| ()).assert();
-    let busy = idle.run(|| (), |(), i| drop(Box::new(i)));
+    let busy = idle.run(|| (), |(), i| drop(black_box(Box::new(i))));
     let breached: Vec<_> = busy.breaches().iter().map(|b| b.ceiling.name()).collect();
     assert_eq!(breached, ["peak"]);
 }

@@ -4,6 +4,7 @@
 
 use highwater::{Scope, Usage, measure};
 use proptest::prelude::*;
+use std::hint::black_box;
 use std::sync::mpsc;
 use std::thread;
 
@@ -19,7 +20,7 @@ fn a_value_that_is_returned_is_live() {
     let (bytes, usage) = measure(|| vec![0_u8; 100]);
     assert_eq!(live(&usage), (100, 1));
     assert_eq!(bytes.len(), 100);
-    let ((), usage) = measure(|| drop(vec![0_u8; 100]));
+    let ((), usage) = measure(|| drop(black_box(vec![0_u8; 100])));
     assert_eq!(live(&usage), (0, 0));
     assert_eq!((usage.peak_bytes, usage.total_bytes), (100, 100));
 }
@@ -29,7 +30,7 @@ fn what_was_allocated_outside_hides_no_leak() {
     let outside = vec![0_u8; 1_000];
     let ((), usage) = measure(|| {
         drop(outside);
-        std::mem::forget(vec![0_u8; 10]);
+        std::mem::forget(black_box(vec![0_u8; 10]));
     });
     assert_eq!(live(&usage), (10, 1));
     assert_eq!(usage.freed_blocks, 0);
@@ -156,7 +157,7 @@ fn noisy_neighbours_are_not_counted() {
         let (stop, stopped) = mpsc::channel::<()>();
         threads.spawn(move || {
             while matches!(stopped.try_recv(), Err(mpsc::TryRecvError::Empty)) {
-                drop(vec![0_u8; 333]);
+                drop(black_box(vec![0_u8; 333]));
             }
         });
         for round in 0..200 {
@@ -248,4 +249,14 @@ proptest! {
             assert_eq!(found, levels);
         }
     }
+}
+#[test]
+fn a_thread_started_inside_belongs_to_the_scope() {
+    let scope = Scope::enter("outer");
+    let block = thread::spawn(|| vec![0_u8; 50_000])
+        .join()
+        .expect("it ends");
+    assert_eq!(live(&scope.usage()), (50_000, 1));
+    drop(block);
+    assert_eq!(live(&scope.usage()), (0, 0));
 }

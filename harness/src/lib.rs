@@ -27,8 +27,9 @@
 //!
 //! Figures are exact: a deterministic scenario gives the same bytes and blocks
 //! on every run, whatever other tests do in the same process. What is charged
-//! to a scope is what the threads standing in it allocate; a block's free is
-//! credited to the scope that allocated it, wherever it happens.
+//! to a scope is what the threads standing in it allocate, those that were started
+//! inside it among them; a block's free is credited to the scope that allocated
+//! it, wherever it happens.
 
 #![deny(unsafe_code)]
 
@@ -39,6 +40,7 @@ mod recorder;
 mod report;
 mod scenario;
 mod scope;
+mod task;
 mod usage;
 mod verdict;
 
@@ -46,7 +48,8 @@ pub use alloc::Alloc;
 pub use byte_size::{ByteSize, ByteSizeError};
 pub use report::{Breach, Ceiling, Checkpoint, Report};
 pub use scenario::Scenario;
-pub use scope::{Scope, measure};
+pub use scope::{Scope, ScopeHandle, measure};
+pub use task::{InScope, Scoped};
 pub use usage::Usage;
 pub use verdict::{Law, Verdict};
 

@@ -5,7 +5,7 @@
 //! side do not see each other, and freeing what came from outside never hides a
 //! leak inside.
 
-use crate::alloc::{OpenError, OpenScope, Reading, SCOPE_LIMIT};
+use crate::alloc::{HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT};
 use crate::usage::Usage;
 use std::fmt;
 use std::marker::PhantomData;
@@ -60,6 +60,11 @@ impl Scope {
         Usage::new(&self.open.read(), self.open.overruns().as_ref())
     }
 
+    /// A handle with which other threads can work in this scope.
+    pub fn handle(&self) -> ScopeHandle {
+        ScopeHandle(HeldScope::new(self.open))
+    }
+
     /// The figures without those that need formatting.
     pub(crate) fn read(&self) -> Reading {
         self.open.read()
@@ -86,6 +91,73 @@ impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope")
             .field("name", &self.open.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A scope for work that other threads do, and for reading its figures after it
+/// ended.
+///
+/// Threads that are started inside a scope belong to it by themselves (Linux with
+/// glibc). A handle is for threads that were there before, such as those of a
+/// shared pool, and for other systems.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// let (send, jobs) = std::sync::mpsc::channel::<Box<dyn FnOnce() + Send>>();
+/// let pool = std::thread::spawn(move || jobs.into_iter().for_each(|job| job()));
+///
+/// let scope = highwater::Scope::enter("job");
+/// let handle = scope.handle();
+/// let (answer, answers) = std::sync::mpsc::channel();
+/// send.send(Box::new(move || {
+///     answer.send(handle.in_scope(|| vec![0_u8; 1_000_000])).unwrap();
+/// })).unwrap();
+/// let bytes = answers.recv().unwrap();
+/// assert!(scope.usage().live_bytes >= 1_000_000);
+/// # drop((send, bytes));
+/// # pool.join().unwrap();
+/// ```
+pub struct ScopeHandle(HeldScope);
+
+impl ScopeHandle {
+    /// Runs `work` with the current thread standing in the scope, and puts it
+    /// back where it was.
+    pub fn in_scope<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.0.run(work)
+    }
+
+    /// What the scope and those inside it have used so far, also after its guard
+    /// was dropped. Exact as [`Scope::usage`] is.
+    pub fn usage(&self) -> Usage {
+        let scope = self.0.scope();
+        Usage::new(&scope.read(), scope.overruns().as_ref())
+    }
+}
+
+impl Clone for ScopeHandle {
+    fn clone(&self) -> Self {
+        Self(HeldScope::new(self.0.scope()))
+    }
+}
+
+impl From<&Scope> for ScopeHandle {
+    fn from(scope: &Scope) -> Self {
+        scope.handle()
+    }
+}
+
+impl From<&ScopeHandle> for ScopeHandle {
+    fn from(handle: &ScopeHandle) -> Self {
+        handle.clone()
+    }
+}
+
+impl fmt::Debug for ScopeHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopeHandle")
+            .field("name", &self.0.scope().name())
             .finish_non_exhaustive()
     }
 }

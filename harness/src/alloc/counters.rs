@@ -40,8 +40,12 @@ fn add(counter: &AtomicU64, by: u64) {
 
 impl Counters {
     pub(super) const fn new() -> Self {
+        Self::with_live_bytes(0)
+    }
+
+    pub(super) const fn with_live_bytes(live_bytes: i64) -> Self {
         Self {
-            live_bytes: AtomicI64::new(0),
+            live_bytes: AtomicI64::new(live_bytes),
             total_bytes: AtomicU64::new(0),
             total_blocks: AtomicU64::new(0),
             freed_blocks: AtomicU64::new(0),
@@ -51,32 +55,30 @@ impl Counters {
         }
     }
 
-    /// Own thread only. Returns the live bytes afterwards.
+    /// Own thread only: what the live bytes will be after a change.
     #[inline(always)]
-    fn add_live(&self, change: i64) -> i64 {
-        let live = self.live_bytes.load(Relaxed).wrapping_add(change);
-        self.live_bytes.store(live, Relaxed);
-        live
+    pub(super) fn live_after(&self, change: i64) -> i64 {
+        self.live_bytes.load(Relaxed).wrapping_add(change)
     }
 
-    /// Own thread only: a block of `size` bytes was allocated. Returns the live
-    /// bytes afterwards.
+    /// Own thread only: a block of `size` bytes was allocated, which makes `live`
+    /// bytes.
     #[inline(always)]
-    pub(super) fn allocated(&self, size: usize) -> i64 {
+    pub(super) fn allocated(&self, size: usize, live: i64) {
+        self.live_bytes.store(live, Relaxed);
         add(&self.total_blocks, 1);
         add(&self.total_bytes, size as u64);
-        self.add_live(size as i64)
     }
 
-    /// Own thread only: a block of `size` bytes was freed.
+    /// Own thread only: a block was freed, which leaves `live` bytes.
     #[inline(always)]
-    pub(super) fn freed(&self, size: usize) -> i64 {
+    pub(super) fn freed(&self, live: i64) {
+        self.live_bytes.store(live, Relaxed);
         add(&self.freed_blocks, 1);
-        self.add_live(-(size as i64))
     }
 
-    /// Own thread only: a block was resized in place of ownership. Only the net
-    /// change counts towards live and total bytes.
+    /// Own thread only: a block of this scope was resized. Only the net
+    /// change counts towards live and total bytes. Returns the live bytes.
     #[inline(always)]
     pub(super) fn resized(&self, old_size: usize, new_size: usize) -> i64 {
         if let Some(growth) = new_size.checked_sub(old_size) {
@@ -84,7 +86,9 @@ impl Counters {
             add(&self.regrown_bytes, growth as u64);
         }
         self.note_reallocation(new_size);
-        self.add_live(new_size as i64 - old_size as i64)
+        let live = self.live_after(new_size as i64 - old_size as i64);
+        self.live_bytes.store(live, Relaxed);
+        live
     }
 
     /// Own thread only: `realloc` was called for a block that ends up with

@@ -39,7 +39,16 @@ pub(super) const fn tag_bits(footer: u32) -> u32 {
 /// size that a layout may have.
 #[cfg_attr(not(debug_assertions), inline)]
 pub(super) fn with_room(layout: Layout) -> Option<Layout> {
-    Layout::from_size_align(layout.size().checked_add(FOOTER_BYTES)?, layout.align()).ok()
+    const SURELY_FITS: usize = isize::MAX as usize / 4;
+    let size = layout.size().wrapping_add(FOOTER_BYTES);
+    if layout.size() > SURELY_FITS {
+        return Layout::from_size_align(layout.size().checked_add(FOOTER_BYTES)?, layout.align())
+            .ok();
+    }
+    // SAFETY: the alignment is that of a layout, so a power of two and at most
+    // half of `isize::MAX + 1`. With a size of at most a quarter and four, the
+    // size rounded up to the alignment does not pass `isize::MAX`.
+    Some(unsafe { Layout::from_size_align_unchecked(size, layout.align()) })
 }
 
 /// Reads the footer of a block of `size` bytes.

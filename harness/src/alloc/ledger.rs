@@ -52,27 +52,66 @@ static POOL: Pool = Pool::new();
 /// Frees are still credited to the owner.
 static SPILL: Ledger = Ledger::new();
 
+/// What a thread has before its first allocation. Nothing is ever counted in it:
+/// no block has its footer, and it always looks as if it had to be flushed, so
+/// the quick ways below need no check of their own for it.
+static NONE: Ledger = Ledger {
+    footer: AtomicU32::new(0),
+    counters: Counters::with_live_bytes(FLUSH_BYTES),
+    ..Ledger::new()
+};
+
 thread_local! {
     /// Const-initialised and without a destructor: reading it is one load, and
     /// works before `main` and while the thread's other values are dropped.
-    static LEDGER: Cell<*const Ledger> = const { Cell::new(ptr::null()) };
+    static LEDGER: Cell<&'static Ledger> = const { Cell::new(&NONE) };
 }
 
 /// The current thread's ledger, taken now if it has none.
 #[cfg_attr(not(debug_assertions), inline)]
 pub(super) fn current() -> &'static Ledger {
-    let ledger = LEDGER.get();
-    if ledger.is_null() {
-        return attach();
+    if is_attached() {
+        LEDGER.get()
+    } else {
+        attach()
     }
-    // SAFETY: not null, so a ledger, and they are never unmapped.
-    unsafe { &*ledger }
+}
+
+/// Counts a new block and returns the footer to write behind it. Does nothing
+/// and returns none where more is to be done than a few additions: the thread
+/// has no ledger yet, or must flush it. Then [`Ledger::allocated`] is for it.
+#[inline(always)]
+pub(super) fn try_allocated(size: usize) -> Option<u32> {
+    let ledger = LEDGER.get();
+    let live = ledger.counters.live_after(size as i64);
+    if live > ledger.highest.load(Relaxed) {
+        if live >= FLUSH_BYTES {
+            return None;
+        }
+        ledger.highest.store(live, Relaxed);
+    }
+    ledger.counters.allocated(size, live);
+    Some(ledger.footer())
+}
+
+/// Counts a free by the rule of [`try_allocated`]: false, and nothing is done,
+/// also where the block belongs to another scope. Then [`Ledger::freed`] is for
+/// it.
+#[inline(always)]
+pub(super) fn try_freed(footer: u32, size: usize) -> bool {
+    let ledger = LEDGER.get();
+    let live = ledger.counters.live_after(-(size as i64));
+    if footer != ledger.footer() || live <= -FLUSH_BYTES {
+        return false;
+    }
+    ledger.counters.freed(live);
+    true
 }
 
 /// Whether this thread's allocations have ever come through the counting
 /// allocator.
 pub(super) fn is_attached() -> bool {
-    !LEDGER.get().is_null()
+    !ptr::eq(LEDGER.get(), &raw const NONE)
 }
 
 #[cold]
@@ -91,7 +130,7 @@ fn attach() -> &'static Ledger {
 /// now on belongs to no scope.
 pub(super) fn detach(ledger: &'static Ledger) {
     ledger.stand_in(&ROOT);
-    LEDGER.set(&raw const SPILL);
+    LEDGER.set(&SPILL);
     ledger.taken.store(false, Release);
 }
 
@@ -185,30 +224,29 @@ impl Ledger {
     }
 
     /// Counts a new block of `size` bytes.
-    #[inline(always)]
     pub(super) fn allocated(&self, size: usize) {
-        let live = self.counters.allocated(size);
-        self.rose_to(live);
+        let live = self.counters.live_after(size as i64);
+        self.counters.allocated(size, live);
+        self.moved_to(live);
     }
 
     /// Counts the free of a block with `footer` and `size` bytes.
-    #[inline(always)]
     pub(super) fn freed(&self, footer: u32, size: usize) {
         if footer == self.footer() {
-            let live = self.counters.freed(size);
-            self.fell_to(live);
+            let live = self.counters.live_after(-(size as i64));
+            self.counters.freed(live);
+            self.moved_to(live);
         } else {
             self.freed_for_another(footer, size);
         }
     }
 
     /// Counts a block with `footer` that was resized and is this thread's now.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline)]
     pub(super) fn resized(&self, footer: u32, old_size: usize, new_size: usize) {
         if footer == self.footer() {
             let live = self.counters.resized(old_size, new_size);
-            self.rose_to(live);
-            self.fell_to(live);
+            self.moved_to(live);
         } else {
             // The same as a new block, a copy, and a free of the old one; in
             // the order that makes no peak of holding both.
@@ -218,19 +256,14 @@ impl Ledger {
         }
     }
 
+    /// Keeps the highest level, and flushes when the level is far from the last
+    /// flush.
     #[inline(always)]
-    fn rose_to(&self, live: i64) {
+    fn moved_to(&self, live: i64) {
         if live > self.highest.load(Relaxed) {
             self.highest.store(live, Relaxed);
-            if live >= FLUSH_BYTES {
-                self.flush();
-            }
         }
-    }
-
-    #[inline(always)]
-    fn fell_to(&self, live: i64) {
-        if live <= -FLUSH_BYTES {
+        if live.abs() >= FLUSH_BYTES {
             self.flush();
         }
     }
@@ -265,9 +298,18 @@ impl Ledger {
 
     /// Moves the thread to another scope.
     pub(super) fn stand_in(&self, scope: &'static Record) {
+        scope.thread_enters();
+        self.start_in(scope);
+    }
+
+    /// The same, for a thread that is counted in `scope` already.
+    pub(super) fn start_in(&self, scope: &'static Record) {
+        if self.is_spill() {
+            scope.thread_leaves();
+            return;
+        }
         self.flush();
         let before = self.scope();
-        scope.thread_enters();
         let pointer = if scope.is_root() {
             ptr::null()
         } else {

@@ -17,6 +17,14 @@ mod footer;
 mod ledger;
 mod memory;
 mod scopes;
+#[cfg(all(
+    feature = "threads",
+    target_os = "linux",
+    target_env = "gnu",
+    not(target_feature = "crt-static"),
+    not(highwater_portable)
+))]
+mod spawn;
 mod thread_end;
 
 pub(crate) use counters::Totals;
@@ -71,8 +79,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         // SAFETY: `with_room` is at least the footer's size, so not zero.
         let block = unsafe { self.inner.alloc(with_room) };
         // SAFETY: `block` is null or was just allocated for `with_room`.
-        unsafe { on_allocated(block, layout.size()) };
-        block
+        unsafe { counted(block, layout.size()) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -82,23 +89,19 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         // SAFETY: `with_room` is at least the footer's size, so not zero.
         let block = unsafe { self.inner.alloc_zeroed(with_room) };
         // SAFETY: `block` is null or was just allocated for `with_room`.
-        unsafe { on_allocated(block, layout.size()) };
-        block
+        unsafe { counted(block, layout.size()) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the caller promises that `block` came from this allocator for
         // this layout and is live until we free it below.
-        unsafe { on_free(block, layout.size()) };
-        // SAFETY: the block was allocated with the same enlarged layout, which
-        // was valid then; the sum cannot overflow now.
-        unsafe {
-            let with_room = Layout::from_size_align_unchecked(
-                layout.size() + footer::FOOTER_BYTES,
-                layout.align(),
-            );
-            self.inner.dealloc(block, with_room);
+        let owner = unsafe { footer::read(block, layout.size()) };
+        if !ledger::try_freed(owner, layout.size()) {
+            // SAFETY: as above.
+            return unsafe { self.dealloc_slowly(block, layout, owner) };
         }
+        // SAFETY: as above, and it is not used again.
+        unsafe { self.inner.dealloc(block, enlarged(layout)) };
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
@@ -111,50 +114,73 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         //
         // SAFETY: the caller promises a live block of ours with this layout.
         let owner = unsafe { footer::read(block, layout.size()) };
-        // SAFETY: the block has the enlarged layout, valid when it was made. The
-        // caller promises that `new_size` rounded up to the alignment does not
-        // pass `isize::MAX`; with the footer it might, by less than one page, and
-        // no allocator can meet a request of that size: it fails.
-        let resized = unsafe {
-            let with_room = Layout::from_size_align_unchecked(
-                layout.size() + footer::FOOTER_BYTES,
-                layout.align(),
-            );
-            if Layout::from_size_align(new_with_room, layout.align()).is_err() {
-                return std::ptr::null_mut();
-            }
-            self.inner.realloc(block, with_room, new_with_room)
-        };
+        if Layout::from_size_align(new_with_room, layout.align()).is_err() {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: the block has the enlarged layout, and the new size with the
+        // footer was found to be valid.
+        let resized = unsafe { self.inner.realloc(block, enlarged(layout), new_with_room) };
         // SAFETY: `resized` is null or was just made for `new_with_room`.
         unsafe { on_resized(resized, owner, layout.size(), new_size) };
         resized
     }
 }
 
-/// Counts a block of `size` bytes and writes its footer; nothing if it is null.
+impl<A: GlobalAlloc> Alloc<A> {
+    /// Kept apart, so that `dealloc` itself saves no registers.
+    ///
+    /// # Safety
+    /// As for `dealloc`; `owner` is the block's footer.
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_slowly(&self, block: *mut u8, layout: Layout, owner: u32) {
+        ledger::current().freed(owner, layout.size());
+        // SAFETY: the caller's promises are passed on.
+        unsafe { self.inner.dealloc(block, enlarged(layout)) };
+    }
+}
+
+/// The layout that a block of `layout` was allocated with.
+///
+/// # Safety
+/// Such a block must exist: then its enlarged layout was found to be valid.
+#[cfg_attr(not(debug_assertions), inline)]
+unsafe fn enlarged(layout: Layout) -> Layout {
+    // SAFETY: the caller promises that the sum is a valid size.
+    unsafe {
+        Layout::from_size_align_unchecked(layout.size() + footer::FOOTER_BYTES, layout.align())
+    }
+}
+
+/// Counts a block of `size` bytes, writes its footer and returns it; does nothing
+/// with null.
 ///
 /// # Safety
 /// `block` is null, or live with room for `size` bytes and the footer.
 #[cfg_attr(not(debug_assertions), inline)]
-unsafe fn on_allocated(block: *mut u8, size: usize) {
+unsafe fn counted(block: *mut u8, size: usize) -> *mut u8 {
     if block.is_null() {
-        return;
+        return block;
     }
+    let Some(footer) = ledger::try_allocated(size) else {
+        // SAFETY: the caller promises the room.
+        return unsafe { counted_slowly(block, size) };
+    };
+    // SAFETY: the caller promises the room.
+    unsafe { footer::write(block, size, footer) };
+    block
+}
+
+/// # Safety
+/// `block` is live with room for `size` bytes and the footer.
+#[cold]
+#[inline(never)]
+unsafe fn counted_slowly(block: *mut u8, size: usize) -> *mut u8 {
     let ledger = ledger::current();
     // SAFETY: the caller promises the room.
     unsafe { footer::write(block, size, ledger.footer()) };
     ledger.allocated(size);
-}
-
-/// Counts the free of a block of `size` bytes.
-///
-/// # Safety
-/// `block` is live, with `size` bytes and its footer behind them.
-#[cfg_attr(not(debug_assertions), inline)]
-unsafe fn on_free(block: *const u8, size: usize) {
-    // SAFETY: the caller promises the footer.
-    let owner = unsafe { footer::read(block, size) };
-    ledger::current().freed(owner, size);
+    block
 }
 
 /// Counts a resized block and writes its footer; nothing if it is null.
@@ -276,19 +302,52 @@ fn at_least_zero(figure: i64) -> u64 {
     u64::try_from(figure).unwrap_or(0)
 }
 
+/// A scope that can be reached from any thread, also after it ended.
+pub(crate) struct HeldScope(OpenScope);
+
+impl HeldScope {
+    pub(crate) fn new(scope: OpenScope) -> Self {
+        scope.0.hold();
+        Self(scope)
+    }
+
+    pub(crate) fn scope(&self) -> OpenScope {
+        self.0
+    }
+
+    /// Runs `work` with this thread standing in the scope.
+    pub(crate) fn run<R>(&self, work: impl FnOnce() -> R) -> R {
+        standing_in(self.0.0, work)
+    }
+}
+
+impl Drop for HeldScope {
+    fn drop(&mut self) {
+        self.0.0.let_go();
+    }
+}
+
 /// Runs `work` with its allocations counted outside every scope.
 pub(crate) fn unscoped<R>(work: impl FnOnce() -> R) -> R {
+    standing_in(&ROOT, work)
+}
+
+/// Runs `work` with this thread standing in `scope`, and puts the thread back
+/// afterwards, also when `work` unwinds.
+fn standing_in<R>(scope: &'static Record, work: impl FnOnce() -> R) -> R {
     struct Back(&'static Record);
     impl Drop for Back {
         fn drop(&mut self) {
             ledger::current().stand_in(self.0);
+            self.0.let_go();
         }
     }
     let ledger = ledger::current();
-    let _back = Back(ledger.scope());
-    if !ledger.is_spill() {
-        ledger.stand_in(&ROOT);
-    }
+    let before = ledger.scope();
+    // Meanwhile no thread may stand in it.
+    before.hold();
+    let _back = Back(before);
+    ledger.stand_in(scope);
     work()
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Records live in chunks that are mapped on demand and never unmapped, so an
 //! allocator hook reaches one with two loads and no lock. A record is used again
-//! only when its scope has ended, no thread stands in it, no child scope refers
-//! to it and every block that it owns was freed; until then late frees still find
-//! their owner. The lock in here serves the opening and closing of scopes alone.
+//! only when its scope has ended, no thread stands in it, no handle or child scope
+//! refers to it and every block that it owns was freed; until then late frees still
+//! find their owner. The lock in here serves the opening and closing of scopes alone.
 
 use super::counters::{Counters, Totals};
 use super::footer::TAG_LIMIT;
@@ -40,6 +40,8 @@ pub(crate) struct Record {
     most_threads: AtomicU32,
     /// Scopes directly inside this one that still have a record.
     children: AtomicU32,
+    /// Handles, and threads that will come back to this scope.
+    handles: AtomicU32,
     ended: AtomicBool,
     next_retired: AtomicPtr<Record>,
     overruns: AtomicU64,
@@ -96,6 +98,7 @@ impl Record {
             threads: AtomicU32::new(0),
             most_threads: AtomicU32::new(0),
             children: AtomicU32::new(0),
+            handles: AtomicU32::new(0),
             ended: AtomicBool::new(false),
             next_retired: AtomicPtr::new(ptr::null_mut()),
             overruns: AtomicU64::new(0),
@@ -180,6 +183,15 @@ impl Record {
         }
     }
 
+    /// Keeps the record from being used again until it is [let go](Self::let_go).
+    pub(super) fn hold(&self) {
+        self.handles.fetch_add(1, AcqRel);
+    }
+
+    pub(super) fn let_go(&self) {
+        self.handles.fetch_sub(1, AcqRel);
+    }
+
     pub(super) fn peak_bytes(&self) -> i64 {
         self.peak_bytes.load(Relaxed)
     }
@@ -211,6 +223,7 @@ impl Record {
     fn is_reusable(&self) -> bool {
         self.threads.load(Acquire) == 0
             && self.children.load(Acquire) == 0
+            && self.handles.load(Acquire) == 0
             && self.counters.totals().live_blocks() == 0
     }
 

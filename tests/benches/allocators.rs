@@ -1,0 +1,236 @@
+//! What counting costs: the same two loads on the system's allocator, on
+//! highwater and on two peers, each in a process of its own, started in turn.
+//!
+//! Machines drift, so a time alone says little: each round runs every allocator
+//! once, and what is compared is the ratio to the system's allocator within a
+//! round. Instructions, counted by callgrind where valgrind is installed, do not
+//! drift at all, but do not see what a locked instruction costs.
+//!
+//! `cargo bench -- --markdown ../docs/benchmarks.md` writes the table as Markdown
+//! too, to a path seen from this package.
+
+#![forbid(unsafe_code)]
+
+use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
+use comfy_table::{Cell, CellAlignment, Table};
+use std::process::Command;
+
+const ROUNDS: usize = 15;
+
+struct Allocator {
+    name: &'static str,
+    program: &'static str,
+    /// How many units of each load a round has: enough to time, not to wait.
+    units: [u64; 2],
+}
+
+const ALLOCATORS: [Allocator; 5] = [
+    Allocator {
+        name: "System",
+        program: env!("CARGO_BIN_EXE_bench-system"),
+        units: [3_000_000, 20],
+    },
+    Allocator {
+        name: "highwater, no scope",
+        program: env!("CARGO_BIN_EXE_bench-highwater"),
+        units: [3_000_000, 20],
+    },
+    Allocator {
+        name: "highwater, in a scope",
+        program: env!("CARGO_BIN_EXE_bench-highwater-scope"),
+        units: [3_000_000, 20],
+    },
+    Allocator {
+        name: "stats_alloc",
+        program: env!("CARGO_BIN_EXE_bench-stats-alloc"),
+        units: [3_000_000, 20],
+    },
+    Allocator {
+        name: "dhat",
+        program: env!("CARGO_BIN_EXE_bench-dhat"),
+        units: [50_000, 1],
+    },
+];
+
+/// The loads: as the programs call them, and how many candles or pairs a unit is.
+const LOADS: [&str; 2] = ["pair", "load"];
+
+fn main() {
+    let markdown = markdown_file();
+    let mut times = vec![[const { Vec::new() }; LOADS.len()]; ALLOCATORS.len()];
+    for round in 1..=ROUNDS {
+        eprint!("\rround {round} of {ROUNDS}");
+        for (allocator, times) in ALLOCATORS.iter().zip(&mut times) {
+            for (load, (name, units)) in LOADS.iter().zip(allocator.units).enumerate() {
+                times[load].push(nanoseconds(allocator.program, name, units));
+            }
+        }
+    }
+    eprint!("\rcounting instructions");
+    let instructions: Vec<_> = ALLOCATORS
+        .iter()
+        .map(|allocator| LOADS.map(|load| instructions(allocator.program, load)))
+        .collect();
+    eprint!("\r{:30}\r", "");
+    let table = table(&times, &instructions);
+    println!("{}\n\n{}", rendered(&table, NOTHING), explanation());
+    if let Some(file) = markdown {
+        let text = format!(
+            "# What counting costs\n\n{}\n\n{}\n\nMade by `cargo bench -- --markdown \
+             ../docs/benchmarks.md`.\n",
+            rendered(&table, ASCII_MARKDOWN),
+            explanation()
+        );
+        if let Err(error) = std::fs::write(&file, text) {
+            eprintln!("{file} could not be written: {error}");
+            std::process::exit(2);
+        }
+    }
+}
+
+/// The file after `--markdown`; cargo's own `--bench` is passed over.
+fn markdown_file() -> Option<String> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--markdown");
+    arguments.next()?;
+    let file = arguments.next();
+    if file.is_none() {
+        eprintln!("--markdown needs the name of a file");
+        std::process::exit(2);
+    }
+    file
+}
+
+/// Runs `units` of a load and returns what one of them took.
+fn nanoseconds(program: &str, load: &str, units: u64) -> f64 {
+    let output = Command::new(program)
+        .args([load, &units.to_string()])
+        .output()
+        .expect("the program was built with this benchmark");
+    assert!(output.status.success(), "{program} {load} failed");
+    let total: u64 = String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .expect("the program prints nanoseconds");
+    total as f64 / units as f64
+}
+
+/// Instructions for one unit: the difference between two runs, so that starting
+/// up is left out. None without valgrind.
+fn instructions(program: &str, load: &str) -> Option<f64> {
+    let (few, many) = if load == "pair" {
+        (1_000, 11_000)
+    } else {
+        (1, 2)
+    };
+    let counted = |units: u64| -> Option<u64> {
+        let output = Command::new("valgrind")
+            .args([
+                "--tool=callgrind",
+                "--callgrind-out-file=/dev/null",
+                program,
+                load,
+            ])
+            .arg(units.to_string())
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        text.split("Collected :")
+            .nth(1)?
+            .split_whitespace()
+            .next()?
+            .parse()
+            .ok()
+    };
+    let difference = counted(many)?.checked_sub(counted(few)?)?;
+    Some(difference as f64 / (many - few) as f64)
+}
+
+type Times = [Vec<f64>; LOADS.len()];
+
+fn table(times: &[Times], instructions: &[[Option<f64>; LOADS.len()]]) -> Vec<Vec<String>> {
+    let mut rows = vec![
+        [
+            "allocator",
+            "ns a pair",
+            "ratio",
+            "instr. a pair",
+            "ratio",
+            "ms a load",
+            "ratio",
+            "M instr. a load",
+            "ratio",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ];
+    for (place, allocator) in ALLOCATORS.iter().enumerate() {
+        let mut row = vec![allocator.name.to_owned()];
+        for (load, unit) in [1.0, 1e6].into_iter().enumerate() {
+            row.push(format!("{:.2}", lowest(&times[place][load]) / unit));
+            row.push(format!(
+                "{:.2}",
+                ratio(&times[place][load], &times[0][load])
+            ));
+            let count = instructions[place][load];
+            row.push(count.map_or("no valgrind".into(), |n| format!("{:.1}", n / unit)));
+            let against = count.zip(instructions[0][load]);
+            row.push(against.map_or("-".into(), |(n, system)| format!("{:.3}", n / system)));
+        }
+        rows.push(row);
+    }
+    rows
+}
+
+fn rendered(rows: &[Vec<String>], style: comfy_table::TableStyle) -> String {
+    let mut table = Table::new();
+    table.load_style(style);
+    let cells = |row: &Vec<String>| {
+        let figures = row[1..].iter();
+        let figures = figures.map(|text| Cell::new(text).set_alignment(CellAlignment::Right));
+        std::iter::once(Cell::new(&row[0]))
+            .chain(figures)
+            .collect::<Vec<_>>()
+    };
+    table.set_header(cells(&rows[0]));
+    table.add_rows(rows[1..].iter().map(cells));
+    table.trim_fmt()
+}
+
+fn explanation() -> String {
+    format!(
+        "A pair is one malloc and free of 64 bytes. A load is 10,000 candle messages, parsed from \
+         JSON into rings.\nTimes are the lowest of {ROUNDS} rounds in which the allocators took \
+         turns; a ratio is the median of the rounds'.\n{} on {}.",
+        version(),
+        processor(),
+    )
+}
+
+fn lowest(times: &[f64]) -> f64 {
+    times.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+/// The median, over the rounds, of the ratio within a round.
+fn ratio(times: &[f64], system: &[f64]) -> f64 {
+    let mut ratios: Vec<_> = times.iter().zip(system).map(|(a, b)| a / b).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
+fn version() -> String {
+    let output = Command::new("rustc").arg("--version").output();
+    output.map_or("an unknown rustc".to_owned(), |output| {
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    })
+}
+
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model.and_then(|rest| rest.split_once(": "));
+    model
+        .map_or("an unknown processor", |(_, name)| name)
+        .to_owned()
+}
