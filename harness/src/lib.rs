@@ -38,6 +38,8 @@ mod byte_size;
 mod floors;
 mod recorder;
 mod report;
+#[cfg(feature = "tokio")]
+mod runtime;
 mod scenario;
 mod scope;
 mod task;

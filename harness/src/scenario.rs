@@ -212,6 +212,28 @@ impl Scenario {
         report
     }
 
+    /// Runs a scenario whose set-up and steps are async, as [`run`](Self::run) does
+    /// otherwise.
+    ///
+    /// They run on a current-thread tokio runtime with what tokio's features give
+    /// it. It is made in the set-up, so that what it allocates counts, and the
+    /// tasks spawned on it too; it is dropped after the state.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run) does, and if the runtime cannot be made.
+    #[cfg(feature = "tokio")]
+    #[track_caller]
+    pub fn run_async<S>(
+        &self,
+        setup: impl AsyncFn() -> S,
+        step: impl AsyncFn(&mut S, u64),
+    ) -> Report {
+        self.run(
+            || crate::runtime::OnRuntime::new(&setup),
+            |on_runtime, i| on_runtime.step(&step, i),
+        )
+    }
+
     /// Runs `work`; a panic in it becomes one that says where the run was.
     #[track_caller]
     fn guarded<T>(&self, place: &Cell<Place>, work: impl FnOnce() -> T) -> T {

@@ -51,6 +51,10 @@ impl Function {
         } = self;
         let name = &signature.ident;
         let text = name.unraw().to_string();
+        let (run, setup) = match signature.asyncness {
+            Some(_) => (quote!(run_async), quote!(async || ())),
+            None => (quote!(run), quote!(|| ())),
+        };
         // The path keeps `use highwater::test` from being taken for the attribute
         // that the compiler knows.
         quote! {
@@ -61,7 +65,7 @@ impl Function {
 
                 ::highwater::Scenario::new(::core::concat!(::core::module_path!(), "::", #text))
                     #calls
-                    .run(|| (), #step)
+                    .#run(#setup, #step)
                     .assert();
             }
         }
@@ -78,7 +82,11 @@ impl Function {
             };
             quote_spanned!(generated_at(place)=> i)
         });
-        let call = quote!(#name(#(#number),*));
+        let (asynchronous, awaited) = match self.signature.asyncness {
+            Some(_) => (quote!(async), quote!(.await)),
+            None => (quote!(), quote!()),
+        };
+        let call = quote!(#name(#(#number),*)#awaited);
         match &self.signature.output {
             ReturnType::Type(_, value) if !is_unit_or_never(value) => {
                 let check = quote_spanned! {generated_at(value.span())=>
@@ -86,10 +94,10 @@ impl Function {
                         ::core::panic!("step {i} failed: {error:?}")
                     }
                 };
-                quote!(|(), i| { #check })
+                quote!(#asynchronous |(), i| { #check })
             }
-            _ if self.signature.inputs.is_empty() => quote!(|(), _| #call),
-            _ => quote!(|(), i| #call),
+            _ if self.signature.inputs.is_empty() => quote!(#asynchronous |(), _| #call),
+            _ => quote!(#asynchronous |(), i| #call),
         }
     }
 
@@ -100,11 +108,11 @@ impl Function {
         let mut refuse = |span, problem: &str| {
             problems.push(Error::new(span, format!("`#[highwater::test]` {problem}")));
         };
-        if let Some(async_token) = &signature.asyncness {
+        if let (Some(async_token), false) = (&signature.asyncness, cfg!(feature = "tokio")) {
             refuse(
                 async_token.span,
-                "does not support async functions yet: \
-                 call a runtime's `block_on` in a plain function",
+                "takes async functions only with highwater's feature `tokio`: \
+                 add `features = [\"tokio\"]` to the dependency",
             );
         }
         if let Some(const_token) = &signature.constness {

@@ -56,7 +56,8 @@ use proc_macro2::TokenStream;
 /// it. What those calls leave in a `static` or a thread-local is there as well.
 ///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, work as they do
-/// on any test. `async` functions are not supported yet.
+/// on any test. An `async` function runs on a current-thread runtime of the test's
+/// own; it needs highwater's feature `tokio`.
 #[proc_macro_attribute]
 pub fn test(
     arguments: proc_macro::TokenStream,

@@ -209,14 +209,22 @@ fn sizes_that_are_none() {
 }
 
 #[test]
-fn functions_that_cannot_be_tests() {
-    check_function(
-        quote!(
-            async fn bounded() {}
-        ),
-        "`#[highwater::test]` does not support async functions yet: \
-         call a runtime's `block_on` in a plain function",
+fn async_functions_need_the_feature() {
+    let item = quote!(
+        async fn bounded(i: u64) {}
     );
+    let text = expand(quote!(), item).to_string();
+    if cfg!(feature = "tokio") {
+        let dense = text.replace(' ', "");
+        let expected = ".run_async(async||(),async|(),i|bounded(i).await)";
+        assert!(dense.contains(expected), "{dense}");
+    } else {
+        assert!(text.contains("takes async functions only with highwater's feature `tokio`"));
+    }
+}
+
+#[test]
+fn functions_that_cannot_be_tests() {
     check_function(
         quote!(
             const fn bounded() {}
