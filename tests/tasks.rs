@@ -76,7 +76,7 @@ fn each_task_has_its_own_exact_figures() {
 
 #[test]
 fn a_runtime_that_is_built_inside_belongs_to_the_scope() {
-    // The first use of tokio's and std's own statics.
+    // The first use of tokio's own statics.
     drop(multi_thread());
     let scope = Scope::enter("runtime");
     let runtime = multi_thread();

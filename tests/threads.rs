@@ -18,15 +18,8 @@ fn live(usage: &Usage) -> (u64, u64) {
     (usage.live_bytes, usage.live_blocks)
 }
 
-/// Has the first thread of the process made, so that what std allocates for the
-/// first one only is not in a test's figures.
-fn first_thread() {
-    thread::spawn(|| ()).join().expect("it ends");
-}
-
 #[test]
 fn what_a_thread_leaves_behind_is_counted() {
-    first_thread();
     let scope = Scope::enter("parent");
     let left = thread::spawn(|| vec![0_u8; 50_000])
         .join()
@@ -38,7 +31,6 @@ fn what_a_thread_leaves_behind_is_counted() {
 
 #[test]
 fn threads_of_threads_belong_to_the_scope_too() {
-    first_thread();
     let scope = Scope::enter("grandparent");
     let left = thread::spawn(|| {
         let child = thread::spawn(|| vec![0_u8; 1_000]);
@@ -51,7 +43,6 @@ fn threads_of_threads_belong_to_the_scope_too() {
 
 #[test]
 fn scoped_threads_that_are_joined_are_exact() {
-    first_thread();
     let scope = Scope::enter("scoped");
     let left: Vec<Vec<u8>> = thread::scope(|threads| {
         let handles: Vec<_> = (1..=4)
@@ -69,7 +60,6 @@ fn scoped_threads_that_are_joined_are_exact() {
 
 #[test]
 fn an_inner_scope_on_another_thread_counts_outwards() {
-    first_thread();
     let outer = Scope::enter("outer");
     let left = thread::spawn(|| {
         let inner = Scope::enter("inner");
@@ -84,7 +74,6 @@ fn an_inner_scope_on_another_thread_counts_outwards() {
 
 #[test]
 fn a_detached_thread_may_outlive_its_scope() {
-    first_thread();
     let (go, going) = mpsc::channel::<()>();
     let (report, reports) = mpsc::channel();
     let scope = Scope::enter("short");
@@ -122,7 +111,6 @@ fn destructors_of_thread_locals_are_counted() {
     thread_local! {
         static LEAVER: RefCell<Option<Leaver>> = const { RefCell::new(None) };
     }
-    first_thread();
     let (send, receive) = mpsc::channel();
     let scope = Scope::enter("parent");
     let before = scope.usage();
@@ -137,7 +125,6 @@ fn destructors_of_thread_locals_are_counted() {
 
 #[test]
 fn a_thread_that_panics_leaves_nothing() {
-    first_thread();
     let scope = Scope::enter("parent");
     let failed = thread::spawn(|| {
         let _held = vec![0_u8; 1_000];
@@ -150,7 +137,6 @@ fn a_thread_that_panics_leaves_nothing() {
 
 #[test]
 fn with_several_threads_the_peak_has_a_stated_bound() {
-    first_thread();
     let scope = Scope::enter("peak");
     let threads: Vec<_> = (0..4)
         .map(|_| {
@@ -166,8 +152,8 @@ fn with_several_threads_the_peak_has_a_stated_bound() {
         .map(|thread| thread.join().expect("it ends"))
         .collect();
     let usage = scope.usage();
-    // This thread and the four.
-    assert_eq!(usage.peak_error_bytes, 5 * 4_096);
+    // At most this thread and the four at one time, at least one beside this.
+    assert!((2 * 4_096..=5 * 4_096).contains(&usage.peak_error_bytes));
     assert!(usage.live_bytes >= 4 * 1_000 * 100);
     assert!(usage.peak_bytes >= usage.live_bytes);
     drop(left);
@@ -175,7 +161,6 @@ fn with_several_threads_the_peak_has_a_stated_bound() {
 
 #[test]
 fn a_pool_that_is_built_inside_belongs_to_the_scope() {
-    first_thread();
     let scope = Scope::enter("pool");
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(2)
@@ -224,7 +209,6 @@ fn a_handle_may_be_used_inside_another_scope() {
 
 #[test]
 fn ten_thousand_short_threads_leave_nothing() {
-    first_thread();
     let scope = Scope::enter("storm");
     for _ in 0..1_000 {
         let threads: [_; 10] = std::array::from_fn(|n| thread::spawn(move || vec![0_u8; n * 999]));

@@ -5,7 +5,10 @@
 //! use atomic additions. Everything else is derived, so that two figures can
 //! never contradict each other: freed bytes are total minus live.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicI64, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// Monotonic totals, and the live bytes that they leave.
 pub(super) struct Counters {
@@ -100,10 +103,11 @@ impl Counters {
     }
 
     /// Any thread: a block of `size` bytes was freed by a thread that stands in
-    /// another scope.
+    /// another scope. The block is counted last, since a scope without live
+    /// blocks may be ended for good, and its counters serve another.
     pub(super) fn freed_elsewhere(&self, size: usize) {
-        self.freed_blocks.fetch_add(1, Relaxed);
         self.live_bytes.fetch_sub(size as i64, Relaxed);
+        self.freed_blocks.fetch_add(1, Release);
     }
 
     /// Any thread: adds `totals`. Returns the live bytes before.
@@ -126,7 +130,7 @@ impl Counters {
             live_bytes: self.live_bytes.load(Relaxed),
             total_bytes: self.total_bytes.load(Relaxed),
             total_blocks: self.total_blocks.load(Relaxed),
-            freed_blocks: self.freed_blocks.load(Relaxed),
+            freed_blocks: self.freed_blocks.load(Acquire),
             reallocations: self.reallocations.load(Relaxed),
             reallocated_bytes: self.reallocated_bytes.load(Relaxed),
             regrown_bytes: self.regrown_bytes.load(Relaxed),

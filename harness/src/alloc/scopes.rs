@@ -153,7 +153,8 @@ impl Record {
         }
     }
 
-    /// Credits a free by a thread that stands in another scope.
+    /// Credits a free by a thread that stands in another scope. The chain has read
+    /// a record's parent before the record is credited, and thereby let go.
     pub(super) fn freed_elsewhere(&'static self, size: usize) {
         for record in self.chain() {
             record.counters.freed_elsewhere(size);
