@@ -19,7 +19,7 @@ impl<S> OnRuntime<S> {
         }
     }
 
-    pub(crate) fn step(&mut self, step: impl AsyncFn(&mut S, u64), i: u64) {
+    pub(crate) fn step(&mut self, step: &impl AsyncFn(&mut S, u64), i: u64) {
         if let Some(state) = &mut self.state {
             self.runtime.block_on(step(state, i));
         }

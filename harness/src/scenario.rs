@@ -223,6 +223,8 @@ impl Scenario {
     /// As [`run`](Self::run) does, and if the runtime cannot be made.
     #[cfg(feature = "tokio")]
     #[track_caller]
+    // By value, as `run` takes them.
+    #[allow(clippy::needless_pass_by_value)]
     pub fn run_async<S>(
         &self,
         setup: impl AsyncFn() -> S,

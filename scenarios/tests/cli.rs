@@ -6,7 +6,8 @@ use rstest::rstest;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::RwLock;
 use tempfile::TempDir;
 
 const IDS: [&str; 6] = [
@@ -22,11 +23,18 @@ const IDS: [&str; 6] = [
 /// in there and nowhere else.
 struct Place(TempDir);
 
+/// Held for writing while a program is copied, for reading while one is started:
+/// a child that is started meanwhile would have the copy open for writing for a
+/// moment, and what is open for writing cannot be run.
+static COPYING: RwLock<()> = RwLock::new(());
+
 impl Place {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let program = env!("CARGO_BIN_EXE_highwater-scenarios");
+        let copying = COPYING.write();
         fs::copy(program, directory.path().join("program")).expect("the program is copied");
+        drop(copying);
         Self(directory)
     }
 
@@ -35,11 +43,13 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(self.path().join("program"))
-            .args(arguments)
-            .current_dir(self.path())
-            .output()
-            .expect("the program runs")
+        let mut command = Command::new(self.path().join("program"));
+        command.args(arguments).current_dir(self.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let starting = COPYING.read();
+        let child = command.spawn().expect("the program runs");
+        drop(starting);
+        child.wait_with_output().expect("the program ends")
     }
 
     fn write(&self, name: &str, text: &str) {
