@@ -20,16 +20,6 @@ fn main() {
         let rounds = rounds.parse().expect("the number of rounds is a number");
         let (left, usage) = highwater::measure(|| workload::run(name, seed, rounds));
         drop(left);
-        let figures = Figures {
-            live_bytes: usage.live_bytes,
-            live_blocks: usage.live_blocks,
-            peak_bytes: usage.peak_bytes,
-            total_blocks: usage.total_blocks,
-            total_bytes: usage.total_bytes,
-            reallocations: usage.reallocations,
-            reallocated_bytes: usage.reallocated_bytes,
-            regrown_bytes: usage.regrown_bytes,
-        };
-        println!("{}", figures.to_line());
+        println!("{}", Figures::from(&usage).to_line());
     }
 }

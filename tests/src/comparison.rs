@@ -45,6 +45,23 @@ pub fn compare<T: PartialEq + std::fmt::Debug>(
     }
 }
 
+/// Measures every workload with highwater above this process's allocator, and
+/// with the program `meter`, which has the system's.
+///
+/// # Errors
+/// As [`compare`].
+///
+/// # Panics
+/// As [`compare`].
+pub fn compare_usage(meter: &str) -> Result<(), String> {
+    let measure = |work: &dyn Fn() -> Left| {
+        let (left, usage) = highwater::measure(work);
+        drop(left);
+        Figures::from(&usage)
+    };
+    compare(meter, measure, |figures| *figures)
+}
+
 fn highwater_figures(meter: &str) -> Vec<Figures> {
     let mut child = Command::new(meter)
         .stdin(Stdio::piped())

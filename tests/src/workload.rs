@@ -120,6 +120,21 @@ pub struct Figures {
     pub regrown_bytes: u64,
 }
 
+impl From<&highwater::Usage> for Figures {
+    fn from(usage: &highwater::Usage) -> Self {
+        Self {
+            live_bytes: usage.live_bytes,
+            live_blocks: usage.live_blocks,
+            peak_bytes: usage.peak_bytes,
+            total_blocks: usage.total_blocks,
+            total_bytes: usage.total_bytes,
+            reallocations: usage.reallocations,
+            reallocated_bytes: usage.reallocated_bytes,
+            regrown_bytes: usage.regrown_bytes,
+        }
+    }
+}
+
 impl Figures {
     /// As numbers in the order of the fields, on one line.
     pub fn to_line(&self) -> String {
