@@ -1,0 +1,5 @@
+//! A ceiling without a unit.
+#[highwater::test(growth = "100")]
+fn bounded(_: u64) {}
+
+fn main() {}
