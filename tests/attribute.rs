@@ -109,3 +109,19 @@ mod imported {
     #[test(steps = 100, growth = "0 B")]
     fn has_the_short_name() {}
 }
+
+/// Each of rstest's cases becomes a test of its own, and its call a step.
+#[rstest::rstest]
+#[case::short(10)]
+#[case::long(1_000)]
+#[highwater::test(steps = 100, growth = "0 B", peak = "8 KB")]
+fn cases_are_scenarios(#[case] numbers: usize) {
+    assert_eq!(black_box(vec![7_u64; numbers]).len(), numbers);
+}
+
+#[rstest::rstest]
+#[highwater::test(steps = 100, peak = "0 B")]
+#[should_panic(expected = "above its ceiling of 0 B")]
+fn values_are_scenarios(#[values(1, 2, 3)] numbers: usize) {
+    assert_eq!(black_box(vec![7_u64; numbers]).len(), numbers);
+}

@@ -55,6 +55,9 @@ use proc_macro2::TokenStream;
 /// than `steps` says: once in a rehearsal, and further where the verdict needs
 /// it. What those calls leave in a `static` or a thread-local is there as well.
 ///
+/// Beside `#[rstest]` it goes below the cases: each case is then a test of its own,
+/// and the call with that case's values is a step, which is not told its number.
+///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, work as they do
 /// on any test. An `async` function runs on a current-thread runtime of the test's
 /// own; it needs highwater's feature `tokio`.
