@@ -36,15 +36,15 @@ fn every_byte_is_known(#[values(0, 1, 2, 3, 4, 5, 6, 7)] n: usize) {
 #[rstest]
 fn every_reallocation_is_known(#[values(0, 1, 2, 3, 4, 5, 6, 7)] n: usize) {
     for _ in 0..50 {
-        let pushes = 1 << (n + 3);
+        let pushes = 1_u64 << (n + 3);
         let (kept, usage) = measure(|| {
             let mut kept = Vec::new();
             for i in 0..pushes {
-                kept.push(i as u64);
+                kept.push(i);
             }
             kept
         });
-        assert_eq!(usage.live_bytes, 8 * pushes as u64);
+        assert_eq!(usage.live_bytes, 8 * pushes);
         // From 4 items on, one for each doubling.
         assert_eq!(usage.reallocations, n as u64 + 1);
         assert_eq!((usage.total_blocks, usage.freed_blocks), (1, 0));

@@ -17,68 +17,90 @@ use std::process::Command;
 
 const ROUNDS: usize = 15;
 
+/// Rounds of the part with threads, whose times swing less than they differ.
+const THREAD_ROUNDS: usize = 5;
+
+const THREADS: [u64; 5] = [1, 2, 4, 8, 16];
+
 struct Allocator {
     name: &'static str,
     program: &'static str,
-    /// How many units of each load a round has: enough to time, not to wait.
-    units: [u64; 2],
+    /// How many times slower than the system's it is, very roughly: it is given
+    /// less to do, so that nobody waits for it.
+    slowness: u64,
 }
 
-const ALLOCATORS: [Allocator; 5] = [
-    Allocator {
-        name: "System",
-        program: env!("CARGO_BIN_EXE_bench-system"),
-        units: [3_000_000, 20],
-    },
-    Allocator {
-        name: "highwater, no scope",
-        program: env!("CARGO_BIN_EXE_bench-highwater"),
-        units: [3_000_000, 20],
-    },
-    Allocator {
-        name: "highwater, in a scope",
-        program: env!("CARGO_BIN_EXE_bench-highwater-scope"),
-        units: [3_000_000, 20],
-    },
-    Allocator {
-        name: "stats_alloc",
-        program: env!("CARGO_BIN_EXE_bench-stats-alloc"),
-        units: [3_000_000, 20],
-    },
-    Allocator {
-        name: "dhat",
-        program: env!("CARGO_BIN_EXE_bench-dhat"),
-        units: [50_000, 1],
-    },
+macro_rules! allocators {
+    ($($name:literal: $program:literal / $slowness:literal),+ $(,)?) => {
+        [$(Allocator {
+            name: $name,
+            program: env!(concat!("CARGO_BIN_EXE_bench-", $program)),
+            slowness: $slowness,
+        }),+]
+    };
+}
+
+const ALLOCATORS: [Allocator; 10] = allocators![
+    "System": "system" / 1,
+    "highwater, no scope": "highwater" / 1,
+    "highwater, in a scope": "highwater-scope" / 1,
+    "stats_alloc": "stats-alloc" / 1,
+    "cap": "cap" / 1,
+    "peakmem-alloc": "peakmem-alloc" / 1,
+    "tracking-allocator": "tracking-allocator" / 1,
+    "alloc_tracker": "alloc-tracker" / 1,
+    "divan AllocProfiler, idle": "divan" / 1,
+    "dhat": "dhat" / 60,
 ];
 
-/// The loads: as the programs call them, and how many candles or pairs a unit is.
-const LOADS: [&str; 2] = ["pair", "load"];
+/// The loads as the programs call them, and how many units of each a round has.
+const LOADS: [(&str, u64); 2] = [("pair", 3_000_000), ("load", 20)];
+
+/// Pairs for each thread in a round of the part with threads.
+const THREAD_PAIRS: u64 = 300_000;
 
 fn main() {
     let markdown = markdown_file();
     let mut times = vec![[const { Vec::new() }; LOADS.len()]; ALLOCATORS.len()];
     for round in 1..=ROUNDS {
-        eprint!("\rround {round} of {ROUNDS}");
+        eprint!("\rround {round} of {ROUNDS}      ");
         for (allocator, times) in ALLOCATORS.iter().zip(&mut times) {
-            for (load, (name, units)) in LOADS.iter().zip(allocator.units).enumerate() {
-                times[load].push(nanoseconds(allocator.program, name, units));
+            for (times, (name, units)) in times.iter_mut().zip(LOADS) {
+                let units = (units / allocator.slowness).max(1);
+                times.push(nanoseconds(allocator.program, &[name], units));
             }
         }
     }
-    eprint!("\rcounting instructions");
+    let mut thread_times = vec![[const { Vec::new() }; THREADS.len()]; ALLOCATORS.len()];
+    for round in 1..=THREAD_ROUNDS {
+        eprint!("\rround {round} of {THREAD_ROUNDS} with threads      ");
+        for (allocator, times) in ALLOCATORS.iter().zip(&mut thread_times) {
+            for (times, threads) in times.iter_mut().zip(THREADS) {
+                let pairs = (THREAD_PAIRS / allocator.slowness / threads).max(1);
+                let time = nanoseconds(allocator.program, &["pair", &threads.to_string()], pairs);
+                times.push(time / threads as f64);
+            }
+        }
+    }
+    eprint!("\rcounting instructions            ");
     let instructions: Vec<_> = ALLOCATORS
         .iter()
-        .map(|allocator| LOADS.map(|load| instructions(allocator.program, load)))
+        .map(|allocator| LOADS.map(|(load, _)| instructions(allocator.program, load)))
         .collect();
-    eprint!("\r{:30}\r", "");
-    let table = table(&times, &instructions);
-    println!("{}\n\n{}", rendered(&table, NOTHING), explanation());
+    eprint!("\r{:40}\r", "");
+    let tables = [table(&times, &instructions), thread_table(&thread_times)];
+    let render = |style| {
+        tables
+            .each_ref()
+            .map(|table| rendered(table, style))
+            .join("\n\n")
+    };
+    println!("{}\n\n{}", render(NOTHING), explanation());
     if let Some(file) = markdown {
         let text = format!(
             "# What counting costs\n\n{}\n\n{}\n\nMade by `cargo bench -- --markdown \
              ../docs/benchmarks.md`.\n",
-            rendered(&table, ASCII_MARKDOWN),
+            render(ASCII_MARKDOWN),
             explanation()
         );
         if let Err(error) = std::fs::write(&file, text) {
@@ -100,13 +122,16 @@ fn markdown_file() -> Option<String> {
     file
 }
 
-/// Runs `units` of a load and returns what one of them took.
-fn nanoseconds(program: &str, load: &str, units: u64) -> f64 {
+/// Runs `units` of a load and returns what one of them took. The first argument
+/// names the load; what follows it stands behind the number of units.
+fn nanoseconds(program: &str, load: &[&str], units: u64) -> f64 {
     let output = Command::new(program)
-        .args([load, &units.to_string()])
+        .arg(load[0])
+        .arg(units.to_string())
+        .args(&load[1..])
         .output()
         .expect("the program was built with this benchmark");
-    assert!(output.status.success(), "{program} {load} failed");
+    assert!(output.status.success(), "{program} {load:?} failed");
     let total: u64 = String::from_utf8_lossy(&output.stdout)
         .trim()
         .parse()
@@ -181,6 +206,28 @@ fn table(times: &[Times], instructions: &[[Option<f64>; LOADS.len()]]) -> Vec<Ve
     rows
 }
 
+type ThreadTimes = [Vec<f64>; THREADS.len()];
+
+/// Pairs on several threads at once: what a pair takes if the threads' work is
+/// laid end to end, and the ratio to the system's allocator.
+fn thread_table(times: &[ThreadTimes]) -> Vec<Vec<String>> {
+    let mut header = vec!["allocator".to_owned()];
+    for threads in THREADS {
+        let unit = if threads == 1 { "thread" } else { "threads" };
+        header.extend([format!("ns, {threads} {unit}"), "ratio".to_owned()]);
+    }
+    let mut rows = vec![header];
+    for (allocator, own) in ALLOCATORS.iter().zip(times) {
+        let mut row = vec![allocator.name.to_owned()];
+        for (own, system) in own.iter().zip(&times[0]) {
+            row.push(format!("{:.2}", lowest(own)));
+            row.push(format!("{:.2}", ratio(own, system)));
+        }
+        rows.push(row);
+    }
+    rows
+}
+
 fn rendered(rows: &[Vec<String>], style: comfy_table::TableStyle) -> String {
     let mut table = Table::new();
     table.load_style(style);
@@ -199,10 +246,13 @@ fn rendered(rows: &[Vec<String>], style: comfy_table::TableStyle) -> String {
 fn explanation() -> String {
     format!(
         "A pair is one malloc and free of 64 bytes. A load is 10,000 candle messages, parsed from \
-         JSON into rings.\nTimes are the lowest of {ROUNDS} rounds in which the allocators took \
-         turns; a ratio is the median of the rounds'.\n{} on {}.",
+         JSON into rings.\nTimes are the lowest of {ROUNDS} rounds ({THREAD_ROUNDS} with threads) \
+         in which the allocators took turns; a ratio is the median of the rounds'.\nWith threads, \
+         all make pairs at once, and the time is that of the slowest over the pairs of all.\n\
+         {} on {}, {} processors.",
         version(),
         processor(),
+        std::thread::available_parallelism().map_or(1, usize::from),
     )
 }
 

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
 use std::time::Instant;
 
 /// Candles in one realistic load.
@@ -17,34 +19,58 @@ const SYMBOLS: usize = 10;
 const RING: usize = 500;
 
 /// Runs what the command line asks for and prints how many nanoseconds that
-/// took: `pair N` makes N malloc/free pairs of 64 bytes, `load N` parses the
-/// candles N times.
+/// took: `pair N` makes N malloc/free pairs of 64 bytes, `pair N THREADS` on each
+/// of so many threads at once, `load N` parses the candles N times.
 ///
 /// # Panics
 /// On any other command line.
 pub fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [load, units] = &arguments[..] else {
-        panic!("usage: (pair | load) N");
+    let number = |text: &String| -> u32 { text.parse().expect("a number") };
+    let nanoseconds = match &arguments[..] {
+        [load, units] if load == "pair" => repeated(number(units), pair),
+        [load, units, threads] if load == "pair" => on_threads(number(units), number(threads)),
+        [load, units] if load == "load" => {
+            let messages = messages();
+            repeated(number(units), || realistic(&messages))
+        }
+        _ => panic!("usage: pair N [THREADS] | load N"),
     };
-    let units: u32 = units.parse().expect("the number of units is a number");
-    let messages = messages();
-    let unit: &dyn Fn() = match load.as_str() {
-        "pair" => &pair,
-        "load" => &|| realistic(&messages),
-        other => panic!("there is no load `{other}`"),
-    };
+    println!("{nanoseconds}");
+}
+
+fn repeated(units: u32, unit: impl Fn()) -> u128 {
     let started = Instant::now();
     for _ in 0..units {
         unit();
     }
-    println!("{}", started.elapsed().as_nanos());
+    started.elapsed().as_nanos()
 }
 
-/// One allocation and its free, with nothing else to hide behind.
+/// What the slowest of the threads took.
+fn on_threads(units: u32, threads: u32) -> u128 {
+    let together = Barrier::new(threads as usize);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    together.wait();
+                    repeated(units, pair)
+                })
+            })
+            .collect();
+        let times = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("it ends"));
+        times.max().unwrap_or(0)
+    })
+}
+
+/// A box of 64 bytes, made, filled and dropped: one `malloc` and one `free`, with
+/// next to nothing to hide behind. Filled with zeros it would be a `calloc`.
 #[inline(never)]
 fn pair() {
-    drop(black_box(Box::new([0_u8; 64])));
+    drop(black_box(Box::new([black_box(1_u8); 64])));
 }
 
 /// A message of an exchange's candle stream.
