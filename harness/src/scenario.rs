@@ -148,6 +148,9 @@ impl Scenario {
     /// it. The scenario itself fails nothing: ask the report, or call
     /// [`Report::assert`].
     ///
+    /// What a step prints is counted where the test runner keeps it in memory, as
+    /// plain `cargo test` does; `cargo nextest run` and `--nocapture` do not.
+    ///
     /// `setup` makes the state. `step` is given the state and the number of the
     /// step, from 0 on, warm-up included. Both may be called again, for a state
     /// of its own.

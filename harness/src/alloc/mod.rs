@@ -17,13 +17,16 @@ mod footer;
 mod ledger;
 mod memory;
 mod scopes;
-#[cfg(all(
-    feature = "threads",
-    target_os = "linux",
-    target_env = "gnu",
-    not(target_feature = "crt-static"),
-    not(highwater_portable)
-))]
+#[cfg_attr(
+    not(all(
+        feature = "threads",
+        target_os = "linux",
+        target_env = "gnu",
+        not(target_feature = "crt-static"),
+        not(highwater_portable)
+    )),
+    path = "no_spawn.rs"
+)]
 mod spawn;
 mod thread_end;
 
@@ -222,28 +225,6 @@ pub(crate) enum OpenError {
     TooManyScopes,
 }
 
-/// Before the first scope: see [`spawn`].
-#[cfg(all(
-    feature = "threads",
-    target_os = "linux",
-    target_env = "gnu",
-    not(target_feature = "crt-static"),
-    not(highwater_portable)
-))]
-fn learn_about_threads() {
-    spawn::learn();
-}
-
-/// Threads are not followed here.
-#[cfg(not(all(
-    feature = "threads",
-    target_os = "linux",
-    target_env = "gnu",
-    not(target_feature = "crt-static"),
-    not(highwater_portable)
-)))]
-fn learn_about_threads() {}
-
 /// Whether this thread's allocations come through [`Alloc`]. Tried with an
 /// allocation only where there was none yet, so that none is ever counted.
 fn is_installed() -> bool {
@@ -263,7 +244,7 @@ impl OpenScope {
         if ledger.is_spill() {
             return Err(OpenError::NoLedger);
         }
-        learn_about_threads();
+        spawn::learn();
         let record = scopes::open(name, ledger.scope()).ok_or(OpenError::TooManyScopes)?;
         ledger.stand_in(record);
         Ok(Self(record))
