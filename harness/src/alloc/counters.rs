@@ -5,7 +5,7 @@
 //! use atomic additions. Everything else is derived, so that two figures can
 //! never contradict each other: freed bytes are total minus live.
 
-use std::sync::atomic::{
+use super::sync::atomic::{
     AtomicI64, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };

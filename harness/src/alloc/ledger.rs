@@ -13,13 +13,15 @@ use super::counters::{Counters, Totals};
 use super::footer;
 use super::memory;
 use super::scopes::{self, ROOT, Record};
-use super::thread_end;
-use std::cell::Cell;
-use std::ptr;
-use std::sync::atomic::{
+use super::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
+    fence,
 };
+use super::sync::thread_local;
+use super::thread_end;
+use std::cell::Cell;
+use std::{hint, ptr};
 
 /// The net change at which a thread tells its scope.
 pub(crate) const FLUSH_BYTES: i64 = 4096;
@@ -37,6 +39,9 @@ pub(crate) struct Ledger {
     highest: AtomicI64,
     /// The scope that the thread stands in; null is the root.
     scope: AtomicPtr<Record>,
+    /// Odd while counts are being moved from here to the scope, or the thread
+    /// to another scope; see [`totals_of`].
+    version: AtomicU32,
     taken: AtomicBool,
 }
 
@@ -55,11 +60,7 @@ static SPILL: Ledger = Ledger::new();
 /// What a thread has before its first allocation. Nothing is ever counted in it:
 /// no block has its footer, and it always looks as if it had to be flushed, so
 /// the quick ways below need no check of their own for it.
-static NONE: Ledger = Ledger {
-    footer: AtomicU32::new(0),
-    counters: Counters::with_live_bytes(FLUSH_BYTES),
-    ..Ledger::new()
-};
+static NONE: Ledger = Ledger::starting_with(0, FLUSH_BYTES);
 
 thread_local! {
     /// Const-initialised and without a destructor: reading it is one load, and
@@ -71,7 +72,7 @@ thread_local! {
 #[cfg_attr(not(debug_assertions), inline)]
 pub(super) fn current() -> &'static Ledger {
     if is_attached() {
-        LEDGER.get()
+        LEDGER.with(Cell::get)
     } else {
         attach()
     }
@@ -82,7 +83,7 @@ pub(super) fn current() -> &'static Ledger {
 /// has no ledger yet, or must flush it. Then [`Ledger::allocated`] is for it.
 #[inline(always)]
 pub(super) fn try_allocated(size: usize) -> Option<u32> {
-    let ledger = LEDGER.get();
+    let ledger = LEDGER.with(Cell::get);
     let live = ledger.counters.live_after(size as i64);
     if live > ledger.highest.load(Relaxed) {
         if live >= FLUSH_BYTES {
@@ -99,7 +100,7 @@ pub(super) fn try_allocated(size: usize) -> Option<u32> {
 /// it.
 #[inline(always)]
 pub(super) fn try_freed(footer: u32, size: usize) -> bool {
-    let ledger = LEDGER.get();
+    let ledger = LEDGER.with(Cell::get);
     let live = ledger.counters.live_after(-(size as i64));
     if footer != ledger.footer() || live <= -FLUSH_BYTES {
         return false;
@@ -111,7 +112,7 @@ pub(super) fn try_freed(footer: u32, size: usize) -> bool {
 /// Whether this thread's allocations have ever come through the counting
 /// allocator.
 pub(super) fn is_attached() -> bool {
-    !ptr::eq(LEDGER.get(), &raw const NONE)
+    !ptr::eq(LEDGER.with(Cell::get), &raw const NONE)
 }
 
 #[cold]
@@ -119,7 +120,7 @@ pub(super) fn is_attached() -> bool {
 fn attach() -> &'static Ledger {
     let ledger = take_free().unwrap_or(&SPILL);
     // Before `notify`, which may allocate where there are no pthreads.
-    LEDGER.set(ledger);
+    LEDGER.with(|own| own.set(ledger));
     if !ledger.is_spill() {
         thread_end::notify(ledger);
     }
@@ -130,7 +131,8 @@ fn attach() -> &'static Ledger {
 /// now on belongs to no scope.
 pub(super) fn detach(ledger: &'static Ledger) {
     ledger.stand_in(&ROOT);
-    LEDGER.set(&SPILL);
+    // Fails only where thread-locals are a model's, and end.
+    let _ = LEDGER.try_with(|own| own.set(&SPILL));
     ledger.taken.store(false, Release);
 }
 
@@ -171,20 +173,53 @@ fn pools() -> impl Iterator<Item = &'static Pool> {
 }
 
 /// How many ledgers there are, taken or not.
-#[cfg(test)]
+#[cfg(all(test, not(highwater_shuttle)))]
 pub(super) fn count() -> usize {
     pools().count() * LEDGERS_PER_POOL
 }
 
-/// What threads that stand in `scope` have not flushed yet.
-pub(super) fn unflushed(scope: &'static Record) -> Totals {
+/// All that was counted in `scope`: what was flushed, and what the threads that
+/// stand in it have not flushed yet. Exact for everything that happened before,
+/// also while other threads count on, unless they flush without a pause.
+pub(super) fn totals_of(scope: &'static Record) -> Totals {
+    /// Rounds until it is taken as it is. Someone who flushes in each of them
+    /// changes the figures by more than a flush meanwhile.
+    const ROUNDS: usize = 1000;
     let mut sum = Totals::default();
-    for ledger in pools().flat_map(|pool| &pool.ledgers) {
-        if ledger.scope().is_within(scope) {
+    for _ in 0..ROUNDS {
+        let before = stamp(scope);
+        sum = scope.counters.totals();
+        for ledger in ledgers().filter(|ledger| ledger.scope().is_within(scope)) {
             sum.add(&ledger.counters.totals());
         }
+        fence(Acquire);
+        if before.is_some() && before == stamp(scope) {
+            break;
+        }
+        hint::spin_loop();
     }
     sum
+}
+
+/// A number that is another after a thread in `scope` has moved counts or left;
+/// none while one is about to.
+fn stamp(scope: &'static Record) -> Option<u64> {
+    let mut stamp = 0_u64;
+    for (place, ledger) in ledgers().enumerate() {
+        let version = ledger.version.load(Acquire);
+        if ledger.scope().is_within(scope) {
+            if version & 1 == 1 {
+                return None;
+            }
+            let own = (place as u64) << 32 | u64::from(version);
+            stamp = stamp.wrapping_mul(0x0100_0000_01B3).wrapping_add(own + 1);
+        }
+    }
+    Some(stamp)
+}
+
+fn ledgers() -> impl Iterator<Item = &'static Ledger> {
+    pools().flat_map(|pool| &pool.ledgers)
 }
 
 impl Pool {
@@ -198,11 +233,16 @@ impl Pool {
 
 impl Ledger {
     const fn new() -> Self {
+        Self::starting_with(footer::seal(0), 0)
+    }
+
+    const fn starting_with(footer: u32, live_bytes: i64) -> Self {
         Self {
-            footer: AtomicU32::new(footer::seal(0)),
-            counters: Counters::new(),
+            footer: AtomicU32::new(footer),
+            counters: Counters::with_live_bytes(live_bytes),
             highest: AtomicI64::new(0),
             scope: AtomicPtr::new(ptr::null_mut()),
+            version: AtomicU32::new(0),
             taken: AtomicBool::new(false),
         }
     }
@@ -290,10 +330,24 @@ impl Ledger {
         if totals.is_nothing() {
             return;
         }
-        let highest = self.highest.load(Relaxed);
-        self.counters.reset();
-        self.highest.store(0, Relaxed);
-        self.scope().absorb(&totals, highest);
+        self.while_moving(|| {
+            let highest = self.highest.load(Relaxed);
+            self.counters.reset();
+            self.highest.store(0, Relaxed);
+            self.scope().absorb(&totals, highest);
+        });
+    }
+
+    /// Makes those who read meanwhile read again, by the rule of a sequence lock
+    /// (H.-J. Boehm, "Can seqlocks get along with programming language memory
+    /// models?", 2012).
+    #[inline(always)]
+    fn while_moving(&self, change: impl FnOnce()) {
+        let version = self.version.load(Relaxed);
+        self.version.store(version.wrapping_add(1), Relaxed);
+        fence(Release);
+        change();
+        self.version.store(version.wrapping_add(2), Release);
     }
 
     /// Moves the thread to another scope.
@@ -315,7 +369,7 @@ impl Ledger {
         } else {
             ptr::from_ref(scope)
         };
-        self.scope.store(pointer.cast_mut(), Release);
+        self.while_moving(|| self.scope.store(pointer.cast_mut(), Release));
         self.footer.store(footer::seal(scope.tag()), Relaxed);
         before.thread_leaves();
     }

@@ -28,6 +28,7 @@ mod scopes;
     path = "no_spawn.rs"
 )]
 mod spawn;
+mod sync;
 mod thread_end;
 
 pub(crate) use counters::Totals;
@@ -269,24 +270,18 @@ impl OpenScope {
 
     /// Live bytes and blocks now, the cheap way.
     pub(crate) fn live(self) -> (u64, u64) {
-        let totals = self.totals();
+        let totals = ledger::totals_of(self.0);
         (
             at_least_zero(totals.live_bytes),
             at_least_zero(totals.live_blocks()),
         )
     }
 
-    fn totals(self) -> Totals {
-        let mut totals = self.0.counters.totals();
-        totals.add(&ledger::unflushed(self.0));
-        totals
-    }
-
     /// All figures now. Exact for everything that happened before the call in
     /// this thread, or in one that this thread has waited for.
     pub(crate) fn read(self) -> Reading {
         ledger::current().flush();
-        let totals = self.totals();
+        let totals = ledger::totals_of(self.0);
         let threads = u64::from(self.0.most_threads());
         Reading {
             totals,
@@ -355,5 +350,7 @@ fn standing_in<R>(scope: &'static Record, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-#[cfg(test)]
+#[cfg(all(test, highwater_shuttle))]
+mod model;
+#[cfg(all(test, not(highwater_shuttle)))]
 mod tests;

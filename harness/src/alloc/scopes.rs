@@ -9,12 +9,12 @@
 use super::counters::{Counters, Totals};
 use super::footer::TAG_LIMIT;
 use super::memory;
-use std::ptr;
-use std::sync::atomic::{
+use super::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use super::sync::{Mutex, MutexGuard, PoisonError};
+use std::ptr;
 
 const RECORDS_PER_CHUNK: usize = 256;
 const CHUNKS: usize = 4096;
@@ -322,6 +322,15 @@ pub(super) fn close(record: &'static Record) {
     let mut retired = lock(&RETIRED);
     record.ended.store(true, Relaxed);
     retired.push(record);
+}
+
+/// As if no scope had ever been opened, so that a model's runs are alike.
+#[cfg(all(test, highwater_shuttle))]
+pub(super) fn forget_all() {
+    TAGS.store(1, Relaxed);
+    let mut retired = lock(&RETIRED);
+    retired.first = ptr::null();
+    retired.last = ptr::null();
 }
 
 impl Retired {

@@ -68,7 +68,7 @@ impl Block {
             }
         };
         assert!(!start.is_null());
-        assert!((start as usize).is_multiple_of(layout.align()));
+        assert_eq!(start as usize % layout.align(), 0);
         let block = Self {
             start,
             layout,
@@ -96,7 +96,7 @@ impl Block {
         // SAFETY: the block is live with this layout; the size is small.
         let start = unsafe { ALLOC.realloc(self.start, self.layout, new_size) };
         assert!(!start.is_null());
-        assert!((start as usize).is_multiple_of(self.layout.align()));
+        assert_eq!(start as usize % self.layout.align(), 0);
         let kept = self.layout.size().min(new_size);
         self.start = start;
         self.layout = Layout::from_size_align(new_size, self.layout.align()).unwrap();

@@ -51,6 +51,7 @@ fn key() -> Option<libc::pthread_key_t> {
 /// Calls [`ledger::detach`] with `ledger` when the current thread ends.
 #[cfg(not(all(unix, not(highwater_portable))))]
 pub(super) fn notify(ledger: &'static Ledger) {
+    use super::sync::thread_local;
     use std::cell::Cell;
 
     struct AtEnd(Cell<Option<&'static Ledger>>);

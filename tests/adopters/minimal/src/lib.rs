@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 /// Keeps the newest hundred prices.
-pub fn remember(prices: &mut VecDeque<f64>, price: f64) {
+pub fn remember(prices: &mut VecDeque<u64>, price: u64) {
     prices.push_back(price);
     if prices.len() > 100 {
         prices.pop_front();
@@ -21,11 +21,11 @@ mod tests {
     use std::cell::RefCell;
 
     thread_local! {
-        static PRICES: RefCell<super::VecDeque<f64>> = RefCell::default();
+        static PRICES: RefCell<super::VecDeque<u64>> = RefCell::default();
     }
 
     #[highwater::test(steps = 10_000, growth = "4 KiB")]
     fn prices_are_bounded(i: u64) {
-        PRICES.with(|prices| super::remember(&mut prices.borrow_mut(), i as f64));
+        PRICES.with(|prices| super::remember(&mut prices.borrow_mut(), i));
     }
 }

@@ -16,6 +16,10 @@ pub struct Trade {
 }
 
 /// Puts a trade into a frame: its length in one byte, then its JSON.
+///
+/// # Panics
+/// If the JSON is longer than 255 bytes.
+#[must_use]
 pub fn frame(trade: &Trade) -> Bytes {
     let json = serde_json::to_vec(trade).expect("a trade is JSON");
     let mut frame = BytesMut::with_capacity(1 + json.len());
@@ -25,18 +29,27 @@ pub fn frame(trade: &Trade) -> Bytes {
 }
 
 /// Takes the trade out of a frame.
+///
+/// # Panics
+/// If the frame holds no trade.
+#[must_use]
 pub fn unframe(mut frame: Bytes) -> Trade {
     let length = usize::from(frame.get_u8());
     serde_json::from_slice(&frame[..length]).expect("the JSON of a trade")
 }
 
 /// Sends a trade through a task and back.
+///
+/// # Panics
+/// If the trade does not fit a frame.
 pub async fn echo(trade: &Trade) -> Trade {
     let (send, mut receive) = mpsc::channel(1);
     let frame = frame(trade);
     let task = tokio::spawn(async move { send.send(frame).await });
     let echoed = unframe(receive.recv().await.expect("the task sends"));
-    task.await.expect("the task ends").expect("somebody listens");
+    task.await
+        .expect("the task ends")
+        .expect("somebody listens");
     echoed
 }
 
