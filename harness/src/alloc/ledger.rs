@@ -18,10 +18,10 @@ use super::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
     fence,
 };
-use super::sync::thread_local;
+use super::sync::{thread_local, yield_now};
 use super::thread_end;
 use std::cell::Cell;
-use std::{hint, ptr};
+use std::ptr;
 
 /// The net change at which a thread tells its scope.
 pub(crate) const FLUSH_BYTES: i64 = 4096;
@@ -182,9 +182,9 @@ pub(super) fn count() -> usize {
 /// stand in it have not flushed yet. Exact for everything that happened before,
 /// also while other threads count on, unless they flush without a pause.
 pub(super) fn totals_of(scope: &'static Record) -> Totals {
-    /// Rounds until it is taken as it is. Someone who flushes in each of them
-    /// changes the figures by more than a flush meanwhile.
-    const ROUNDS: usize = 1000;
+    /// Rounds until it is taken as it is. Each gives way to a thread that was
+    /// put to sleep in the middle of a flush; after a fork nobody wakes it.
+    const ROUNDS: usize = 10_000;
     let mut sum = Totals::default();
     for _ in 0..ROUNDS {
         let before = stamp(scope);
@@ -196,7 +196,7 @@ pub(super) fn totals_of(scope: &'static Record) -> Totals {
         if before.is_some() && before == stamp(scope) {
             break;
         }
-        hint::spin_loop();
+        yield_now();
     }
     sum
 }

@@ -5,6 +5,6 @@
 //! interleavings that a real machine shows once in a million runs.
 
 #[cfg(all(test, highwater_shuttle))]
-pub(super) use shuttle::{sync::*, thread_local};
+pub(super) use shuttle::{sync::*, thread::yield_now, thread_local};
 #[cfg(not(all(test, highwater_shuttle)))]
-pub(super) use std::{sync::*, thread_local};
+pub(super) use std::{sync::*, thread::yield_now, thread_local};
