@@ -111,19 +111,46 @@ impl fmt::Display for Thousands {
     }
 }
 
-/// Prints a rate with two decimal places and its thousands separated.
+/// Prints a rate: with two decimal places and its thousands separated, below 1
+/// with three significant digits.
 pub(crate) struct Rate(pub(crate) f64);
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{:.2}", self.0.abs());
-        let (whole, places) = text.split_once('.').unwrap_or((&text, "00"));
+        let size = self.0.abs();
+        let places = if size > 0.0 && size < 1.0 {
+            // At most 12, for nobody counts further zeros.
+            (2.0 - size.log10().floor()).min(12.0) as usize
+        } else {
+            2
+        };
+        let text = format!("{size:.places$}");
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, "00"));
         let sign = if self.0 < 0.0 { "-" } else { "" };
         match whole.parse() {
-            Ok(whole) => f.pad(&format!("{sign}{}.{places}", Thousands(whole))),
+            Ok(whole) => f.pad(&format!("{sign}{}.{fraction}", Thousands(whole))),
             // Past a u64 nobody counts the digits.
             Err(_) => f.pad(&format!("{sign}{text}")),
         }
+    }
+}
+
+/// Prints a bound with two significant digits, rounded up.
+pub(crate) struct Bound(pub(crate) f64);
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 <= 0.0 {
+            return f.pad("0");
+        }
+        let unit = 10_f64.powf(self.0.log10().floor() - 1.0);
+        // What is a whole number of units already stays that.
+        let rounded = (self.0 / unit - 1e-9).ceil() * unit;
+        if unit >= 1.0 {
+            return f.pad(&Thousands(rounded as u64).to_string());
+        }
+        let places = (-unit.log10()).round() as usize;
+        f.pad(&format!("{rounded:.places$}"))
     }
 }
 
@@ -305,8 +332,16 @@ mod tests {
     #[test]
     fn rates_and_blocks_read_well() {
         assert_eq!(Rate(1_048.0).to_string(), "1,048.00");
-        assert_eq!(Rate(-0.256).to_string(), "-0.26");
+        assert_eq!(Rate(-0.256).to_string(), "-0.256");
+        assert_eq!(Rate(0.008).to_string(), "0.00800");
+        assert_eq!(Rate(0.0).to_string(), "0.00");
         assert_eq!(Rate(1e30).to_string(), format!("{:.2}", 1e30));
+        assert_eq!(Bound(0.003_21).to_string(), "0.0033");
+        assert_eq!(Bound(0.1).to_string(), "0.10");
+        assert_eq!(Bound(1.0).to_string(), "1.0");
+        assert_eq!(Bound(63.2).to_string(), "64");
+        assert_eq!(Bound(12_345.0).to_string(), "13,000");
+        assert_eq!(Bound(0.0).to_string(), "0");
         assert_eq!(Blocks(1).to_string(), "1 block");
         assert_eq!(Blocks(1_000).to_string(), "1,000 blocks");
     }

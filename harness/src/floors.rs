@@ -1,17 +1,33 @@
-//! Floors: the least live memory seen in each window of a run.
+//! Floors: the least that was seen of each figure in each window of a run.
 //!
 //! Live memory swings: caches fill, batches come and go, tables rehash. The
 //! minimum over a long enough window is what the program could not get below, so
 //! it is the floors that a leak must raise. Windows double in length and end at
 //! the requested number of steps, or at twice, four times that and so on, so the
 //! same boundaries serve however far the run is extended. Each window is kept in
-//! quarters, so that what happens inside the last, longest one can be told apart.
+//! eighths, so that what happens inside the last, longest one can be told apart.
 
-/// The least live bytes and blocks in a stretch of steps.
+/// What is watched, and in which place of [`Levels`] it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Floor {
-    pub(crate) bytes: u64,
-    pub(crate) blocks: u64,
+pub(crate) enum Figure {
+    Bytes,
+    Blocks,
+    Threads,
+    Descriptors,
+    MappedBytes,
+}
+
+/// One number for each [`Figure`].
+pub(crate) type Levels = [u64; 5];
+
+/// In how many parts a window is kept.
+pub(crate) const PARTS: usize = 8;
+
+/// The least that was seen of a figure, and after which step first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Low {
+    pub(crate) level: u64,
+    pub(crate) step: u64,
 }
 
 /// A window: the steps after `after_step` up to and with `to_step`.
@@ -19,21 +35,41 @@ pub(crate) struct Floor {
 pub(crate) struct Window {
     pub(crate) after_step: u64,
     pub(crate) to_step: u64,
-    /// The floors of its quarters.
-    pub(crate) quarters: [Floor; 4],
-    /// The most live bytes and blocks seen at the end of any of its steps.
-    pub(crate) ceiling: Floor,
+    parts: [[Low; 5]; PARTS],
+    /// The part that is being watched.
+    part: usize,
+    highest: Levels,
+    swings: Swings,
 }
 
-impl Floor {
+/// How often live bytes went from high to low in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Swings {
+    was_high: bool,
+    count: u64,
+    first_step: u64,
+    last_step: u64,
+}
+
+/// A swing of live bytes that comes back again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Swing {
+    pub(crate) bytes: u64,
+    pub(crate) period_steps: u64,
+}
+
+impl Low {
     const UNSEEN: Self = Self {
-        bytes: u64::MAX,
-        blocks: u64::MAX,
+        level: u64::MAX,
+        step: 0,
     };
 
-    fn lower_to(&mut self, bytes: u64, blocks: u64) {
-        self.bytes = self.bytes.min(bytes);
-        self.blocks = self.blocks.min(blocks);
+    pub(crate) fn lower(self, other: Self) -> Self {
+        if other.level < self.level {
+            other
+        } else {
+            self
+        }
     }
 }
 
@@ -42,42 +78,91 @@ impl Window {
         Self {
             after_step,
             to_step,
-            quarters: [Floor::UNSEEN; 4],
-            ceiling: Floor {
-                bytes: 0,
-                blocks: 0,
-            },
+            parts: [[Low::UNSEEN; 5]; PARTS],
+            part: 0,
+            highest: [0; 5],
+            swings: Swings::default(),
         }
     }
 
-    /// The first step of a quarter.
-    pub(crate) fn quarter_start(&self, quarter: usize) -> u64 {
-        let length = self.to_step - self.after_step;
-        self.after_step + 1 + length * quarter as u64 / 4
+    /// The first step of a part.
+    pub(crate) fn part_start(&self, part: usize) -> u64 {
+        let length = u128::from(self.to_step - self.after_step);
+        self.after_step + 1 + (length * part as u128 / PARTS as u128) as u64
     }
 
-    fn observe(&mut self, step: u64, bytes: u64, blocks: u64) {
-        let quarter = (0..4)
-            .rev()
-            .find(|quarter| step >= self.quarter_start(*quarter))
-            .unwrap_or(0);
-        self.quarters[quarter].lower_to(bytes, blocks);
-        self.ceiling.bytes = self.ceiling.bytes.max(bytes);
-        self.ceiling.blocks = self.ceiling.blocks.max(blocks);
+    fn observe(&mut self, step: u64, levels: &Levels) {
+        while self.part + 1 < PARTS && step >= self.part_start(self.part + 1) {
+            self.part += 1;
+        }
+        let lows = &mut self.parts[self.part];
+        for ((low, highest), level) in lows.iter_mut().zip(&mut self.highest).zip(levels) {
+            let level = *level;
+            *low = low.lower(Low { level, step });
+            *highest = level.max(*highest);
+        }
+    }
+
+    /// Parts without a step take the floor of their neighbour.
+    fn complete(mut self) -> Self {
+        for part in 0..PARTS {
+            if self.parts[part] == [Low::UNSEEN; 5] {
+                self.parts[part] = self.parts[part ^ 1];
+            }
+        }
+        self
+    }
+
+    /// The floor of one part.
+    pub(crate) fn part(&self, part: usize, figure: Figure) -> Low {
+        self.parts[part][figure as usize]
     }
 
     /// The floor of the whole window.
-    pub(crate) fn floor(&self) -> Floor {
-        let mut floor = Floor::UNSEEN;
-        for quarter in &self.quarters {
-            floor.lower_to(quarter.bytes, quarter.blocks);
-        }
-        floor
+    pub(crate) fn floor(&self, figure: Figure) -> Low {
+        let parts = (0..PARTS).map(|part| self.part(part, figure));
+        parts.fold(Low::UNSEEN, Low::lower)
+    }
+
+    /// The most that was seen at the end of any of its steps.
+    pub(crate) fn highest(&self, figure: Figure) -> u64 {
+        self.highest[figure as usize]
+    }
+
+    /// How live bytes swing: by their whole range in this window, if they crossed
+    /// the range of the window before, from its upper to its lower quarter, at
+    /// least three times.
+    pub(crate) fn swing(&self) -> Option<Swing> {
+        let between = self.swings.count.checked_sub(1).filter(|n| *n >= 2)?;
+        Some(Swing {
+            bytes: self.highest(Figure::Bytes) - self.floor(Figure::Bytes).level,
+            period_steps: (self.swings.last_step - self.swings.first_step).div_ceil(between),
+        })
     }
 }
 
-/// Shorter windows have quarters without a step in them, and tell little.
-const SHORTEST_WINDOW: u64 = 4;
+impl Swings {
+    /// `low` and `high` are the ends of the range that is to be crossed.
+    fn observe(&mut self, step: u64, bytes: u64, low: u64, high: u64) {
+        let quarter = (high - low) / 4;
+        if quarter == 0 {
+            return;
+        }
+        if bytes >= high - quarter {
+            self.was_high = true;
+        } else if bytes <= low + quarter && self.was_high {
+            self.was_high = false;
+            self.count += 1;
+            self.last_step = step;
+            if self.count == 1 {
+                self.first_step = step;
+            }
+        }
+    }
+}
+
+/// Shorter windows tell too little: not every pair of parts has a step in it.
+const SHORTEST_WINDOW: u64 = PARTS as u64 / 2;
 
 /// The floors of a run so far.
 #[derive(Debug)]
@@ -86,6 +171,8 @@ pub(crate) struct Floors {
     boundaries: Vec<u64>,
     complete: Vec<Window>,
     current: Option<Window>,
+    /// The range of live bytes in the last complete window.
+    range: (u64, u64),
 }
 
 impl Floors {
@@ -102,28 +189,37 @@ impl Floors {
             current: boundaries.first().map(|end| Window::new(0, *end)),
             complete: Vec::with_capacity(boundaries.len()),
             boundaries,
+            range: (0, 0),
         }
     }
 
-    /// Takes note of the live memory after `step`; steps count from 1 and come
-    /// in order.
-    pub(crate) fn observe(&mut self, step: u64, bytes: u64, blocks: u64) {
+    /// Takes note of what there is after `step`; steps count from 1 and come in
+    /// order.
+    pub(crate) fn observe(&mut self, step: u64, levels: &Levels) {
         let Some(window) = &mut self.current else {
             return;
         };
-        window.observe(step, bytes, blocks);
+        window.observe(step, levels);
+        let bytes = levels[Figure::Bytes as usize];
+        (window.swings).observe(step, bytes, self.range.0, self.range.1);
         if step == window.to_step {
+            self.range = (
+                window.floor(Figure::Bytes).level,
+                window.highest(Figure::Bytes),
+            );
             let next = self.boundaries.get(self.complete.len() + 1);
             let next = next.map(|end| Window::new(step, *end));
-            self.complete
-                .extend(std::mem::replace(&mut self.current, next));
+            let complete = std::mem::replace(&mut self.current, next);
+            self.complete.extend(complete.map(Window::complete));
         }
     }
 
     /// Windows that were seen to their end, but for the very first, which holds
-    /// the start.
+    /// the start, and those that are too short.
     pub(crate) fn windows(&self) -> &[Window] {
-        self.complete.get(1..).unwrap_or(&[])
+        let windows = self.complete.get(1..).unwrap_or(&[]);
+        let is_short = |w: &&Window| w.to_step - w.after_step < SHORTEST_WINDOW;
+        &windows[windows.iter().take_while(is_short).count()..]
     }
 }
 
@@ -131,11 +227,15 @@ impl Floors {
 mod tests {
     use super::*;
 
+    fn levels(bytes: u64, blocks: u64) -> Levels {
+        [bytes, blocks, 0, 0, 0]
+    }
+
     #[test]
     fn windows_double_and_end_at_the_requested_steps() {
         let mut floors = Floors::new(100, 400);
         for step in 1..=400 {
-            floors.observe(step, step, 1000 - step);
+            floors.observe(step, &levels(step, 1000 - step));
         }
         let ends: Vec<_> = floors
             .windows()
@@ -147,17 +247,22 @@ mod tests {
             [(12, 25), (25, 50), (50, 100), (100, 200), (200, 400)]
         );
         let last = floors.windows().last().unwrap();
-        assert_eq!(last.quarters.map(|q| q.bytes), [201, 251, 301, 351]);
-        assert_eq!(last.quarters.map(|q| q.blocks), [750, 700, 650, 600]);
-        assert_eq!((last.floor().bytes, last.floor().blocks), (201, 600));
-        assert_eq!((last.ceiling.bytes, last.ceiling.blocks), (400, 799));
+        let of = |figure| [0, 1, 2, 3, 4, 5, 6, 7].map(|part| last.part(part, figure).level);
+        assert_eq!(of(Figure::Bytes), [201, 226, 251, 276, 301, 326, 351, 376]);
+        assert_eq!(of(Figure::Blocks), [775, 750, 725, 700, 675, 650, 625, 600]);
+        let floor = Low {
+            level: 600,
+            step: 400,
+        };
+        assert_eq!(last.floor(Figure::Blocks), floor);
+        assert_eq!(last.highest(Figure::Bytes), 400);
     }
 
     #[test]
     fn a_window_that_was_not_finished_does_not_count() {
         let mut floors = Floors::new(100, 400);
         for step in 1..=199 {
-            floors.observe(step, 7, 7);
+            floors.observe(step, &levels(7, 7));
         }
         assert_eq!(floors.windows().last().unwrap().to_step, 100);
     }
@@ -165,7 +270,30 @@ mod tests {
     #[test]
     fn no_steps_give_no_windows() {
         let mut floors = Floors::new(0, 0);
-        floors.observe(1, 1, 1);
+        floors.observe(1, &levels(1, 1));
         assert!(floors.windows().is_empty());
+    }
+
+    #[test]
+    fn a_sawtooth_has_a_period() {
+        let mut floors = Floors::new(8_000, 8_000);
+        for step in 1..=8_000 {
+            floors.observe(step, &levels(1_000 + step % 700 * 48, 0));
+        }
+        let swing = floors.windows().last().unwrap().swing();
+        let expected = Swing {
+            bytes: 699 * 48,
+            period_steps: 700,
+        };
+        assert_eq!(swing, Some(expected));
+    }
+
+    #[test]
+    fn a_level_run_has_none() {
+        let mut floors = Floors::new(8_000, 8_000);
+        for step in 1..=8_000 {
+            floors.observe(step, &levels(1_000 + step % 2, 0));
+        }
+        assert_eq!(floors.windows().last().unwrap().swing(), None);
     }
 }

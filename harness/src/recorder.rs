@@ -92,7 +92,8 @@ impl Recorder {
     pub(crate) fn after_step(&mut self, scope: &Scope) -> Option<Stop> {
         self.steps_run += 1;
         let (bytes, blocks) = scope.live();
-        self.floors.observe(self.steps_run, bytes, blocks);
+        self.floors
+            .observe(self.steps_run, &[bytes, blocks, 0, 0, 0]);
         if self.checkpoint_every > 0 && self.steps_run % self.checkpoint_every == 0 {
             self.put_on_curve(bytes, blocks);
         }

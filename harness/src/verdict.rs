@@ -1,26 +1,29 @@
 //! [`Verdict`]: is the memory of a run bounded, or does it grow without end?
 //!
-//! The rule looks at [floors](crate::floors), never at single samples:
+//! The rule is in `rule`, what it could have missed in `detectability`; both look
+//! at [floors](crate::floors), never at single samples. `docs/verdict.md` gives the
+//! reasons, the parameters, and the cases in which the rule is wrong:
 //!
 //! 1. If the floor has not risen over the last two windows, each twice as long
 //!    as the one before, nor towards the end of the last, memory is bounded.
 //! 2. Otherwise the run is extended, doubling each time, until that is so or the
 //!    budget is spent.
-//! 3. At the end of the budget, memory is bounded if the floor did not rise in
-//!    the last window, or came to rest within it.
-//! 4. What still rises is judged by how the rise changes from one doubling to
-//!    the next. A linear leak rises twice as much, a buffer that grows by
-//!    doubling too; a square root 1.4 times; a logarithm as much as before; what
-//!    fades, less. The line is drawn at 2^¼, about 1.19.
-//! 5. A rise that began in the last window is a leak if it goes on through all
-//!    four quarters of it. A single jump leaves the verdict open.
-//!
-//! The rule is wrong for a leak slower than the smallest step of the floor in
-//! the last window, for a sawtooth longer than the last window, and for a cache
-//! that is still filling, in proportion to the steps, when the budget ends.
+//! 3. At the end of the budget, memory is bounded if the floor did not rise in the
+//!    last window, came to rest within it, or falls and rises in the range that it
+//!    had before.
+//! 4. It is growing if the floor rises in every sixteenth of the run since its
+//!    first quarter, or in every eighth along a straight line, or jumps once or twice
+//!    in each window, further each time; and if the law of that rise is a square
+//!    root or faster.
+//! 5. Anything else leaves the verdict open.
 
-use crate::byte_size::{Rate, Thousands};
-use crate::floors::{Floor, Window};
+mod detectability;
+mod rule;
+
+use crate::byte_size::{Bound, Rate, Thousands};
+use crate::floors::{Figure, PARTS, Swing, Window};
+pub(crate) use detectability::block_shows;
+use rule::{Series, Slope};
 use std::fmt;
 
 /// The judgement of a run, with its reasons.
@@ -31,8 +34,12 @@ use std::fmt;
 pub struct Verdict {
     outcome: Outcome,
     law: Option<Law>,
-    bytes_per_step: f64,
-    blocks_per_step: f64,
+    bytes: Slope,
+    blocks: Slope,
+    detectable_bytes: Option<f64>,
+    detectable_blocks: Option<f64>,
+    settled_by: Option<u64>,
+    swing: Option<Swing>,
     reason: String,
 }
 
@@ -73,18 +80,6 @@ impl Law {
         }
     }
 
-    /// The law of a rise that is multiplied by 2 to the `exponent` when the
-    /// steps double.
-    fn of_exponent(exponent: f64) -> Self {
-        match exponent {
-            e if e < -0.25 => Self::Fading,
-            e if e < 0.25 => Self::Logarithmic,
-            e if e < 0.75 => Self::Sublinear,
-            e if e < 1.25 => Self::Linear,
-            _ => Self::WorseThanLinear,
-        }
-    }
-
     fn is_growing(self) -> bool {
         self >= Self::Sublinear
     }
@@ -122,15 +117,51 @@ impl Verdict {
         self.law
     }
 
-    /// By how many bytes the floor rises with each step, over the last doubling
-    /// of the run. Zero unless growing or rising slowly.
+    /// By how many bytes the floor rises with each step, over the last three
+    /// quarters of the run. Zero if it does not.
     pub fn bytes_per_step(&self) -> f64 {
-        self.bytes_per_step
+        self.bytes.per_step
+    }
+
+    /// How far [`bytes_per_step`](Self::bytes_per_step) may be off, either way.
+    pub fn bytes_per_step_error(&self) -> f64 {
+        self.bytes.error
     }
 
     /// By how many blocks the floor rises with each step, likewise.
     pub fn blocks_per_step(&self) -> f64 {
-        self.blocks_per_step
+        self.blocks.per_step
+    }
+
+    /// How far [`blocks_per_step`](Self::blocks_per_step) may be off, either way.
+    pub fn blocks_per_step_error(&self) -> f64 {
+        self.blocks.error
+    }
+
+    /// The smallest steady leak, in bytes a step, that this run would have called
+    /// growing, had it come on top of what was seen, a few bytes at a time. None
+    /// if the run was too short for any, or grows already.
+    pub fn detectable_bytes_per_step(&self) -> Option<f64> {
+        self.detectable_bytes
+    }
+
+    /// The same in blocks a step, of any size: a leak that is as large in either
+    /// would have shown.
+    pub fn detectable_blocks_per_step(&self) -> Option<f64> {
+        self.detectable_blocks
+    }
+
+    /// A step by which live bytes had reached the floor that they kept from then
+    /// on: the end of the warm-up, or of a cache's filling, at the latest. None if
+    /// memory is not level, or was from the start.
+    pub fn settled_by_step(&self) -> Option<u64> {
+        self.settled_by
+    }
+
+    /// By how many bytes live memory swings, and in how many steps, on average,
+    /// where it goes up and down again and again; in the last half of the run.
+    pub fn swing(&self) -> Option<(u64, u64)> {
+        self.swing.map(|swing| (swing.bytes, swing.period_steps))
     }
 
     /// Why, without the word itself.
@@ -138,34 +169,41 @@ impl Verdict {
         &self.reason
     }
 
-    fn rising_reason(&self, law: Law, from_step: u64, to_step: u64) -> String {
-        let shape = match law {
-            Law::Fading => "the floor rises less with every doubling",
-            Law::Logarithmic => "the floor rises like a logarithm",
-            Law::Sublinear => "the floor rises steadily, slower than in proportion to the steps",
-            Law::WorseThanLinear => "the floor rises faster than in proportion to the steps",
-            Law::Constant | Law::Linear => "the floor rises in proportion to the steps",
-        };
-        let blocks = if self.blocks_per_step > 0.0 {
-            format!(" and {:.3} blocks", self.blocks_per_step)
-        } else {
-            String::new()
-        };
-        format!(
-            "{shape}, by {} B{blocks} a step from {} to {} steps",
-            Rate(self.bytes_per_step),
-            Thousands(from_step),
-            Thousands(to_step),
-        )
+    /// The warm-up and the swing in words, if there are any.
+    pub(crate) fn shape(&self) -> Option<String> {
+        let settled = (self.settled_by).map(|step| format!("level by step {}", Thousands(step)));
+        let swing = self.swing.map(|swing| {
+            format!(
+                "swinging by {} B every {} steps",
+                Thousands(swing.bytes),
+                Thousands(swing.period_steps)
+            )
+        });
+        let parts: Vec<_> = settled.into_iter().chain(swing).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     pub(crate) fn inconclusive(reason: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Inconclusive,
             law: None,
-            bytes_per_step: 0.0,
-            blocks_per_step: 0.0,
+            bytes: Slope::default(),
+            blocks: Slope::default(),
+            detectable_bytes: None,
+            detectable_blocks: None,
+            settled_by: None,
+            swing: None,
             reason: reason.into(),
+        }
+    }
+
+    /// The same verdict, in doubt after all, for this reason.
+    pub(crate) fn but_inconclusive(self, reason: String) -> Self {
+        Self {
+            outcome: Outcome::Inconclusive,
+            law: None,
+            reason,
+            ..self
         }
     }
 }
@@ -176,53 +214,156 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Whether a run needs to be longer before [`judge`] is asked for the last word.
+const MEMORY: [Figure; 2] = [Figure::Bytes, Figure::Blocks];
+
+const TOO_SHORT: &str = "the run was too short to compare windows; ask for at least 32 steps";
+
+/// Whether a run may end before its budget is spent.
 pub(crate) fn is_clear(windows: &[Window]) -> bool {
-    [Floor::bytes_of, Floor::blocks_of]
-        .iter()
-        .all(|figure| Series::new(windows, *figure).is_level())
+    let is_level = |figure| Series::new(windows, figure).is_level();
+    MEMORY.into_iter().all(is_level)
 }
 
-/// Judges a run that will not be extended any more.
+/// Judges the memory of a run that will not be extended any more.
 pub(crate) fn judge(windows: &[Window]) -> Verdict {
-    let [.., before, last] = windows else {
-        return Verdict::inconclusive(
-            "the run was too short to compare windows; ask for at least 32 steps",
-        );
+    let [.., last] = windows else {
+        return Verdict::inconclusive(TOO_SHORT);
     };
-    let bytes = Series::new(windows, Floor::bytes_of);
-    let blocks = Series::new(windows, Floor::blocks_of);
-    let (bytes_law, blocks_law) = (bytes.law(), blocks.law());
-    let Some(law) = worse(bytes_law, blocks_law) else {
-        return Verdict::inconclusive(format!(
-            "the floor jumped once in the last doubling, {} to {} steps; more steps would tell \
-             whether it goes on",
-            Thousands(last.after_step),
-            Thousands(last.to_step),
-        ));
+    if windows.len() == 1 {
+        return Verdict::inconclusive(TOO_SHORT);
+    }
+    let [bytes, blocks] = MEMORY.map(|figure| Series::new(windows, figure));
+    let law = worse(bytes.law(), blocks.law());
+    let rises = law != Some(Law::Constant);
+    let slope = |series: &Series<'_>| {
+        let rises = rises && series.law().is_some_and(|law| law > Law::Constant);
+        rises.then(|| series.slope()).unwrap_or_default()
     };
-    let is_level = law == Law::Constant;
-    let verdict = Verdict {
-        outcome: if law.is_growing() {
-            Outcome::Growing
-        } else {
-            Outcome::Bounded
-        },
-        law: Some(law),
-        bytes_per_step: if is_level { 0.0 } else { bytes.slope() },
-        blocks_per_step: if is_level { 0.0 } else { blocks.slope() },
-        reason: String::new(),
+    let mut verdict = Verdict {
+        bytes: slope(&bytes),
+        blocks: slope(&blocks),
+        swing: last.swing(),
+        ..Verdict::inconclusive(open_reason(last))
     };
-    let reason = if is_level {
-        level_reason(windows, &bytes, &blocks)
+    let Some(law) = law else { return verdict };
+    verdict.law = Some(law);
+    if law.is_growing() {
+        verdict.outcome = Outcome::Growing;
+        verdict.reason = rising_reason(law, windows, &verdict.rates());
+        return verdict;
+    }
+    verdict.outcome = Outcome::Bounded;
+    [verdict.detectable_bytes, verdict.detectable_blocks] =
+        MEMORY.map(|figure| detectability::smallest(windows, figure));
+    verdict.reason = if law == Law::Constant {
+        verdict.settled_by = settled_by(windows);
+        level_reason(windows, &[bytes, blocks])
     } else {
-        verdict.rising_reason(law, before.after_step, last.to_step)
+        rising_reason(law, windows, &verdict.rates())
     };
-    Verdict { reason, ..verdict }
+    verdict.reason.push_str(&verdict.detectability());
+    verdict
 }
 
-fn level_reason(windows: &[Window], bytes: &Series<'_>, blocks: &Series<'_>) -> String {
-    let doublings = bytes.level_doublings().min(blocks.level_doublings());
+/// Judges one figure alone, that is not of memory, by the same rule. Beside the
+/// verdict is by how much the figure rises with each step.
+pub(crate) fn judge_alone(windows: &[Window], figure: Figure) -> (Verdict, f64) {
+    let [.., last] = windows else {
+        return (Verdict::inconclusive(TOO_SHORT), 0.0);
+    };
+    let series = Series::new(windows, figure);
+    let mut verdict = Verdict::inconclusive(open_reason(last));
+    let law = if windows.len() > 1 {
+        series.law()
+    } else {
+        None
+    };
+    verdict.law = law;
+    let Some(law) = law else {
+        return (verdict, 0.0);
+    };
+    verdict.outcome = if law.is_growing() {
+        Outcome::Growing
+    } else {
+        Outcome::Bounded
+    };
+    if law == Law::Constant {
+        verdict.reason = level_reason(windows, &[series]);
+        return (verdict, 0.0);
+    }
+    let slope = series.slope();
+    verdict.reason = rising_reason(law, windows, &slope.to_string());
+    (verdict, slope.per_step)
+}
+
+impl Verdict {
+    /// The rates of what rises, with their bounds.
+    fn rates(&self) -> String {
+        let rates = [(self.bytes, "B"), (self.blocks, "blocks")];
+        let rising = rates.iter().filter(|(slope, _)| slope.per_step > 0.0);
+        let texts: Vec<_> = rising
+            .map(|(slope, unit)| format!("{slope} {unit}"))
+            .collect();
+        texts.join(" and ")
+    }
+
+    /// What would have shown, as the end of a sentence.
+    fn detectability(&self) -> String {
+        let found = [
+            (self.detectable_bytes, "B"),
+            (self.detectable_blocks, "blocks"),
+        ];
+        let rates =
+            (found.iter()).filter_map(|(rate, unit)| Some(format!("{} {unit}", Bound((*rate)?))));
+        match rates.collect::<Vec<_>>().join(" or ") {
+            nothing if nothing.is_empty() => "; no leak could have been told from this".to_owned(),
+            rates => format!("; a leak of {rates} a step would have shown"),
+        }
+    }
+}
+
+impl fmt::Display for Slope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Rate(self.per_step))?;
+        // What is less is the arithmetic's.
+        if self.error > self.per_step * 1e-6 {
+            write!(f, " ± {}", Bound(self.error))?;
+        }
+        Ok(())
+    }
+}
+
+fn open_reason(last: &Window) -> String {
+    format!(
+        "the floor moved in the last doubling, {} to {} steps, but not so that it tells whether \
+         it goes on; more steps would",
+        Thousands(last.after_step),
+        Thousands(last.to_step),
+    )
+}
+
+fn rising_reason(law: Law, windows: &[Window], rates: &str) -> String {
+    let shape = match law {
+        Law::Fading => "the floor rises less with every doubling",
+        Law::Logarithmic => "the floor rises like a logarithm",
+        Law::Sublinear => "the floor rises steadily, slower than in proportion to the steps",
+        Law::WorseThanLinear => "the floor rises faster than in proportion to the steps",
+        Law::Constant | Law::Linear => "the floor rises in proportion to the steps",
+    };
+    let last = windows.len() - 1;
+    format!(
+        "{shape}, by {rates} a step from {} to {} steps",
+        Thousands(windows[last - 1].after_step),
+        Thousands(windows[last].to_step),
+    )
+}
+
+fn level_reason(windows: &[Window], series: &[Series<'_>]) -> String {
+    let doublings = series
+        .iter()
+        .map(Series::level_doublings)
+        .min()
+        .unwrap_or(0);
     let last = windows.len() - 1;
     let from = Thousands(windows[last - doublings.min(last)].after_step);
     let to = Thousands(windows[last].to_step);
@@ -236,127 +377,26 @@ fn level_reason(windows: &[Window], bytes: &Series<'_>, blocks: &Series<'_>) -> 
     }
 }
 
+/// The first step of the first part in which live bytes were never below the
+/// last floor; none if that is the very first.
+fn settled_by(windows: &[Window]) -> Option<u64> {
+    let floor = windows.last()?.floor(Figure::Bytes).level;
+    let parts = windows
+        .iter()
+        .flat_map(|window| (0..PARTS).map(move |part| (window, part)));
+    { parts }
+        .enumerate()
+        .find(|(_, (window, part))| window.part(*part, Figure::Bytes).level >= floor)
+        .filter(|(place, _)| *place > 0)
+        .map(|(_, (window, part))| window.part_start(part))
+}
+
 /// Growing outweighs unknown, unknown outweighs bounded.
 fn worse(a: Option<Law>, b: Option<Law>) -> Option<Law> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.max(b)),
         (Some(law), None) | (None, Some(law)) if law.is_growing() => Some(law),
         _ => None,
-    }
-}
-
-impl Floor {
-    fn bytes_of(&self) -> u64 {
-        self.bytes
-    }
-
-    fn blocks_of(&self) -> u64 {
-        self.blocks
-    }
-}
-
-/// One figure, bytes or blocks, through the windows.
-struct Series<'a> {
-    windows: &'a [Window],
-    figure: fn(&Floor) -> u64,
-}
-
-impl<'a> Series<'a> {
-    fn new(windows: &'a [Window], figure: fn(&Floor) -> u64) -> Self {
-        Self { windows, figure }
-    }
-
-    fn floor(&self, window: &Window) -> f64 {
-        (self.figure)(&window.floor()) as f64
-    }
-
-    /// The rise from each window's floor to the next, the latest first.
-    fn rises(&self) -> impl Iterator<Item = f64> {
-        self.windows
-            .windows(2)
-            .rev()
-            .map(|pair| self.floor(&pair[1]) - self.floor(&pair[0]))
-    }
-
-    /// Over how many doublings, up to the end, the floor has not risen.
-    fn level_doublings(&self) -> usize {
-        self.rises().take_while(|rise| *rise <= 0.0).count()
-    }
-
-    /// Rule 1.
-    fn is_level(&self) -> bool {
-        let ends_level = self.windows.last().is_some_and(|last| {
-            let [a, b, c, end] = self.quarters(last);
-            end <= a.max(b).max(c)
-        });
-        self.level_doublings() >= 2 && ends_level
-    }
-
-    /// Rules 3 to 5; none when a single jump leaves it open. Needs two windows.
-    fn law(&self) -> Option<Law> {
-        let mut rises = self.rises();
-        let last = rises.next().unwrap_or(0.0);
-        let before = rises.next().unwrap_or(0.0);
-        if last <= 0.0 || self.came_to_rest() {
-            return Some(Law::Constant);
-        }
-        if before <= 0.0 {
-            return self.rises_in_every_quarter().then_some(Law::Linear);
-        }
-        let (ratio, doublings) = match rises.next() {
-            Some(earlier) if earlier > 0.0 => (last / earlier, 2.0),
-            _ => (last / before, 1.0),
-        };
-        Some(Law::of_exponent(ratio.log2() / doublings))
-    }
-
-    fn quarters(&self, window: &Window) -> [u64; 4] {
-        window.quarters.map(|quarter| (self.figure)(&quarter))
-    }
-
-    /// Whether the floor stopped rising before the last window or at its start.
-    ///
-    /// Level quarters are not enough: a buffer that grows by doubling jumps once
-    /// in every window, and the floor of the last quarter hides a late jump. So
-    /// either nothing moved at all through the window, or the quarter before it
-    /// was level too; then the jumps that such a buffer must make are missing.
-    fn came_to_rest(&self) -> bool {
-        let [.., before, last] = self.windows else {
-            return false;
-        };
-        let quarters = self.quarters(last);
-        let is_level = quarters.iter().all(|floor| *floor <= quarters[0]);
-        let never_moved = (self.figure)(&last.ceiling) <= quarters[0];
-        is_level && (never_moved || quarters[0] <= self.quarters(before)[3])
-    }
-
-    fn rises_in_every_quarter(&self) -> bool {
-        self.windows
-            .last()
-            .is_some_and(|last| self.quarters(last).windows(2).all(|pair| pair[0] < pair[1]))
-    }
-
-    /// The rise a step between the starts of the last two windows, or, where it
-    /// began later, between the quarters of the last.
-    fn slope(&self) -> f64 {
-        let [.., before, last] = self.windows else {
-            return 0.0;
-        };
-        let (rise, steps) = if self.floor(before) < self.floor(last)
-            && self.rises().nth(1).is_some_and(|rise| rise > 0.0)
-        {
-            (
-                self.floor(last) - self.floor(before),
-                last.after_step - before.after_step,
-            )
-        } else {
-            let quarters = self.quarters(last);
-            (
-                quarters[3] as f64 - quarters[1] as f64,
-                last.quarter_start(3) - last.quarter_start(1),
-            )
-        };
-        if steps == 0 { 0.0 } else { rise / steps as f64 }
     }
 }
 

@@ -4,16 +4,24 @@ use super::*;
 use crate::floors::Floors;
 use rstest::rstest;
 
-/// Runs `live` (bytes after a step) as a scenario would, extending as long as the
-/// rule asks for it.
+/// Runs `live` (bytes after a step, in blocks of 64) as a scenario would, extending
+/// as long as the rule asks for it.
 fn run(requested: u64, live: impl Fn(u64) -> u64) -> (Verdict, u64) {
+    run_of_two(requested, &live, |step| live(step) / 64)
+}
+
+fn run_of_two(
+    requested: u64,
+    bytes: impl Fn(u64) -> u64,
+    blocks: impl Fn(u64) -> u64,
+) -> (Verdict, u64) {
     let limit = requested * 16;
     let mut floors = Floors::new(requested, limit);
     let (mut step, mut target) = (0, requested);
     loop {
         while step < target {
             step += 1;
-            floors.observe(step, live(step), live(step) / 64);
+            floors.observe(step, &[bytes(step), blocks(step), 0, 0, 0]);
         }
         if is_clear(floors.windows()) || target == limit {
             return (judge(floors.windows()), step);
@@ -109,18 +117,40 @@ fn a_single_late_jump_is_left_open() {
 fn a_few_steps_are_too_few() {
     let mut floors = Floors::new(4, 4);
     for step in 1..=4 {
-        floors.observe(step, step, step);
+        floors.observe(step, &[step, step, 0, 0, 0]);
     }
     let verdict = judge(floors.windows());
     assert!(!verdict.is_bounded() && !verdict.is_growing(), "{verdict}");
 }
 
+/// A ring, a cache that fills, one that fills at the requested steps, one that
+/// fills late, a leak, and so on: how each of them reads.
 #[rstest]
-#[case(|_| 5_000, "bounded: the floor has not risen over the last 9 doublings, 9 to 10,000 steps")]
-#[case(|i: u64| i.min(1_000) * 48, "bounded: the floor has not risen over the last 2 doublings, 1,250 to 10,000 steps")]
-#[case(|i: u64| i.min(10_000), "bounded: the floor has not risen over the last 2 doublings, 10,000 to 80,000 steps")]
-#[case(|i: u64| i.min(80_000), "bounded: the floor came to rest within the last doubling, 80,000 to 160,000 steps")]
-#[case(|i: u64| i * 64, "growing: the floor rises in proportion to the steps, by 64.00 B and 1.000 blocks a step from 40,000 to 160,000 steps")]
+#[case(|_| 5_000, "bounded: the floor has not risen over the last 9 doublings, 9 to 10,000 steps; a leak of 0.0039 B or 0.0039 blocks a step would have shown")]
+#[case(|i: u64| i.min(1_000) * 64, "bounded: the floor has not risen over the last 2 doublings, 1,250 to 10,000 steps; a leak of 0.0039 B or 0.0039 blocks a step would have shown")]
+#[case(|i: u64| i.min(10_000), "bounded: the floor has not risen over the last 2 doublings, 10,000 to 80,000 steps; a leak of 0.00040 B or 0.00040 blocks a step would have shown")]
+#[case(|i: u64| i.min(80_000), "bounded: the floor came to rest within the last doubling, 80,000 to 160,000 steps; a leak of 1.4 B or 0.021 blocks a step would have shown")]
+#[case(|i: u64| i * 64, "growing: the floor rises in proportion to the steps, by 64.00 B and 1.00 blocks a step from 40,000 to 160,000 steps")]
+#[case(|i: u64| 1_000 + i * 64 + i % 7, "growing: the floor rises in proportion to the steps, by 64.00 B and 1.00 blocks a step from 40,000 to 160,000 steps")]
+#[case(|i: u64| i / 1_000 * 8, "growing: the floor rises in proportion to the steps, by 0.00800 B and 0.000122 ± 0.0000081 blocks a step from 40,000 to 160,000 steps")]
+#[case(|i: u64| i.isqrt() * 1_000, "growing: the floor rises steadily, slower than in proportion to the steps, by 1.68 ± 0.19 B and 0.0262 ± 0.0029 blocks a step from 40,000 to 160,000 steps")]
+#[case(|i: u64| u64::from(i.ilog2()) * 4_096, "bounded: the floor rises like a logarithm, by 0.102 ± 0.11 B and 0.00160 ± 0.0016 blocks a step from 40,000 to 160,000 steps; a leak of 0.00020 B or 0.00020 blocks a step would have shown")]
+#[case(
+    doubling,
+    "growing: the floor rises in proportion to the steps, by 13.11 ± 14 B and 0.205 ± 0.21 blocks a step from 40,000 to 160,000 steps"
+)]
 fn reads_as_a_sentence(#[case] live: fn(u64) -> u64, #[case] sentence: &str) {
     assert_eq!(run(10_000, live).0.to_string(), sentence);
 }
+
+#[test]
+fn a_cache_and_a_sawtooth_have_their_shapes() {
+    let (verdict, _) = run(10_000, |i| i.min(3_000) * 48 + i % 700 * 16);
+    assert_eq!(verdict.settled_by_step(), Some(3_126));
+    assert_eq!(verdict.swing(), Some((699 * 16, 700)));
+    let shape = "level by step 3,126, swinging by 11,184 B every 700 steps";
+    assert_eq!(verdict.shape().as_deref(), Some(shape));
+    assert_eq!(run(10_000, |_| 5_000).0.shape(), None);
+}
+
+mod properties;

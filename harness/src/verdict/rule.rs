@@ -1,0 +1,330 @@
+//! The rule for one figure: level, growing, or not to be told.
+//!
+//! What it looks at are floors, of whole windows (each twice as long as the one
+//! before) and of sixteenths of the run since its first quarter. They come as
+//! plain numbers, so that [detectability](super::detectability) can ask the same
+//! rule about a leak that was not there.
+
+use super::Law;
+use crate::floors::{Figure, Low, PARTS, Window};
+
+/// Sixteenths of the run from its first quarter to its end: four of the window
+/// before the last, eight of the last.
+pub(super) const SEGMENTS: usize = PARTS / 2 + PARTS;
+
+/// A rise that is multiplied by less than 2 to this power when the steps double
+/// is a logarithm's or fades. A square root's power is ½.
+const SLOWEST_GROWTH: f64 = 0.25;
+
+/// One figure through the windows of a run.
+pub(super) struct Series<'a> {
+    windows: &'a [Window],
+    figure: Figure,
+}
+
+impl<'a> Series<'a> {
+    pub(super) fn new(windows: &'a [Window], figure: Figure) -> Self {
+        Self { windows, figure }
+    }
+
+    fn floor(&self, window: &Window) -> Low {
+        window.floor(self.figure)
+    }
+
+    /// The rise from each window's floor to the next, the latest first.
+    pub(super) fn rises(&self) -> impl Iterator<Item = f64> {
+        let level = |window| self.floor(window).level as f64;
+        let pairs = self.windows.windows(2).rev();
+        pairs.map(move |pair| level(&pair[1]) - level(&pair[0]))
+    }
+
+    /// Over how many doublings, up to the end, the floor has not risen.
+    pub(super) fn level_doublings(&self) -> usize {
+        self.rises().take_while(|rise| *rise <= 0.0).count()
+    }
+
+    /// Whether no more steps are needed: the floor has not risen over the last
+    /// two doublings, nor at the end of the last.
+    pub(super) fn is_level(&self) -> bool {
+        let ends_level = self.windows.last().is_some_and(|last| {
+            let [a, b, c, end] = self.quarters(last);
+            end <= a.max(b).max(c)
+        });
+        self.level_doublings() >= 2 && ends_level
+    }
+
+    /// The law of the figure; none when it can't be told. Needs two windows.
+    pub(super) fn law(&self) -> Option<Law> {
+        if self.rises().next().unwrap_or(0.0) <= 0.0 {
+            return Some(Law::Constant);
+        }
+        if let Some(law) = self.law_of_jumps() {
+            return Some(law);
+        }
+        if self.came_to_rest() {
+            return Some(Law::Constant);
+        }
+        let segments = self.segments();
+        let in_last = &segments[SEGMENTS - PARTS..];
+        if self.is_steady(&segments) {
+            // A cache that filled early, or a table that doubled, must not hide what
+            // rises behind it.
+            return Some(law_by_shape(&segments).max(law_by_shape(in_last)));
+        }
+        // It began in the last window, and went on evenly through every part of it.
+        let began_late = self.rises().nth(1).unwrap_or(0.0) <= 0.0;
+        if began_late && is_rising_within(in_last, 0.1) {
+            return Some(Law::Linear);
+        }
+        self.swings_in_its_range().then_some(Law::Constant)
+    }
+
+    /// The law of what lies still but for one or two jumps in each of the last
+    /// windows, like a buffer that grows by doubling and jumps twice as far each
+    /// time. A cache that fills moves in many places, then no more.
+    fn law_of_jumps(&self) -> Option<Law> {
+        /// Over how many windows it must be so to be no coincidence.
+        const WINDOWS: usize = 4;
+
+        let first = self.windows.len().checked_sub(WINDOWS + 1)?;
+        let jumps: Option<Vec<_>> = (self.windows[first..].windows(2))
+            .map(|pair| self.jumps(&pair[0], &pair[1]))
+            .collect();
+        let jumps = jumps?;
+        let alike = jumps.windows(2).all(|pair| pair[0].abs_diff(pair[1]) <= 1);
+        let rises: Vec<_> = self.rises().take(WINDOWS).collect();
+        let exponents = rises.windows(2).map(|pair| (pair[0] / pair[1]).log2());
+        let slowest = exponents.fold(f64::INFINITY, f64::min);
+        let rising = rises.iter().all(|rise| *rise > 0.0);
+        (alike && rising).then(|| Law::of_exponent(slowest))
+    }
+
+    /// In how many parts of a window the floor rose; none if that is not one or
+    /// two, or the floor fell.
+    fn jumps(&self, before: &Window, window: &Window) -> Option<usize> {
+        let mut level = before.part(PARTS - 1, self.figure).level;
+        let mut jumps = 0;
+        for part in 0..PARTS {
+            let next = window.part(part, self.figure).level;
+            if next < level {
+                return None;
+            }
+            jumps += usize::from(next > level);
+            level = next;
+        }
+        (1..=2).contains(&jumps).then_some(jumps)
+    }
+
+    /// Whether the floor stopped rising before the last window or at its start.
+    ///
+    /// Level quarters are not enough: the floor of the last one hides a late jump.
+    /// So either nothing moved at all through the window, or the quarter before it
+    /// was level too.
+    fn came_to_rest(&self) -> bool {
+        let [.., before, last] = self.windows else {
+            return false;
+        };
+        let quarters = self.quarters(last);
+        let is_level = quarters.iter().all(|floor| *floor <= quarters[0]);
+        let never_moved = last.highest(self.figure) <= quarters[0];
+        is_level && (never_moved || quarters[0] <= self.quarters(before)[3])
+    }
+
+    /// Whether the floor rises all the time: in each sixteenth of the run since its
+    /// first quarter, or at least in each eighth since the first, and then nearly
+    /// along a line.
+    fn is_steady(&self, segments: &[f64; SEGMENTS]) -> bool {
+        let eighths = || {
+            let before = self.windows.len().checked_sub(3)?;
+            let second = self.floor(&self.windows[before]).level as f64;
+            let pairs = segments.chunks(2).map(|pair| pair[0].min(pair[1]));
+            Some(std::iter::once(second).chain(pairs).collect::<Vec<_>>())
+        };
+        is_rising_evenly(segments)
+            || eighths().is_some_and(|eighths| is_rising_within(&eighths, 0.05))
+    }
+
+    /// Whether memory falls as well as rises, and the last window's floor lies
+    /// where floors lay in the window before.
+    fn swings_in_its_range(&self) -> bool {
+        let [.., before, last] = self.windows else {
+            return false;
+        };
+        let falls = self.segments().windows(2).any(|pair| pair[1] < pair[0]);
+        let highest = (0..PARTS).map(|part| before.part(part, self.figure).level);
+        falls && self.floor(last).level <= highest.max().unwrap_or(0)
+    }
+
+    fn quarters(&self, window: &Window) -> [u64; 4] {
+        [0, 2, 4, 6].map(|part| {
+            let low = window.part(part, self.figure);
+            low.lower(window.part(part + 1, self.figure)).level
+        })
+    }
+
+    /// The floors of the sixteenths and where they were reached, oldest first.
+    /// Needs two windows.
+    pub(super) fn lows(&self) -> [Low; SEGMENTS] {
+        let [.., before, last] = self.windows else {
+            return [Low { level: 0, step: 0 }; SEGMENTS];
+        };
+        std::array::from_fn(|place| match place.checked_sub(PARTS / 2) {
+            Some(part) => last.part(part, self.figure),
+            None => {
+                let low = before.part(2 * place, self.figure);
+                low.lower(before.part(2 * place + 1, self.figure))
+            }
+        })
+    }
+
+    fn segments(&self) -> [f64; SEGMENTS] {
+        self.lows().map(|low| low.level as f64)
+    }
+
+    /// The first steps of the sixteenths. Needs two windows.
+    pub(super) fn segment_starts(&self) -> [u64; SEGMENTS] {
+        let [.., before, last] = self.windows else {
+            return [0; SEGMENTS];
+        };
+        std::array::from_fn(|place| match place.checked_sub(PARTS / 2) {
+            Some(part) => last.part_start(part),
+            None => before.part_start(2 * place),
+        })
+    }
+
+    /// By how much the figure rises with each step, and how far off that may be:
+    /// the line of least squares through the sixteenths that rise, and the most
+    /// that a line as close to all of them can differ.
+    pub(super) fn slope(&self) -> Slope {
+        if self.law_of_jumps().is_some() {
+            return self.slope_of_jumps();
+        }
+        let lows = self.lows();
+        let first = if self.is_steady(&self.segments()) {
+            0
+        } else {
+            SEGMENTS - PARTS
+        };
+        let points: Vec<_> = (lows[first..].iter())
+            .map(|low| (low.step as f64, low.level as f64))
+            .collect();
+        let line = Line::through(&points);
+        let span = points[points.len() - 1].0 - points[0].0;
+        Slope {
+            per_step: line.slope.max(0.0),
+            error: if span > 0.0 {
+                2.0 * line.farthest / span
+            } else {
+                0.0
+            },
+        }
+    }
+
+    /// From one jump to the next that is as large: over the last doubling.
+    fn slope_of_jumps(&self) -> Slope {
+        let [.., before, last] = self.windows else {
+            return Slope::default();
+        };
+        let rise = self.rises().next().unwrap_or(0.0);
+        let per_step = rise / (last.after_step - before.after_step) as f64;
+        Slope {
+            per_step,
+            error: per_step,
+        }
+    }
+}
+
+/// A rate with its bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Slope {
+    pub(super) per_step: f64,
+    pub(super) error: f64,
+}
+
+/// Whether each of the floors is higher than the one before.
+pub(super) fn is_rising(floors: &[f64]) -> bool {
+    floors.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+/// Whether the floors of the sixteenths rise all the time, and so evenly that it
+/// is no coincidence.
+pub(super) fn is_rising_evenly(segments: &[f64; SEGMENTS]) -> bool {
+    is_rising_within(segments, 0.3)
+}
+
+/// Whether each is higher than the one before, and none farther from a line than
+/// this part of the whole rise.
+fn is_rising_within(floors: &[f64], tolerance: f64) -> bool {
+    let points: Vec<_> = (0..).map(f64::from).zip(floors.iter().copied()).collect();
+    let rise = floors[floors.len() - 1] - floors[0];
+    is_rising(floors) && Line::through(&points).farthest <= tolerance * rise
+}
+
+/// The law that comes closest to the last sixteenths of a run: their distance, by
+/// least squares, from a + b·f(x), for each law's f.
+pub(super) fn law_by_shape(segments: &[f64]) -> Law {
+    const SHAPES: [(Law, fn(f64) -> f64); 5] = [
+        (Law::Fading, |x| -1.0 / x),
+        (Law::Logarithmic, f64::ln),
+        (Law::Sublinear, f64::sqrt),
+        (Law::Linear, |x| x),
+        (Law::WorseThanLinear, |x| x * x),
+    ];
+    // A sixteenth begins at this many sixteenths of the run.
+    let first = 2 * PARTS - segments.len();
+    let distance = |shape: fn(f64) -> f64| {
+        let points: Vec<_> = (first..)
+            .zip(segments)
+            .map(|(x, level)| (shape(x as f64), *level))
+            .collect();
+        Line::through(&points).squares
+    };
+    let nearest = |a: &(Law, f64), b: &(Law, f64)| a.1.total_cmp(&b.1);
+    let distances = SHAPES.map(|(law, shape)| (law, distance(shape)));
+    (distances.into_iter().min_by(nearest)).map_or(Law::Constant, |(law, _)| law)
+}
+
+/// A line of least squares.
+struct Line {
+    slope: f64,
+    /// The sum of the squared distances.
+    squares: f64,
+    /// The largest distance.
+    farthest: f64,
+}
+
+impl Line {
+    fn through(points: &[(f64, f64)]) -> Self {
+        let count = points.len() as f64;
+        let mean_x = points.iter().map(|point| point.0).sum::<f64>() / count;
+        let mean_y = points.iter().map(|point| point.1).sum::<f64>() / count;
+        let products = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y));
+        let squares = points.iter().map(|(x, _)| (x - mean_x).powi(2));
+        let (products, squares): (f64, f64) = (products.sum(), squares.sum());
+        let slope = if squares > 0.0 {
+            products / squares
+        } else {
+            0.0
+        };
+        let distances = (points.iter()).map(|(x, y)| (y - mean_y - slope * (x - mean_x)).abs());
+        Self {
+            slope,
+            squares: distances.clone().map(|distance| distance.powi(2)).sum(),
+            farthest: distances.fold(0.0, f64::max),
+        }
+    }
+}
+
+impl Law {
+    /// The law of a rise that is multiplied by 2 to the `exponent` when the
+    /// steps double.
+    fn of_exponent(exponent: f64) -> Self {
+        match exponent {
+            e if e < -SLOWEST_GROWTH => Self::Fading,
+            e if e < SLOWEST_GROWTH => Self::Logarithmic,
+            e if e < 0.75 => Self::Sublinear,
+            e if e < 1.25 => Self::Linear,
+            _ => Self::WorseThanLinear,
+        }
+    }
+}
