@@ -128,13 +128,13 @@ fn a_few_steps_are_too_few() {
 #[rstest]
 #[case(|_| 5_000, "bounded: the floor has not risen over the last 9 doublings, 9 to 10,000 steps; a leak of 0.0039 B or 0.0039 blocks a step would have shown")]
 #[case(|i: u64| i.min(1_000) * 64, "bounded: the floor has not risen over the last 2 doublings, 1,250 to 10,000 steps; a leak of 0.0039 B or 0.0039 blocks a step would have shown")]
-#[case(|i: u64| i.min(10_000), "bounded: the floor has not risen over the last 2 doublings, 10,000 to 80,000 steps; a leak of 0.00040 B or 0.00040 blocks a step would have shown")]
-#[case(|i: u64| i.min(80_000), "bounded: the floor came to rest within the last doubling, 80,000 to 160,000 steps; a leak of 1.4 B or 0.021 blocks a step would have shown")]
+#[case(|i: u64| i.min(10_000), "bounded: the floor has not risen over the last 2 doublings, 10,000 to 80,000 steps; a leak of 0.00049 B or 0.00049 blocks a step would have shown")]
+#[case(|i: u64| i.min(80_000), "bounded: the floor came to rest within the last doubling, 80,000 to 160,000 steps; a leak of 1.7 B or 0.026 blocks a step would have shown")]
 #[case(|i: u64| i * 64, "growing: the floor rises in proportion to the steps, by 64.00 B and 1.00 blocks a step from 40,000 to 160,000 steps")]
 #[case(|i: u64| 1_000 + i * 64 + i % 7, "growing: the floor rises in proportion to the steps, by 64.00 B and 1.00 blocks a step from 40,000 to 160,000 steps")]
 #[case(|i: u64| i / 1_000 * 8, "growing: the floor rises in proportion to the steps, by 0.00800 B and 0.000122 ± 0.0000081 blocks a step from 40,000 to 160,000 steps")]
 #[case(|i: u64| i.isqrt() * 1_000, "growing: the floor rises steadily, slower than in proportion to the steps, by 1.68 ± 0.19 B and 0.0262 ± 0.0029 blocks a step from 40,000 to 160,000 steps")]
-#[case(|i: u64| u64::from(i.ilog2()) * 4_096, "bounded: the floor rises like a logarithm, by 0.102 ± 0.11 B and 0.00160 ± 0.0016 blocks a step from 40,000 to 160,000 steps; a leak of 0.00020 B or 0.00020 blocks a step would have shown")]
+#[case(|i: u64| u64::from(i.ilog2()) * 4_096, "bounded: the floor rises like a logarithm, by 0.102 ± 0.11 B and 0.00160 ± 0.0016 blocks a step from 40,000 to 160,000 steps; a leak of 0.00025 B or 0.00025 blocks a step would have shown")]
 #[case(
     doubling,
     "growing: the floor rises in proportion to the steps, by 13.11 ± 14 B and 0.205 ± 0.21 blocks a step from 40,000 to 160,000 steps"
