@@ -41,6 +41,9 @@ pub struct Report {
     pub peak_error_bytes: u64,
     /// Live bytes after the state was dropped.
     pub residue_bytes: u64,
+    /// What is left each time that set-up and drop are repeated.
+    #[serde(deserialize_with = "present")]
+    pub repetition: Option<Repetition>,
     /// Live bytes at the end of the steps.
     pub live_bytes: u64,
     /// Live blocks at the end of the steps.
@@ -62,8 +65,34 @@ pub struct Report {
     pub law: Option<String>,
     /// By how many bytes the floor rises with each step.
     pub floor_bytes_per_step: f64,
+    /// How far that may be off.
+    pub floor_bytes_per_step_error: f64,
     /// By how many blocks the floor rises with each step.
     pub floor_blocks_per_step: f64,
+    /// How far that may be off.
+    pub floor_blocks_per_step_error: f64,
+    /// The smallest leak in bytes a step that would have shown.
+    #[serde(deserialize_with = "present")]
+    pub detectable_bytes_per_step: Option<f64>,
+    /// The smallest leak in blocks a step that would have shown.
+    #[serde(deserialize_with = "present")]
+    pub detectable_blocks_per_step: Option<f64>,
+    /// A step by which memory was level, if it was not from the start.
+    #[serde(deserialize_with = "present")]
+    pub settled_by_step: Option<u64>,
+    /// By how many bytes live memory goes up and down.
+    #[serde(deserialize_with = "present")]
+    pub swing_bytes: Option<u64>,
+    /// In how many steps it does so.
+    #[serde(deserialize_with = "present")]
+    pub swing_period_steps: Option<u64>,
+    /// What else was watched.
+    pub resources: Vec<Resource>,
+    /// What came of a leak that was made on purpose.
+    #[serde(deserialize_with = "present")]
+    pub self_test: Option<SelfTest>,
+    /// Why the scenario failed; empty if it did not.
+    pub failures: Vec<String>,
     /// Why the run ended early, if it did.
     #[serde(deserialize_with = "present")]
     pub ending: Option<String>,
@@ -101,6 +130,53 @@ impl Verdict {
     }
 }
 
+/// What is left each time that the scenario is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Repetition {
+    /// Live bytes after each drop.
+    pub residue_bytes: u64,
+    /// The steps of each repetition.
+    pub steps: u64,
+}
+
+/// Threads, descriptors or mapped memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Resource {
+    /// Which of them.
+    pub resource: String,
+    /// By how much it rose over the requested steps; none if that is unknown.
+    #[serde(deserialize_with = "present")]
+    pub growth: Option<i64>,
+    /// By how much it rises with each step; none if that is unknown.
+    #[serde(deserialize_with = "present")]
+    pub per_step: Option<f64>,
+    /// What it is counted in.
+    pub unit: String,
+    /// Whether it is bounded; none if that is unknown.
+    #[serde(deserialize_with = "present")]
+    pub verdict: Option<Verdict>,
+    /// Why the verdict is what it is, or is not known.
+    pub verdict_reason: String,
+}
+
+/// What came of a leak that was made on purpose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SelfTest {
+    /// Whether the verdict found it.
+    pub found: bool,
+    /// The size of the leaked blocks; none if no leak could have been told.
+    #[serde(deserialize_with = "present")]
+    pub block_bytes: Option<u64>,
+    /// How many of them were leaked in a step, likewise.
+    #[serde(deserialize_with = "present")]
+    pub blocks_per_step: Option<f64>,
+    /// The outcome in words.
+    pub text: String,
+}
+
 /// A ceiling that was set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -108,7 +184,9 @@ pub struct Ceiling {
     /// What it is set on, such as `"growth"`.
     pub ceiling: String,
     /// What is allowed; equal passes.
-    pub limit_bytes: u64,
+    pub limit: u64,
+    /// What it is counted in, such as `"bytes"`.
+    pub unit: String,
 }
 
 /// A ceiling that was passed.
@@ -118,15 +196,17 @@ pub struct Breach {
     /// What it is set on, such as `"growth"`.
     pub ceiling: String,
     /// What was allowed.
-    pub limit_bytes: u64,
+    pub limit: u64,
     /// What it came to.
-    pub actual_bytes: u64,
+    pub actual: u64,
+    /// What it is counted in, such as `"bytes"`.
+    pub unit: String,
 }
 
 impl Breach {
     /// By how much the ceiling was passed.
-    pub fn excess_bytes(&self) -> u64 {
-        self.actual_bytes.saturating_sub(self.limit_bytes)
+    pub fn excess(&self) -> u64 {
+        self.actual.saturating_sub(self.limit)
     }
 }
 
@@ -151,10 +231,9 @@ impl Report {
         }
     }
 
-    /// Whether a ceiling was breached, memory grows without end, or the program
-    /// damaged its own heap. An inconclusive verdict alone is no failure.
+    /// Whether there are [`failures`](Self::failures).
     pub fn is_failure(&self) -> bool {
-        !self.breaches.is_empty() || self.verdict == Verdict::Growing || self.damage.is_some()
+        !self.failures.is_empty()
     }
 }
 
@@ -335,7 +414,9 @@ fn invalid(path: &Path, source: serde_json::Error) -> ReadError {
 
 /// A value that may be null but must be there; by itself, serde takes a missing
 /// one for null.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
 }
 

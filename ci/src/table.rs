@@ -1,6 +1,6 @@
 //! Reports as a table for people: one line a report, figures aligned.
 
-use crate::report::{Breach, Report};
+use crate::report::{Breach, Report, Resource, Verdict};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use std::fmt;
@@ -71,12 +71,22 @@ fn peak(report: &Report) -> String {
 
 fn failures(report: &Report) -> String {
     let breach = |breach: &Breach| {
-        let excess = Bytes(breach.excess_bytes().into());
+        let excess = i128::from(breach.excess());
+        let excess = match breach.unit.as_str() {
+            "bytes" => Bytes(excess).to_string(),
+            _ => Thousands(excess).to_string(),
+        };
         format!("{} by {excess}", printable(&breach.ceiling))
     };
     let mut failures: Vec<String> = report.breaches.iter().map(breach).collect();
+    let grows = |resource: &&Resource| resource.verdict == Some(Verdict::Growing);
+    let growing = report.resources.iter().filter(grows);
+    failures.extend(growing.map(|resource| format!("{} growing", printable(&resource.resource))));
     if report.damage.is_some() {
         failures.push("heap damaged".to_owned());
+    }
+    if report.self_test.as_ref().is_some_and(|test| !test.found) {
+        failures.push("self-test failed".to_owned());
     }
     if failures.is_empty() {
         return "none".to_owned();

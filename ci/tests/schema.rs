@@ -56,11 +56,16 @@ fn fields(object: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// The fields of the report and of an entry in each of its lists.
+/// The fields of the report, of the objects in it, and of an entry in each of its
+/// lists.
 fn fields_of_all(report: &Value) -> Vec<BTreeSet<String>> {
-    let lists = ["ceilings", "breaches", "curve"];
-    let entries = lists.iter().map(|list| fields(&report[list][0]));
-    std::iter::once(fields(report)).chain(entries).collect()
+    let objects = ["repetition", "self_test"].map(|object| fields(&report[object]));
+    let lists = ["resources", "ceilings", "breaches", "curve"];
+    let entries = lists.map(|list| fields(&report[list][0]));
+    std::iter::once(fields(report))
+        .chain(objects)
+        .chain(entries)
+        .collect()
 }
 
 #[test]

@@ -115,6 +115,8 @@ impl fmt::Display for Thousands {
 /// with three significant digits.
 pub(crate) struct Rate(pub(crate) f64);
 
+// A few digits, and not below zero.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.0.abs();
@@ -138,6 +140,8 @@ impl fmt::Display for Rate {
 /// Prints a bound with two significant digits, rounded up.
 pub(crate) struct Bound(pub(crate) f64);
 
+// A few digits, not below zero, and past a u64 nobody looks closely.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 <= 0.0 {

@@ -87,8 +87,9 @@ impl Window {
 
     /// The first step of a part.
     pub(crate) fn part_start(&self, part: usize) -> u64 {
-        let length = u128::from(self.to_step - self.after_step);
-        self.after_step + 1 + (length * part as u128 / PARTS as u128) as u64
+        let length = self.to_step - self.after_step;
+        let (parts, part) = (PARTS as u64, part as u64);
+        self.after_step + 1 + length / parts * part + length % parts * part / parts
     }
 
     fn observe(&mut self, step: u64, levels: &Levels) {
@@ -191,6 +192,21 @@ impl Floors {
             boundaries,
             range: (0, 0),
         }
+    }
+
+    /// The first step after `step` with which a part of a window begins, if it is to
+    /// be observed at all; short windows are passed over.
+    pub(crate) fn next_part_after(&self, step: u64, shortest: u64) -> Option<u64> {
+        let window = self.current.as_ref()?;
+        if window.to_step - window.after_step < shortest {
+            return Some(window.to_step + 1);
+        }
+        let starts = (0..PARTS).map(|part| window.part_start(part));
+        Some(
+            { starts }
+                .find(|start| *start > step)
+                .unwrap_or(window.to_step + 1),
+        )
     }
 
     /// Takes note of what there is after `step`; steps count from 1 and come in

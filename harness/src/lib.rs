@@ -36,8 +36,10 @@
 mod alloc;
 mod byte_size;
 mod floors;
+mod process;
 mod recorder;
 mod report;
+mod run;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod scenario;
@@ -48,7 +50,7 @@ mod verdict;
 
 pub use alloc::Alloc;
 pub use byte_size::{ByteSize, ByteSizeError};
-pub use report::{Breach, Ceiling, Checkpoint, Report};
+pub use report::{Breach, Ceiling, Checkpoint, Repetition, Report, Resource, SelfTest};
 pub use scenario::Scenario;
 pub use scope::{Scope, ScopeHandle, measure};
 pub use task::{InScope, Scoped};

@@ -5,8 +5,9 @@
 
 use crate::alloc::{Overruns, Reading, unscoped};
 use crate::byte_size::Thousands;
-use crate::floors::Floors;
-use crate::report::{Breach, Ceiling, Checkpoint, Report};
+use crate::floors::{Figure, Floors, Levels};
+use crate::process::{self, Turn};
+use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource};
 use crate::scenario::Scenario;
 use crate::scope::Scope;
 use crate::verdict::{self, Verdict};
@@ -15,64 +16,79 @@ use std::time::{Duration, Instant};
 /// How many points the requested steps put on the curve.
 const CHECKPOINTS: u64 = 10;
 
-/// A safety net: past this the extension ends and the verdict is inconclusive.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
-
-/// The clock is looked at only every so many steps.
-const STEPS_BETWEEN_CLOCK_READINGS: u64 = 64;
+/// Windows shorter than this part of the requested steps have no figures of the
+/// process, which take longer to get than most steps.
+const SHORTEST_WATCHED: u64 = 16;
 
 /// Why a run stopped before its last step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     MemoryBudget,
-    TimeLimit,
+    TimeBudget,
     Panic,
 }
 
 /// The record of one run.
-pub(crate) struct Recorder {
+pub(crate) struct Recorder<'a> {
+    turn: &'a Turn,
     requested: u64,
     limit: u64,
     memory_budget: u64,
+    time_budget: Duration,
+    detect: Option<(u64, u64)>,
     checkpoint_every: u64,
     /// Up to where the run is extended as of now.
     target: u64,
     steps_run: u64,
     floors: Floors,
+    levels: Levels,
+    /// The step after which the figures of the process are taken next.
+    next_sample: u64,
     curve: Vec<Checkpoint>,
+    baseline: Levels,
     baseline_bytes: i64,
     /// The figures at the end of the requested steps.
     end: Reading,
+    end_levels: Levels,
     end_steps: u64,
     blocks_before_steps: u64,
     residue_bytes: u64,
     overruns: Option<Overruns>,
+    unmeasured: Vec<Figure>,
     stop: Option<Stop>,
     panic_message: String,
     started: Instant,
 }
 
-impl Recorder {
-    pub(crate) fn new(scenario: &Scenario) -> Self {
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(scenario: &Scenario, turn: &'a Turn) -> Self {
         let requested = scenario.steps;
         let limit = scenario.step_limit();
         Self {
+            turn,
             requested,
             limit,
             memory_budget: scenario.memory_budget.bytes(),
+            time_budget: scenario.time_budget,
+            detect: scenario.detect.map(|(size, steps)| (size.bytes(), steps)),
             checkpoint_every: scenario
                 .checkpoint_every
                 .unwrap_or_else(|| requested.div_ceil(CHECKPOINTS)),
             target: requested,
             steps_run: 0,
             floors: Floors::new(requested, limit),
+            levels: [0; 5],
+            next_sample: 0,
             curve: Vec::new(),
+            baseline: [0; 5],
             baseline_bytes: 0,
             end: Reading::default(),
+            end_levels: [0; 5],
             end_steps: 0,
             blocks_before_steps: 0,
             residue_bytes: 0,
             overruns: None,
+            unmeasured: Vec::with_capacity(3),
             stop: None,
             panic_message: String::new(),
             started: Instant::now(),
@@ -86,26 +102,57 @@ impl Recorder {
         self.baseline_bytes = totals.live_bytes;
         self.blocks_before_steps = totals.total_blocks;
         self.put_on_curve(bytes, blocks);
+        self.look(scope);
+        self.sample();
+        self.baseline = self.levels;
+        self.started = Instant::now();
     }
 
     /// A step is done; says so if the run must not go on.
     pub(crate) fn after_step(&mut self, scope: &Scope) -> Option<Stop> {
         self.steps_run += 1;
-        let (bytes, blocks) = scope.live();
-        self.floors
-            .observe(self.steps_run, &[bytes, blocks, 0, 0, 0]);
+        self.look(scope);
+        if self.steps_run == self.next_sample {
+            self.sample();
+        }
+        self.floors.observe(self.steps_run, &self.levels);
         if self.checkpoint_every > 0 && self.steps_run % self.checkpoint_every == 0 {
+            let [bytes, blocks, ..] = self.levels;
             self.put_on_curve(bytes, blocks);
         }
-        if bytes > self.memory_budget {
+        let highest = scope.flushed_peak_bytes().max(self.levels[0]);
+        if highest > self.memory_budget {
             self.stop = Some(Stop::MemoryBudget);
-        } else if self.steps_run > self.requested
-            && self.steps_run % STEPS_BETWEEN_CLOCK_READINGS == 0
-            && self.started.elapsed() > TIME_LIMIT
-        {
-            self.stop = Some(Stop::TimeLimit);
+        } else if self.steps_run > self.requested && self.started.elapsed() > self.time_budget {
+            self.stop = Some(Stop::TimeBudget);
         }
         self.stop
+    }
+
+    /// The figures of the scope.
+    fn look(&mut self, scope: &Scope) {
+        let (bytes, blocks) = scope.live();
+        self.levels[Figure::Bytes as usize] = bytes;
+        self.levels[Figure::Blocks as usize] = blocks;
+        self.note(Figure::Threads, scope.other_threads());
+    }
+
+    /// The figures of the process, outside every scope.
+    fn sample(&mut self) {
+        let (descriptors, mapped) = unscoped(|| (process::descriptors(), process::mapped_bytes()));
+        self.note(Figure::Descriptors, descriptors);
+        self.note(Figure::MappedBytes, mapped);
+        let shortest = self.requested / SHORTEST_WATCHED;
+        let next = self.floors.next_part_after(self.steps_run, shortest);
+        self.next_sample = next.unwrap_or(u64::MAX);
+    }
+
+    fn note(&mut self, figure: Figure, level: Option<u64>) {
+        match level {
+            Some(level) => self.levels[figure as usize] = level,
+            None if !self.unmeasured.contains(&figure) => self.unmeasured.push(figure),
+            None => {}
+        }
     }
 
     /// The requested steps are done, or the run was stopped in them.
@@ -113,6 +160,9 @@ impl Recorder {
         self.end = scope.read();
         self.end_steps = self.steps_run;
         self.finish_curve(scope);
+        self.look(scope);
+        self.sample();
+        self.end_levels = self.levels;
     }
 
     /// Whether another step is needed for the verdict.
@@ -122,12 +172,41 @@ impl Recorder {
         }
         if self.steps_run == self.target {
             let doubled = self.target.saturating_mul(2);
-            if doubled > self.limit || verdict::is_clear(self.floors.windows()) {
+            if doubled > self.limit || unscoped(|| self.is_clear()) {
                 return false;
             }
             self.target = doubled;
         }
         true
+    }
+
+    /// Whether nothing moves, nothing else grows, and what was to be detected
+    /// would have shown.
+    fn is_clear(&self) -> bool {
+        let grows = |figure| {
+            verdict::judge_alone(self.floors.windows(), figure)
+                .0
+                .is_growing()
+        };
+        verdict::is_clear(self.floors.windows())
+            && self.would_detect()
+            && !self.watched().into_iter().any(grows)
+    }
+
+    fn would_detect(&self) -> bool {
+        self.detect.is_none_or(|(bytes, per_steps)| {
+            verdict::block_shows(self.floors.windows(), bytes, per_steps)
+        })
+    }
+
+    /// The figures beside memory that can be judged.
+    fn watched(&self) -> Vec<Figure> {
+        let mut figures = vec![Figure::Threads];
+        if self.turn.was_alone() {
+            figures.extend([Figure::Descriptors, Figure::MappedBytes]);
+        }
+        figures.retain(|figure| !self.unmeasured.contains(figure));
+        figures
     }
 
     pub(crate) fn steps_run(&self) -> u64 {
@@ -168,18 +247,30 @@ impl Recorder {
         }
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self, scenario: &Scenario) -> Verdict {
         if self.requested == 0 {
             return Verdict::inconclusive("no steps were run");
         }
-        let verdict = verdict::judge(self.floors.windows());
-        if self.stop == Some(Stop::TimeLimit) && !verdict::is_clear(self.floors.windows()) {
-            return Verdict::inconclusive(format!(
-                "the floor was still moving when the time limit of {} s ended the run",
-                TIME_LIMIT.as_secs()
+        let windows = self.floors.windows();
+        let verdict = verdict::judge(windows);
+        if self.stop == Some(Stop::TimeBudget) && !verdict::is_clear(windows) {
+            return verdict.but_inconclusive(format!(
+                "the floor was still moving when the time budget of {} s ended the run",
+                scenario.time_budget.as_secs()
             ));
         }
-        verdict
+        match scenario.detect {
+            Some((size, per_steps)) if verdict.is_bounded() && !self.would_detect() => {
+                let reason = format!(
+                    "in {} steps a leak of {size} every {} steps would not have shown{}",
+                    Thousands(self.steps_run),
+                    Thousands(per_steps),
+                    verdict.detectability()
+                );
+                verdict.but_inconclusive(reason)
+            }
+            _ => verdict,
+        }
     }
 
     /// Why the run ended before the budget of steps, in words.
@@ -187,18 +278,47 @@ impl Recorder {
         let after = Thousands(self.steps_run);
         match self.stop? {
             Stop::MemoryBudget => Some(format!(
-                "stopped after {after} steps, when live memory passed the budget of {}",
+                "stopped after {after} steps, when live memory had passed the budget of {}",
                 scenario.memory_budget
             )),
-            Stop::TimeLimit => Some(format!(
-                "stopped in the extension by the time limit of {} s",
-                TIME_LIMIT.as_secs()
+            Stop::TimeBudget => Some(format!(
+                "stopped in the extension by the time budget of {} s",
+                scenario.time_budget.as_secs()
             )),
             Stop::Panic => Some(format!(
                 "the extension ended after {after} steps, when the next one panicked: {}",
                 self.panic_message
             )),
         }
+    }
+
+    /// What else was watched, where there is something to say.
+    fn resources(&self, scenario: &Scenario) -> Vec<Resource> {
+        const KINDS: [(Figure, Ceiling); 3] = [
+            (Figure::Threads, Ceiling::Threads),
+            (Figure::Descriptors, Ceiling::Descriptors),
+            (Figure::MappedBytes, Ceiling::Mapped),
+        ];
+        let watched = self.watched();
+        let mut resources = Vec::new();
+        for (figure, kind) in KINDS {
+            let has_ceiling = scenario.ceilings.iter().any(|(known, _)| *known == kind);
+            if !watched.contains(&figure) {
+                if has_ceiling {
+                    resources.push(Resource::unmeasured(kind));
+                }
+                continue;
+            }
+            let (verdict, per_step) = verdict::judge_alone(self.floors.windows(), figure);
+            let level =
+                |levels: &Levels| i64::try_from(levels[figure as usize]).unwrap_or(i64::MAX);
+            let growth = level(&self.end_levels) - level(&self.baseline);
+            let moved = figure == Figure::Threads && growth != 0;
+            if has_ceiling || moved || verdict.is_growing() {
+                resources.push(Resource::measured(kind, growth, per_step, verdict));
+            }
+        }
+        resources
     }
 
     pub(crate) fn into_report(self, scenario: &Scenario) -> Report {
@@ -215,6 +335,7 @@ impl Recorder {
             peak_bytes: self.end.peak_bytes,
             peak_error_bytes: self.end.peak_error_bytes,
             residue_bytes: self.residue_bytes,
+            repetition: None,
             live_bytes,
             live_blocks: u64::try_from(self.end.totals.live_blocks()).unwrap_or(0),
             total_bytes: self.end.totals.total_bytes,
@@ -223,7 +344,10 @@ impl Recorder {
             reallocations: self.end.totals.reallocations,
             ceilings: scenario.ceilings.clone(),
             breaches: Vec::new(),
-            verdict: self.verdict(),
+            verdict: self.verdict(scenario),
+            detects_too_little: self.requested > 0 && !self.would_detect(),
+            resources: self.resources(scenario),
+            self_test: None,
             ending: self.ending(scenario),
             overruns: self.overruns,
             curve: self.curve,
@@ -232,8 +356,8 @@ impl Recorder {
         if self.stop == Some(Stop::MemoryBudget) && self.end_steps == self.steps_run {
             report.breaches.push(Breach {
                 ceiling: Ceiling::MemoryBudget,
-                limit: scenario.memory_budget,
-                actual_bytes: live_bytes,
+                limit: scenario.memory_budget.bytes(),
+                actual: self.end.peak_bytes,
             });
         }
         report

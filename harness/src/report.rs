@@ -1,16 +1,16 @@
 //! [`Report`]: everything that a run of a scenario found out.
 //!
-//! A report is data. How it reads is in `text`, its JSON form in `json`, and
-//! where it is written in `file`.
+//! A report is data, made of the `parts`. How it reads is in `text`, its JSON form
+//! in `json`, and where it is written in `file`.
 
 mod file;
 mod json;
+mod parts;
 mod text;
 
 use crate::alloc::Overruns;
-use crate::byte_size::ByteSize;
 use crate::verdict::Verdict;
-use std::fmt;
+pub use parts::{Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
 
 /// What a run of a [`Scenario`](crate::Scenario) measured, and how it was judged.
 ///
@@ -28,75 +28,23 @@ pub struct Report {
     pub(crate) peak_bytes: u64,
     pub(crate) peak_error_bytes: u64,
     pub(crate) residue_bytes: u64,
+    pub(crate) repetition: Option<Repetition>,
     pub(crate) live_bytes: u64,
     pub(crate) live_blocks: u64,
     pub(crate) total_bytes: u64,
     pub(crate) total_blocks: u64,
     pub(crate) step_blocks: u64,
     pub(crate) reallocations: u64,
-    pub(crate) ceilings: Vec<(Ceiling, ByteSize)>,
+    pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) breaches: Vec<Breach>,
     pub(crate) verdict: Verdict,
+    /// A leak that was to be detected would not have shown.
+    pub(crate) detects_too_little: bool,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) self_test: Option<SelfTest>,
     pub(crate) ending: Option<String>,
     pub(crate) overruns: Option<Overruns>,
     pub(crate) curve: Vec<Checkpoint>,
-}
-
-/// What a limit is set on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Ceiling {
-    /// The rise of live bytes over the requested steps.
-    Growth,
-    /// The maximum of live bytes.
-    Peak,
-    /// Live bytes after the state was dropped.
-    Residue,
-    /// Live bytes at the end of any step: passing it ends the run.
-    MemoryBudget,
-}
-
-impl Ceiling {
-    /// `"growth"`, `"peak"`, `"residue"` or `"memory budget"`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Growth => "growth",
-            Self::Peak => "peak",
-            Self::Residue => "residue",
-            Self::MemoryBudget => "memory budget",
-        }
-    }
-}
-
-impl fmt::Display for Ceiling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A ceiling that was passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Breach {
-    /// Which one.
-    pub ceiling: Ceiling,
-    /// What was allowed.
-    pub limit: ByteSize,
-    /// What it came to. For a peak over several threads this is the upper end of
-    /// its error bound.
-    pub actual_bytes: u64,
-}
-
-/// A point on the curve of live memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Checkpoint {
-    /// How many steps had been run, warm-up not counted.
-    pub step: u64,
-    /// Live bytes then, from set-up on.
-    pub live_bytes: u64,
-    /// Live blocks then, from set-up on.
-    pub live_blocks: u64,
 }
 
 impl Report {
@@ -143,6 +91,12 @@ impl Report {
         self.residue_bytes
     }
 
+    /// What is left each time when set-up and drop are repeated. None if nothing was
+    /// left by the run itself, or a repetition panicked.
+    pub fn repetition(&self) -> Option<Repetition> {
+        self.repetition
+    }
+
     /// Live blocks at the end of the requested steps.
     pub fn live_blocks(&self) -> u64 {
         self.live_blocks
@@ -173,8 +127,8 @@ impl Report {
         (self.steps > 0).then(|| self.step_blocks as f64 / self.steps as f64)
     }
 
-    /// The ceilings that were set.
-    pub fn ceilings(&self) -> &[(Ceiling, ByteSize)] {
+    /// The ceilings that were set, each in its [unit](Ceiling::unit).
+    pub fn ceilings(&self) -> &[(Ceiling, u64)] {
         &self.ceilings
     }
 
@@ -188,6 +142,18 @@ impl Report {
         &self.verdict
     }
 
+    /// Threads, descriptors and mapped memory, where there is something to say: they
+    /// grow, the number of threads changed, or a ceiling was set. Descriptors and
+    /// mapped memory are judged if no other scenario ran at the same time.
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// What came of the [self-test](crate::Scenario::self_test), if there was one.
+    pub fn self_test(&self) -> Option<&SelfTest> {
+        self.self_test.as_ref()
+    }
+
     /// What the program did to blocks behind the allocator's back, in words, if
     /// any of them came back damaged.
     pub fn damage(&self) -> Option<String> {
@@ -199,10 +165,32 @@ impl Report {
         &self.curve
     }
 
-    /// Whether a ceiling was breached, memory grows without end, or the program
-    /// damaged its own heap. An inconclusive verdict alone is no failure.
+    /// Whether a ceiling was breached, memory or another resource grows without end,
+    /// the program damaged its own heap, or a self-test failed. An inconclusive
+    /// verdict alone is no failure, unless a leak that was [to be
+    /// detected](crate::Scenario::detect) would not have shown.
     pub fn is_failure(&self) -> bool {
-        !self.breaches.is_empty() || self.verdict.is_growing() || self.overruns.is_some()
+        !self.failures().is_empty()
+    }
+
+    /// Why it [is a failure](Self::is_failure), a sentence each.
+    pub fn failures(&self) -> Vec<String> {
+        let mut failures: Vec<_> = self.breaches.iter().map(ToString::to_string).collect();
+        if self.verdict.is_growing() || self.detects_too_little {
+            failures.push(self.verdict.to_string());
+        }
+        let growing = self
+            .resources
+            .iter()
+            .filter(|resource| resource.is_growing());
+        failures.extend(growing.filter_map(|resource| {
+            let verdict = resource.verdict()?;
+            Some(format!("{}, {verdict}", resource.kind()))
+        }));
+        failures.extend(self.damage());
+        let missed = self.self_test.iter().filter(|test| !test.is_found());
+        failures.extend(missed.map(|test| format!("self-test {test}")));
+        failures
     }
 
     /// Fails the test if this [is a failure](Self::is_failure).
@@ -215,13 +203,21 @@ impl Report {
     }
 
     /// What a ceiling is compared with.
-    fn actual_bytes(&self, ceiling: Ceiling) -> u64 {
-        match ceiling {
-            Ceiling::Growth => u64::try_from(self.growth_bytes).unwrap_or(0),
-            Ceiling::Peak => self.peak_bytes + self.peak_error_bytes,
-            Ceiling::Residue => self.residue_bytes,
-            Ceiling::MemoryBudget => self.live_bytes,
-        }
+    fn actual(&self, ceiling: Ceiling) -> u64 {
+        let growth = match ceiling {
+            Ceiling::Peak | Ceiling::MemoryBudget => {
+                return self.peak_bytes + self.peak_error_bytes;
+            }
+            Ceiling::Residue => return self.residue_bytes,
+            Ceiling::Growth => Some(self.growth_bytes),
+            Ceiling::Threads | Ceiling::Descriptors | Ceiling::Mapped => {
+                let resource = self.resources.iter().find(|known| known.kind() == ceiling);
+                resource.and_then(Resource::growth)
+            }
+        };
+        growth
+            .and_then(|growth| u64::try_from(growth).ok())
+            .unwrap_or(0)
     }
 
     /// The set ceilings that the figures pass.
@@ -231,9 +227,9 @@ impl Report {
             .map(|(ceiling, limit)| Breach {
                 ceiling: *ceiling,
                 limit: *limit,
-                actual_bytes: self.actual_bytes(*ceiling),
+                actual: self.actual(*ceiling),
             })
-            .filter(|breach| breach.actual_bytes > breach.limit.bytes())
+            .filter(|breach| breach.actual > breach.limit)
             .collect()
     }
 }

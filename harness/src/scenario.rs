@@ -1,24 +1,11 @@
 //! [`Scenario`]: work that is repeated step by step, and what its memory may do.
 //!
-//! A run has these parts, in this order:
-//!
-//! 1. *rehearsal*: set-up, one step, drop, counted apart, so that statics and
-//!    thread-locals that are filled at their first use are not charged to the run
-//! 2. *set-up*, then the *warm-up* steps, if any were asked for
-//! 3. the requested *steps*: growth, peak and totals are those at their end
-//! 4. the *extension*: more steps, for the verdict alone
-//! 5. the *drop* of the state: what is live then is residue
+//! Here is what can be asked for; [`run`](crate::run) does it.
 
-use crate::alloc::unscoped;
-use crate::byte_size::{ByteSize, Thousands};
-use crate::recorder::{Recorder, Stop};
+use crate::byte_size::ByteSize;
 use crate::report::{Ceiling, Report};
-use crate::scope::Scope;
-use std::any::Any;
-use std::cell::Cell;
-use std::fmt;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use crate::run;
+use std::time::Duration;
 
 /// Work whose memory is judged: set it up, then run it.
 ///
@@ -49,9 +36,13 @@ pub struct Scenario {
     pub(crate) steps: u64,
     pub(crate) warm_up: u64,
     pub(crate) checkpoint_every: Option<u64>,
-    pub(crate) ceilings: Vec<(Ceiling, ByteSize)>,
+    /// In bytes, or as a number of threads or descriptors.
+    pub(crate) ceilings: Vec<(Ceiling, u64)>,
+    pub(crate) detect: Option<(ByteSize, u64)>,
     pub(crate) step_budget: Option<u64>,
     pub(crate) memory_budget: ByteSize,
+    pub(crate) time_budget: Duration,
+    pub(crate) self_test: bool,
 }
 
 impl Scenario {
@@ -71,8 +62,11 @@ impl Scenario {
             warm_up: 0,
             checkpoint_every: None,
             ceilings: Vec::new(),
+            detect: None,
             step_budget: None,
             memory_budget: ByteSize::gib(1),
+            time_budget: Duration::from_secs(300),
+            self_test: false,
         }
     }
 
@@ -108,24 +102,67 @@ impl Scenario {
     /// to the end of the requested steps. Inclusive: equal passes, so a ceiling
     /// of 0 allows no growth and passes without any.
     pub fn growth_ceiling(self, limit: ByteSize) -> Self {
-        self.ceiling(Ceiling::Growth, limit)
+        self.ceiling(Ceiling::Growth, limit.bytes())
     }
 
     /// The most live bytes at any moment from set-up to the end of the requested
     /// steps. Inclusive. A ceiling of 0 allows no allocation at all.
     pub fn peak_ceiling(self, limit: ByteSize) -> Self {
-        self.ceiling(Ceiling::Peak, limit)
+        self.ceiling(Ceiling::Peak, limit.bytes())
     }
 
     /// The most live bytes after the state was dropped. Inclusive.
     pub fn residue_ceiling(self, limit: ByteSize) -> Self {
-        self.ceiling(Ceiling::Residue, limit)
+        self.ceiling(Ceiling::Residue, limit.bytes())
     }
 
-    fn ceiling(mut self, ceiling: Ceiling, limit: ByteSize) -> Self {
+    /// The most by which the number of threads that the scenario started and that
+    /// still run may rise over the requested steps. Inclusive. Counted where
+    /// threads are followed: on Linux with glibc, with the feature `threads`.
+    pub fn thread_ceiling(self, limit: u64) -> Self {
+        self.ceiling(Ceiling::Threads, limit)
+    }
+
+    /// The most by which the number of open descriptors (files, sockets, pipes) may
+    /// rise over the requested steps. Inclusive; on Linux.
+    ///
+    /// Descriptors are the whole process's, so a scenario with this ceiling waits
+    /// until it is the only one that runs. Other tests beside it still count.
+    pub fn descriptor_ceiling(self, limit: u64) -> Self {
+        self.ceiling(Ceiling::Descriptors, limit)
+    }
+
+    /// The most by which memory that is mapped outside the heap (files, stacks, what
+    /// libraries map themselves) may rise over the requested steps. Inclusive; on
+    /// Linux with glibc, above the system's allocator.
+    ///
+    /// Mappings are the whole process's, as
+    /// [descriptors](Self::descriptor_ceiling) are.
+    pub fn mapped_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::Mapped, limit.bytes())
+    }
+
+    fn ceiling(mut self, ceiling: Ceiling, limit: u64) -> Self {
         self.ceilings.retain(|(known, _)| *known != ceiling);
         self.ceilings.push((ceiling, limit));
         self.ceilings.sort_by_key(|(ceiling, _)| *ceiling);
+        self
+    }
+
+    /// Demands that a leak of one block of `size` every `per_steps` steps would
+    /// show. The run is extended until it would. The step budget, unless it was
+    /// set, becomes at least 64 times `per_steps`; if that is not enough, for what
+    /// else goes on, the verdict is inconclusive and not bounded.
+    ///
+    /// # Panics
+    /// If `size` or `per_steps` is 0.
+    #[track_caller]
+    pub fn detect(mut self, size: ByteSize, per_steps: u64) -> Self {
+        assert!(
+            size.bytes() > 0 && per_steps > 0,
+            "highwater: a leak that is to be detected needs a size and a number of steps above 0"
+        );
+        self.detect = Some((size, per_steps));
         self
     }
 
@@ -136,17 +173,52 @@ impl Scenario {
         self
     }
 
-    /// The most live bytes that a run may reach; 1 GiB unless this is called. It
-    /// is checked after each step. To pass it within the requested steps ends
-    /// the run and is a breach; during the extension it ends the extension.
+    /// The most live bytes that a run may reach; 1 GiB unless this is called. The
+    /// step that passes it is the last one: within the requested steps that is a
+    /// breach, in the extension it ends the extension.
+    ///
+    /// Rust cannot leave a step in the middle of an allocation, so a step that goes
+    /// on all the same is held at twice the budget: larger allocations fail, as they
+    /// do when memory runs out. Most programs abort then; why is printed before.
     pub fn memory_budget(mut self, limit: ByteSize) -> Self {
         self.memory_budget = limit;
+        self
+    }
+
+    /// How long the requested steps and the extension may take before the extension
+    /// ends; 300 s unless this is called. A safety net: it can leave a verdict
+    /// open, and changes no figure.
+    pub fn time_budget(mut self, limit: Duration) -> Self {
+        self.time_budget = limit;
+        self
+    }
+
+    /// Whether to run the scenario once more with a leak in it that the verdict
+    /// must find; the report fails if it does not. The environment variable
+    /// `HIGHWATER_SELF_TEST=1` asks it of every scenario.
+    ///
+    /// The leak is a block of 64 bytes, twice as often as
+    /// [would just have shown](crate::Verdict::detectable_blocks_per_step). A
+    /// scenario that is not bounded by itself has nothing to prove.
+    pub fn self_test(mut self, on: bool) -> Self {
+        self.self_test = on;
         self
     }
 
     /// Runs the scenario, writes its report to `target/highwater/` and returns
     /// it. The scenario itself fails nothing: ask the report, or call
     /// [`Report::assert`].
+    ///
+    /// A run has these parts, in this order:
+    ///
+    /// 1. *rehearsal*: set-up, one step, drop, counted apart, so that statics and
+    ///    thread-locals that are filled at their first use are not charged to it
+    /// 2. *set-up*, then the *warm-up* steps, if any were asked for
+    /// 3. the requested *steps*: growth, peak and totals are those at their end
+    /// 4. the *extension*: more steps, for the verdict alone
+    /// 5. the *drop* of the state: what is live then is residue
+    /// 6. *repetitions*, if there was residue: set-up, a sixteenth of the requested
+    ///    steps and drop, three times, to see how much is left each time
     ///
     /// What a step prints is counted where the test runner keeps it in memory, as
     /// plain `cargo test` does; `cargo nextest run` and `--nocapture` do not.
@@ -161,58 +233,7 @@ impl Scenario {
     /// message says where). A panic in the extension only ends the extension.
     #[track_caller]
     pub fn run<S>(&self, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> Report {
-        keep_panic_output_out_of_scopes();
-        let place = Cell::new(Place::Rehearsal);
-        let rehearsal = Scope::enter("rehearsal");
-        self.guarded(&place, || {
-            let mut state = setup();
-            if self.warm_up > 0 || self.steps > 0 {
-                step(&mut state, 0);
-            }
-        });
-        drop(rehearsal);
-
-        let mut recorder = Recorder::new(self);
-        let scope = Scope::enter(&self.name);
-        let mut state = self.guarded(&place, || {
-            place.set(Place::Setup);
-            let mut state = setup();
-            for i in 0..self.warm_up {
-                place.set(Place::Step(i));
-                step(&mut state, i);
-            }
-            recorder.start(&scope);
-            for i in self.warm_up..self.warm_up.saturating_add(self.steps) {
-                place.set(Place::Step(i));
-                step(&mut state, i);
-                if recorder.after_step(&scope) == Some(Stop::MemoryBudget) {
-                    break;
-                }
-            }
-            recorder.requested_steps_done(&scope);
-            state
-        });
-        let extension = catch_unwind(AssertUnwindSafe(|| {
-            while recorder.wants_more() {
-                let i = self.warm_up + recorder.steps_run();
-                place.set(Place::Step(i));
-                step(&mut state, i);
-                recorder.after_step(&scope);
-            }
-        }));
-        if let Err(payload) = extension {
-            unscoped(|| recorder.extension_panicked(&message_of(payload.as_ref())));
-            drop(payload);
-        }
-        self.guarded(&place, || {
-            place.set(Place::Drop);
-            drop(state);
-        });
-        recorder.state_dropped(&scope);
-        drop(scope);
-        let report = recorder.into_report(self);
-        report.write();
-        report
+        run::run(self, &setup, &step)
     }
 
     /// Runs a scenario whose set-up and steps are async, as [`run`](Self::run) does
@@ -239,20 +260,6 @@ impl Scenario {
         )
     }
 
-    /// Runs `work`; a panic in it becomes one that says where the run was.
-    #[track_caller]
-    fn guarded<T>(&self, place: &Cell<Place>, work: impl FnOnce() -> T) -> T {
-        match catch_unwind(AssertUnwindSafe(work)) {
-            Ok(value) => value,
-            Err(payload) => panic!(
-                "memory scenario `{}`: {} panicked: {}",
-                self.full_name(),
-                place.get(),
-                message_of(payload.as_ref())
-            ),
-        }
-    }
-
     /// The name, with the variant if there is one.
     pub(crate) fn full_name(&self) -> String {
         match &self.variant {
@@ -261,52 +268,18 @@ impl Scenario {
         }
     }
 
+    /// Whether there is a ceiling on a figure that only the process has.
+    pub(crate) fn needs_the_process_alone(&self) -> bool {
+        let of_process = |(ceiling, _): &(Ceiling, u64)| {
+            matches!(ceiling, Ceiling::Descriptors | Ceiling::Mapped)
+        };
+        self.ceilings.iter().any(of_process)
+    }
+
     /// The most steps that may be run.
     pub(crate) fn step_limit(&self) -> u64 {
-        self.step_budget
-            .unwrap_or(self.steps.saturating_mul(16))
-            .max(self.steps)
+        let to_detect = self.detect.map_or(0, |(_, steps)| steps.saturating_mul(64));
+        let usual = self.steps.saturating_mul(16).max(to_detect);
+        self.step_budget.unwrap_or(usual).max(self.steps)
     }
-}
-
-/// A panic's message, its backtrace and the buffer that a test runner captures
-/// them in are nothing that the scenario allocates: the hook that prints them
-/// runs outside every scope.
-fn keep_panic_output_out_of_scopes() {
-    static INSTALLED: Once = Once::new();
-    // A hook cannot be set by a thread that is panicking; the next run will.
-    if !std::thread::panicking() {
-        INSTALLED.call_once(|| {
-            let print = panic::take_hook();
-            panic::set_hook(Box::new(move |info| unscoped(|| print(info))));
-        });
-    }
-}
-
-/// Where in a run a panic came from.
-#[derive(Clone, Copy)]
-enum Place {
-    Rehearsal,
-    Setup,
-    Step(u64),
-    Drop,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rehearsal => f.write_str("the rehearsal (set-up, step 0 and drop)"),
-            Self::Setup => f.write_str("set-up"),
-            Self::Step(i) => write!(f, "step {}", Thousands(*i)),
-            Self::Drop => f.write_str("dropping the state"),
-        }
-    }
-}
-
-fn message_of(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(the panic carried no text)".to_owned())
 }

@@ -70,6 +70,21 @@ impl Scope {
         self.open.read()
     }
 
+    /// The peak, but for what threads have not told yet.
+    pub(crate) fn flushed_peak_bytes(&self) -> u64 {
+        self.open.flushed_peak_bytes()
+    }
+
+    /// Threads in the scope beside this one; none where they are not followed.
+    pub(crate) fn other_threads(&self) -> Option<u64> {
+        self.open.other_threads()
+    }
+
+    /// From now on large allocations that would take live bytes above `limit` fail.
+    pub(crate) fn refuse_above(&self, limit: u64) {
+        self.open.refuse_above(limit);
+    }
+
     /// Live bytes and blocks now.
     pub(crate) fn live(&self) -> (u64, u64) {
         self.open.live()

@@ -235,9 +235,9 @@ pub(crate) fn judge(windows: &[Window]) -> Verdict {
     let [bytes, blocks] = MEMORY.map(|figure| Series::new(windows, figure));
     let law = worse(bytes.law(), blocks.law());
     let rises = law != Some(Law::Constant);
-    let slope = |series: &Series<'_>| {
-        let rises = rises && series.law().is_some_and(|law| law > Law::Constant);
-        rises.then(|| series.slope()).unwrap_or_default()
+    let slope = |series: &Series<'_>| match series.law() {
+        Some(law) if rises && law > Law::Constant => series.slope(),
+        _ => Slope::default(),
     };
     let mut verdict = Verdict {
         bytes: slope(&bytes),
@@ -308,7 +308,7 @@ impl Verdict {
     }
 
     /// What would have shown, as the end of a sentence.
-    fn detectability(&self) -> String {
+    pub(crate) fn detectability(&self) -> String {
         let found = [
             (self.detectable_bytes, "B"),
             (self.detectable_blocks, "blocks"),

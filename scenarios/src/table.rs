@@ -4,7 +4,7 @@ use crate::{Outcome, Plan};
 use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
-use highwater::{Ceiling, Report};
+use highwater::{ByteSize, Ceiling, Report};
 use highwater_scenarios::{SCENARIOS, Twin};
 use std::fmt::Write as _;
 use std::io;
@@ -85,7 +85,7 @@ fn row(report: &Report) -> Vec<Cell> {
             .ceilings()
             .iter()
             .find(|(known, _)| *known == ceiling);
-        right(set.map_or("-".to_owned(), |(_, limit)| limit.to_string()))
+        right(set.map_or("-".to_owned(), |(_, limit)| ByteSize::b(*limit).to_string()))
     };
     let verdict = report.verdict();
     let color = match (report.is_failure(), verdict.is_bounded()) {
@@ -117,11 +117,11 @@ fn problems(outcome: &Outcome) -> String {
     match &outcome.report {
         Err(problem) => lines.push(problem.clone()),
         Ok(report) => {
-            lines.extend(report.breaches().iter().map(ToString::to_string));
-            if !report.verdict().is_bounded() {
-                lines.push(report.verdict().to_string());
+            lines.extend(report.failures());
+            let verdict = report.verdict();
+            if !verdict.is_bounded() && !lines.contains(&verdict.to_string()) {
+                lines.push(verdict.to_string());
             }
-            lines.extend(report.damage());
         }
     }
     let mut text = String::new();

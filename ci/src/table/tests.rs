@@ -8,10 +8,11 @@ fn bounded() -> Report {
 }
 
 fn leak() -> Report {
-    let breach = |ceiling: &str, limit_bytes, actual_bytes| Breach {
+    let breach = |ceiling: &str, limit, actual| Breach {
         ceiling: ceiling.to_owned(),
-        limit_bytes,
-        actual_bytes,
+        limit,
+        actual,
+        unit: "bytes".to_owned(),
     };
     Report {
         name: "orders".to_owned(),
@@ -27,6 +28,7 @@ fn leak() -> Report {
             breach("growth", 1_000_000, 1_234_567),
             breach("memory budget", 1_999_999, 2_000_000),
         ],
+        failures: vec!["growth: too much".to_owned()],
         ..bounded()
     }
 }

@@ -1,7 +1,7 @@
-//! Zeroed memory that is never given back, for tables that hooks read.
-//!
-//! It comes from the operating system, not from the allocator that is being
-//! counted, so that asking for it inside a hook cannot come back into the hook.
+//! What the system provides, past the allocator that is being counted, so that
+//! asking for it inside a hook cannot come back into the hook: zeroed memory that is
+//! never given back, for tables that hooks read; the way to standard error; and what
+//! glibc says of its heap.
 
 /// `bytes` of zeroed memory, aligned to at least 128; none when the system has
 /// no more.
@@ -32,4 +32,46 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
     // the global allocator.
     let address = unsafe { System.alloc_zeroed(layout) };
     (!address.is_null()).then_some(address)
+}
+
+/// Writes to standard error, as far as that works.
+pub(super) fn print(text: &[u8]) {
+    #[cfg(unix)]
+    // SAFETY: the text is readable for its length.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len());
+    }
+    #[cfg(not(unix))]
+    {
+        // Not locked and not buffered: it does not allocate.
+        use std::io::Write as _;
+        let _ = std::io::stderr().write_all(text);
+    }
+}
+
+/// What glibc's allocator says of its heap.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+pub(crate) struct Heap {
+    /// What it has from the system.
+    pub(crate) mapped_bytes: u64,
+    /// What it has handed out.
+    pub(crate) used_bytes: u64,
+}
+
+/// Asks glibc; none before version 2.33, which is why the function is looked up
+/// and not linked.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+pub(crate) fn heap() -> Option<Heap> {
+    type Function = unsafe extern "C" fn() -> libc::mallinfo2;
+    // SAFETY: the name ends in a zero, and a null handle asks for the first that
+    // the program would find.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"mallinfo2".as_ptr()) };
+    // SAFETY: null, or glibc's function of that name, which has this signature.
+    let function = unsafe { std::mem::transmute::<*mut libc::c_void, Option<Function>>(address) }?;
+    // SAFETY: it takes no arguments and any thread may call it.
+    let info = unsafe { function() };
+    Some(Heap {
+        mapped_bytes: (info.arena + info.hblkhd) as u64,
+        used_bytes: (info.uordblks + info.hblkhd) as u64,
+    })
 }

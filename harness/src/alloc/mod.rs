@@ -15,6 +15,7 @@
 mod counters;
 mod footer;
 mod ledger;
+mod limit;
 mod memory;
 mod scopes;
 #[cfg_attr(
@@ -33,6 +34,8 @@ mod thread_end;
 
 pub(crate) use counters::Totals;
 pub(crate) use ledger::FLUSH_BYTES;
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+pub(crate) use memory::heap;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 
 use scopes::{ROOT, Record};
@@ -83,7 +86,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         // SAFETY: `with_room` is at least the footer's size, so not zero.
         let block = unsafe { self.inner.alloc(with_room) };
         // SAFETY: `block` is null or was just allocated for `with_room`.
-        unsafe { counted(block, layout.size()) }
+        unsafe { self.counted(block, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -93,7 +96,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         // SAFETY: `with_room` is at least the footer's size, so not zero.
         let block = unsafe { self.inner.alloc_zeroed(with_room) };
         // SAFETY: `block` is null or was just allocated for `with_room`.
-        unsafe { counted(block, layout.size()) }
+        unsafe { self.counted(block, layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -118,7 +121,9 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         //
         // SAFETY: the caller promises a live block of ours with this layout.
         let owner = unsafe { footer::read(block, layout.size()) };
-        if Layout::from_size_align(new_with_room, layout.align()).is_err() {
+        let growth = new_size.saturating_sub(layout.size());
+        if Layout::from_size_align(new_with_room, layout.align()).is_err() || limit::refuses(growth)
+        {
             return std::ptr::null_mut();
         }
         // SAFETY: the block has the enlarged layout, and the new size with the
@@ -131,6 +136,44 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
 }
 
 impl<A: GlobalAlloc> Alloc<A> {
+    /// Counts a new block, writes its footer and returns it; does nothing with
+    /// null.
+    ///
+    /// # Safety
+    /// `block` is null, or was just allocated by `inner` for `layout` with room for
+    /// the footer.
+    #[cfg_attr(not(debug_assertions), inline)]
+    unsafe fn counted(&self, block: *mut u8, layout: Layout) -> *mut u8 {
+        if block.is_null() {
+            return block;
+        }
+        let Some(footer) = ledger::try_allocated(layout.size()) else {
+            // SAFETY: the caller's promises are passed on.
+            return unsafe { self.counted_slowly(block, layout) };
+        };
+        // SAFETY: the caller promises the room.
+        unsafe { footer::write(block, layout.size(), footer) };
+        block
+    }
+
+    /// # Safety
+    /// As for `counted`; `block` is not null.
+    #[cold]
+    #[inline(never)]
+    unsafe fn counted_slowly(&self, block: *mut u8, layout: Layout) -> *mut u8 {
+        if limit::refuses(layout.size()) {
+            // SAFETY: the caller promises the enlarged layout; nobody has seen
+            // the block.
+            unsafe { self.inner.dealloc(block, enlarged(layout)) };
+            return std::ptr::null_mut();
+        }
+        let ledger = ledger::current();
+        // SAFETY: the caller promises the room.
+        unsafe { footer::write(block, layout.size(), ledger.footer()) };
+        ledger.allocated(layout.size());
+        block
+    }
+
     /// Kept apart, so that `dealloc` itself saves no registers.
     ///
     /// # Safety
@@ -154,37 +197,6 @@ unsafe fn enlarged(layout: Layout) -> Layout {
     unsafe {
         Layout::from_size_align_unchecked(layout.size() + footer::FOOTER_BYTES, layout.align())
     }
-}
-
-/// Counts a block of `size` bytes, writes its footer and returns it; does nothing
-/// with null.
-///
-/// # Safety
-/// `block` is null, or live with room for `size` bytes and the footer.
-#[cfg_attr(not(debug_assertions), inline)]
-unsafe fn counted(block: *mut u8, size: usize) -> *mut u8 {
-    if block.is_null() {
-        return block;
-    }
-    let Some(footer) = ledger::try_allocated(size) else {
-        // SAFETY: the caller promises the room.
-        return unsafe { counted_slowly(block, size) };
-    };
-    // SAFETY: the caller promises the room.
-    unsafe { footer::write(block, size, footer) };
-    block
-}
-
-/// # Safety
-/// `block` is live with room for `size` bytes and the footer.
-#[cold]
-#[inline(never)]
-unsafe fn counted_slowly(block: *mut u8, size: usize) -> *mut u8 {
-    let ledger = ledger::current();
-    // SAFETY: the caller promises the room.
-    unsafe { footer::write(block, size, ledger.footer()) };
-    ledger.allocated(size);
-    block
 }
 
 /// Counts a resized block and writes its footer; nothing if it is null.
@@ -268,6 +280,18 @@ impl OpenScope {
         self.0.overruns()
     }
 
+    /// How many threads stand in the scope beside the calling one; none where
+    /// threads are not followed.
+    pub(crate) fn other_threads(self) -> Option<u64> {
+        spawn::FOLLOWS_THREADS.then(|| u64::from(self.0.threads()).saturating_sub(1))
+    }
+
+    /// From now on allocations of a page or more that would take the live bytes
+    /// above `limit` fail.
+    pub(crate) fn refuse_above(self, limit: u64) {
+        self.0.set_limit(limit);
+    }
+
     /// Live bytes and blocks now, the cheap way.
     pub(crate) fn live(self) -> (u64, u64) {
         let totals = ledger::totals_of(self.0);
@@ -275,6 +299,11 @@ impl OpenScope {
             at_least_zero(totals.live_bytes),
             at_least_zero(totals.live_blocks()),
         )
+    }
+
+    /// The maximum of the live bytes, but for what threads have not flushed.
+    pub(crate) fn flushed_peak_bytes(self) -> u64 {
+        at_least_zero(self.0.peak_bytes())
     }
 
     /// All figures now. Exact for everything that happened before the call in
@@ -324,6 +353,11 @@ impl Drop for HeldScope {
     fn drop(&mut self) {
         self.0.0.let_go();
     }
+}
+
+/// Whether this thread stands in a scope.
+pub(crate) fn is_in_scope() -> bool {
+    ledger::is_attached() && !ledger::current().scope().is_root()
 }
 
 /// Runs `work` with its allocations counted outside every scope.

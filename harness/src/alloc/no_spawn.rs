@@ -1,5 +1,7 @@
 //! Stands in for `spawn` where new threads are not followed: they stand outside
 //! every scope until they enter one or work through a handle.
 
+pub(super) const FOLLOWS_THREADS: bool = false;
+
 /// There is nothing to learn about them.
 pub(super) fn learn() {}

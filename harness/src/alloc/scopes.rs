@@ -32,6 +32,8 @@ pub(crate) struct Record {
     pub(super) counters: Counters,
     /// The maximum of the live bytes, as far as it was flushed.
     peak_bytes: AtomicI64,
+    /// Live bytes that large allocations may not pass; zero is none.
+    limit_bytes: AtomicU64,
     /// The enclosing scope; null for the root and for scopes right below it.
     parent: AtomicPtr<Record>,
     tag: AtomicU32,
@@ -52,7 +54,7 @@ pub(crate) struct Record {
 
 /// A scope's name, cut to what fits, so that naming allocates nothing.
 #[derive(Clone, Copy)]
-struct Name {
+pub(super) struct Name {
     bytes: [u8; 60],
     len: usize,
 }
@@ -93,6 +95,7 @@ impl Record {
         Self {
             counters: Counters::new(),
             peak_bytes: AtomicI64::new(0),
+            limit_bytes: AtomicU64::new(0),
             parent: AtomicPtr::new(ptr::null_mut()),
             tag: AtomicU32::new(0),
             threads: AtomicU32::new(0),
@@ -193,6 +196,20 @@ impl Record {
         self.handles.fetch_sub(1, AcqRel);
     }
 
+    pub(super) fn set_limit(&self, bytes: u64) {
+        self.limit_bytes.store(bytes, Relaxed);
+    }
+
+    /// The limit, if there is one.
+    pub(super) fn limit_bytes(&self) -> Option<u64> {
+        Some(self.limit_bytes.load(Relaxed)).filter(|limit| *limit > 0)
+    }
+
+    /// Threads that stand in the scope now.
+    pub(super) fn threads(&self) -> u32 {
+        self.threads.load(Acquire)
+    }
+
     pub(super) fn peak_bytes(&self) -> i64 {
         self.peak_bytes.load(Relaxed)
     }
@@ -205,7 +222,12 @@ impl Record {
     /// Allocates, so not for the allocator's hooks.
     pub(super) fn name(&self) -> String {
         let name = *lock(&self.name);
-        String::from_utf8_lossy(&name.bytes[..name.len]).into_owned()
+        String::from_utf8_lossy(name.text()).into_owned()
+    }
+
+    /// The name as it is kept; none while another thread looks at it.
+    pub(super) fn try_name(&self) -> Option<Name> {
+        self.name.try_lock().ok().map(|name| *name)
     }
 
     /// Allocates, so not for the allocator's hooks.
@@ -231,6 +253,7 @@ impl Record {
     fn start(&'static self, tag: u32, parent: &'static Record, name: &str) {
         self.counters.reset();
         self.peak_bytes.store(0, Relaxed);
+        self.limit_bytes.store(0, Relaxed);
         self.tag.store(tag, Relaxed);
         self.most_threads.store(0, Relaxed);
         self.overruns.store(0, Relaxed);
@@ -255,6 +278,10 @@ impl Record {
 }
 
 impl Name {
+    pub(super) fn text(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
     fn cut(name: &str) -> Self {
         let mut bytes = [0; 60];
         let mut len = name.len().min(bytes.len());

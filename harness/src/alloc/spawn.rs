@@ -24,6 +24,8 @@ use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
+pub(super) const FOLLOWS_THREADS: bool = true;
+
 /// May unwind: `pthread_exit` in it does.
 type Routine = extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 type Create =

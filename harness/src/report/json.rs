@@ -4,7 +4,7 @@
 //! project that depends on this crate. `docs/report-schema.md` describes each
 //! field; readers must refuse a `schema` that they do not know.
 
-use super::{Breach, Report};
+use super::{Breach, Report, Resource, SelfTest};
 use std::fmt::Write as _;
 
 /// The version that is written as `schema`.
@@ -25,6 +25,13 @@ impl Report {
         json.number("peak_bytes", self.peak_bytes);
         json.number("peak_error_bytes", self.peak_error_bytes);
         json.number("residue_bytes", self.residue_bytes);
+        let repetition = self.repetition.map(|repetition| {
+            format!(
+                "{{\"residue_bytes\": {}, \"steps\": {}}}",
+                repetition.residue_bytes, repetition.steps
+            )
+        });
+        json.member("repetition", repetition.as_deref().unwrap_or("null"));
         json.number("live_bytes", self.live_bytes);
         json.number("live_blocks", self.live_blocks);
         json.number("total_bytes", self.total_bytes);
@@ -35,14 +42,38 @@ impl Report {
         json.text("verdict_reason", Some(self.verdict.reason()));
         let law = self.verdict.law().map(|law| law.to_string());
         json.text("law", law.as_deref());
-        json.number("floor_bytes_per_step", self.verdict.bytes_per_step());
-        json.number("floor_blocks_per_step", self.verdict.blocks_per_step());
+        let verdict = &self.verdict;
+        json.number("floor_bytes_per_step", verdict.bytes_per_step());
+        json.number("floor_bytes_per_step_error", verdict.bytes_per_step_error());
+        json.number("floor_blocks_per_step", verdict.blocks_per_step());
+        json.number(
+            "floor_blocks_per_step_error",
+            verdict.blocks_per_step_error(),
+        );
+        json.known(
+            "detectable_bytes_per_step",
+            verdict.detectable_bytes_per_step(),
+        );
+        json.known(
+            "detectable_blocks_per_step",
+            verdict.detectable_blocks_per_step(),
+        );
+        json.known("settled_by_step", verdict.settled_by_step());
+        json.known("swing_bytes", verdict.swing().map(|(bytes, _)| bytes));
+        json.known(
+            "swing_period_steps",
+            verdict.swing().map(|(_, steps)| steps),
+        );
+        json.list("resources", self.resources.iter().map(resource));
+        let self_test = self.self_test.as_ref().map(self_test);
+        json.member("self_test", self_test.as_deref().unwrap_or("null"));
+        json.list("failures", self.failures().iter().map(|text| quoted(text)));
         json.text("ending", self.ending.as_deref());
         let damage = self.overruns.as_ref().map(ToString::to_string);
         json.text("damage", damage.as_deref());
         let ceilings = self.ceilings.iter().map(|(ceiling, limit)| {
-            let (name, limit) = (quoted(ceiling.name()), limit.bytes());
-            format!("{{\"ceiling\": {name}, \"limit_bytes\": {limit}}}")
+            let (name, unit) = (quoted(ceiling.name()), quoted(ceiling.unit()));
+            format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": {unit}}}")
         });
         json.list("ceilings", ceilings);
         json.list("breaches", self.breaches.iter().map(breach));
@@ -59,11 +90,41 @@ impl Report {
 
 fn breach(breach: &Breach) -> String {
     format!(
-        "{{\"ceiling\": {}, \"limit_bytes\": {}, \"actual_bytes\": {}}}",
+        "{{\"ceiling\": {}, \"limit\": {}, \"actual\": {}, \"unit\": {}}}",
         quoted(breach.ceiling.name()),
-        breach.limit.bytes(),
-        breach.actual_bytes
+        breach.limit,
+        breach.actual,
+        quoted(breach.ceiling.unit())
     )
+}
+
+fn resource(resource: &Resource) -> String {
+    let verdict = resource.verdict();
+    format!(
+        "{{\"resource\": {}, \"growth\": {}, \"per_step\": {}, \"unit\": {}, \"verdict\": {}, \
+         \"verdict_reason\": {}}}",
+        quoted(resource.kind().name()),
+        or_null(resource.growth()),
+        or_null(resource.per_step()),
+        quoted(resource.kind().unit()),
+        or_null(verdict.map(|verdict| quoted(verdict.word()))),
+        quoted(verdict.map_or(resource.obstacle(), |verdict| verdict.reason())),
+    )
+}
+
+fn self_test(test: &SelfTest) -> String {
+    let leak = test.leak();
+    format!(
+        "{{\"found\": {}, \"block_bytes\": {}, \"blocks_per_step\": {}, \"text\": {}}}",
+        test.is_found(),
+        or_null(leak.map(|(bytes, _)| bytes)),
+        or_null(leak.map(|(_, rate)| rate)),
+        quoted(&test.to_string()),
+    )
+}
+
+fn or_null(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(|| "null".to_owned(), |value| value.to_string())
 }
 
 /// A JSON object in the making, one member a line.
@@ -83,6 +144,11 @@ impl Object {
     /// Floats in here are finite and print as JSON numbers.
     fn number(&mut self, name: &str, value: impl std::fmt::Display) {
         self.member(name, &value.to_string());
+    }
+
+    /// A number that there may not be.
+    fn known(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        self.member(name, &or_null(value));
     }
 
     fn text(&mut self, name: &str, value: Option<&str>) {

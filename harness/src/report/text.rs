@@ -1,6 +1,6 @@
 //! How a report reads.
 
-use super::{Breach, Ceiling, Checkpoint, Report};
+use super::{Ceiling, Checkpoint, Report, Resource};
 use crate::byte_size::{Blocks, Thousands};
 use std::fmt;
 
@@ -39,14 +39,8 @@ impl Report {
             return format!("{text} passed\n\n{self}");
         }
         text.push_str(" failed\n\n");
-        for breach in &self.breaches {
-            text.push_str(&format!("  {breach}\n"));
-        }
-        if self.verdict.is_growing() {
-            text.push_str(&format!("  {}\n", self.verdict));
-        }
-        if let Some(overruns) = &self.overruns {
-            text.push_str(&format!("  {overruns}\n"));
+        for failure in self.failures() {
+            text.push_str(&format!("  {failure}\n"));
         }
         text.push_str(&format!("\n{self}"));
         if let Some(command) = test_command() {
@@ -103,9 +97,43 @@ impl Report {
         };
         let breach = self.breaches.iter().find(|b| b.ceiling == ceiling);
         let excess = breach.map_or(String::new(), |breach| {
-            format!(", breached by {} B", Thousands(breach.excess_bytes()))
+            format!(
+                ", breached by {}{}",
+                Thousands(breach.excess()),
+                ceiling.suffix()
+            )
         });
-        format!("{figure:<18} ceiling {limit}{excess}")
+        format!("{figure:<18} ceiling {}{excess}", ceiling.limit(*limit))
+    }
+
+    /// What is left after the drop, and whether it is left each time.
+    fn residue_line(&self) -> String {
+        let residue = format!("{} B", Thousands(self.residue_bytes));
+        let mut line = self.with_ceiling(&residue, Ceiling::Residue);
+        if let Some(repetition) = self.repetition {
+            let again = match repetition.residue_bytes {
+                0 => "; nothing more when it was repeated".to_owned(),
+                bytes => format!("; {} B more each time when repeated", Thousands(bytes)),
+            };
+            let steps = format!(", with {} steps", Thousands(repetition.steps));
+            line.push_str(&(again + &steps));
+        }
+        line
+    }
+
+    /// By how much another resource rose, and what the rule says of it.
+    fn resource_line(&self, resource: &Resource) -> String {
+        let (Some(growth), Some(verdict)) = (resource.growth(), resource.verdict()) else {
+            return resource.obstacle().to_owned();
+        };
+        let kind = resource.kind();
+        let figure = format!("{}{}", Signed(growth), kind.suffix());
+        let figure = self.with_ceiling(&figure, kind);
+        if verdict.is_growing() {
+            format!("{figure}; {verdict}")
+        } else {
+            figure
+        }
     }
 
     /// All points of the requested steps; of the extension, which may be 15 times
@@ -133,19 +161,19 @@ impl Report {
     }
 }
 
-/// A number of bytes that may be negative.
-struct SignedBytes(i64);
+/// A number that may be negative.
+struct Signed(i64);
 
-impl fmt::Display for SignedBytes {
+impl fmt::Display for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
-        f.pad(&format!("{sign}{} B", Thousands(self.0.unsigned_abs())))
+        f.pad(&format!("{sign}{}", Thousands(self.0.unsigned_abs())))
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let growth = SignedBytes(self.growth_bytes).to_string();
+        let growth = format!("{} B", Signed(self.growth_bytes));
         let mut peak = format!("{} B", Thousands(self.peak_bytes));
         if self.peak_error_bytes > 0 {
             peak.push_str(&format!(
@@ -153,7 +181,6 @@ impl fmt::Display for Report {
                 Thousands(self.peak_error_bytes)
             ));
         }
-        let residue = format!("{} B", Thousands(self.residue_bytes));
         writeln!(f, "{}", self.headline())?;
         writeln!(f, "  steps     {}", self.steps_line())?;
         writeln!(
@@ -162,11 +189,7 @@ impl fmt::Display for Report {
             self.with_ceiling(&growth, Ceiling::Growth)
         )?;
         writeln!(f, "  peak      {}", self.with_ceiling(&peak, Ceiling::Peak))?;
-        writeln!(
-            f,
-            "  residue   {}",
-            self.with_ceiling(&residue, Ceiling::Residue)
-        )?;
+        writeln!(f, "  residue   {}", self.residue_line())?;
         writeln!(
             f,
             "  live      {} B in {}",
@@ -174,7 +197,21 @@ impl fmt::Display for Report {
             Blocks(self.live_blocks)
         )?;
         writeln!(f, "  total     {}", self.totals_line())?;
+        for resource in &self.resources {
+            writeln!(
+                f,
+                "  {:<9} {}",
+                resource.kind(),
+                self.resource_line(resource)
+            )?;
+        }
         writeln!(f, "  verdict   {}", self.verdict)?;
+        if let Some(shape) = self.verdict.shape() {
+            writeln!(f, "  shape     {shape}")?;
+        }
+        if let Some(test) = &self.self_test {
+            writeln!(f, "  self-test {test}")?;
+        }
         if let Some(ending) = &self.ending {
             writeln!(f, "  ending    {ending}")?;
         }
@@ -197,25 +234,6 @@ impl fmt::Display for Report {
             )?;
         }
         Ok(())
-    }
-}
-
-impl Breach {
-    fn excess_bytes(&self) -> u64 {
-        self.actual_bytes.saturating_sub(self.limit.bytes())
-    }
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} B, {} B above its ceiling of {}",
-            self.ceiling,
-            Thousands(self.actual_bytes),
-            Thousands(self.excess_bytes()),
-            self.limit
-        )
     }
 }
 

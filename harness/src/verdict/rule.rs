@@ -168,12 +168,12 @@ impl<'a> Series<'a> {
         let [.., before, last] = self.windows else {
             return [Low { level: 0, step: 0 }; SEGMENTS];
         };
-        std::array::from_fn(|place| match place.checked_sub(PARTS / 2) {
-            Some(part) => last.part(part, self.figure),
-            None => {
-                let low = before.part(2 * place, self.figure);
-                low.lower(before.part(2 * place + 1, self.figure))
+        std::array::from_fn(|place| {
+            if let Some(part) = place.checked_sub(PARTS / 2) {
+                return last.part(part, self.figure);
             }
+            let low = before.part(2 * place, self.figure);
+            low.lower(before.part(2 * place + 1, self.figure))
         })
     }
 
@@ -263,7 +263,8 @@ fn is_rising_within(floors: &[f64], tolerance: f64) -> bool {
 /// The law that comes closest to the last sixteenths of a run: their distance, by
 /// least squares, from a + b·f(x), for each law's f.
 pub(super) fn law_by_shape(segments: &[f64]) -> Law {
-    const SHAPES: [(Law, fn(f64) -> f64); 5] = [
+    type Shape = fn(f64) -> f64;
+    const SHAPES: [(Law, Shape); 5] = [
         (Law::Fading, |x| -1.0 / x),
         (Law::Logarithmic, f64::ln),
         (Law::Sublinear, f64::sqrt),
@@ -272,7 +273,7 @@ pub(super) fn law_by_shape(segments: &[f64]) -> Law {
     ];
     // A sixteenth begins at this many sixteenths of the run.
     let first = 2 * PARTS - segments.len();
-    let distance = |shape: fn(f64) -> f64| {
+    let distance = |shape: Shape| {
         let points: Vec<_> = (first..)
             .zip(segments)
             .map(|(x, level)| (shape(x as f64), *level))

@@ -3,6 +3,9 @@
 //! A failing mixture is printed, as small as it can be made, and kept in
 //! `proptest-regressions/`, from where it is tried again on every run.
 
+// What is made up here is neither negative nor large.
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+
 use super::*;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

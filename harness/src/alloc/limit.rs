@@ -1,0 +1,59 @@
+//! The last resort against a step that does not stop allocating.
+//!
+//! Nothing can unwind out of an allocator, so a run over its memory budget ends
+//! after the step. A step that goes on and on is held by its scope's limit: larger
+//! allocations get null, as they do when memory runs out. Most programs abort then,
+//! so the reason is written before, from the stack, without an allocation.
+
+use super::ledger;
+use super::scopes::Record;
+use std::io::{Cursor, Write as _};
+
+/// Smaller allocations are never refused.
+const LARGE_BYTES: usize = 4096;
+
+/// Whether a block of `bytes` more would pass the limit of this thread's scope or
+/// of one around it. Small blocks never do; so many of them make no large total
+/// without a larger one that holds them. Says so, when it does.
+#[inline(always)]
+pub(super) fn refuses(bytes: usize) -> bool {
+    bytes >= LARGE_BYTES && refuses_large(bytes)
+}
+
+#[cold]
+#[inline(never)]
+fn refuses_large(bytes: usize) -> bool {
+    let ledger = ledger::current();
+    let above = |record: &&'static Record| {
+        let live = u64::try_from(record.counters.totals().live_bytes).unwrap_or(0);
+        (record.limit_bytes()).is_some_and(|limit| live.saturating_add(bytes as u64) > limit)
+    };
+    match ledger.scope().chain().find(above) {
+        Some(record) => {
+            say(record, bytes);
+            true
+        }
+        None => false,
+    }
+}
+
+/// What does not fit is cut off; that nobody can be told is no reason to stop.
+fn say(record: &Record, bytes: usize) {
+    let mut text = [0_u8; 400];
+    let mut cursor = Cursor::new(&mut text[..]);
+    let _ = cursor.write_all(b"highwater: ");
+    if let Some(name) = record.try_name() {
+        let _ = cursor.write_all(b"in scope `");
+        let _ = cursor.write_all(name.text());
+        let _ = cursor.write_all(b"` ");
+    }
+    let limit = record.limit_bytes().unwrap_or(0);
+    let _ = writeln!(
+        cursor,
+        "an allocation of {bytes} B is refused, for it would take live memory above \
+         {limit} B, twice the memory budget; the program sees that memory ran out. Find out \
+         why the step allocates so much, or raise `Scenario::memory_budget`"
+    );
+    let length = usize::try_from(cursor.position()).unwrap_or(0);
+    super::memory::print(&text[..length]);
+}

@@ -1,0 +1,122 @@
+//! Figures of the whole process: open descriptors, and memory mapped outside the
+//! heap.
+//!
+//! They can't be told apart by scope. So they are judged only for a scenario that
+//! ran with no other beside it, and one with a ceiling on them waits for that.
+
+use crate::alloc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Held by every run; alone by one with a ceiling on a figure of the process.
+static TURNS: RwLock<()> = RwLock::new(());
+
+/// How many runs have begun, and how many go on.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+static RUNNING: AtomicU64 = AtomicU64::new(0);
+
+/// A run's place among those of the process.
+pub(crate) struct Turn {
+    number: u64,
+    began_alone: bool,
+    _guard: Option<Guard>,
+}
+
+#[expect(dead_code, reason = "held until the run is over, never read")]
+enum Guard {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+impl Turn {
+    /// Waits until no other run goes on, if it must be `alone`. A run inside
+    /// another's step takes no turn of its own, for it would wait for itself.
+    pub(crate) fn take(alone: bool) -> Self {
+        let guard = match (alloc::is_in_scope(), alone) {
+            (true, _) => None,
+            (false, true) => Some(Guard::Alone(
+                TURNS.write().unwrap_or_else(PoisonError::into_inner),
+            )),
+            (false, false) => Some(Guard::Shared(
+                TURNS.read().unwrap_or_else(PoisonError::into_inner),
+            )),
+        };
+        Self {
+            began_alone: RUNNING.fetch_add(1, SeqCst) == 0,
+            number: BEGUN.fetch_add(1, SeqCst) + 1,
+            _guard: guard,
+        }
+    }
+
+    /// Whether no other run went on at the same time so far.
+    pub(crate) fn was_alone(&self) -> bool {
+        self.began_alone && BEGUN.load(SeqCst) == self.number
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, SeqCst);
+    }
+}
+
+/// How many descriptors are open; none where the system does not say.
+pub(crate) fn descriptors() -> Option<u64> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let open = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    // One of them is for reading the list.
+    open.checked_sub(1)
+}
+
+/// How many bytes are mapped and usable outside the system allocator's heap; none
+/// where that can't be told.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+pub(crate) fn mapped_bytes() -> Option<u64> {
+    use std::io::{BufRead as _, BufReader};
+
+    if !is_heap_known() {
+        return None;
+    }
+    let mut maps = BufReader::new(std::fs::File::open("/proc/self/maps").ok()?);
+    let mut line = String::with_capacity(256);
+    let mut mapped = 0_u64;
+    while maps.read_line(&mut line).ok()? > 0 {
+        let mut fields = line.split([' ', '-']);
+        let mut address = || u64::from_str_radix(fields.next()?, 16).ok();
+        let (start, end) = (address()?, address()?);
+        // What can't be read or written is only set aside, such as the rest of an
+        // arena, or guards a stack.
+        if !fields.next()?.starts_with("---") {
+            mapped += end - start;
+        }
+        line.clear();
+    }
+    // Before the buffer is freed, which is part of both.
+    mapped.checked_sub(alloc::heap()?.mapped_bytes)
+}
+
+/// How many bytes are mapped and usable outside the system allocator's heap; none
+/// where that can't be told.
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(highwater_portable))))]
+pub(crate) fn mapped_bytes() -> Option<u64> {
+    None
+}
+
+/// Whether Rust's blocks come from glibc's heap: tried with one, larger than any
+/// that glibc serves from what it has, and never touched.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+fn is_heap_known() -> bool {
+    use std::sync::OnceLock;
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    *KNOWN.get_or_init(|| {
+        const TRIED_BYTES: usize = 64 << 20;
+        let used = || alloc::heap().map_or(0, |heap| heap.used_bytes);
+        let before = used();
+        let block = std::hint::black_box(Vec::<u8>::with_capacity(TRIED_BYTES));
+        let with_block = used();
+        drop(block);
+        with_block.saturating_sub(before) >= TRIED_BYTES as u64 / 2
+    })
+}

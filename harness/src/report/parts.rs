@@ -1,0 +1,261 @@
+//! What a report is made of.
+
+use crate::byte_size::{ByteSize, Thousands};
+use crate::verdict::Verdict;
+use std::fmt;
+
+/// What a limit is set on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Ceiling {
+    /// The rise of live bytes over the requested steps.
+    Growth,
+    /// The maximum of live bytes.
+    Peak,
+    /// Live bytes after the state was dropped.
+    Residue,
+    /// The rise of the number of threads over the requested steps.
+    Threads,
+    /// The rise of the number of open descriptors over the requested steps.
+    Descriptors,
+    /// The rise of the bytes mapped outside the heap over the requested steps.
+    Mapped,
+    /// Live bytes at any time: the step that passes it ends the run.
+    MemoryBudget,
+}
+
+impl Ceiling {
+    /// `"growth"`, `"peak"`, `"residue"`, `"threads"`, `"descriptors"`, `"mapped"`
+    /// or `"memory budget"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Growth => "growth",
+            Self::Peak => "peak",
+            Self::Residue => "residue",
+            Self::Threads => "threads",
+            Self::Descriptors => "descriptors",
+            Self::Mapped => "mapped",
+            Self::MemoryBudget => "memory budget",
+        }
+    }
+
+    /// What it is counted in: `"bytes"`, `"threads"` or `"descriptors"`.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Threads | Self::Descriptors => self.name(),
+            _ => "bytes",
+        }
+    }
+
+    /// A limit on this in words.
+    pub(crate) fn limit(self, limit: u64) -> String {
+        match self.unit() {
+            "bytes" => ByteSize::b(limit).to_string(),
+            _ => Thousands(limit).to_string(),
+        }
+    }
+
+    /// What the unit is called behind a number, with a space before it.
+    pub(super) fn suffix(self) -> &'static str {
+        match self.unit() {
+            "bytes" => " B",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for Ceiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A ceiling that was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Breach {
+    /// Which one.
+    pub ceiling: Ceiling,
+    /// What was allowed, in the ceiling's [unit](Ceiling::unit).
+    pub limit: u64,
+    /// What it came to, likewise. For a peak over several threads this is the upper
+    /// end of its error bound.
+    pub actual: u64,
+}
+
+impl Breach {
+    pub(super) fn excess(&self) -> u64 {
+        self.actual.saturating_sub(self.limit)
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = self.ceiling.suffix();
+        write!(
+            f,
+            "{}: {}{unit}, {}{unit} above its ceiling of {}",
+            self.ceiling,
+            Thousands(self.actual),
+            Thousands(self.excess()),
+            self.ceiling.limit(self.limit)
+        )
+    }
+}
+
+/// A point on the curve of live memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checkpoint {
+    /// How many steps had been run, warm-up not counted.
+    pub step: u64,
+    /// Live bytes then, from set-up on.
+    pub live_bytes: u64,
+    /// Live blocks then, from set-up on.
+    pub live_blocks: u64,
+}
+
+/// What is left each time that the scenario is set up, run for a while and dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Repetition {
+    /// Live bytes after each drop, at the least. 0 if what the run left was left
+    /// once, such as a static that fills at its first use.
+    pub residue_bytes: u64,
+    /// How many steps each repetition had.
+    pub steps: u64,
+}
+
+/// Threads, descriptors or mapped memory: what a run may leak beside the heap.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    kind: Ceiling,
+    measured: Option<Measured>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Measured {
+    growth: i64,
+    per_step: f64,
+    verdict: Verdict,
+}
+
+impl Resource {
+    pub(crate) fn measured(kind: Ceiling, growth: i64, per_step: f64, verdict: Verdict) -> Self {
+        Self {
+            kind,
+            measured: Some(Measured {
+                growth,
+                per_step,
+                verdict,
+            }),
+        }
+    }
+
+    pub(crate) fn unmeasured(kind: Ceiling) -> Self {
+        Self {
+            kind,
+            measured: None,
+        }
+    }
+
+    /// [`Ceiling::Threads`], [`Ceiling::Descriptors`] or [`Ceiling::Mapped`].
+    pub fn kind(&self) -> Ceiling {
+        self.kind
+    }
+
+    /// By how much it rose over the requested steps, in the kind's
+    /// [unit](Ceiling::unit); none if it could not be measured.
+    pub fn growth(&self) -> Option<i64> {
+        self.measured.as_ref().map(|measured| measured.growth)
+    }
+
+    /// By how much its floor rises with each step, likewise.
+    pub fn per_step(&self) -> Option<f64> {
+        self.measured.as_ref().map(|measured| measured.per_step)
+    }
+
+    /// Whether it is bounded, by the same rule as memory, over the same steps. Its
+    /// bytes and blocks a step are zero.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.measured.as_ref().map(|measured| &measured.verdict)
+    }
+
+    pub(crate) fn is_growing(&self) -> bool {
+        self.verdict().is_some_and(Verdict::is_growing)
+    }
+
+    /// Why it could not be measured.
+    pub(crate) fn obstacle(&self) -> &'static str {
+        match self.kind {
+            Ceiling::Threads => {
+                "not measured: threads are followed on Linux with glibc alone, with the feature \
+                 `threads`"
+            }
+            Ceiling::Descriptors => "not measured: descriptors are counted on Linux alone",
+            _ => {
+                "not measured: mapped memory is told from the heap on Linux with glibc 2.33 or \
+                 later alone, and above the system's allocator"
+            }
+        }
+    }
+}
+
+/// What came of a leak that was made on purpose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SelfTest {
+    leak: Option<(u64, f64)>,
+    verdict: Option<Verdict>,
+}
+
+impl SelfTest {
+    pub(crate) fn with_leak(block_bytes: u64, blocks_per_step: f64, verdict: Verdict) -> Self {
+        Self {
+            leak: Some((block_bytes, blocks_per_step)),
+            verdict: Some(verdict),
+        }
+    }
+
+    /// For a run in which no leak could have been told.
+    pub(crate) fn impossible() -> Self {
+        Self {
+            leak: None,
+            verdict: None,
+        }
+    }
+
+    /// The leak: the size of its blocks in bytes, and how many there were in a step.
+    /// None if the run is one in which no leak could have been told.
+    pub fn leak(&self) -> Option<(u64, f64)> {
+        self.leak
+    }
+
+    /// Whether the verdict found it.
+    pub fn is_found(&self) -> bool {
+        self.verdict.as_ref().is_some_and(Verdict::is_growing)
+    }
+
+    /// The verdict of the run with the leak in it.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+}
+
+impl fmt::Display for SelfTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some((bytes, rate)), Some(verdict)) = (self.leak, &self.verdict) else {
+            return f.write_str(
+                "failed: no leak could have been told from this run; ask for more steps",
+            );
+        };
+        let leak = format!(
+            "a block of {bytes} B, leaked on purpose {} times a step,",
+            crate::byte_size::Rate(rate)
+        );
+        if self.is_found() {
+            write!(f, "{leak} was found")
+        } else {
+            write!(f, "failed: {leak} was called {verdict}")
+        }
+    }
+}
