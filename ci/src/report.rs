@@ -373,7 +373,8 @@ fn parse(path: &Path, json: &[u8]) -> Result<Report, ReadError> {
     struct Header {
         schema: u64,
     }
-    let header: Header = serde_json::from_slice(json).map_err(|error| invalid(path, error))?;
+    let header: Header =
+        serde_json::from_slice(json).map_err(|error| invalid(path, json, error))?;
     let (path_buf, schema) = (path.to_owned(), header.schema);
     match schema.cmp(&SCHEMA) {
         std::cmp::Ordering::Greater => Err(ReadError::NewerSchema {
@@ -385,7 +386,7 @@ fn parse(path: &Path, json: &[u8]) -> Result<Report, ReadError> {
             schema,
         }),
         std::cmp::Ordering::Equal => {
-            serde_json::from_slice(json).map_err(|error| invalid(path, error))
+            serde_json::from_slice(json).map_err(|error| invalid(path, json, error))
         }
     }
 }
@@ -397,9 +398,19 @@ fn unreadable(path: &Path, source: io::Error) -> ReadError {
     }
 }
 
-fn invalid(path: &Path, source: serde_json::Error) -> ReadError {
+fn invalid(path: &Path, json: &[u8], source: serde_json::Error) -> ReadError {
     let path = path.to_owned();
+    let last_line = json.split(|byte| *byte == b'\n').next_back();
+    let end = last_line.map_or(0, <[u8]>::len);
+    let lines = json.iter().filter(|byte| **byte == b'\n').count() + 1;
+    // A number that was cut off after its point is wrong, too.
+    let at_end = source.line() == lines && source.column() == end;
     match source.classify() {
+        serde_json::error::Category::Syntax if at_end => ReadError::CutOff {
+            path,
+            line: source.line(),
+            column: source.column(),
+        },
         serde_json::error::Category::Eof => ReadError::CutOff {
             path,
             line: source.line(),

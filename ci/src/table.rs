@@ -13,7 +13,7 @@ const COLUMNS: [(&str, bool); 7] = [
     ("peak", true),
     ("residue", true),
     ("verdict", false),
-    ("breaches", false),
+    ("failures", false),
 ];
 
 /// One line for the names of the columns and one for each report, in the order
@@ -79,6 +79,9 @@ fn failures(report: &Report) -> String {
         format!("{} by {excess}", printable(&breach.ceiling))
     };
     let mut failures: Vec<String> = report.breaches.iter().map(breach).collect();
+    if report.verdict == Verdict::Growing {
+        failures.push("memory growing".to_owned());
+    }
     let grows = |resource: &&Resource| resource.verdict == Some(Verdict::Growing);
     let growing = report.resources.iter().filter(grows);
     failures.extend(growing.map(|resource| format!("{} growing", printable(&resource.resource))));

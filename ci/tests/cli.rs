@@ -17,6 +17,7 @@ fn growing() -> String {
     BOUNDED
         .replace("last-hundred", "all-of-them")
         .replace("\"bounded\"", "\"growing\"")
+        .replace("\"failures\": []", "\"failures\": [\"growing\"]")
 }
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
@@ -69,7 +70,7 @@ fn check_refused(text: &str, stderr: &str) {
 fn a_good_directory() {
     let directory = directory(&[("last-hundred.json", BOUNDED)]);
     let table = "\
-scenario       steps   growth     peak  residue  verdict  breaches
+scenario       steps   growth     peak  residue  verdict  failures
 last-hundred  10,000  1,024 B  1,024 B      0 B  bounded  none
 
 1 report, 0 failed, in [DIR]
@@ -84,8 +85,8 @@ last-hundred  10,000  1,024 B  1,024 B      0 B  bounded  none
 fn a_failed_report() {
     let directory = directory(&[("a.json", BOUNDED), ("b.json", &growing())]);
     let table = "\
-scenario       steps   growth     peak  residue  verdict  breaches
-all-of-them   10,000  1,024 B  1,024 B      0 B  growing  none
+scenario       steps   growth     peak  residue  verdict  failures
+all-of-them   10,000  1,024 B  1,024 B      0 B  growing  memory growing
 last-hundred  10,000  1,024 B  1,024 B      0 B  bounded  none
 
 2 reports, 1 failed, in [DIR]
@@ -167,7 +168,7 @@ fn files_that_are_refused() {
     check_refused(
         &BOUNDED.replace("  \"growth_bytes\": 1024,\n", ""),
         "error: [DIR]/x.json is not a report of schema 1: \
-         missing field `growth_bytes` at line 43 column 1: \
+         missing field `growth_bytes` at line 54 column 1: \
          delete it and run `cargo test` again\n",
     );
 }

@@ -164,7 +164,7 @@ fn json_of_the_leaky_twins_names_their_breaches() {
     let breach = &reports[4]["breaches"][0];
     assert_eq!(breach["ceiling"], "growth");
     assert_eq!(
-        (&breach["limit_bytes"], &breach["actual_bytes"]),
+        (&breach["limit"], &breach["actual"]),
         (&0.into(), &412_000.into())
     );
 }

@@ -159,7 +159,7 @@ fn other_things_than_reports() {
     check_error(
         &BOUNDED.replace("\"bounded\"", "\"fine\""),
         "x.json is not a report of schema 1: unknown variant `fine`, \
-         expected one of `bounded`, `growing`, `inconclusive` at line 19 column 19: \
+         expected one of `bounded`, `growing`, `inconclusive` at line 20 column 19: \
          delete it and run `cargo test` again",
     );
     check_error(

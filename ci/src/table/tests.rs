@@ -43,10 +43,10 @@ fn figures_are_aligned() {
         ..bounded()
     };
     let expected = "\
-scenario               steps       growth                      peak  residue  verdict       breaches
+scenario               steps       growth                      peak  residue  verdict       failures
 a\\nb\\u{1b}[31m        10,000        -64 B                   1,024 B      0 B  inconclusive  heap damaged
 last-hundred          10,000      1,024 B                   1,024 B      0 B  bounded       none
-orders (leaky)  500 of 1,000  1,234,567 B  2,000,000 to 2,008,192 B    900 B  growing       growth by 234,567 B, memory budget by 1 B
+orders (leaky)  500 of 1,000  1,234,567 B  2,000,000 to 2,008,192 B    900 B  growing       growth by 234,567 B, memory budget by 1 B, memory growing
 ";
     assert_eq!(render(&[shrinking, bounded(), leak()]), expected);
 }

@@ -38,11 +38,34 @@ impl Report {
         json.number("total_blocks", self.total_blocks);
         json.number("step_blocks", self.step_blocks);
         json.number("reallocations", self.reallocations);
-        json.text("verdict", Some(self.verdict.word()));
-        json.text("verdict_reason", Some(self.verdict.reason()));
-        let law = self.verdict.law().map(|law| law.to_string());
-        json.text("law", law.as_deref());
+        self.write_verdict(&mut json);
+        json.list("failures", self.failures().iter().map(|text| quoted(text)));
+        json.text("ending", self.ending.as_deref());
+        let damage = self.overruns.as_ref().map(ToString::to_string);
+        json.text("damage", damage.as_deref());
+        let ceilings = self.ceilings.iter().map(|(ceiling, limit)| {
+            let (name, unit) = (quoted(ceiling.name()), quoted(ceiling.unit()));
+            format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": {unit}}}")
+        });
+        json.list("ceilings", ceilings);
+        json.list("breaches", self.breaches.iter().map(breach));
+        let curve = self.curve.iter().map(|point| {
+            format!(
+                "{{\"step\": {}, \"live_bytes\": {}, \"live_blocks\": {}}}",
+                point.step, point.live_bytes, point.live_blocks
+            )
+        });
+        json.list("curve", curve);
+        json.finish()
+    }
+
+    /// The verdict and what else was judged.
+    fn write_verdict(&self, json: &mut Object) {
         let verdict = &self.verdict;
+        json.text("verdict", Some(verdict.word()));
+        json.text("verdict_reason", Some(verdict.reason()));
+        let law = verdict.law().map(|law| law.to_string());
+        json.text("law", law.as_deref());
         json.number("floor_bytes_per_step", verdict.bytes_per_step());
         json.number("floor_bytes_per_step_error", verdict.bytes_per_step_error());
         json.number("floor_blocks_per_step", verdict.blocks_per_step());
@@ -67,24 +90,6 @@ impl Report {
         json.list("resources", self.resources.iter().map(resource));
         let self_test = self.self_test.as_ref().map(self_test);
         json.member("self_test", self_test.as_deref().unwrap_or("null"));
-        json.list("failures", self.failures().iter().map(|text| quoted(text)));
-        json.text("ending", self.ending.as_deref());
-        let damage = self.overruns.as_ref().map(ToString::to_string);
-        json.text("damage", damage.as_deref());
-        let ceilings = self.ceilings.iter().map(|(ceiling, limit)| {
-            let (name, unit) = (quoted(ceiling.name()), quoted(ceiling.unit()));
-            format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": {unit}}}")
-        });
-        json.list("ceilings", ceilings);
-        json.list("breaches", self.breaches.iter().map(breach));
-        let curve = self.curve.iter().map(|point| {
-            format!(
-                "{{\"step\": {}, \"live_bytes\": {}, \"live_blocks\": {}}}",
-                point.step, point.live_bytes, point.live_blocks
-            )
-        });
-        json.list("curve", curve);
-        json.finish()
     }
 }
 

@@ -69,7 +69,10 @@ impl<'a> Series<'a> {
         if self.is_steady(&segments) {
             // A cache that filled early, or a table that doubled, must not hide what
             // rises behind it.
-            return Some(law_by_shape(&segments).max(law_by_shape(in_last)));
+            let law = law_by_shape(&segments).max(law_by_shape(in_last));
+            // Beside a steady rise, a table that doubles bends the shape, not the
+            // doublings.
+            return Some(law.min(self.law_by_doublings().max(Law::Linear)));
         }
         // It began in the last window, and went on evenly through every part of it.
         let began_late = self.rises().nth(1).unwrap_or(0.0) <= 0.0;
@@ -77,6 +80,14 @@ impl<'a> Series<'a> {
             return Some(Law::Linear);
         }
         self.swings_in_its_range().then_some(Law::Constant)
+    }
+
+    /// By how the rise changes from one doubling of the run to the next, over the
+    /// last two, whichever is less.
+    fn law_by_doublings(&self) -> Law {
+        let rises: Vec<_> = self.rises().take(3).collect();
+        let exponents = rises.windows(2).map(|pair| (pair[0] / pair[1]).log2());
+        Law::of_exponent(exponents.fold(f64::INFINITY, f64::min))
     }
 
     /// The law of what lies still but for one or two jumps in each of the last
