@@ -400,11 +400,11 @@ fn unreadable(path: &Path, source: io::Error) -> ReadError {
 
 fn invalid(path: &Path, json: &[u8], source: serde_json::Error) -> ReadError {
     let path = path.to_owned();
-    let last_line = json.split(|byte| *byte == b'\n').next_back();
-    let end = last_line.map_or(0, <[u8]>::len);
-    let lines = json.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let (lines, last) = (json.split(|byte| *byte == b'\n').enumerate())
+        .last()
+        .map_or((0, 0), |(before, line)| (before + 1, line.len()));
     // A number that was cut off after its point is wrong, too.
-    let at_end = source.line() == lines && source.column() == end;
+    let at_end = (source.line(), source.column()) == (lines, last);
     match source.classify() {
         serde_json::error::Category::Syntax if at_end => ReadError::CutOff {
             path,

@@ -234,14 +234,9 @@ pub(crate) fn judge(windows: &[Window]) -> Verdict {
     }
     let [bytes, blocks] = MEMORY.map(|figure| Series::new(windows, figure));
     let law = worse(bytes.law(), blocks.law());
-    let rises = law != Some(Law::Constant);
-    let slope = |series: &Series<'_>| match series.law() {
-        Some(law) if rises && law > Law::Constant => series.slope(),
-        _ => Slope::default(),
-    };
     let mut verdict = Verdict {
-        bytes: slope(&bytes),
-        blocks: slope(&blocks),
+        bytes: bytes.slope(),
+        blocks: blocks.slope(),
         swing: last.swing(),
         ..Verdict::inconclusive(open_reason(last))
     };

@@ -204,18 +204,19 @@ impl<'a> Series<'a> {
     }
 
     /// By how much the figure rises with each step, and how far off that may be:
-    /// the line of least squares through the sixteenths that rise, and the most
-    /// that a line as close to all of them can differ.
+    /// the line of least squares through the sixteenths, in the last window alone
+    /// if it began there, and the most that a line as close to all of them can
+    /// differ. Nothing if the floor did not rise.
     pub(super) fn slope(&self) -> Slope {
+        if self.law() == Some(Law::Constant) {
+            return Slope::default();
+        }
         if self.law_of_jumps().is_some() {
             return self.slope_of_jumps();
         }
         let lows = self.lows();
-        let first = if self.is_steady(&self.segments()) {
-            0
-        } else {
-            SEGMENTS - PARTS
-        };
+        let began_late = self.rises().nth(1).unwrap_or(0.0) <= 0.0;
+        let first = if began_late { SEGMENTS - PARTS } else { 0 };
         let points: Vec<_> = (lows[first..].iter())
             .map(|low| (low.step as f64, low.level as f64))
             .collect();
