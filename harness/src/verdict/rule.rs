@@ -103,27 +103,33 @@ impl<'a> Series<'a> {
             .collect();
         let jumps = jumps?;
         let alike = jumps.windows(2).all(|pair| pair[0].abs_diff(pair[1]) <= 1);
-        let rises: Vec<_> = self.rises().take(WINDOWS).collect();
-        let exponents = rises.windows(2).map(|pair| (pair[0] / pair[1]).log2());
-        let slowest = exponents.fold(f64::INFINITY, f64::min);
-        let rising = rises.iter().all(|rise| *rise > 0.0);
-        (alike && rising).then(|| Law::of_exponent(slowest))
+        // A jump that is just before the end of one window and just after that of the
+        // next leaves out a floor, but not the level at the end, or the other way.
+        let windows = &self.windows[first..];
+        let floors = windows.iter().map(|window| self.floor(window).level as f64);
+        let ends = windows
+            .iter()
+            .map(|window| window.part(PARTS - 1, self.figure).level as f64);
+        let floors = exponent_over_four(&floors.collect::<Vec<_>>())?;
+        let ends = exponent_over_four(&ends.collect::<Vec<_>>())?;
+        alike.then(|| Law::of_exponent(f64::midpoint(floors, ends)))
     }
 
-    /// In how many parts of a window the floor rose; none if that is not one or
-    /// two, or the floor fell.
+    /// In how many parts of a window the floor jumped; none if that is not one or
+    /// two, or the floor fell. What is small beside the largest jump is neither.
     fn jumps(&self, before: &Window, window: &Window) -> Option<usize> {
-        let mut level = before.part(PARTS - 1, self.figure).level;
-        let mut jumps = 0;
-        for part in 0..PARTS {
-            let next = window.part(part, self.figure).level;
-            if next < level {
-                return None;
-            }
-            jumps += usize::from(next > level);
-            level = next;
-        }
-        (1..=2).contains(&jumps).then_some(jumps)
+        /// Small: less than this part of the largest.
+        const SMALL: f64 = 1.0 / 16.0;
+
+        let mut level = before.part(PARTS - 1, self.figure).level as f64;
+        let changes = [0, 1, 2, 3, 4, 5, 6, 7].map(|part| {
+            let next = window.part(part, self.figure).level as f64;
+            next - std::mem::replace(&mut level, next)
+        });
+        let small = SMALL * changes.into_iter().fold(0.0, f64::max);
+        let jumps = changes.iter().filter(|change| **change > small).count();
+        let fell = changes.iter().any(|change| *change < -small);
+        (!fell && (1..=2).contains(&jumps)).then_some(jumps)
     }
 
     /// Whether the floor stopped rising before the last window or at its start.
@@ -244,6 +250,13 @@ impl<'a> Series<'a> {
             error: per_step,
         }
     }
+}
+
+/// The power of 2 by which the rises grow with each doubling, from levels at four
+/// doublings; none if the level did not rise over both halves.
+fn exponent_over_four(levels: &[f64]) -> Option<f64> {
+    let (early, late) = (levels[2] - levels[0], levels[4] - levels[2]);
+    (early > 0.0 && late > 0.0).then(|| (late / early).log2() / 2.0)
 }
 
 /// A rate with its bound.

@@ -15,6 +15,7 @@ fn main() {
             |(), _| {
                 let runtime = Builder::new_multi_thread()
                     .worker_threads(1)
+                    .enable_all()
                     .build()
                     .expect("a runtime");
                 let answer = runtime.block_on(async { tokio::spawn(async { 42 }).await });

@@ -1,0 +1,209 @@
+//! The cases: what each is, how it is built and run, and what came of it.
+
+use cargo_metadata::MetadataCommand;
+use serde::Deserialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What a package of the corpus is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Leaky,
+    Fixed,
+    Trap,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Leaky, Self::Fixed, Self::Trap];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Leaky => "leaky",
+            Self::Fixed => "fixed",
+            Self::Trap => "trap",
+        }
+    }
+}
+
+/// What the package says of itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Facts {
+    #[serde(rename = "crate")]
+    pub(crate) crate_name: String,
+    /// Where the leak was published; none for a trap.
+    pub(crate) upstream: Option<String>,
+    /// What fools a naive rule; none for a leak.
+    pub(crate) why: Option<String>,
+    pub(crate) step: String,
+    #[serde(default)]
+    pub(crate) quick: bool,
+}
+
+/// One package of a case.
+pub(crate) struct Variant {
+    pub(crate) case: String,
+    pub(crate) kind: Kind,
+    pub(crate) facts: Facts,
+    /// The release of the crate.
+    pub(crate) version: String,
+    directory: PathBuf,
+}
+
+/// What a driver prints, as far as it is looked at.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) extended_steps: u64,
+    pub(crate) growth_bytes: i64,
+    pub(crate) verdict: String,
+    pub(crate) verdict_reason: String,
+    pub(crate) law: Option<String>,
+    pub(crate) floor_bytes_per_step: f64,
+    pub(crate) floor_blocks_per_step: f64,
+}
+
+pub(crate) struct Outcome {
+    pub(crate) case: String,
+    pub(crate) kind: Kind,
+    pub(crate) facts: Facts,
+    pub(crate) version: String,
+    pub(crate) report: Report,
+    /// The longest of the rounds.
+    pub(crate) time: Duration,
+    /// Verdicts of later rounds that were others.
+    pub(crate) others: Vec<String>,
+}
+
+impl Outcome {
+    pub(crate) fn add_round(&mut self, round: &Self) {
+        self.time = self.time.max(round.time);
+        if round.report.verdict != self.report.verdict {
+            self.others.push(round.report.verdict.clone());
+        }
+    }
+
+    /// Whether the verdict is the right one, in every round.
+    pub(crate) fn is_right(&self) -> bool {
+        let right = match self.kind {
+            Kind::Leaky => "growing",
+            Kind::Fixed | Kind::Trap => "bounded",
+        };
+        self.report.verdict == right && self.others.is_empty()
+    }
+}
+
+/// The packages of the cases that were asked for, in alphabetical order.
+pub(crate) fn find(wanted: &[String], quick: bool) -> Result<Vec<Variant>, String> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("known-leaks");
+    let mut cases: Vec<String> = fs::read_dir(&corpus)
+        .map_err(|error| format!("{}: {error}", corpus.display()))?
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().join("driver.rs").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    cases.sort();
+    if let Some(unknown) = wanted.iter().find(|case| !cases.contains(case)) {
+        return Err(format!(
+            "there is no case `{unknown}`; there are {}",
+            cases.join(", ")
+        ));
+    }
+    let mut variants = Vec::new();
+    for case in cases {
+        if !wanted.is_empty() && !wanted.contains(&case) {
+            continue;
+        }
+        for kind in Kind::ALL {
+            let directory = corpus.join(&case).join(kind.name());
+            if directory.join("Cargo.toml").is_file() {
+                variants.push(Variant::read(&case, kind, directory)?);
+            }
+        }
+    }
+    variants.retain(|variant| !quick || variant.facts.quick);
+    Ok(variants)
+}
+
+impl Variant {
+    fn read(case: &str, kind: Kind, directory: PathBuf) -> Result<Self, String> {
+        let manifest = directory.join("Cargo.toml");
+        let in_manifest = |problem: String| format!("{}: {problem}", manifest.display());
+        let metadata = MetadataCommand::new()
+            .manifest_path(&manifest)
+            .no_deps()
+            .exec()
+            .map_err(|error| in_manifest(error.to_string()))?;
+        let package = metadata
+            .packages
+            .first()
+            .ok_or("no package")
+            .map_err(|e| in_manifest(e.into()))?;
+        let facts = Facts::deserialize(&package.metadata["known-leak"])
+            .map_err(|error| in_manifest(error.to_string()))?;
+        let dependency = package
+            .dependencies
+            .iter()
+            .find(|known| known.name == facts.crate_name);
+        let version = dependency
+            .map(|known| known.req.to_string().trim_start_matches('=').to_owned())
+            .ok_or_else(|| in_manifest(format!("`{}` is no dependency", facts.crate_name)))?;
+        Ok(Self {
+            case: case.to_owned(),
+            kind,
+            facts,
+            version,
+            directory,
+        })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        format!("{}-{}", self.case, self.kind.name())
+    }
+
+    /// All drivers share a target directory, so that what they have in common is
+    /// built once. Returns the program.
+    pub(crate) fn build(&self) -> Result<PathBuf, String> {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/known-leaks");
+        let output = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--locked", "--quiet"])
+            .env("CARGO_TARGET_DIR", &target)
+            .current_dir(&self.directory)
+            .output()
+            .map_err(|error| format!("cargo did not start: {error}"))?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{} does not build:\n{text}", self.name()));
+        }
+        Ok(target.join("release").join(self.name()))
+    }
+
+    pub(crate) fn run(&self, program: &Path) -> Result<Outcome, String> {
+        let started = Instant::now();
+        let output = Command::new(program)
+            .stderr(Stdio::piped())
+            .output()
+            .map_err(|error| format!("{} did not start: {error}", program.display()))?;
+        let time = started.elapsed();
+        let text = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            return Err(format!(
+                "{} failed ({}):\n{text}",
+                self.name(),
+                output.status
+            ));
+        }
+        let report = serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("{} printed no report: {error}\n{text}", self.name()))?;
+        Ok(Outcome {
+            case: self.case.clone(),
+            kind: self.kind,
+            facts: self.facts.clone(),
+            version: self.version.clone(),
+            report,
+            time,
+            others: Vec::new(),
+        })
+    }
+}
