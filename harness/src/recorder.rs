@@ -259,6 +259,9 @@ impl<'a> Recorder<'a> {
                 scenario.time_budget.as_secs()
             ));
         }
+        if self.stop == Some(Stop::MemoryBudget) && !verdict.is_growing() {
+            return self.over_budget(verdict, scenario);
+        }
         match scenario.detect {
             Some((size, per_steps)) if verdict.is_bounded() && !self.would_detect() => {
                 let reason = format!(
@@ -270,6 +273,32 @@ impl<'a> Recorder<'a> {
                 verdict.but_inconclusive(reason)
             }
             _ => verdict,
+        }
+    }
+
+    /// The verdict of a run that was stopped by its memory budget, though its
+    /// complete windows do not tell why. It is growing if memory became more than
+    /// twice what it ever was in them.
+    fn over_budget(&self, verdict: Verdict, scenario: &Scenario) -> Verdict {
+        let windows = self.floors.windows();
+        let highest = windows
+            .iter()
+            .map(|window| window.highest(Figure::Bytes))
+            .max();
+        let highest = highest.unwrap_or(0);
+        let [now, ..] = self.levels;
+        let reason = format!(
+            "live memory passed the budget of {} after {} steps, with {} B, where it had been \
+             {} B at most in the doublings before",
+            scenario.memory_budget,
+            Thousands(self.steps_run),
+            Thousands(now),
+            Thousands(highest),
+        );
+        if now / 2 > highest && highest > 0 {
+            verdict.but_growing(reason)
+        } else {
+            verdict.but_inconclusive(reason)
         }
     }
 

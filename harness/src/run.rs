@@ -31,6 +31,7 @@ pub(crate) fn run<S>(
     keep_panic_output_out_of_scopes();
     let turn = Turn::take(scenario.needs_the_process_alone());
     let rehearsal = Scope::enter("rehearsal");
+    rehearsal.refuse_above(hard_limit(scenario));
     guarded(scenario, &Cell::new(Place::Rehearsal), || {
         let mut state = setup();
         if scenario.warm_up > 0 || scenario.steps > 0 {
@@ -64,7 +65,7 @@ fn once<S>(
     let place = Cell::new(Place::Setup);
     let mut recorder = Recorder::new(scenario, turn);
     let scope = Scope::enter(&scenario.name);
-    scope.refuse_above(scenario.memory_budget.bytes().saturating_mul(2));
+    scope.refuse_above(hard_limit(scenario));
     let mut state = guarded(scenario, &place, || {
         let mut state = setup();
         for i in 0..scenario.warm_up {
@@ -101,6 +102,11 @@ fn once<S>(
     recorder.into_report(scenario)
 }
 
+/// What live bytes may never pass; see [`Scenario::memory_budget`].
+fn hard_limit(scenario: &Scenario) -> u64 {
+    scenario.memory_budget.bytes().saturating_mul(2)
+}
+
 /// What set-up, some steps and drop leave behind each time. Not what the last one
 /// leaves: a static may keep that until the next one takes its place. None if one
 /// of them panics.
@@ -113,6 +119,7 @@ fn repeat<S>(
     let mut scopes = Vec::with_capacity(REPETITIONS);
     for _ in 0..REPETITIONS {
         let scope = Scope::enter("repetition");
+        scope.refuse_above(hard_limit(scenario));
         let repetition = || {
             let mut state = setup();
             for i in 0..steps {

@@ -197,6 +197,16 @@ impl Verdict {
         }
     }
 
+    /// Growing after all, faster than any window shows, for this reason.
+    pub(crate) fn but_growing(self, reason: String) -> Self {
+        Self {
+            outcome: Outcome::Growing,
+            law: Some(Law::WorseThanLinear),
+            reason,
+            ..self
+        }
+    }
+
     /// The same verdict, in doubt after all, for this reason.
     pub(crate) fn but_inconclusive(self, reason: String) -> Self {
         Self {

@@ -70,6 +70,9 @@ pub(crate) struct Selection {
     /// Run the leaky twins, with their defects switched on
     #[arg(long)]
     pub(crate) leaky: bool,
+    /// Run each once more with a small leak in it, which must be found
+    #[arg(long, conflicts_with = "leaky")]
+    pub(crate) self_test: bool,
     /// Candles to use: CSV with `open_time,open,high,low,close,volume`, or the
     /// exchange's 12-column rows
     #[arg(long, value_name = "FILE")]

@@ -107,14 +107,26 @@ impl Entry {
     /// If the component under test breaks a promise that is not about memory,
     /// such as which sessions it holds.
     pub fn run(&self, twin: Twin, steps: Option<u64>, inputs: &Inputs) -> Report {
+        (self.run)(&self.scenario(twin, steps), twin, inputs)
+    }
+
+    /// Runs the sound twin, and once more with a leak in it that must be found.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run) does.
+    pub fn self_test(&self, steps: Option<u64>, inputs: &Inputs) -> Report {
+        let scenario = self.scenario(Twin::Sound, steps).self_test(true);
+        (self.run)(&scenario, Twin::Sound, inputs)
+    }
+
+    fn scenario(&self, twin: Twin, steps: Option<u64>) -> Scenario {
         let scenario = Scenario::new(self.id)
             .steps(steps.unwrap_or(self.steps))
             .growth_ceiling(self.growth_ceiling)
             .peak_ceiling(self.peak_ceiling);
-        let scenario = match twin {
+        match twin {
             Twin::Sound => scenario,
             Twin::Leaky => scenario.variant("leaky"),
-        };
-        (self.run)(&scenario, twin, inputs)
+        }
     }
 }

@@ -66,6 +66,7 @@ fn print(text: &str, code: u8) -> ExitCode {
 struct Plan {
     entries: Vec<&'static Entry>,
     twin: Twin,
+    self_test: bool,
     steps: Option<u64>,
     inputs: Inputs,
 }
@@ -100,6 +101,7 @@ fn prepare<'a>(selection: &Selection, ids: impl Iterator<Item = &'a str>) -> Res
         } else {
             Twin::Sound
         },
+        self_test: selection.self_test,
         steps: selection.steps,
         inputs: Inputs { candles, trades },
     })
@@ -148,7 +150,13 @@ impl Plan {
         let mut outcomes = Vec::new();
         for entry in &self.entries {
             bar.set_message(entry.id);
-            let run = || entry.run(self.twin, self.steps, &self.inputs);
+            let run = || {
+                if self.self_test {
+                    entry.self_test(self.steps, &self.inputs)
+                } else {
+                    entry.run(self.twin, self.steps, &self.inputs)
+                }
+            };
             // The panic's own message was printed when it happened.
             let report = catch_unwind(AssertUnwindSafe(run))
                 .map_err(|_| format!("{} failed; its message is above", entry.id));

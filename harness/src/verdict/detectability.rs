@@ -65,14 +65,19 @@ fn shows(series: &Series<'_>, leak: Leak) -> bool {
     let lows = series.lows();
     let starts = series.segment_starts();
     let whole = |step: u64| (step as f64 / leak.per_steps).floor();
-    let least: [f64; SEGMENTS] =
-        std::array::from_fn(|place| lows[place].level as f64 + leak.units * whole(starts[place]));
-    let most: [f64; SEGMENTS] = std::array::from_fn(|place| {
-        lows[place].level as f64 + leak.units * (whole(lows[place].step) + 1.0)
+    let least: [_; SEGMENTS] = std::array::from_fn(|place| {
+        let (low, start) = (lows[place], starts[place]);
+        let leaked = leak.units * whole(start);
+        (start as f64, low.level as f64 + leaked)
+    });
+    let most: [_; SEGMENTS] = std::array::from_fn(|place| {
+        let low = lows[place];
+        let leaked = leak.units * (whole(low.step) + 1.0);
+        (low.step as f64, low.level as f64 + leaked)
     });
     let always_rises = (least[1..].iter())
         .zip(&most)
-        .all(|(next, before)| next > before);
+        .all(|(next, before)| next.1 > before.1);
     always_rises
         && [least, most]
             .iter()

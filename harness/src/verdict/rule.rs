@@ -64,19 +64,19 @@ impl<'a> Series<'a> {
         if self.came_to_rest() {
             return Some(Law::Constant);
         }
-        let segments = self.segments();
-        let in_last = &segments[SEGMENTS - PARTS..];
-        if self.is_steady(&segments) {
+        let lows = self.lows();
+        let in_last = &lows[SEGMENTS - PARTS..];
+        if self.is_steady(&lows) {
             // A cache that filled early, or a table that doubled, must not hide what
             // rises behind it.
-            let law = law_by_shape(&segments).max(law_by_shape(in_last));
+            let law = law_by_shape(&points(&lows)).max(law_by_shape(&points(in_last)));
             // Beside a steady rise, a table that doubles bends the shape, not the
             // doublings.
             return Some(law.min(self.law_by_doublings().max(Law::Linear)));
         }
         // It began in the last window, and went on evenly through every part of it.
         let began_late = self.rises().nth(1).unwrap_or(0.0) <= 0.0;
-        if began_late && is_rising_within(in_last, 0.1) {
+        if began_late && is_rising_within(&points(in_last), 0.1) {
             return Some(Law::Linear);
         }
         self.swings_in_its_range().then_some(Law::Constant)
@@ -128,8 +128,11 @@ impl<'a> Series<'a> {
         });
         let small = SMALL * changes.into_iter().fold(0.0, f64::max);
         let jumps = changes.iter().filter(|change| **change > small).count();
-        let fell = changes.iter().any(|change| *change < -small);
-        (!fell && (1..=2).contains(&jumps)).then_some(jumps)
+        let rest = changes.iter().filter(|change| **change <= small);
+        // It may swing a little, but neither fall nor creep.
+        let is_still =
+            rest.clone().all(|change| *change >= -small) && rest.sum::<f64>().abs() <= small;
+        (is_still && (1..=2).contains(&jumps)).then_some(jumps)
     }
 
     /// Whether the floor stopped rising before the last window or at its start.
@@ -150,15 +153,15 @@ impl<'a> Series<'a> {
     /// Whether the floor rises all the time: in each sixteenth of the run since its
     /// first quarter, or at least in each eighth since the first, and then nearly
     /// along a line.
-    fn is_steady(&self, segments: &[f64; SEGMENTS]) -> bool {
+    fn is_steady(&self, lows: &[Low; SEGMENTS]) -> bool {
         let eighths = || {
             let before = self.windows.len().checked_sub(3)?;
-            let second = self.floor(&self.windows[before]).level as f64;
-            let pairs = segments.chunks(2).map(|pair| pair[0].min(pair[1]));
+            let second = self.floor(&self.windows[before]);
+            let pairs = lows.chunks(2).map(|pair| pair[0].lower(pair[1]));
             Some(std::iter::once(second).chain(pairs).collect::<Vec<_>>())
         };
-        is_rising_evenly(segments)
-            || eighths().is_some_and(|eighths| is_rising_within(&eighths, 0.05))
+        is_rising_evenly(&points(lows))
+            || eighths().is_some_and(|eighths| is_rising_within(&points(&eighths), 0.05))
     }
 
     /// Whether memory falls as well as rises, and the last window's floor lies
@@ -167,7 +170,10 @@ impl<'a> Series<'a> {
         let [.., before, last] = self.windows else {
             return false;
         };
-        let falls = self.segments().windows(2).any(|pair| pair[1] < pair[0]);
+        let falls = self
+            .lows()
+            .windows(2)
+            .any(|pair| pair[1].level < pair[0].level);
         let highest = (0..PARTS).map(|part| before.part(part, self.figure).level);
         falls && self.floor(last).level <= highest.max().unwrap_or(0)
     }
@@ -194,10 +200,6 @@ impl<'a> Series<'a> {
         })
     }
 
-    fn segments(&self) -> [f64; SEGMENTS] {
-        self.lows().map(|low| low.level as f64)
-    }
-
     /// The first steps of the sixteenths. Needs two windows.
     pub(super) fn segment_starts(&self) -> [u64; SEGMENTS] {
         let [.., before, last] = self.windows else {
@@ -217,17 +219,15 @@ impl<'a> Series<'a> {
         if self.law() == Some(Law::Constant) {
             return Slope::default();
         }
-        if self.law_of_jumps().is_some() {
+        let lows = points(&self.lows());
+        if self.law_of_jumps().is_some() && !is_rising(&lows) {
             return self.slope_of_jumps();
         }
-        let lows = self.lows();
         let began_late = self.rises().nth(1).unwrap_or(0.0) <= 0.0;
         let first = if began_late { SEGMENTS - PARTS } else { 0 };
-        let points: Vec<_> = (lows[first..].iter())
-            .map(|low| (low.step as f64, low.level as f64))
-            .collect();
-        let line = Line::through(&points);
-        let span = points[points.len() - 1].0 - points[0].0;
+        let lows = &lows[first..];
+        let line = Line::through(lows);
+        let span = lows[lows.len() - 1].0 - lows[0].0;
         Slope {
             per_step: line.slope.max(0.0),
             error: if span > 0.0 {
@@ -266,28 +266,35 @@ pub(super) struct Slope {
     pub(super) error: f64,
 }
 
+/// A floor over the step at which it was reached.
+type Point = (f64, f64);
+
+fn points(lows: &[Low]) -> Vec<Point> {
+    let point = |low: &Low| (low.step as f64, low.level as f64);
+    lows.iter().map(point).collect()
+}
+
 /// Whether each of the floors is higher than the one before.
-pub(super) fn is_rising(floors: &[f64]) -> bool {
-    floors.windows(2).all(|pair| pair[0] < pair[1])
+fn is_rising(floors: &[Point]) -> bool {
+    floors.windows(2).all(|pair| pair[0].1 < pair[1].1)
 }
 
 /// Whether the floors of the sixteenths rise all the time, and so evenly that it
 /// is no coincidence.
-pub(super) fn is_rising_evenly(segments: &[f64; SEGMENTS]) -> bool {
-    is_rising_within(segments, 0.3)
+pub(super) fn is_rising_evenly(floors: &[Point]) -> bool {
+    is_rising_within(floors, 0.3)
 }
 
 /// Whether each is higher than the one before, and none farther from a line than
 /// this part of the whole rise.
-fn is_rising_within(floors: &[f64], tolerance: f64) -> bool {
-    let points: Vec<_> = (0..).map(f64::from).zip(floors.iter().copied()).collect();
-    let rise = floors[floors.len() - 1] - floors[0];
-    is_rising(floors) && Line::through(&points).farthest <= tolerance * rise
+fn is_rising_within(floors: &[Point], tolerance: f64) -> bool {
+    let rise = floors[floors.len() - 1].1 - floors[0].1;
+    is_rising(floors) && Line::through(floors).farthest <= tolerance * rise
 }
 
-/// The law that comes closest to the last sixteenths of a run: their distance, by
-/// least squares, from a + b·f(x), for each law's f.
-pub(super) fn law_by_shape(segments: &[f64]) -> Law {
+/// The law that comes closest to floors: their distance, by least squares, from
+/// a + b·f(steps), for each law's f.
+pub(super) fn law_by_shape(floors: &[Point]) -> Law {
     type Shape = fn(f64) -> f64;
     const SHAPES: [(Law, Shape); 5] = [
         (Law::Fading, |x| -1.0 / x),
@@ -296,14 +303,12 @@ pub(super) fn law_by_shape(segments: &[f64]) -> Law {
         (Law::Linear, |x| x),
         (Law::WorseThanLinear, |x| x * x),
     ];
-    // A sixteenth begins at this many sixteenths of the run.
-    let first = 2 * PARTS - segments.len();
     let distance = |shape: Shape| {
-        let points: Vec<_> = (first..)
-            .zip(segments)
-            .map(|(x, level)| (shape(x as f64), *level))
+        let shaped: Vec<_> = floors
+            .iter()
+            .map(|(step, level)| (shape(*step), *level))
             .collect();
-        Line::through(&points).squares
+        Line::through(&shaped).squares
     };
     let nearest = |a: &(Law, f64), b: &(Law, f64)| a.1.total_cmp(&b.1);
     let distances = SHAPES.map(|(law, shape)| (law, distance(shape)));
@@ -320,7 +325,7 @@ struct Line {
 }
 
 impl Line {
-    fn through(points: &[(f64, f64)]) -> Self {
+    fn through(points: &[Point]) -> Self {
         let count = points.len() as f64;
         let mean_x = points.iter().map(|point| point.0).sum::<f64>() / count;
         let mean_y = points.iter().map(|point| point.1).sum::<f64>() / count;

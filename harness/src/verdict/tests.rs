@@ -72,6 +72,13 @@ fn bounded(
     doubling,
     Law::Linear
 )]
+#[case::doubling_at_the_boundaries(
+    "one that jumps with the first step of each window",
+    8_192,
+    doubling,
+    Law::Linear
+)]
+#[case::behind_a_cache("8 bytes a step behind a cache that fills late", 10_000, |i: u64| i.min(20_000) * 480 + i * 8, Law::Linear)]
 #[case::under_churn("8 bytes a step under a sawtooth of a megabyte", 10_000, |i: u64| i * 8 + (i % 97) * 10_000, Law::Linear)]
 #[case::square_root("a square root", 10_000, |i: u64| i.isqrt() * 1_000, Law::Sublinear)]
 #[case::square("a square", 1_000, |i: u64| i * i, Law::WorseThanLinear)]

@@ -1,0 +1,233 @@
+//! What is hard to judge, with real allocations: leaks that hide under other things,
+//! and things that look like leaks.
+
+#![forbid(unsafe_code)]
+
+use highwater::{ByteSize, Law, Report, Scenario};
+use std::collections::HashMap;
+use std::sync::mpsc;
+use std::thread;
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+#[track_caller]
+fn assert_growing(report: &Report) {
+    assert!(report.verdict().is_growing(), "{report}");
+}
+
+#[track_caller]
+fn assert_bounded(report: &Report) {
+    assert!(report.verdict().is_bounded(), "{report}");
+}
+
+/// A number that looks random, the same in every run.
+fn mixed(seed: u64) -> u64 {
+    let mixed = (seed ^ (seed >> 31)).wrapping_mul(0x7FB5_D329_728E_A185);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x81DA_DEF4_BC2D_D44D);
+    mixed ^ (mixed >> 33)
+}
+
+/// A thousand blocks of up to 2 KiB, about a megabyte, one of which is replaced by
+/// another in each step; every `leak_every` steps 8 bytes are kept.
+fn churn(name: &str, leak_every: u64) -> Report {
+    Scenario::new(name).steps(20_000).run(
+        || {
+            let blocks: Vec<_> = (0..1_000).map(|_| vec![0_u8; 1_024]).collect();
+            (blocks, Vec::with_capacity(1_000))
+        },
+        |(blocks, kept), i| {
+            let place = (mixed(i) % 1_000) as usize;
+            let size = 1 + mixed(i ^ 1) % 2_047;
+            blocks[place] = vec![0; usize::try_from(size).unwrap_or(1)];
+            if i % leak_every == leak_every - 1 {
+                kept.push(Box::new(i));
+            }
+        },
+    )
+}
+
+#[test]
+fn eight_bytes_every_thousand_steps_under_a_megabyte_of_churn() {
+    assert_growing(&churn("leak-under-churn", 1_000));
+    assert_bounded(&churn("churn", u64::MAX));
+}
+
+#[test]
+fn a_leak_that_starts_at_step_50_000() {
+    let report = Scenario::new("starts-late").steps(100_000).run(
+        || Vec::with_capacity(2_000_000),
+        |kept, i| {
+            if i >= 50_000 {
+                kept.push(Box::new(i));
+            }
+        },
+    );
+    assert_growing(&report);
+}
+
+#[test]
+fn a_leak_on_one_of_16_threads() {
+    struct Pool {
+        workers: Vec<(mpsc::Sender<u64>, thread::JoinHandle<usize>)>,
+        answers: mpsc::Receiver<()>,
+    }
+    impl Drop for Pool {
+        fn drop(&mut self) {
+            for (jobs, worker) in self.workers.drain(..) {
+                drop(jobs);
+                worker.join().expect("the worker ends");
+            }
+        }
+    }
+    let run = |name, leaky: Option<usize>| {
+        Scenario::new(name).steps(100).run(
+            || {
+                let (answer, answers) = mpsc::channel();
+                let worker = |place| {
+                    let (jobs, work) = mpsc::channel::<u64>();
+                    let answer = answer.clone();
+                    let worker = thread::spawn(move || {
+                        let mut kept = Vec::with_capacity(2_000);
+                        for job in work {
+                            let result = Box::new(job);
+                            if leaky == Some(place) {
+                                kept.push(result);
+                            }
+                            answer.send(()).expect("the step waits");
+                        }
+                        kept.len()
+                    });
+                    (jobs, worker)
+                };
+                let workers = (0..16).map(worker).collect();
+                Pool { workers, answers }
+            },
+            |pool, i| {
+                for (jobs, _) in &pool.workers {
+                    jobs.send(i).expect("the worker lives");
+                }
+                for _ in &pool.workers {
+                    pool.answers.recv().expect("the worker answers");
+                }
+            },
+        )
+    };
+    assert_growing(&run("one-of-16-threads", Some(11)));
+    assert_bounded(&run("16-threads", None));
+}
+
+#[test]
+fn a_leak_on_one_of_1_000_keys() {
+    let report = Scenario::new("one-of-1000-keys").steps(20_000).run(
+        HashMap::<u64, Vec<Box<u64>>>::new,
+        |sessions, i| {
+            let session = sessions.entry(i % 1_000).or_default();
+            if i % 1_000 != 7 {
+                session.clear();
+            }
+            session.push(Box::new(i));
+        },
+    );
+    assert_growing(&report);
+}
+
+#[test]
+fn a_sawtooth_longer_than_the_first_windows() {
+    let run = |name, leak: bool| {
+        Scenario::new(name).steps(2_000).run(
+            || (Vec::new(), Vec::with_capacity(20_000)),
+            |(batch, kept), i| {
+                batch.push(Box::new(i));
+                if i % 3_000 == 2_999 {
+                    *batch = Vec::new();
+                }
+                if leak && i % 10 == 0 {
+                    kept.push(Box::new(i));
+                }
+            },
+        )
+    };
+    assert_bounded(&run("long-sawtooth", false));
+    assert_growing(&run("long-sawtooth-leak", true));
+}
+
+#[test]
+fn a_cache_that_is_full_only_after_8_times_the_requested_steps() {
+    let report = Scenario::new("late-cap").steps(1_000).run(
+        HashMap::new,
+        |cache: &mut HashMap<u64, Box<u64>>, i| {
+            cache.insert(i % 8_000, Box::new(i));
+        },
+    );
+    assert_bounded(&report);
+    assert_eq!(report.extended_steps(), 16_000);
+}
+
+#[test]
+fn logarithmic_growth_is_named_and_passes() {
+    let report = Scenario::new("logarithmic").steps(10_000).run(
+        || Vec::with_capacity(64),
+        |levels, i| {
+            if i.is_power_of_two() {
+                levels.push(vec![0_u8; 4_096]);
+            }
+        },
+    );
+    assert_bounded(&report);
+    assert_eq!(report.verdict().law(), Some(Law::Logarithmic), "{report}");
+}
+
+#[test]
+fn a_square_root_is_growth() {
+    let report = Scenario::new("square-root").steps(10_000).run(
+        || Vec::with_capacity(1_000),
+        |kept, i| {
+            if i.isqrt().pow(2) == i {
+                kept.push(Box::new([0_u8; 64]));
+            }
+        },
+    );
+    assert_growing(&report);
+    assert_eq!(report.verdict().law(), Some(Law::Sublinear), "{report}");
+}
+
+#[test]
+#[ignore = "as a whole, memory is level; only a verdict for each allocation site can tell the two"]
+fn a_slow_leak_beside_a_slow_shrink_of_equal_size() {
+    let report = Scenario::new("leak-beside-shrink").steps(1_000).run(
+        || {
+            let shrinking: Vec<_> = (0..16_000_u64).map(Box::new).collect();
+            (shrinking, Vec::with_capacity(16_000))
+        },
+        |(shrinking, kept), i| {
+            shrinking.pop();
+            kept.push(Box::new(i));
+        },
+    );
+    assert_growing(&report);
+}
+
+#[test]
+fn a_run_is_extended_until_it_would_detect_what_was_asked_for() {
+    let ring = |scenario: Scenario| {
+        scenario.run(
+            || (vec![0_u64; 64], Vec::with_capacity(100)),
+            |(ring, kept), i| {
+                ring[(i % 64) as usize] = i;
+                if i % 20_000 == 19_999 {
+                    kept.push(Box::new(i));
+                }
+            },
+        )
+    };
+    let short = ring(Scenario::new("undetected").steps(1_000));
+    assert_bounded(&short);
+    assert_eq!(short.extended_steps(), 1_000);
+    let long = ring(
+        Scenario::new("detected")
+            .steps(1_000)
+            .detect(ByteSize::b(8), 20_000),
+    );
+    assert_growing(&long);
+}
