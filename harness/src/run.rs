@@ -30,7 +30,7 @@ pub(crate) fn run<S>(
 ) -> Report {
     keep_panic_output_out_of_scopes();
     let turn = Turn::take(scenario.needs_the_process_alone());
-    let rehearsal = Scope::enter("rehearsal");
+    let rehearsal = Scope::enter(&scenario.name);
     rehearsal.refuse_above(hard_limit(scenario));
     guarded(scenario, &Cell::new(Place::Rehearsal), || {
         let mut state = setup();
@@ -118,7 +118,7 @@ fn repeat<S>(
     let steps = scenario.steps.div_ceil(16);
     let mut scopes = Vec::with_capacity(REPETITIONS);
     for _ in 0..REPETITIONS {
-        let scope = Scope::enter("repetition");
+        let scope = Scope::enter(&scenario.name);
         scope.refuse_above(hard_limit(scenario));
         let repetition = || {
             let mut state = setup();

@@ -37,6 +37,21 @@ fn refuses_large(bytes: usize) -> bool {
     }
 }
 
+/// A number with a comma before every third digit from the right.
+fn write_grouped(cursor: &mut Cursor<&mut [u8]>, number: u64) {
+    let mut above = number;
+    let mut divisor = 1;
+    while above >= 1_000 {
+        above /= 1_000;
+        divisor *= 1_000;
+    }
+    let _ = write!(cursor, "{above}");
+    while divisor > 1 {
+        divisor /= 1_000;
+        let _ = write!(cursor, ",{:03}", number / divisor % 1_000);
+    }
+}
+
 /// What does not fit is cut off; that nobody can be told is no reason to stop.
 fn say(record: &Record, bytes: usize) {
     let mut text = [0_u8; 400];
@@ -47,12 +62,13 @@ fn say(record: &Record, bytes: usize) {
         let _ = cursor.write_all(name.text());
         let _ = cursor.write_all(b"` ");
     }
-    let limit = record.limit_bytes().unwrap_or(0);
-    let _ = writeln!(
-        cursor,
-        "an allocation of {bytes} B is refused, for it would take live memory above \
-         {limit} B, twice the memory budget; the program sees that memory ran out. Find out \
-         why the step allocates so much, or raise `Scenario::memory_budget`"
+    let _ = cursor.write_all(b"an allocation of ");
+    write_grouped(&mut cursor, bytes as u64);
+    let _ = cursor.write_all(b" B is refused, for it would take live memory above ");
+    write_grouped(&mut cursor, record.limit_bytes().unwrap_or(0));
+    let _ = cursor.write_all(
+        b" B, twice the memory budget; the program sees that memory ran out. Find out why the \
+          step allocates so much, or raise `Scenario::memory_budget`\n",
     );
     let length = usize::try_from(cursor.position()).unwrap_or(0);
     super::memory::print(&text[..length]);

@@ -182,43 +182,34 @@ impl fmt::Display for Report {
             ));
         }
         writeln!(f, "{}", self.headline())?;
-        writeln!(f, "  steps     {}", self.steps_line())?;
-        writeln!(
-            f,
-            "  growth    {}",
-            self.with_ceiling(&growth, Ceiling::Growth)
-        )?;
-        writeln!(f, "  peak      {}", self.with_ceiling(&peak, Ceiling::Peak))?;
-        writeln!(f, "  residue   {}", self.residue_line())?;
-        writeln!(
-            f,
-            "  live      {} B in {}",
+        let live = format!(
+            "{} B in {}",
             Thousands(self.live_bytes),
             Blocks(self.live_blocks)
-        )?;
-        writeln!(f, "  total     {}", self.totals_line())?;
-        for resource in &self.resources {
-            writeln!(
-                f,
-                "  {:<9} {}",
-                resource.kind(),
-                self.resource_line(resource)
-            )?;
+        );
+        let mut lines = vec![
+            ("steps", self.steps_line()),
+            ("growth", self.with_ceiling(&growth, Ceiling::Growth)),
+            ("peak", self.with_ceiling(&peak, Ceiling::Peak)),
+            ("residue", self.residue_line()),
+            ("live", live),
+            ("total", self.totals_line()),
+        ];
+        let resources = self.resources.iter();
+        lines.extend(resources.map(|known| (known.kind().name(), self.resource_line(known))));
+        lines.push(("verdict", self.verdict.to_string()));
+        lines.extend(self.verdict.shape().map(|shape| ("shape", shape)));
+        lines.extend(
+            self.self_test
+                .as_ref()
+                .map(|test| ("self-test", test.to_string())),
+        );
+        lines.extend(self.ending.clone().map(|ending| ("ending", ending)));
+        lines.extend(self.damage().map(|damage| ("damage", damage)));
+        lines.push(("curve", self.sparkline()));
+        for (label, text) in lines {
+            writeln!(f, "  {label:<11} {text}")?;
         }
-        writeln!(f, "  verdict   {}", self.verdict)?;
-        if let Some(shape) = self.verdict.shape() {
-            writeln!(f, "  shape     {shape}")?;
-        }
-        if let Some(test) = &self.self_test {
-            writeln!(f, "  self-test {test}")?;
-        }
-        if let Some(ending) = &self.ending {
-            writeln!(f, "  ending    {ending}")?;
-        }
-        if let Some(overruns) = &self.overruns {
-            writeln!(f, "  damage    {overruns}")?;
-        }
-        writeln!(f, "  curve     {}", self.sparkline())?;
         writeln!(
             f,
             "  {:>12} {:>18} {:>14}",
