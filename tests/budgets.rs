@@ -5,6 +5,7 @@
 use highwater::{ByteSize, Ceiling, Scenario};
 use std::env;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 #[global_allocator]
@@ -136,33 +137,33 @@ fn a_panic_in_the_extension_ends_it_and_is_told() {
     );
 }
 
+/// Leaves its name behind when it is dropped.
+struct Session(String);
+impl Drop for Session {
+    fn drop(&mut self) {
+        static KEPT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let mut kept = KEPT.lock().expect("no step panicked");
+        kept.reserve_exact(16);
+        kept.push(std::mem::take(&mut self.0));
+    }
+}
+
 #[test]
 fn what_is_left_once_is_told_from_what_is_left_each_time() {
-    use std::sync::Mutex;
-
-    static FILLED_ONCE: Mutex<Vec<Box<u64>>> = Mutex::new(Vec::new());
-    static KEPT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    static FILLED_ONCE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
     let once = Scenario::new("left-once").steps(100).run(
         || (),
         |(), i| {
             let mut filled = FILLED_ONCE.lock().expect("no step panicked");
             if i >= 50 && filled.len() < 10 {
-                filled.push(Box::new(i));
+                filled.push(i.to_string());
             }
         },
     );
     assert!(once.residue_bytes() > 0, "{once}");
     assert_eq!(once.repetition().map(|each| each.residue_bytes), Some(0));
 
-    struct Session(String);
-    impl Drop for Session {
-        fn drop(&mut self) {
-            let mut kept = KEPT.lock().expect("no step panicked");
-            kept.reserve_exact(16);
-            kept.push(std::mem::take(&mut self.0));
-        }
-    }
     let each = Scenario::new("left-each-time")
         .steps(100)
         .run(|| Session("x".repeat(1_000)), |_, _| ());

@@ -38,7 +38,9 @@ fn descriptors(#[values(false, true)] leaky: bool) {
         assert_eq!(descriptors.growth(), Some(40), "{report}");
         assert_eq!(descriptors.per_step(), Some(1.0), "{report}");
         assert!(
-            descriptors.verdict().is_some_and(|v| v.is_growing()),
+            descriptors
+                .verdict()
+                .is_some_and(highwater::Verdict::is_growing),
             "{report}"
         );
         assert_eq!(report.breaches()[0].ceiling, Ceiling::Descriptors);
@@ -56,12 +58,12 @@ struct Waiting(Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>);
 impl Waiting {
     fn start() -> Self {
         let (end, ended) = mpsc::channel();
-        let (begin, begun) = mpsc::channel();
+        let (start, has_started) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let _ = begin.send(());
+            let _ = start.send(());
             let _ = ended.recv();
         });
-        begun.recv().expect("it begins");
+        has_started.recv().expect("it starts");
         Self(Some((end, thread)))
     }
 }
@@ -91,7 +93,9 @@ fn threads(#[values(false, true)] leaky: bool) {
     let growth = if leaky { 16 } else { 0 };
     assert_eq!(threads.growth(), Some(growth), "{report}");
     assert_eq!(
-        threads.verdict().is_some_and(|v| v.is_growing()),
+        threads
+            .verdict()
+            .is_some_and(highwater::Verdict::is_growing),
         leaky,
         "{report}"
     );
@@ -120,7 +124,7 @@ fn mapped_memory(#[values(false, true)] leaky: bool) {
         );
     let mapped = resource(&report, Ceiling::Mapped);
     assert_eq!(
-        mapped.verdict().is_some_and(|v| v.is_growing()),
+        mapped.verdict().is_some_and(highwater::Verdict::is_growing),
         leaky,
         "{report}"
     );

@@ -79,6 +79,9 @@ impl<'a> Series<'a> {
         if began_late && is_rising_within(&points(in_last), 0.1) {
             return Some(Law::Linear);
         }
+        if self.fades() && !is_rising(&points(in_last)) {
+            return Some(Law::Fading);
+        }
         self.swings_in_its_range().then_some(Law::Constant)
     }
 
@@ -162,6 +165,18 @@ impl<'a> Series<'a> {
         };
         is_rising_evenly(&points(lows))
             || eighths().is_some_and(|eighths| is_rising_within(&points(&eighths), 0.05))
+    }
+
+    /// Whether each of the last three doublings added at most half of what the one
+    /// before it did.
+    fn fades(&self) -> bool {
+        let end = |window: &Window| window.part(PARTS - 1, self.figure).level as f64;
+        let [.., first, second, third, last] = self.windows else {
+            return false;
+        };
+        let rises = [(first, second), (second, third), (third, last)];
+        let [early, middle, late] = rises.map(|(from, to)| end(to) - end(from));
+        early > 0.0 && middle <= early / 2.0 && late <= middle / 2.0
     }
 
     /// Whether memory falls as well as rises, and the last window's floor lies
