@@ -167,8 +167,8 @@ impl<'a> Series<'a> {
             || eighths().is_some_and(|eighths| is_rising_within(&points(&eighths), 0.05))
     }
 
-    /// Whether each of the last three doublings added at most half of what the one
-    /// before it did.
+    /// Whether the last doubling added at most half of what either of the two before
+    /// it did. A logarithm adds the same, and everything faster adds more.
     fn fades(&self) -> bool {
         let end = |window: &Window| window.part(PARTS - 1, self.figure).level as f64;
         let [.., first, second, third, last] = self.windows else {
@@ -176,7 +176,7 @@ impl<'a> Series<'a> {
         };
         let rises = [(first, second), (second, third), (third, last)];
         let [early, middle, late] = rises.map(|(from, to)| end(to) - end(from));
-        early > 0.0 && middle <= early / 2.0 && late <= middle / 2.0
+        late <= early.min(middle) / 2.0
     }
 
     /// Whether memory falls as well as rises, and the last window's floor lies
