@@ -27,7 +27,7 @@ enum Kind {
     Size,
 }
 
-const KNOWN: [Known; 5] = [
+const KNOWN: [Known; 8] = [
     Known {
         name: "steps",
         method: "steps",
@@ -57,6 +57,24 @@ const KNOWN: [Known; 5] = [
         method: "residue_ceiling",
         kind: Kind::Size,
         example: "residue = \"0 B\"",
+    },
+    Known {
+        name: "threads",
+        method: "thread_ceiling",
+        kind: Kind::Count,
+        example: "threads = 0",
+    },
+    Known {
+        name: "descriptors",
+        method: "descriptor_ceiling",
+        kind: Kind::Count,
+        example: "descriptors = 0",
+    },
+    Known {
+        name: "mapped",
+        method: "mapped_ceiling",
+        kind: Kind::Size,
+        example: "mapped = \"1 MiB\"",
     },
 ];
 

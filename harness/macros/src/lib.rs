@@ -45,6 +45,9 @@ use proc_macro2::TokenStream;
 /// | `growth = "1 MiB"` | the most by which live bytes may rise |
 /// | `peak = "64 MiB"` | the most live bytes at any moment |
 /// | `residue = "0 B"` | the most live bytes at the end |
+/// | `threads = 0` | the most by which the number of threads may rise |
+/// | `descriptors = 0` | the most by which the number of open descriptors may rise; waits until no other scenario runs |
+/// | `mapped = "1 MiB"` | the most by which memory mapped outside the heap may rise; waits likewise |
 ///
 /// Sizes are written as `highwater::ByteSize` reads them.
 ///

@@ -152,7 +152,8 @@ fn a_function_that_can_fail() {
 #[test]
 fn arguments_that_do_not_exist() {
     let expected = "unknown argument `step`: the arguments are \
-                    `steps`, `warm_up`, `growth`, `peak`, `residue`";
+                    `steps`, `warm_up`, `growth`, `peak`, `residue`, `threads`, \
+                    `descriptors`, `mapped`";
     check_arguments(quote!(step = 10), expected);
     let expected = "expected an argument, such as `steps = 10_000`";
     check_arguments(quote!(10), expected);
