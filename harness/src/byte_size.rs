@@ -115,25 +115,45 @@ impl fmt::Display for Thousands {
 /// with three significant digits.
 pub(crate) struct Rate(pub(crate) f64);
 
-// A few digits, and not below zero.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = self.0.abs();
-        let places = if size > 0.0 && size < 1.0 {
-            // At most 12, for nobody counts further zeros.
-            (2.0 - size.log10().floor()).min(12.0) as usize
-        } else {
-            2
-        };
-        let text = format!("{size:.places$}");
-        let (whole, fraction) = text.split_once('.').unwrap_or((&text, "00"));
-        let sign = if self.0 < 0.0 { "-" } else { "" };
-        match whole.parse() {
-            Ok(whole) => f.pad(&format!("{sign}{}.{fraction}", Thousands(whole))),
-            // Past a u64 nobody counts the digits.
-            Err(_) => f.pad(&format!("{sign}{text}")),
-        }
+        f.pad(&fixed(self.0, places(self.0)))
+    }
+}
+
+/// Prints a rate and how far it may be off, in the same places, rounded up.
+pub(crate) struct RateWithin(pub(crate) f64, pub(crate) f64);
+
+impl fmt::Display for RateWithin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = places(self.0);
+        let unit = 10_f64.powi(-i32::try_from(places).unwrap_or(0));
+        let error = fixed((self.1 / unit).ceil() * unit, places);
+        f.pad(&format!("{} ± {error}", Rate(self.0)))
+    }
+}
+
+/// How many decimal places a rate is given.
+// A few digits, and not below zero.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn places(rate: f64) -> usize {
+    let size = rate.abs();
+    if size > 0.0 && size < 1.0 {
+        // At most 12, for nobody counts further zeros.
+        (2.0 - size.log10().floor()).min(12.0) as usize
+    } else {
+        2
+    }
+}
+
+fn fixed(number: f64, places: usize) -> String {
+    let text = format!("{:.places$}", number.abs());
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "00"));
+    let sign = if number < 0.0 { "-" } else { "" };
+    match whole.parse() {
+        Ok(whole) => format!("{sign}{}.{fraction}", Thousands(whole)),
+        // Past a u64 nobody counts the digits.
+        Err(_) => format!("{sign}{text}"),
     }
 }
 
@@ -340,6 +360,12 @@ mod tests {
         assert_eq!(Rate(0.008).to_string(), "0.00800");
         assert_eq!(Rate(0.0).to_string(), "0.00");
         assert_eq!(Rate(1e30).to_string(), format!("{:.2}", 1e30));
+        assert_eq!(RateWithin(85.29, 0.0112).to_string(), "85.29 ± 0.02");
+        assert_eq!(
+            RateWithin(0.000_122, 8.1e-6).to_string(),
+            "0.000122 ± 0.000009"
+        );
+        assert_eq!(RateWithin(78.64, 78.64).to_string(), "78.64 ± 78.64");
         assert_eq!(Bound(0.003_21).to_string(), "0.0033");
         assert_eq!(Bound(0.1).to_string(), "0.10");
         assert_eq!(Bound(1.0).to_string(), "1.0");

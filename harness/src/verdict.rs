@@ -20,7 +20,7 @@
 mod detectability;
 mod rule;
 
-use crate::byte_size::{Bound, Rate, Thousands};
+use crate::byte_size::{Bound, Rate, RateWithin, Thousands};
 use crate::floors::{Figure, PARTS, Swing, Window};
 pub(crate) use detectability::block_shows;
 use rule::{Series, Slope};
@@ -329,12 +329,12 @@ impl Verdict {
 
 impl fmt::Display for Slope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Rate(self.per_step))?;
         // What is less is the arithmetic's.
         if self.error > self.per_step * 1e-6 {
-            write!(f, " ± {}", Bound(self.error))?;
+            write!(f, "{}", RateWithin(self.per_step, self.error))
+        } else {
+            write!(f, "{}", Rate(self.per_step))
         }
-        Ok(())
     }
 }
 

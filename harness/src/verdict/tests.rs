@@ -139,12 +139,12 @@ fn a_few_steps_are_too_few() {
 #[case(|i: u64| i.min(80_000), "bounded: the floor came to rest within the last doubling, 80,000 to 160,000 steps; a leak of 1.7 B or 0.026 blocks a step would have shown")]
 #[case(|i: u64| i * 64, "growing: the floor rises in proportion to the steps, by 64.00 B and 1.00 blocks a step from 40,000 to 160,000 steps")]
 #[case(|i: u64| 1_000 + i * 64 + i % 7, "growing: the floor rises in proportion to the steps, by 64.00 B and 1.00 blocks a step from 40,000 to 160,000 steps")]
-#[case(|i: u64| i / 1_000 * 8, "growing: the floor rises in proportion to the steps, by 0.00800 B and 0.000122 ± 0.0000081 blocks a step from 40,000 to 160,000 steps")]
+#[case(|i: u64| i / 1_000 * 8, "growing: the floor rises in proportion to the steps, by 0.00800 B and 0.000122 ± 0.000009 blocks a step from 40,000 to 160,000 steps")]
 #[case(|i: u64| i.isqrt() * 1_000, "growing: the floor rises steadily, slower than in proportion to the steps, by 1.68 ± 0.19 B and 0.0262 ± 0.0029 blocks a step from 40,000 to 160,000 steps")]
-#[case(|i: u64| u64::from(i.ilog2()) * 4_096, "bounded: the floor rises like a logarithm, by 0.102 ± 0.11 B and 0.00160 ± 0.0016 blocks a step from 40,000 to 160,000 steps; a leak of 0.00025 B or 0.00025 blocks a step would have shown")]
+#[case(|i: u64| u64::from(i.ilog2()) * 4_096, "bounded: the floor rises like a logarithm, by 0.102 ± 0.103 B and 0.00160 ± 0.00160 blocks a step from 40,000 to 160,000 steps; a leak of 0.00025 B or 0.00025 blocks a step would have shown")]
 #[case(
     doubling,
-    "growing: the floor rises in proportion to the steps, by 13.11 ± 14 B and 0.205 ± 0.21 blocks a step from 40,000 to 160,000 steps"
+    "growing: the floor rises in proportion to the steps, by 13.11 ± 13.11 B and 0.205 ± 0.205 blocks a step from 40,000 to 160,000 steps"
 )]
 fn reads_as_a_sentence(#[case] live: fn(u64) -> u64, #[case] sentence: &str) {
     assert_eq!(run(10_000, live).0.to_string(), sentence);
