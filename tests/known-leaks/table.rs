@@ -28,12 +28,10 @@ fn table(outcomes: &[Outcome], style: TableStyle) -> Table {
     }
     for outcome in outcomes {
         let report = &outcome.report;
-        let rate = |rate: f64| {
-            if rate > 0.0 {
-                format!("{rate:.2}")
-            } else {
-                String::new()
-            }
+        let rate = |rate: f64| match rate {
+            0.0 => String::new(),
+            rate if rate < 0.1 => format!("{rate:.4}"),
+            rate => format!("{rate:.2}"),
         };
         let mark = if outcome.is_right() { "" } else { " (wrong)" };
         table.add_row([
