@@ -3,7 +3,11 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "known-leaks/random.rs"]
+mod random;
+
 use highwater::{ByteSize, Law, Report, Scenario};
+use random::mixed;
 use std::collections::HashMap;
 use std::sync::mpsc;
 use std::thread;
@@ -19,13 +23,6 @@ fn assert_growing(report: &Report) {
 #[track_caller]
 fn assert_bounded(report: &Report) {
     assert!(report.verdict().is_bounded(), "{report}");
-}
-
-/// A number that looks random, the same in every run.
-fn mixed(seed: u64) -> u64 {
-    let mixed = (seed ^ (seed >> 31)).wrapping_mul(0x7FB5_D329_728E_A185);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x81DA_DEF4_BC2D_D44D);
-    mixed ^ (mixed >> 33)
 }
 
 /// A thousand blocks of up to 2 KiB, about a megabyte, one of which is replaced by

@@ -10,15 +10,12 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
 fn main() {
     let report = highwater::Scenario::new(env!("CARGO_PKG_NAME"))
-        .steps(5000)
-        .run(
-            || Bump::new(),
-            |arena: &mut Bump, i| {
-                arena.alloc([i; 8]);
-                if i % 7_000 == 6_999 {
-                    arena.reset();
-                }
-            },
-        );
+        .steps(5_000)
+        .run(Bump::new, |arena: &mut Bump, i| {
+            arena.alloc([i; 8]);
+            if i % 7_000 == 6_999 {
+                arena.reset();
+            }
+        });
     println!("{}", report.to_json());
 }

@@ -3,21 +3,18 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "../random.rs"]
+mod random;
+
 use hdrhistogram::Histogram;
+use random::mixed;
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
-/// A number that looks random, the same in every run.
-fn mixed(seed: u64) -> u64 {
-    let mixed = (seed ^ (seed >> 31)).wrapping_mul(0x7FB5_D329_728E_A185);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x81DA_DEF4_BC2D_D44D);
-    mixed ^ (mixed >> 33)
-}
-
 fn main() {
     let report = highwater::Scenario::new(env!("CARGO_PKG_NAME"))
-        .steps(4000)
+        .steps(4_000)
         .run(
             || Histogram::<u64>::new(3).expect("three digits"),
             |histogram, i| {

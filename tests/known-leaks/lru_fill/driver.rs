@@ -11,7 +11,7 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
 fn main() {
     let report = highwater::Scenario::new(env!("CARGO_PKG_NAME"))
-        .steps(10000)
+        .steps(10_000)
         .run(
             || LruCache::new(NonZeroUsize::new(40_000).expect("not zero")),
             |cache, i| {

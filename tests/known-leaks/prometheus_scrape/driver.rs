@@ -11,7 +11,7 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
 fn main() {
     let report = highwater::Scenario::new(env!("CARGO_PKG_NAME"))
-        .steps(3000)
+        .steps(3_000)
         .run(
             || {
                 let recorder = PrometheusBuilder::new().build_recorder();

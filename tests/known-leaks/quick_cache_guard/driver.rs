@@ -10,7 +10,7 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
 fn main() {
     let report = highwater::Scenario::new(env!("CARGO_PKG_NAME"))
-        .steps(2000)
+        .steps(2_000)
         .run(
             || Cache::<u64, u64>::new(256),
             |cache: &mut Cache<u64, u64>, i| match cache.get_value_or_guard(&i, None) {

@@ -3,29 +3,23 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "../random.rs"]
+mod random;
+
 use crossbeam_skiplist::SkipMap;
+use random::mixed;
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
-/// A number that looks random, the same in every run.
-fn mixed(seed: u64) -> u64 {
-    let mixed = (seed ^ (seed >> 31)).wrapping_mul(0x7FB5_D329_728E_A185);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x81DA_DEF4_BC2D_D44D);
-    mixed ^ (mixed >> 33)
-}
-
 fn main() {
     let report = highwater::Scenario::new(env!("CARGO_PKG_NAME"))
-        .steps(5000)
-        .run(
-            || SkipMap::new(),
-            |book: &mut SkipMap<u64, u64>, i| {
-                book.insert(mixed(i), i);
-                if let Some(old) = i.checked_sub(500) {
-                    book.remove(&mixed(old));
-                }
-            },
-        );
+        .steps(5_000)
+        .run(SkipMap::new, |book: &mut SkipMap<u64, u64>, i| {
+            book.insert(mixed(i), i);
+            if let Some(old) = i.checked_sub(500) {
+                book.remove(&mixed(old));
+            }
+        });
     println!("{}", report.to_json());
 }

@@ -10,7 +10,7 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
 fn main() {
     let report = highwater::Scenario::new(env!("CARGO_PKG_NAME"))
-        .steps(2000)
+        .steps(2_000)
         .run(
             || (),
             |(), i| {

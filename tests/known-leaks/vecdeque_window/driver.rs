@@ -12,7 +12,7 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
 fn main() {
     let report = highwater::Scenario::new(env!("CARGO_PKG_NAME"))
-        .steps(10000)
+        .steps(10_000)
         .run(
             || (VecDeque::new(), HeapRb::new(64)),
             |(window, ring): &mut (VecDeque<u64>, HeapRb<u64>), i| {
