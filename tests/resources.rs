@@ -137,3 +137,21 @@ fn mapped_memory(#[values(false, true)] leaky: bool) {
         report.assert();
     }
 }
+
+/// A scenario inside another's step is never alone, and says so.
+#[test]
+fn what_could_not_be_measured_is_said() {
+    let _outer = Scenario::new("outer").steps(1).run(
+        || (),
+        |(), _| {
+            let inner = Scenario::new("inner")
+                .steps(1)
+                .descriptor_ceiling(0)
+                .run(|| (), |(), _| ());
+            let descriptors = resource(&inner, Ceiling::Descriptors);
+            assert_eq!(descriptors.growth(), None);
+            let line = "descriptors not measured: another scenario ran in this process";
+            assert!(inner.to_string().contains(line), "{inner}");
+        },
+    );
+}

@@ -7,7 +7,7 @@ use crate::alloc::{Overruns, Reading, unscoped};
 use crate::byte_size::Thousands;
 use crate::floors::{Figure, Floors, Levels};
 use crate::process::{self, Turn};
-use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource};
+use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
 use crate::scenario::Scenario;
 use crate::scope::Scope;
 use crate::verdict::{self, Verdict};
@@ -334,7 +334,12 @@ impl<'a> Recorder<'a> {
             let has_ceiling = scenario.ceilings.iter().any(|(known, _)| *known == kind);
             if !watched.contains(&figure) {
                 if has_ceiling {
-                    resources.push(Resource::unmeasured(kind));
+                    let why = if self.unmeasured.contains(&figure) {
+                        Unmeasured::Unavailable
+                    } else {
+                        Unmeasured::NotAlone
+                    };
+                    resources.push(Resource::unmeasured(kind, why));
                 }
                 continue;
             }

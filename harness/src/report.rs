@@ -10,6 +10,7 @@ mod text;
 
 use crate::alloc::Overruns;
 use crate::verdict::Verdict;
+pub(crate) use parts::Unmeasured;
 pub use parts::{Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
 
 /// What a run of a [`Scenario`](crate::Scenario) measured, and how it was judged.

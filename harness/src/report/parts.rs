@@ -130,7 +130,16 @@ pub struct Repetition {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
     kind: Ceiling,
-    measured: Option<Measured>,
+    measured: Result<Measured, Unmeasured>,
+}
+
+/// Why a resource was not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unmeasured {
+    /// The system does not say, or not to us.
+    Unavailable,
+    /// Another scenario ran in the process at the same time.
+    NotAlone,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -144,7 +153,7 @@ impl Resource {
     pub(crate) fn measured(kind: Ceiling, growth: i64, per_step: f64, verdict: Verdict) -> Self {
         Self {
             kind,
-            measured: Some(Measured {
+            measured: Ok(Measured {
                 growth,
                 per_step,
                 verdict,
@@ -152,10 +161,10 @@ impl Resource {
         }
     }
 
-    pub(crate) fn unmeasured(kind: Ceiling) -> Self {
+    pub(crate) fn unmeasured(kind: Ceiling, why: Unmeasured) -> Self {
         Self {
             kind,
-            measured: None,
+            measured: Err(why),
         }
     }
 
@@ -167,18 +176,24 @@ impl Resource {
     /// By how much it rose over the requested steps, in the kind's
     /// [unit](Ceiling::unit); none if it could not be measured.
     pub fn growth(&self) -> Option<i64> {
-        self.measured.as_ref().map(|measured| measured.growth)
+        self.measured.as_ref().ok().map(|measured| measured.growth)
     }
 
     /// By how much its floor rises with each step, likewise.
     pub fn per_step(&self) -> Option<f64> {
-        self.measured.as_ref().map(|measured| measured.per_step)
+        self.measured
+            .as_ref()
+            .ok()
+            .map(|measured| measured.per_step)
     }
 
     /// Whether it is bounded, by the same rule as memory, over the same steps. Its
     /// bytes and blocks a step are zero.
     pub fn verdict(&self) -> Option<&Verdict> {
-        self.measured.as_ref().map(|measured| &measured.verdict)
+        self.measured
+            .as_ref()
+            .ok()
+            .map(|measured| &measured.verdict)
     }
 
     pub(crate) fn is_growing(&self) -> bool {
@@ -188,6 +203,10 @@ impl Resource {
     /// Why it could not be measured.
     pub(crate) fn obstacle(&self) -> &'static str {
         match self.kind {
+            _ if self.measured == Err(Unmeasured::NotAlone) => {
+                "not measured: another scenario ran in this process at the same time, within \
+                 which or beside which this one began"
+            }
             Ceiling::Threads => {
                 "not measured: threads are followed on Linux with glibc alone, with the feature \
                  `threads`"
