@@ -1,10 +1,9 @@
-//! Leaks of other things than the heap: threads, descriptors and mapped memory.
+//! Leaks of threads, and what is said of a figure that can't be measured.
 
 #![forbid(unsafe_code)]
 
-use highwater::{ByteSize, Ceiling, Report, Resource, Scenario};
+use highwater::{Ceiling, Report, Resource, Scenario};
 use rstest::rstest;
-use std::fs::File;
 use std::sync::mpsc;
 use std::thread;
 
@@ -15,41 +14,6 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 fn resource(report: &Report, kind: Ceiling) -> &Resource {
     let resource = report.resources().iter().find(|known| known.kind() == kind);
     resource.unwrap_or_else(|| panic!("{kind} is not in the report\n{report}"))
-}
-
-#[rstest]
-fn descriptors(#[values(false, true)] leaky: bool) {
-    let name = if leaky {
-        "descriptors-leaky"
-    } else {
-        "descriptors"
-    };
-    let report = Scenario::new(name).steps(40).descriptor_ceiling(20).run(
-        || Vec::with_capacity(1_000),
-        |open, _| {
-            let file = File::open("/dev/null").expect("it is always there");
-            if leaky {
-                open.push(file);
-            }
-        },
-    );
-    let descriptors = resource(&report, Ceiling::Descriptors);
-    if leaky {
-        assert_eq!(descriptors.growth(), Some(40), "{report}");
-        assert_eq!(descriptors.per_step(), Some(1.0), "{report}");
-        assert!(
-            descriptors
-                .verdict()
-                .is_some_and(highwater::Verdict::is_growing),
-            "{report}"
-        );
-        assert_eq!(report.breaches()[0].ceiling, Ceiling::Descriptors);
-        assert!(report.verdict().is_bounded());
-        insta::assert_snapshot!(report);
-    } else {
-        assert_eq!(descriptors.growth(), Some(0), "{report}");
-        report.assert();
-    }
 }
 
 /// A thread that waits until it is dropped.
@@ -105,37 +69,6 @@ fn threads(#[values(false, true)] leaky: bool) {
         .map(|breach| breach.ceiling)
         .collect();
     assert_eq!(breached.contains(&Ceiling::Threads), leaky);
-}
-
-#[rstest]
-fn mapped_memory(#[values(false, true)] leaky: bool) {
-    let name = if leaky { "mapped-leaky" } else { "mapped" };
-    let report = Scenario::new(name)
-        .steps(40)
-        .mapped_ceiling(ByteSize::mib(1))
-        .run(
-            || Vec::with_capacity(1_000),
-            |maps, _| {
-                let map = memmap2::MmapMut::map_anon(1 << 17).expect("there is room");
-                if leaky {
-                    maps.push(map);
-                }
-            },
-        );
-    let mapped = resource(&report, Ceiling::Mapped);
-    assert_eq!(
-        mapped.verdict().is_some_and(highwater::Verdict::is_growing),
-        leaky,
-        "{report}"
-    );
-    let growth = mapped.growth().expect("it is measured");
-    if leaky {
-        assert!((5 << 20..6 << 20).contains(&growth), "{report}");
-        assert_eq!(report.breaches()[0].ceiling, Ceiling::Mapped);
-    } else {
-        assert!(growth < 1 << 20, "{report}");
-        report.assert();
-    }
 }
 
 /// A scenario inside another's step is never alone, and says so.

@@ -127,7 +127,8 @@ impl Scenario {
     /// rise over the requested steps. Inclusive; on Linux.
     ///
     /// Descriptors are the whole process's, so a scenario with this ceiling waits
-    /// until it is the only one that runs. Other tests beside it still count.
+    /// until it is the only one that runs. Other tests beside it still count: run
+    /// it with `cargo nextest run`, or in a test program of its own.
     pub fn descriptor_ceiling(self, limit: u64) -> Self {
         self.ceiling(Ceiling::Descriptors, limit)
     }
@@ -137,7 +138,8 @@ impl Scenario {
     /// Linux with glibc, above the system's allocator.
     ///
     /// Mappings are the whole process's, as
-    /// [descriptors](Self::descriptor_ceiling) are.
+    /// [descriptors](Self::descriptor_ceiling) are; the stack of another test's
+    /// thread is one of them.
     pub fn mapped_ceiling(self, limit: ByteSize) -> Self {
         self.ceiling(Ceiling::Mapped, limit.bytes())
     }

@@ -1,0 +1,89 @@
+//! Leaks of descriptors and of mapped memory, which are the whole process's: a test
+//! beside this one would change them with its thread's stack alone. So there is one
+//! test in here.
+
+#![forbid(unsafe_code)]
+
+use highwater::{ByteSize, Ceiling, Report, Resource, Scenario};
+use std::fs::File;
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+#[track_caller]
+fn resource(report: &Report, kind: Ceiling) -> &Resource {
+    let resource = report.resources().iter().find(|known| known.kind() == kind);
+    resource.unwrap_or_else(|| panic!("{kind} is not in the report\n{report}"))
+}
+
+#[test]
+fn leaks_of_the_process_are_found() {
+    for leaky in [false, true] {
+        descriptors(leaky);
+        mapped_memory(leaky);
+    }
+}
+
+fn descriptors(leaky: bool) {
+    let name = if leaky {
+        "descriptors-leaky"
+    } else {
+        "descriptors"
+    };
+    let report = Scenario::new(name).steps(40).descriptor_ceiling(20).run(
+        || Vec::with_capacity(1_000),
+        |open, _| {
+            let file = File::open("/dev/null").expect("it is always there");
+            if leaky {
+                open.push(file);
+            }
+        },
+    );
+    let descriptors = resource(&report, Ceiling::Descriptors);
+    if leaky {
+        assert_eq!(descriptors.growth(), Some(40), "{report}");
+        assert_eq!(descriptors.per_step(), Some(1.0), "{report}");
+        assert!(
+            descriptors
+                .verdict()
+                .is_some_and(highwater::Verdict::is_growing),
+            "{report}"
+        );
+        assert_eq!(report.breaches()[0].ceiling, Ceiling::Descriptors);
+        assert!(report.verdict().is_bounded());
+        insta::assert_snapshot!(report);
+    } else {
+        assert_eq!(descriptors.growth(), Some(0), "{report}");
+        report.assert();
+    }
+}
+
+fn mapped_memory(leaky: bool) {
+    let name = if leaky { "mapped-leaky" } else { "mapped" };
+    let report = Scenario::new(name)
+        .steps(40)
+        .mapped_ceiling(ByteSize::mib(1))
+        .run(
+            || Vec::with_capacity(1_000),
+            |maps, _| {
+                let map = memmap2::MmapMut::map_anon(1 << 17).expect("there is room");
+                if leaky {
+                    maps.push(map);
+                }
+            },
+        );
+    let mapped = resource(&report, Ceiling::Mapped);
+    assert_eq!(
+        mapped.verdict().is_some_and(highwater::Verdict::is_growing),
+        leaky,
+        "{report}"
+    );
+    let growth = mapped.growth().expect("it is measured");
+    if leaky {
+        assert!((5 << 20..6 << 20).contains(&growth), "{report}");
+        assert_eq!(report.breaches()[0].ceiling, Ceiling::Mapped);
+    } else {
+        assert!(growth < 1 << 20, "{report}");
+        report.assert();
+    }
+}
