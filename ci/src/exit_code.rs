@@ -4,10 +4,14 @@
 /// All reports were read and all of them pass.
 pub const PASSED: u8 = 0;
 
-/// All reports were read, and at least one of them is a failure: it has a breach,
-/// a growing verdict, or damage.
+/// All reports were read, and at least one of them is a failure, or a regression
+/// against its baseline; or the tests failed.
 pub const FAILED: u8 = 1;
 
 /// There is no answer: the command line was wrong, or the reports could not be
 /// found, read or understood, or the output could not be written.
 pub const NO_ANSWER: u8 = 2;
+
+/// Nothing became worse, but what is found is not what the baselines say: something
+/// improved, is new, is gone or runs other steps. `bless` records it.
+pub const NOT_RECORDED: u8 = 3;

@@ -5,6 +5,9 @@
 //!   describes it. It is the one place where that JSON is checked: what comes out
 //!   of it is typed and whole.
 //! - [`table`] renders reports for people.
+//! - [`baseline`] keeps what a scenario is known to need, in a file to review.
+//! - [`compare`] says what changed since.
+//! - [`project`] knows where things are, and runs the tests.
 //! - [`exit_code`] lists what the tool exits with.
 //!
 //! Nothing in here measures: the tool does not depend on `highwater`, so that it
@@ -12,6 +15,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod baseline;
+pub mod compare;
 pub mod exit_code;
+pub mod project;
 pub mod report;
 pub mod table;

@@ -25,6 +25,13 @@ pub struct Report {
     /// The scenario's variant, if it has one.
     #[serde(deserialize_with = "present")]
     pub variant: Option<String>,
+    /// The system that the program was built for.
+    pub target: String,
+    /// `"debug"` or `"release"`.
+    pub profile: String,
+    /// The allocator beneath the counting one, if that is known.
+    #[serde(deserialize_with = "present")]
+    pub allocator: Option<String>,
     /// The steps that the figures are for.
     pub steps: u64,
     /// The steps that were asked for.
@@ -339,6 +346,17 @@ pub fn read_file(path: &Path) -> Result<Report, ReadError> {
 /// # Errors
 /// If there are none, or one of them cannot be read, the first such by its path.
 pub fn read_directory(directory: &Path) -> Result<Vec<Report>, ReadError> {
+    let reports = read_files(directory)?;
+    let mut reports: Vec<_> = reports.into_iter().map(|(_, report)| report).collect();
+    reports.sort_by(|a, b| (&a.name, &a.variant).cmp(&(&b.name, &b.variant)));
+    Ok(reports)
+}
+
+/// The same, each beside its file, sorted by that.
+///
+/// # Errors
+/// As for [`read_directory`].
+pub fn read_files(directory: &Path) -> Result<Vec<(PathBuf, Report)>, ReadError> {
     let entries = fs::read_dir(directory).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => ReadError::NoDirectory(directory.to_owned()),
         _ => unreadable(directory, source),
@@ -359,10 +377,8 @@ pub fn read_directory(directory: &Path) -> Result<Vec<Report>, ReadError> {
         return Err(ReadError::NoReports(directory.to_owned()));
     }
     paths.sort();
-    let reports: Result<Vec<_>, _> = paths.iter().map(|path| read_file(path)).collect();
-    let mut reports = reports?;
-    reports.sort_by(|a, b| (&a.name, &a.variant).cmp(&(&b.name, &b.variant)));
-    Ok(reports)
+    let read = |path: PathBuf| read_file(&path).map(|report| (path, report));
+    paths.into_iter().map(read).collect()
 }
 
 /// The schema is looked at before anything else: a newer report may lack fields

@@ -112,7 +112,7 @@ fn printable(text: &str) -> String {
 }
 
 /// Prints a number with a comma before every third digit from the right.
-struct Thousands(i128);
+pub(crate) struct Thousands(pub(crate) i128);
 
 impl fmt::Display for Thousands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

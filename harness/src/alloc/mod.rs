@@ -40,6 +40,9 @@ pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 
 use scopes::{ROOT, Record};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::any::type_name;
+// Not a model's: nothing depends on when it is seen.
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// A global allocator that counts, exactly, what each scope allocates.
 ///
@@ -167,6 +170,7 @@ impl<A: GlobalAlloc> Alloc<A> {
             unsafe { self.inner.dealloc(block, enlarged(layout)) };
             return std::ptr::null_mut();
         }
+        INNER.store(type_name::<A> as fn() -> &'static str as *mut (), Relaxed);
         let ledger = ledger::current();
         // SAFETY: the caller promises the room.
         unsafe { footer::write(block, layout.size(), ledger.footer()) };
@@ -353,6 +357,20 @@ impl Drop for HeldScope {
     fn drop(&mut self) {
         self.0.0.let_go();
     }
+}
+
+/// A function that names the type of the allocator beneath; null before the first
+/// allocation.
+static INNER: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The name of the allocator beneath, such as `System`; none if nothing was ever
+/// allocated through [`Alloc`].
+pub(crate) fn inner_name() -> Option<&'static str> {
+    let function = INNER.load(Relaxed);
+    // SAFETY: null, or a function of this type, which is all that is ever stored.
+    let function =
+        unsafe { std::mem::transmute::<*mut (), Option<fn() -> &'static str>>(function) };
+    function?().rsplit("::").next()
 }
 
 /// Whether this thread stands in a scope.

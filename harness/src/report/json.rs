@@ -17,6 +17,9 @@ impl Report {
         json.number("schema", SCHEMA);
         json.text("name", Some(&self.name));
         json.text("variant", self.variant.as_deref());
+        json.text("target", Some(&target()));
+        json.text("profile", Some(PROFILE));
+        json.text("allocator", crate::alloc::inner_name());
         json.number("steps", self.steps);
         json.number("requested_steps", self.requested_steps);
         json.number("warm_up_steps", self.warm_up_steps);
@@ -91,6 +94,27 @@ impl Report {
         let self_test = self.self_test.as_ref().map(self_test);
         json.member("self_test", self_test.as_deref().unwrap_or("null"));
     }
+}
+
+/// How this library was compiled; the program's own code may be optimised otherwise.
+const PROFILE: &str = if cfg!(debug_assertions) {
+    "debug"
+} else {
+    "release"
+};
+
+/// The system that the program was built for.
+fn target() -> String {
+    let libc = if cfg!(target_env = "gnu") {
+        "-gnu"
+    } else if cfg!(target_env = "musl") {
+        "-musl"
+    } else if cfg!(target_env = "msvc") {
+        "-msvc"
+    } else {
+        ""
+    };
+    format!("{}-{}{libc}", std::env::consts::ARCH, std::env::consts::OS)
 }
 
 fn breach(breach: &Breach) -> String {

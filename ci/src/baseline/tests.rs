@@ -1,0 +1,60 @@
+//! The file of a baseline: what it looks like, and that what was written is read.
+
+use super::*;
+
+fn report() -> Report {
+    serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report")
+}
+
+#[test]
+fn a_file_has_one_figure_a_line() {
+    let mut report = report();
+    report.growth_bytes = -1_234_567;
+    report.variant = Some("of two".to_owned());
+    let text = "\
+highwater baseline 1
+
+scenario       last-hundred (of two)
+steps          10,000
+growth         -1,234,567 B
+peak           1,024 B
+peak bound     0 B
+residue        0 B
+live           1,024 B
+live blocks    1
+total          1,024 B
+total blocks   1
+reallocations  5
+verdict        bounded
+law            constant
+";
+    let baseline = Baseline::of(&report);
+    assert_eq!(baseline.to_text(), text);
+    assert_eq!(Baseline::parse(text), Ok(baseline));
+}
+
+#[test]
+fn what_was_not_written_is_refused_with_its_line() {
+    let text = Baseline::of(&report()).to_text();
+    let problem = |text: &str| Baseline::parse(text).unwrap_err();
+    let expected = (
+        1,
+        "`highwater baseline 1` is expected, not `baseline 2`".to_owned(),
+    );
+    assert_eq!(problem("baseline 2\n"), expected);
+    let expected = (6, "`1 kB` is no figure for `peak`".to_owned());
+    assert_eq!(
+        problem(&text.replace("peak           1,024 B", "peak           1 kB")),
+        expected
+    );
+    let (cut, _) = text.split_once("live blocks").expect("a line of it");
+    assert_eq!(problem(cut), (10, "`live blocks` is missing".to_owned()));
+}
+
+#[test]
+fn figures_of_different_builds_are_kept_apart() {
+    let folder = folder(&report(), "rustc-1.95.0");
+    assert_eq!(folder, "x86_64-linux-gnu-release-system-rustc-1.95.0");
+    let file = file_name(Path::new("/target/highwater/a%2Eb@c.json"));
+    assert_eq!(file, Path::new("a%2Eb@c.txt"));
+}
