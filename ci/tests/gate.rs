@@ -42,7 +42,8 @@ impl Project {
         let manifest = format!(
             "[package]\nname = \"orders\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
              [lib]\npath = \"lib.rs\"\n\
-             [dependencies]\nhighwater = {{ path = {harness:?}, default-features = false }}\n"
+             [dependencies]\nhighwater = {{ path = '{}', default-features = false }}\n",
+            harness.display()
         );
         fs::write(directory.path().join("Cargo.toml"), manifest).expect("a file in it");
         let target = directory.path().join("target");
@@ -97,17 +98,9 @@ fn from_the_first_baseline_to_a_leak() {
     // Less is to be recorded, or it would be lost again unseen.
     project.write("4");
     project.run(0);
-    let improvement = "\
-improvement  orders
-             peak 128 B → 64 B (-64 B)
-             live 64 B → 32 B (-32 B)
-";
     let output = project.highwater(&["check"]);
     let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        printed.starts_with("improvement  orders\n"),
-        "{printed}\n{improvement}"
-    );
+    assert!(printed.starts_with("improvement  orders\n"), "{printed}");
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(project.highwater(&["bless"]).status.code(), Some(0));
     project.check("check", 0, "1 same\n");
