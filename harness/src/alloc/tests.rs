@@ -348,6 +348,28 @@ impl Record {
     }
 }
 
+/// Nothing lives in the outer one and no thread stands in it, but what the inner
+/// one allocates later is credited to it.
+#[test]
+fn an_ended_scope_is_not_used_again_while_one_inside_it_is_open() {
+    let mut others = Vec::with_capacity(300);
+    let outer = Scope::enter("outer");
+    let inner = Scope::enter("inner");
+    drop(outer);
+    for _ in 0..300 {
+        others.push(unscoped(|| {
+            OpenScope::enter("other").expect("few are open")
+        }));
+    }
+    let block = std::hint::black_box(Box::new([0_u8; 5_000]));
+    assert_eq!(inner.live(), (5_000, 1));
+    for other in others {
+        assert_eq!(other.live(), (0, 0));
+        unscoped(|| other.leave());
+    }
+    drop(block);
+}
+
 #[test]
 fn threads_that_come_and_go_share_ledgers() {
     let scope = Scope::enter("storm");
