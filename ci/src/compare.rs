@@ -131,18 +131,10 @@ impl Comparison {
     }
 }
 
-/// Lines for people: what changed, and how many did not.
+/// Lines for a terminal: what changed, and how many did not.
 pub fn render(comparisons: &[Comparison]) -> String {
     let mut text = String::new();
-    let mut changed: Vec<_> = comparisons
-        .iter()
-        .filter(|c| c.status != Status::Same)
-        .collect();
-    changed.sort_by(|a, b| {
-        b.status
-            .cmp(&a.status)
-            .then_with(|| a.scenario.cmp(&b.scenario))
-    });
+    let changed = changed(comparisons);
     for comparison in &changed {
         text.push_str(&format!(
             "{:<11}  {}\n",
@@ -153,8 +145,63 @@ pub fn render(comparisons: &[Comparison]) -> String {
             text.push_str(&format!("             {change}\n"));
         }
     }
-    let count = |status| comparisons.iter().filter(|c| c.status == status).count();
-    let statuses = [
+    if !changed.is_empty() {
+        text.push('\n');
+    }
+    text + &counts(comparisons) + "\n"
+}
+
+/// The same for a comment on a pull request: a line that says it all, a table of
+/// what changed, and the names of the rest, folded.
+pub fn markdown(comparisons: &[Comparison]) -> String {
+    let mut text = format!("**Memory**: {}\n", counts(comparisons));
+    let changed = changed(comparisons);
+    if !changed.is_empty() {
+        text.push_str("\n| scenario | | what changed |\n|---|---|---|\n");
+    }
+    for comparison in changed {
+        let lines = comparison.changes.join("<br>");
+        let (scenario, word) = (in_table(&comparison.scenario), comparison.status.word());
+        text.push_str(&format!("| {scenario} | {word} | {lines} |\n"));
+    }
+    let same = comparisons.iter().filter(|c| c.status == Status::Same);
+    let names: Vec<_> = same.map(|c| in_table(&c.scenario)).collect();
+    if !names.is_empty() {
+        let summary = format!(
+            "<details><summary>{} without a change</summary>",
+            names.len()
+        );
+        text.push_str(&format!(
+            "\n{summary}\n\n{}\n\n</details>\n",
+            names.join(", ")
+        ));
+    }
+    text
+}
+
+/// A name between backticks that ends no cell and no code.
+fn in_table(name: &str) -> String {
+    let safe: String = name
+        .chars()
+        .map(|c| if c == '`' || c.is_control() { ' ' } else { c })
+        .collect();
+    format!("`{}`", safe.replace('|', "\\|"))
+}
+
+/// What is not the same, the worst first.
+fn changed(comparisons: &[Comparison]) -> Vec<&Comparison> {
+    let is_changed = |comparison: &&Comparison| comparison.status != Status::Same;
+    let mut changed: Vec<_> = comparisons.iter().filter(is_changed).collect();
+    changed.sort_by(|a, b| {
+        let by_status = b.status.cmp(&a.status);
+        by_status.then_with(|| a.scenario.cmp(&b.scenario))
+    });
+    changed
+}
+
+/// How many there are of each, the worst first.
+fn counts(comparisons: &[Comparison]) -> String {
+    const STATUSES: [Status; 6] = [
         Status::Regression,
         Status::Improvement,
         Status::Changed,
@@ -162,19 +209,15 @@ pub fn render(comparisons: &[Comparison]) -> String {
         Status::Gone,
         Status::Same,
     ];
-    let counts = statuses.map(|status| (count(status), status.word()));
-    let counts = counts
+    let count = |status| comparisons.iter().filter(|c| c.status == status).count();
+    let counts = STATUSES.map(|status| (count(status), status));
+    let shown = counts
         .iter()
-        .filter(|(count, word)| *count > 0 || *word == "same");
-    let counts: Vec<_> = counts
-        .map(|(count, word)| format!("{count} {word}"))
+        .filter(|(count, status)| *count > 0 || *status == Status::Same);
+    let texts: Vec<_> = shown
+        .map(|(count, status)| format!("{count} {}", status.word()))
         .collect();
-    if !changed.is_empty() {
-        text.push('\n');
-    }
-    text.push_str(&counts.join(", "));
-    text.push('\n');
-    text
+    texts.join(", ")
 }
 
 #[cfg(test)]

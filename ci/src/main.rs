@@ -59,7 +59,19 @@ enum Command {
         gone: bool,
     },
     /// Compares what the last run found with the baselines
-    Check,
+    Check {
+        /// How to print what changed.
+        #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+        format: CheckFormat,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CheckFormat {
+    /// Lines for people.
+    Text,
+    /// Markdown for a comment on a pull request.
+    Markdown,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -104,7 +116,7 @@ fn main() -> ExitCode {
         Command::Run { arguments } => run(&arguments),
         Command::Report { directory, format } => report(directory, format),
         Command::Bless { gone } => bless(gone),
-        Command::Check => check(),
+        Command::Check { format } => check(format),
     };
     match code {
         Ok(code) => code.into(),
@@ -171,11 +183,14 @@ fn compared(found: &Found, known: &Found) -> Vec<Comparison> {
     places.into_iter().map(compare).collect()
 }
 
-fn check() -> Result<u8, Failure> {
+fn check(format: CheckFormat) -> Result<u8, Failure> {
     let project = Project::find()?;
     let found = found(&project)?;
     let comparisons = compared(&found, &known(&project, &found)?);
-    print(&compare::render(&comparisons))?;
+    print(&match format {
+        CheckFormat::Text => compare::render(&comparisons),
+        CheckFormat::Markdown => compare::markdown(&comparisons),
+    })?;
     let worst = comparisons.iter().map(|comparison| comparison.status).max();
     Ok(match worst {
         Some(Status::Regression) => exit_code::FAILED,

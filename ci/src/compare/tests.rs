@@ -74,3 +74,44 @@ new          last-hundred
 ";
     assert_eq!(render(&comparisons), text);
 }
+
+#[test]
+fn a_comment_says_it_in_one_line_and_folds_the_rest() {
+    let named = |name: &str| Baseline {
+        scenario: name.to_owned(),
+        ..known()
+    };
+    let worse = Baseline {
+        scenario: "a|b `c`".to_owned(),
+        ..with(&[("growth", 2_048), ("live blocks", 2)])
+    };
+    let comparisons = [
+        Comparison::of(Some(&named("same")), Some(&named("same"))),
+        Comparison::of(Some(&named("same (leaky)")), Some(&named("same (leaky)"))),
+        Comparison::of(Some(&known()), Some(&worse)),
+    ];
+    let text = "\
+**Memory**: 1 regression, 2 same
+
+| scenario | | what changed |
+|---|---|---|
+| `a\\|b  c ` | regression | growth 1,024 B → 2,048 B (+1,024 B)<br>live blocks 1 → 2 (+1) |
+
+<details><summary>2 without a change</summary>
+
+`same`, `same (leaky)`
+
+</details>
+";
+    assert_eq!(markdown(&comparisons), text);
+    let all_same = "\
+**Memory**: 1 same
+
+<details><summary>1 without a change</summary>
+
+`same`
+
+</details>
+";
+    assert_eq!(markdown(&comparisons[..1]), all_same);
+}
