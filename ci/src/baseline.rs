@@ -5,8 +5,9 @@
 //! of the scenario. The figures hold for one toolchain, system, profile and
 //! allocator; each of these has a folder of its own ([`folder`]).
 
+use crate::figure::{Figure, Figures, Unit, figures};
+use crate::file::replace;
 use crate::report::Report;
-use crate::table::Thousands;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -16,35 +17,13 @@ use std::path::{Path, PathBuf};
 /// The first line of a file, with the version of its form.
 const HEADER: &str = "highwater baseline 1";
 
-/// The figures, in the order of the file: their names, whether they are bytes, and
-/// where they are in a report.
-type Figure = (&'static str, bool, fn(&Report) -> i64);
-const FIGURES: [Figure; 10] = [
-    ("steps", false, |report| signed(report.steps)),
-    ("growth", true, |report| report.growth_bytes),
-    ("peak", true, |report| signed(report.peak_bytes)),
-    ("peak bound", true, |report| signed(report.peak_error_bytes)),
-    ("residue", true, |report| signed(report.residue_bytes)),
-    ("live", true, |report| signed(report.live_bytes)),
-    ("live blocks", false, |report| signed(report.live_blocks)),
-    ("total", true, |report| signed(report.total_bytes)),
-    ("total blocks", false, |report| signed(report.total_blocks)),
-    ("reallocations", false, |report| {
-        signed(report.reallocations)
-    }),
-];
-
-fn signed(figure: u64) -> i64 {
-    i64::try_from(figure).unwrap_or(i64::MAX)
-}
-
 /// What a scenario is known to need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Baseline {
     /// The scenario, with its variant in brackets.
     pub scenario: String,
     /// The figures by their names.
-    pub figures: BTreeMap<&'static str, i64>,
+    pub figures: Figures,
     /// The verdict's word.
     pub verdict: String,
     /// The law of growth; none if the verdict was open.
@@ -79,11 +58,6 @@ pub enum BaselineError {
     },
 }
 
-/// Names the figures, in the order of the file, and whether they are bytes.
-pub fn figures() -> impl Iterator<Item = (&'static str, bool)> {
-    FIGURES.iter().map(|(name, is_bytes, _)| (*name, *is_bytes))
-}
-
 /// The folder, below that of all baselines, for reports like `report`, made with
 /// the `toolchain`: figures of others are not to be compared with them.
 pub fn folder(report: &Report, toolchain: &str) -> String {
@@ -106,10 +80,7 @@ impl Baseline {
     pub fn of(report: &Report) -> Self {
         Self {
             scenario: report.full_name(),
-            figures: FIGURES
-                .iter()
-                .map(|(name, _, figure)| (*name, figure(report)))
-                .collect(),
+            figures: figures(report),
             verdict: report.verdict.word().to_owned(),
             law: report.law.clone(),
         }
@@ -122,11 +93,9 @@ impl Baseline {
             "scenario",
             self.scenario.escape_debug()
         );
-        for (name, is_bytes) in figures() {
-            let figure = Thousands(self.figures.get(name).copied().unwrap_or(0).into());
-            let unit = if is_bytes { " B" } else { "" };
+        for (figure, value) in &self.figures {
             // Writing to a `String` cannot fail.
-            let _ = writeln!(text, "{name:<14} {figure}{unit}");
+            let _ = writeln!(text, "{:<14} {}", figure.name(), figure.display(*value));
         }
         let _ = writeln!(text, "{:<14} {}", "verdict", self.verdict);
         let law = self.law.as_deref().unwrap_or("none");
@@ -165,17 +134,21 @@ impl Baseline {
         };
         next(HEADER)?;
         let scenario = next("scenario")?.1.to_owned();
-        let mut figures = BTreeMap::new();
-        for (name, is_bytes) in self::figures() {
-            let (number, value) = next(name)?;
-            let digits = if is_bytes {
-                value.strip_suffix(" B")
-            } else {
-                Some(value)
+        let mut figures = Figures::new();
+        for figure in Figure::ALL {
+            let (number, text) = next(figure.name())?;
+            let digits = match figure.unit() {
+                Unit::Bytes => text.strip_suffix(" B"),
+                _ => Some(text),
             };
-            let figure = digits.and_then(|digits| digits.replace(',', "").parse().ok());
-            let problem = || (number, format!("`{value}` is no figure for `{name}`"));
-            figures.insert(name, figure.ok_or_else(problem)?);
+            let value = digits.and_then(|digits| digits.replace(',', "").parse().ok());
+            let problem = || {
+                (
+                    number,
+                    format!("`{text}` is no figure for `{}`", figure.name()),
+                )
+            };
+            figures.insert(figure, value.ok_or_else(problem)?);
         }
         let verdict = next("verdict")?.1.to_owned();
         let law = Some(next("law")?.1.to_owned()).filter(|law| law != "none");
@@ -192,12 +165,7 @@ impl Baseline {
     /// # Errors
     /// If the system refuses.
     pub fn write(&self, path: &Path) -> Result<(), BaselineError> {
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        let directory = path.parent().map_or(Ok(()), fs::create_dir_all);
-        directory
-            .and_then(|()| fs::write(&temporary, self.to_text()))
-            .and_then(|()| fs::rename(&temporary, path))
-            .map_err(|source| io_error(path, source))
+        replace(path, &self.to_text()).map_err(|source| io_error(path, source))
     }
 }
 

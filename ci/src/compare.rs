@@ -1,223 +1,266 @@
-//! What changed between a baseline and a report.
+//! What changed between two runs of a scenario, and which way.
+//!
+//! Plain functions of plain figures. What follows from a change, and against what
+//! a scenario is held, is for [`outcome`](crate::outcome) to say.
 
-use crate::baseline::{Baseline, figures};
+use crate::baseline::Baseline;
+use crate::config::Tolerance;
+use crate::figure::{Figure, Unit};
 use crate::table::Thousands;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
-/// What became of a scenario, the worst last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// Nothing changed.
-    Same,
-    /// It has no baseline yet.
-    New,
-    /// It has a baseline, and no report.
-    Gone,
-    /// It runs other steps, so its figures can't be compared.
-    Changed,
-    /// Something became less and nothing more: to be recorded, so that it stays.
-    Improvement,
-    /// Something became more, or the verdict worse.
-    Regression,
+/// What can become worse, and so block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Kind {
+    /// The verdict turned growing.
+    Growing,
+    /// The verdict turned inconclusive.
+    Inconclusive,
+    /// A ceiling is breached.
+    Ceiling,
+    /// Memory depends on the steps by another law.
+    Law,
+    /// A figure rose.
+    Figure(Figure),
 }
 
-impl Status {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+impl Kind {
+    /// All that are worth to be named.
+    fn all() -> impl Iterator<Item = Self> {
+        let figures = Figure::ALL.into_iter();
+        let figures = figures.filter(|f| !matches!(f, Figure::Steps | Figure::PeakBound));
+        [Self::Growing, Self::Inconclusive, Self::Ceiling, Self::Law]
+            .into_iter()
+            .chain(figures.map(Self::Figure))
+    }
+
+    /// Its name, as in `highwater.toml`.
+    pub fn name(self) -> Cow<'static, str> {
         match self {
-            Self::Same => "same",
-            Self::New => "new",
-            Self::Gone => "gone",
-            Self::Changed => "changed",
-            Self::Improvement => "improvement",
-            Self::Regression => "regression",
+            Self::Growing => "growing".into(),
+            Self::Inconclusive => "inconclusive".into(),
+            Self::Ceiling => "ceiling".into(),
+            Self::Law => "law".into(),
+            Self::Figure(figure) => figure.name().replace(' ', "-").into(),
         }
     }
 }
 
-/// A scenario beside its baseline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comparison {
-    /// The scenario, with its variant in brackets.
-    pub scenario: String,
-    /// What became of it.
-    pub status: Status,
-    /// What changed, a line each.
-    pub changes: Vec<String>,
-}
+impl TryFrom<String> for Kind {
+    type Error = String;
 
-/// A number with its sign.
-struct Difference(i64);
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 > 0 { "+" } else { "" };
-        write!(f, "{sign}{}", Thousands(self.0.into()))
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::all().find(|kind| kind.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::all().map(Self::name).collect();
+            format!("`{name}` cannot block; what can: {}", names.join(", "))
+        })
     }
 }
 
-impl Comparison {
-    /// Compares what is known of a scenario with what was found; at least one of
-    /// them is there.
-    pub fn of(baseline: Option<&Baseline>, found: Option<&Baseline>) -> Self {
-        let scenario = |known: &Baseline| known.scenario.clone();
-        let alone = |known: &Baseline, status| Self {
-            scenario: scenario(known),
-            status,
-            changes: Vec::new(),
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+/// Which way a change goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// Less memory, or a better verdict.
+    Better,
+    /// More memory, or a worse verdict.
+    Worse,
+    /// Neither, such as other steps.
+    Different,
+}
+
+/// One thing that changed.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Change {
+    /// What: a figure, `growing`, `inconclusive` or `law`.
+    #[schemars(with = "String")]
+    pub what: Kind,
+    /// What it was.
+    pub before: Value,
+    /// What it is.
+    pub after: Value,
+    /// What it is counted in, if it is a figure.
+    pub unit: Option<Unit>,
+    /// Which way it goes.
+    pub effect: Effect,
+    /// Whether it blocks.
+    pub blocks: bool,
+}
+
+/// A figure or a word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Value {
+    /// A figure.
+    Number(i64),
+    /// A verdict or a law.
+    Word(String),
+}
+
+/// What is compared with what, and how strictly.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule<'a> {
+    /// How far figures may move.
+    pub tolerance: Option<&'a Tolerance>,
+    /// What blocks when it is worse; all of it, if none.
+    pub blocks: Option<&'a BTreeSet<Kind>>,
+}
+
+impl Rule<'_> {
+    fn change(&self, what: Kind, before: Value, after: Value, effect: Effect) -> Change {
+        let is_named = self.blocks.is_none_or(|blocks| blocks.contains(&what));
+        let unit = match what {
+            Kind::Figure(figure) => Some(figure.unit()),
+            _ => None,
         };
-        match (baseline, found) {
-            (Some(baseline), Some(found)) => Self::of_both(baseline, found),
-            (None, Some(found)) => alone(found, Status::New),
-            (Some(baseline), None) => alone(baseline, Status::Gone),
-            (None, None) => Self {
-                scenario: String::new(),
-                status: Status::Same,
-                changes: Vec::new(),
-            },
-        }
-    }
-
-    fn of_both(baseline: &Baseline, found: &Baseline) -> Self {
-        let mut status = Status::Same;
-        let mut changes = Vec::new();
-        let figure = |of: &Baseline, name| of.figures.get(name).copied().unwrap_or(0);
-        // Two peaks are the same if their ranges meet.
-        let bound = figure(baseline, "peak bound").max(figure(found, "peak bound"));
-        for (name, is_bytes) in figures().filter(|(name, _)| *name != "peak bound") {
-            let (before, now) = (figure(baseline, name), figure(found, name));
-            let difference = now - before;
-            let tolerance = if name == "peak" { bound } else { 0 };
-            if difference.abs() <= tolerance {
-                continue;
-            }
-            let unit = if is_bytes { " B" } else { "" };
-            changes.push(format!(
-                "{name} {}{unit} → {}{unit} ({}{unit})",
-                Thousands(before.into()),
-                Thousands(now.into()),
-                Difference(difference),
-            ));
-            status = status.max(match (name, difference > 0) {
-                ("steps", _) => Status::Changed,
-                (_, true) => Status::Regression,
-                (_, false) => Status::Improvement,
-            });
-        }
-        if baseline.verdict != found.verdict {
-            changes.push(format!("verdict {} → {}", baseline.verdict, found.verdict));
-            status = status.max(if found.verdict == "bounded" {
-                Status::Improvement
-            } else {
-                Status::Regression
-            });
-        } else if baseline.law != found.law {
-            let word = |law: &Option<String>| law.clone().unwrap_or_else(|| "none".to_owned());
-            changes.push(format!(
-                "law {} → {}",
-                word(&baseline.law),
-                word(&found.law)
-            ));
-            status = status.max(Status::Changed);
-        }
-        if figure(baseline, "steps") != figure(found, "steps") {
-            status = Status::Changed;
-        }
-        Self {
-            scenario: found.scenario.clone(),
-            status,
-            changes,
+        Change {
+            what,
+            before,
+            after,
+            unit,
+            effect,
+            blocks: effect == Effect::Worse && is_named,
         }
     }
 }
 
-/// Lines for a terminal: what changed, and how many did not.
-pub fn render(comparisons: &[Comparison]) -> String {
-    let mut text = String::new();
-    let changed = changed(comparisons);
-    for comparison in &changed {
-        text.push_str(&format!(
-            "{:<11}  {}\n",
-            comparison.status.word(),
-            comparison.scenario
-        ));
-        for change in &comparison.changes {
-            text.push_str(&format!("             {change}\n"));
+/// What changed from `before` to `after`, in the order of the figures.
+pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Change> {
+    let value = |of: &Baseline, figure| of.figures.get(&figure).copied().unwrap_or(0);
+    let other_steps = value(before, Figure::Steps) != value(after, Figure::Steps);
+    // Two peaks are the same if their ranges meet.
+    let bound = value(before, Figure::PeakBound).max(value(after, Figure::PeakBound));
+    let mut changes = Vec::new();
+    for figure in Figure::ALL {
+        let (was, is) = (value(before, figure), value(after, figure));
+        let allowed = rule.tolerance.map_or(0, |tolerance| tolerance.of(figure));
+        let allowed = match figure {
+            Figure::PeakBound => continue,
+            Figure::Peak => allowed.max(bound),
+            _ => allowed,
+        };
+        if is.abs_diff(was) <= allowed.unsigned_abs() {
+            continue;
         }
+        let effect = match is > was {
+            // Figures for other steps are not to be compared.
+            _ if other_steps => Effect::Different,
+            true => Effect::Worse,
+            false => Effect::Better,
+        };
+        let (was, is) = (Value::Number(was), Value::Number(is));
+        changes.push(rule.change(Kind::Figure(figure), was, is, effect));
     }
-    if !changed.is_empty() {
-        text.push('\n');
-    }
-    text + &counts(comparisons) + "\n"
+    changes.extend(verdict(before, after, rule));
+    changes
 }
 
-/// The same for a comment on a pull request: a line that says it all, a table of
-/// what changed, and the names of the rest, folded.
-pub fn markdown(comparisons: &[Comparison]) -> String {
-    let mut text = format!("**Memory**: {}\n", counts(comparisons));
-    let changed = changed(comparisons);
-    if !changed.is_empty() {
-        text.push_str("\n| scenario | | what changed |\n|---|---|---|\n");
+/// The verdict's change, or that of the law if the verdict is the same.
+fn verdict(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Option<Change> {
+    let word = |text: &str| Value::Word(text.to_owned());
+    if before.verdict != after.verdict {
+        let (what, effect) = match (before.verdict.as_str(), after.verdict.as_str()) {
+            (_, "growing") => (Kind::Growing, Effect::Worse),
+            ("growing", _) => (Kind::Growing, Effect::Better),
+            (_, "inconclusive") => (Kind::Inconclusive, Effect::Worse),
+            _ => (Kind::Inconclusive, Effect::Better),
+        };
+        return Some(rule.change(what, word(&before.verdict), word(&after.verdict), effect));
     }
-    for comparison in changed {
-        let lines = comparison.changes.join("<br>");
-        let (scenario, word) = (in_table(&comparison.scenario), comparison.status.word());
-        text.push_str(&format!("| {scenario} | {word} | {lines} |\n"));
-    }
-    let same = comparisons.iter().filter(|c| c.status == Status::Same);
-    let names: Vec<_> = same.map(|c| in_table(&c.scenario)).collect();
-    if !names.is_empty() {
-        let summary = format!(
-            "<details><summary>{} without a change</summary>",
-            names.len()
-        );
-        text.push_str(&format!(
-            "\n{summary}\n\n{}\n\n</details>\n",
-            names.join(", ")
-        ));
-    }
-    text
+    let law = |of: &Baseline| word(of.law.as_deref().unwrap_or("none"));
+    let effect = match rank(after).cmp(&rank(before)) {
+        std::cmp::Ordering::Greater => Effect::Worse,
+        std::cmp::Ordering::Less => Effect::Better,
+        std::cmp::Ordering::Equal => Effect::Different,
+    };
+    (before.law != after.law).then(|| rule.change(Kind::Law, law(before), law(after), effect))
 }
 
-/// A name between backticks that ends no cell and no code.
-fn in_table(name: &str) -> String {
-    let safe: String = name
-        .chars()
-        .map(|c| if c == '`' || c.is_control() { ' ' } else { c })
-        .collect();
-    format!("`{}`", safe.replace('|', "\\|"))
-}
-
-/// What is not the same, the worst first.
-fn changed(comparisons: &[Comparison]) -> Vec<&Comparison> {
-    let is_changed = |comparison: &&Comparison| comparison.status != Status::Same;
-    let mut changed: Vec<_> = comparisons.iter().filter(is_changed).collect();
-    changed.sort_by(|a, b| {
-        let by_status = b.status.cmp(&a.status);
-        by_status.then_with(|| a.scenario.cmp(&b.scenario))
-    });
-    changed
-}
-
-/// How many there are of each, the worst first.
-fn counts(comparisons: &[Comparison]) -> String {
-    const STATUSES: [Status; 6] = [
-        Status::Regression,
-        Status::Improvement,
-        Status::Changed,
-        Status::New,
-        Status::Gone,
-        Status::Same,
+/// The laws of growth, the worst last.
+fn rank(of: &Baseline) -> usize {
+    const LAWS: [&str; 6] = [
+        "constant",
+        "fading",
+        "logarithmic",
+        "sublinear",
+        "linear",
+        "worse than linear",
     ];
-    let count = |status| comparisons.iter().filter(|c| c.status == status).count();
-    let counts = STATUSES.map(|status| (count(status), status));
-    let shown = counts
-        .iter()
-        .filter(|(count, status)| *count > 0 || *status == Status::Same);
-    let texts: Vec<_> = shown
-        .map(|(count, status)| format!("{count} {}", status.word()))
-        .collect();
-    texts.join(", ")
+    let law = of.law.as_deref();
+    LAWS.iter()
+        .position(|known| Some(*known) == law)
+        .unwrap_or(LAWS.len())
+}
+
+impl Change {
+    /// What changed, in words.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self.what {
+            Kind::Growing | Kind::Inconclusive => "verdict".into(),
+            Kind::Figure(figure) => figure.name().into(),
+            what => what.name(),
+        }
+    }
+
+    /// What it was, with its unit.
+    pub fn before(&self) -> String {
+        self.value(&self.before)
+    }
+
+    /// What it is, with its unit.
+    pub fn after(&self) -> String {
+        self.value(&self.after)
+    }
+
+    fn value(&self, value: &Value) -> String {
+        match (value, self.what) {
+            (Value::Number(value), Kind::Figure(figure)) => figure.display(*value).to_string(),
+            (Value::Number(value), _) => value.to_string(),
+            (Value::Word(word), _) => word.clone(),
+        }
+    }
+
+    /// By how much a figure changed, with its share; empty for words.
+    pub fn difference(&self) -> String {
+        let (Value::Number(before), Value::Number(after)) = (&self.before, &self.after) else {
+            return String::new();
+        };
+        let (before, after) = (i128::from(*before), i128::from(*after));
+        let sign = if after > before { "+" } else { "" };
+        let unit = if self.unit == Some(Unit::Bytes) {
+            " B"
+        } else {
+            ""
+        };
+        let difference = Thousands(after - before);
+        if before <= 0 {
+            return format!("{sign}{difference}{unit}");
+        }
+        let share = (after - before) as f64 / before as f64 * 100.0;
+        let digits = if share.abs() < 10.0 { 2 } else { 0 };
+        format!("{sign}{difference}{unit}, {share:+.digits$} %")
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} → {}", self.name(), self.before(), self.after())?;
+        match self.difference() {
+            difference if difference.is_empty() => Ok(()),
+            difference => write!(f, " ({difference})"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,19 +5,29 @@
 //!   describes it. It is the one place where that JSON is checked: what comes out
 //!   of it is typed and whole.
 //! - [`table`] renders reports for people.
-//! - [`baseline`] keeps what a scenario is known to need, in a file to review.
-//! - [`compare`] says what changed since.
-//! - [`project`] knows where things are, and runs the tests.
+//! - [`figure`] names what is compared, [`baseline`] keeps it in files to review.
+//! - [`config`] reads `highwater.toml`.
+//! - [`compare`] says what changed between two runs, [`outcome`] what follows from
+//!   that, and [`output`] tells those who read it.
+//! - [`project`] knows where things are, and runs the tests; [`base`] checks out
+//!   another revision; [`merge`] joins what several machines measured.
 //! - [`exit_code`] lists what the tool exits with.
 //!
-//! Nothing in here measures: the tool does not depend on `highwater`, so that it
+//! Nothing in here measures: of `highwater` the tool uses the sizes only, so that it
 //! can be installed once and read the reports of any project.
 
 #![forbid(unsafe_code)]
 
+pub mod base;
 pub mod baseline;
 pub mod compare;
+pub mod config;
 pub mod exit_code;
+pub mod figure;
+pub mod file;
+pub mod merge;
+pub mod outcome;
+pub mod output;
 pub mod project;
 pub mod report;
 pub mod table;

@@ -5,16 +5,17 @@
 //! taken for one without damage. Fields that are not known are ignored, because
 //! a newer library may add some without changing the number of the schema.
 
+mod read;
+
+pub use read::{ReadError, read_directory, read_file, read_files};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
 
 /// The version of the schema that this reads.
 pub const SCHEMA: u64 = 1;
 
 /// The report of one run of a scenario.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "the object that a report is")]
 #[non_exhaustive]
 pub struct Report {
@@ -25,6 +26,9 @@ pub struct Report {
     /// The scenario's variant, if it has one.
     #[serde(deserialize_with = "present")]
     pub variant: Option<String>,
+    /// Where in the code the scenario is run, if that is known.
+    #[serde(deserialize_with = "present")]
+    pub location: Option<Location>,
     /// The system that the program was built for.
     pub target: String,
     /// `"debug"` or `"release"`.
@@ -59,7 +63,9 @@ pub struct Report {
     pub total_bytes: u64,
     /// All blocks allocated from set-up to the end of the steps.
     pub total_blocks: u64,
-    /// The blocks among them that the steps allocated.
+    /// The bytes among `total_bytes` that the steps allocated.
+    pub step_bytes: u64,
+    /// The blocks among `total_blocks` that the steps allocated.
     pub step_blocks: u64,
     /// How many times a block was resized.
     pub reallocations: u64,
@@ -114,8 +120,18 @@ pub struct Report {
     pub curve: Vec<Checkpoint>,
 }
 
+/// A place in the code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Location {
+    /// The file, as the compiler was given it.
+    pub file: String,
+    /// The line, from 1 on.
+    pub line: u32,
+}
+
 /// Whether memory is bounded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Live memory stays within bounds.
@@ -138,7 +154,7 @@ impl Verdict {
 }
 
 /// What is left each time that the scenario is repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Repetition {
     /// Live bytes after each drop.
@@ -148,7 +164,7 @@ pub struct Repetition {
 }
 
 /// Threads, descriptors or mapped memory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Resource {
     /// Which of them.
@@ -169,7 +185,7 @@ pub struct Resource {
 }
 
 /// What came of a leak that was made on purpose.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct SelfTest {
     /// Whether the verdict found it.
@@ -185,7 +201,7 @@ pub struct SelfTest {
 }
 
 /// A ceiling that was set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Ceiling {
     /// What it is set on, such as `"growth"`.
@@ -197,7 +213,7 @@ pub struct Ceiling {
 }
 
 /// A ceiling that was passed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Breach {
     /// What it is set on, such as `"growth"`.
@@ -218,7 +234,7 @@ impl Breach {
 }
 
 /// A point on the curve of live memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Checkpoint {
     /// How many steps had been run, warm-up not counted.
@@ -241,201 +257,6 @@ impl Report {
     /// Whether there are [`failures`](Self::failures).
     pub fn is_failure(&self) -> bool {
         !self.failures.is_empty()
-    }
-}
-
-/// Why reports could not be read. Each message names the file and says what to
-/// do next.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The directory does not exist.
-    #[error(
-        "there is no directory {}: run `cargo test` first, \
-         which writes the reports of its memory scenarios there",
-        .0.display()
-    )]
-    NoDirectory(PathBuf),
-    /// The directory exists, without a report in it.
-    #[error(
-        "there are no reports in {}: run `cargo test` first, \
-         which writes the reports of its memory scenarios there",
-        .0.display()
-    )]
-    NoReports(PathBuf),
-    /// The system refused to read it.
-    #[error("{} could not be read: {source}", .path.display())]
-    Unreadable {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The JSON stops before its end.
-    #[error(
-        "{} is cut off at line {line}, column {column}: \
-         delete it and run `cargo test` again",
-        .path.display()
-    )]
-    CutOff {
-        /// The file.
-        path: PathBuf,
-        /// The line at which it ends, from 1 on.
-        line: usize,
-        /// The column at which it ends.
-        column: usize,
-    },
-    /// It is something else than JSON.
-    #[error("{} is not JSON: {source}: delete it and run `cargo test` again", .path.display())]
-    NotJson {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with line and column.
-        source: serde_json::Error,
-    },
-    /// It is JSON, but a field is missing or is not what it should be.
-    #[error(
-        "{} is not a report of schema {SCHEMA}: {source}: \
-         delete it and run `cargo test` again",
-        .path.display()
-    )]
-    NotAReport {
-        /// The file.
-        path: PathBuf,
-        /// Which field, with line and column.
-        source: serde_json::Error,
-    },
-    /// Its schema is newer than this reads.
-    #[error(
-        "{} was written by a newer highwater (schema {schema}, this reads {SCHEMA}); \
-         update cargo-highwater",
-        .path.display()
-    )]
-    NewerSchema {
-        /// The file.
-        path: PathBuf,
-        /// The version that it says.
-        schema: u64,
-    },
-    /// Its schema is older than this reads.
-    #[error(
-        "{} was written by an older highwater (schema {schema}, this reads {SCHEMA}); \
-         update highwater and run `cargo test` again",
-        .path.display()
-    )]
-    OlderSchema {
-        /// The file.
-        path: PathBuf,
-        /// The version that it says.
-        schema: u64,
-    },
-}
-
-/// Reads one report.
-///
-/// # Errors
-/// If the file cannot be read or is no whole report of schema [`SCHEMA`].
-pub fn read_file(path: &Path) -> Result<Report, ReadError> {
-    let json = fs::read(path).map_err(|source| unreadable(path, source))?;
-    parse(path, &json)
-}
-
-/// Reads all `*.json` in `directory`, not those below it. They come sorted by
-/// name, then by variant, those without one first.
-///
-/// # Errors
-/// If there are none, or one of them cannot be read, the first such by its path.
-pub fn read_directory(directory: &Path) -> Result<Vec<Report>, ReadError> {
-    let reports = read_files(directory)?;
-    let mut reports: Vec<_> = reports.into_iter().map(|(_, report)| report).collect();
-    reports.sort_by(|a, b| (&a.name, &a.variant).cmp(&(&b.name, &b.variant)));
-    Ok(reports)
-}
-
-/// The same, each beside its file, sorted by that.
-///
-/// # Errors
-/// As for [`read_directory`].
-pub fn read_files(directory: &Path) -> Result<Vec<(PathBuf, Report)>, ReadError> {
-    let entries = fs::read_dir(directory).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => ReadError::NoDirectory(directory.to_owned()),
-        _ => unreadable(directory, source),
-    })?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry
-            .map_err(|source| unreadable(directory, source))?
-            .path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            paths.push(path);
-        }
-    }
-    if paths.is_empty() {
-        return Err(ReadError::NoReports(directory.to_owned()));
-    }
-    paths.sort();
-    let read = |path: PathBuf| read_file(&path).map(|report| (path, report));
-    paths.into_iter().map(read).collect()
-}
-
-/// The schema is looked at before anything else: a newer report may lack fields
-/// that this version knows, and must be called newer, not broken.
-fn parse(path: &Path, json: &[u8]) -> Result<Report, ReadError> {
-    #[derive(Deserialize)]
-    #[serde(expecting = "the object that a report is")]
-    struct Header {
-        schema: u64,
-    }
-    let header: Header =
-        serde_json::from_slice(json).map_err(|error| invalid(path, json, error))?;
-    let (path_buf, schema) = (path.to_owned(), header.schema);
-    match schema.cmp(&SCHEMA) {
-        std::cmp::Ordering::Greater => Err(ReadError::NewerSchema {
-            path: path_buf,
-            schema,
-        }),
-        std::cmp::Ordering::Less => Err(ReadError::OlderSchema {
-            path: path_buf,
-            schema,
-        }),
-        std::cmp::Ordering::Equal => {
-            serde_json::from_slice(json).map_err(|error| invalid(path, json, error))
-        }
-    }
-}
-
-fn unreadable(path: &Path, source: io::Error) -> ReadError {
-    ReadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    }
-}
-
-fn invalid(path: &Path, json: &[u8], source: serde_json::Error) -> ReadError {
-    let path = path.to_owned();
-    let (lines, last) = (json.split(|byte| *byte == b'\n').enumerate())
-        .last()
-        .map_or((0, 0), |(before, line)| (before + 1, line.len()));
-    // A number that was cut off after its point is wrong, too.
-    let at_end = (source.line(), source.column()) == (lines, last);
-    match source.classify() {
-        serde_json::error::Category::Syntax if at_end => ReadError::CutOff {
-            path,
-            line: source.line(),
-            column: source.column(),
-        },
-        serde_json::error::Category::Eof => ReadError::CutOff {
-            path,
-            line: source.line(),
-            column: source.column(),
-        },
-        serde_json::error::Category::Data => ReadError::NotAReport { path, source },
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-            ReadError::NotJson { path, source }
-        }
     }
 }
 

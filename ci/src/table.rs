@@ -99,7 +99,7 @@ fn failures(report: &Report) -> String {
 
 /// `text` with its control characters escaped: a name with a line break in it
 /// must not break the table, nor one with escape codes the terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
@@ -140,15 +140,21 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// The last line: how many reports, and how many of them failed.
-pub fn summary(reports: &[Report]) -> String {
+/// The last line: how many reports, how many of them failed, and how many of those
+/// had to.
+pub fn summary(reports: &[Report], expected: usize) -> String {
     let failed = reports.iter().filter(|report| report.is_failure()).count();
     let noun = if reports.len() == 1 {
         "report"
     } else {
         "reports"
     };
-    format!("{} {noun}, {failed} failed", reports.len())
+    let summary = format!("{} {noun}, {failed} failed", reports.len());
+    match expected {
+        0 => summary,
+        _ if expected == failed => summary + " as expected",
+        _ => format!("{summary}, {expected} of them as expected"),
+    }
 }
 
 #[cfg(test)]

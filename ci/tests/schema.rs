@@ -59,7 +59,7 @@ fn fields(object: &Value) -> BTreeSet<String> {
 /// The fields of the report, of the objects in it, and of an entry in each of its
 /// lists.
 fn fields_of_all(report: &Value) -> Vec<BTreeSet<String>> {
-    let objects = ["repetition", "self_test"].map(|object| fields(&report[object]));
+    let objects = ["location", "repetition", "self_test"].map(|object| fields(&report[object]));
     let lists = ["resources", "ceilings", "breaches", "curve"];
     let entries = lists.map(|list| fields(&report[list][0]));
     std::iter::once(fields(report))

@@ -51,7 +51,8 @@ pub(crate) struct Recorder<'a> {
     end: Reading,
     end_levels: Levels,
     end_steps: u64,
-    blocks_before_steps: u64,
+    /// Total bytes and blocks.
+    before_steps: (u64, u64),
     residue_bytes: u64,
     overruns: Option<Overruns>,
     unmeasured: Vec<Figure>,
@@ -85,7 +86,7 @@ impl<'a> Recorder<'a> {
             end: Reading::default(),
             end_levels: [0; 5],
             end_steps: 0,
-            blocks_before_steps: 0,
+            before_steps: (0, 0),
             residue_bytes: 0,
             overruns: None,
             unmeasured: Vec::with_capacity(3),
@@ -100,7 +101,7 @@ impl<'a> Recorder<'a> {
         let (bytes, blocks) = scope.live();
         let totals = scope.read().totals;
         self.baseline_bytes = totals.live_bytes;
-        self.blocks_before_steps = totals.total_blocks;
+        self.before_steps = (totals.total_bytes, totals.total_blocks);
         self.put_on_curve(bytes, blocks);
         self.look(scope);
         self.sample();
@@ -361,6 +362,7 @@ impl<'a> Recorder<'a> {
         let mut report = Report {
             name: scenario.name.clone(),
             variant: scenario.variant.clone(),
+            location: None,
             requested_steps: self.requested,
             steps: self.end_steps,
             warm_up_steps: scenario.warm_up,
@@ -374,7 +376,8 @@ impl<'a> Recorder<'a> {
             live_blocks: u64::try_from(self.end.totals.live_blocks()).unwrap_or(0),
             total_bytes: self.end.totals.total_bytes,
             total_blocks: self.end.totals.total_blocks,
-            step_blocks: self.end.totals.total_blocks - self.blocks_before_steps,
+            step_bytes: self.end.totals.total_bytes - self.before_steps.0,
+            step_blocks: self.end.totals.total_blocks - self.before_steps.1,
             reallocations: self.end.totals.reallocations,
             ceilings: scenario.ceilings.clone(),
             breaches: Vec::new(),

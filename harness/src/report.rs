@@ -12,6 +12,7 @@ use crate::alloc::Overruns;
 use crate::verdict::Verdict;
 pub(crate) use parts::Unmeasured;
 pub use parts::{Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
+use std::panic::Location;
 
 /// What a run of a [`Scenario`](crate::Scenario) measured, and how it was judged.
 ///
@@ -21,6 +22,7 @@ pub use parts::{Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
 pub struct Report {
     pub(crate) name: String,
     pub(crate) variant: Option<String>,
+    pub(crate) location: Option<&'static Location<'static>>,
     pub(crate) requested_steps: u64,
     pub(crate) steps: u64,
     pub(crate) warm_up_steps: u64,
@@ -34,6 +36,7 @@ pub struct Report {
     pub(crate) live_blocks: u64,
     pub(crate) total_bytes: u64,
     pub(crate) total_blocks: u64,
+    pub(crate) step_bytes: u64,
     pub(crate) step_blocks: u64,
     pub(crate) reallocations: u64,
     pub(crate) ceilings: Vec<(Ceiling, u64)>,

@@ -12,7 +12,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hint::black_box;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Once;
 
 /// How often set-up and drop are repeated to see what is left each time.
@@ -41,6 +41,7 @@ pub(crate) fn run<S>(
     drop(rehearsal);
 
     let mut report = once(scenario, setup, step, &turn);
+    report.location = Some(Location::caller());
     if report.residue_bytes > 0 {
         report.repetition = repeat(scenario, setup, step);
     }

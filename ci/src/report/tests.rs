@@ -9,8 +9,9 @@ use tempfile::TempDir;
 const BOUNDED: &str = include_str!("../../tests/data/bounded.json");
 
 /// The fields that may be null.
-const NULLABLE: [&str; 12] = [
+const NULLABLE: [&str; 13] = [
     "variant",
+    "location",
     "allocator",
     "repetition",
     "law",

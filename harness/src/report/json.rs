@@ -17,6 +17,11 @@ impl Report {
         json.number("schema", SCHEMA);
         json.text("name", Some(&self.name));
         json.text("variant", self.variant.as_deref());
+        let location = self.location.map(|place| {
+            let (file, line) = (quoted(place.file()), place.line());
+            format!("{{\"file\": {file}, \"line\": {line}}}")
+        });
+        json.member("location", location.as_deref().unwrap_or("null"));
         json.text("target", Some(&target()));
         json.text("profile", Some(PROFILE));
         json.text("allocator", crate::alloc::inner_name());
@@ -39,6 +44,7 @@ impl Report {
         json.number("live_blocks", self.live_blocks);
         json.number("total_bytes", self.total_bytes);
         json.number("total_blocks", self.total_blocks);
+        json.number("step_bytes", self.step_bytes);
         json.number("step_blocks", self.step_blocks);
         json.number("reallocations", self.reallocations);
         self.write_verdict(&mut json);

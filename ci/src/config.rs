@@ -1,0 +1,298 @@
+//! [`Config`]: `highwater.toml`, what a project says of its scenarios.
+//!
+//! The file stands in the workspace's root and may be missing. Everything in it is
+//! checked when it is read: a key that is not known or a size that is none is an
+//! error with its line, never skipped. Its ceilings are held by `cargo highwater`,
+//! in addition to those in the code, which `cargo test` alone holds too.
+
+use crate::compare::Kind;
+use crate::figure::Figure;
+use crate::report::{Breach, Ceiling, Report};
+use highwater::ByteSize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use wildmatch::WildMatch;
+
+/// What `highwater.toml` says; nothing, if there is none.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The ceilings of each scenario that has none of its own.
+    #[serde(default)]
+    ceilings: Ceilings,
+    #[serde(default)]
+    gate: Gate,
+    /// By the full name, in which `*` stands for anything.
+    #[serde(default)]
+    scenario: BTreeMap<String, Entry>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Gate {
+    blocks: Option<BTreeSet<Kind>>,
+}
+
+/// What is said of one scenario, or of those that match a pattern.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Entry {
+    #[serde(default)]
+    ceilings: Ceilings,
+    /// How far figures may move without being called changed.
+    pub tolerance: Option<Tolerance>,
+    /// Why it is right that the scenario fails.
+    pub expect_failure: Option<Reason>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Ceilings {
+    growth: Option<Limit>,
+    peak: Option<Limit>,
+    residue: Option<Limit>,
+}
+
+/// A size, or `"none"`, which lifts the project's ceiling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    None,
+    At(ByteSize),
+}
+
+/// How far figures may move, and why.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Tolerance {
+    /// Why they do.
+    pub reason: Reason,
+    growth: Option<Size>,
+    peak: Option<Size>,
+    residue: Option<Size>,
+    live: Option<Size>,
+    live_blocks: Option<u32>,
+    total: Option<Size>,
+    total_blocks: Option<u32>,
+    step_bytes: Option<Size>,
+    step_blocks: Option<u32>,
+    reallocations: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Size(ByteSize);
+
+/// A text that says why; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason(String);
+
+/// Why the file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The system refused.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The text is not TOML, or says something that is not known.
+    #[error("{}: {}", .path.display(), .source.to_string().trim_end())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// Two patterns match one scenario.
+    #[error(
+        "highwater.toml: both `{first}` and `{second}` match the scenario `{scenario}`; \
+         give it an entry with its own name, or make the patterns narrower"
+    )]
+    Ambiguous {
+        /// The scenario.
+        scenario: String,
+        /// A pattern that matches it.
+        first: String,
+        /// Another.
+        second: String,
+    },
+}
+
+impl Config {
+    /// Reads the file at `path`; says nothing if there is none.
+    ///
+    /// # Errors
+    /// If it can't be read or understood.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        match fs::read_to_string(path) {
+            Ok(text) => toml::from_str(&text).map_err(|source| ConfigError::Malformed {
+                path: path.to_owned(),
+                source: Box::new(source),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(ConfigError::Io {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// What is said of the scenario with this full name: the entry with that name,
+    /// or else the one whose pattern matches it.
+    ///
+    /// # Errors
+    /// If several patterns match.
+    pub fn entry(&self, scenario: &str) -> Result<Option<&Entry>, ConfigError> {
+        if let Some(entry) = self.scenario.get(scenario) {
+            return Ok(Some(entry));
+        }
+        let matches = |pattern: &str| WildMatch::new(pattern).matches(scenario);
+        let mut matching = self.scenario.iter().filter(|(name, _)| matches(name));
+        match (matching.next(), matching.next()) {
+            (Some((first, _)), Some((second, _))) => Err(ConfigError::Ambiguous {
+                scenario: scenario.to_owned(),
+                first: first.clone(),
+                second: second.clone(),
+            }),
+            (first, _) => Ok(first.map(|(_, entry)| entry)),
+        }
+    }
+
+    /// The entries that match none of the `scenarios`.
+    pub fn unused<'a>(&'a self, scenarios: &[&str]) -> Vec<&'a str> {
+        let is_used = |name: &str| {
+            let pattern = WildMatch::new(name);
+            scenarios.iter().any(|scenario| pattern.matches(scenario))
+        };
+        let names = self.scenario.keys().map(String::as_str);
+        names.filter(|name| !is_used(name)).collect()
+    }
+
+    /// What blocks when it became worse than in the base.
+    pub fn blocks(&self) -> BTreeSet<Kind> {
+        self.gate.blocks.clone().unwrap_or_else(|| {
+            let figures = [Figure::Growth, Figure::Peak].map(Kind::Figure);
+            [Kind::Growing, Kind::Ceiling]
+                .into_iter()
+                .chain(figures)
+                .collect()
+        })
+    }
+
+    /// Adds the file's ceilings to a report, with the breaches of them.
+    ///
+    /// # Errors
+    /// If several patterns match the scenario.
+    pub fn apply(&self, report: &mut Report) -> Result<(), ConfigError> {
+        let entry = self.entry(&report.full_name())?;
+        let own = entry.map(|entry| entry.ceilings).unwrap_or_default();
+        let peak = report.peak_bytes.saturating_add(report.peak_error_bytes);
+        let growth = u64::try_from(report.growth_bytes).unwrap_or(0);
+        let ceilings = [
+            ("growth", own.growth, self.ceilings.growth, growth),
+            ("peak", own.peak, self.ceilings.peak, peak),
+            (
+                "residue",
+                own.residue,
+                self.ceilings.residue,
+                report.residue_bytes,
+            ),
+        ];
+        for (name, own, projects, actual) in ceilings {
+            let has_one = report.ceilings.iter().any(|set| set.ceiling == name);
+            let applies = own.or(projects.filter(|_| !has_one));
+            if let Some(Limit::At(limit)) = applies {
+                hold(report, name, limit, actual);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hold(report: &mut Report, name: &str, limit: ByteSize, actual: u64) {
+    let unit = "bytes".to_owned();
+    let ceiling = name.to_owned();
+    if actual > limit.bytes() {
+        let excess = ByteSize::b(actual - limit.bytes());
+        report.failures.push(format!(
+            "{name}: {}, {excess} above the ceiling of {limit} in highwater.toml",
+            ByteSize::b(actual)
+        ));
+        report.breaches.push(Breach {
+            ceiling: ceiling.clone(),
+            limit: limit.bytes(),
+            actual,
+            unit: unit.clone(),
+        });
+    }
+    report.ceilings.push(Ceiling {
+        ceiling,
+        limit: limit.bytes(),
+        unit,
+    });
+}
+
+impl Tolerance {
+    /// How far `figure` may move, either way.
+    pub fn of(&self, figure: Figure) -> i64 {
+        let bytes = |size: Option<Size>| size.map(|Size(size)| size.bytes());
+        let count = |count: Option<u32>| count.map(u64::from);
+        let allowed = match figure {
+            Figure::Growth => bytes(self.growth),
+            Figure::Peak => bytes(self.peak),
+            Figure::Residue => bytes(self.residue),
+            Figure::Live => bytes(self.live),
+            Figure::LiveBlocks => count(self.live_blocks),
+            Figure::Total => bytes(self.total),
+            Figure::TotalBlocks => count(self.total_blocks),
+            Figure::StepBytes => bytes(self.step_bytes),
+            Figure::StepBlocks => count(self.step_blocks),
+            Figure::Reallocations => count(self.reallocations),
+            Figure::Steps | Figure::PeakBound => None,
+        };
+        i64::try_from(allowed.unwrap_or(0)).unwrap_or(i64::MAX)
+    }
+}
+
+impl Reason {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.trim().is_empty() {
+            return Err(D::Error::custom("the reason is empty"));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        text.parse().map(Self::At).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

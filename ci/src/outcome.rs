@@ -1,0 +1,424 @@
+//! [`Outcome`]: what became of every scenario, and what follows from it.
+//!
+//! A scenario is held to three things: to its own promises, which its report has
+//! judged; to the base, if one was measured beside it; and to its baseline, if the
+//! project keeps baselines. What is worse than in the base blocks, unless it is
+//! recorded in the baseline, where a reviewer saw it.
+
+use crate::baseline::Baseline;
+use crate::compare::{Change, Effect, Kind, Rule, changes};
+use crate::config::{Config, ConfigError, Entry};
+use crate::exit_code;
+use crate::report::{Location, Report, Verdict};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// The version of the JSON form of an [`Outcome`].
+pub const SCHEMA: u64 = 1;
+
+/// What became of a scenario, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Nothing changed.
+    Same,
+    /// Something became worse than in the base, and the baseline records that.
+    Accepted,
+    /// There is nothing to compare it with yet.
+    New,
+    /// It was there, and no report of it is.
+    Gone,
+    /// Something changed that is neither a regression nor an improvement: other
+    /// steps, or what is worse but does not block.
+    Changed,
+    /// Something became less and nothing more.
+    Improvement,
+    /// Something that blocks became worse.
+    Regression,
+    /// It broke its own promises, or did not fail where it must.
+    Failed,
+}
+
+impl Status {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 8] = [
+        Self::Failed,
+        Self::Regression,
+        Self::Improvement,
+        Self::Changed,
+        Self::Gone,
+        Self::New,
+        Self::Accepted,
+        Self::Same,
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Accepted => "accepted",
+            Self::New => "new",
+            Self::Gone => "gone",
+            Self::Changed => "changed",
+            Self::Improvement => "improvement",
+            Self::Regression => "regression",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether it keeps a change from being merged.
+    pub fn blocks(self) -> bool {
+        matches!(self, Self::Regression | Self::Failed)
+    }
+}
+
+/// What changes are told from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Against {
+    /// The revision that was measured beside this one.
+    Base,
+    /// What is recorded.
+    Baseline,
+}
+
+/// What became of one scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Comparison {
+    /// The scenario, with its variant in brackets.
+    pub scenario: String,
+    /// What became of it.
+    pub status: Status,
+    /// What `changes` are told from.
+    pub against: Against,
+    /// Whether the baseline says what is found; null if the project keeps none for
+    /// this system, profile, allocator and toolchain.
+    pub recorded: Option<bool>,
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// How it broke its own promises, if that is not expected.
+    pub failures: Vec<String>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
+    /// Where in the code it is run, if that is known.
+    pub location: Option<Location>,
+    /// Live bytes through the base's run; empty if there is none.
+    pub curve_before: Vec<u64>,
+    /// Live bytes through the run; empty if it is gone.
+    pub curve: Vec<u64>,
+}
+
+/// The revision that this one is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Base {
+    /// As it was asked for.
+    pub revision: String,
+    /// The full hash of its commit.
+    pub commit: String,
+}
+
+/// What became of all scenarios.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "What became of all scenarios: cargo highwater check and gate, --json")]
+pub struct Outcome {
+    /// The version of this form: 1.
+    pub schema: u64,
+    /// What the tool exits with: 0 if all is the same, 1 if something blocks, 3 if
+    /// something is not recorded.
+    pub exit_code: u8,
+    /// The base, if one was measured.
+    pub base: Option<Base>,
+    /// Every scenario, the worst first.
+    pub scenarios: Vec<Comparison>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
+}
+
+/// Everything that is known of the scenarios, each by the place of its baseline.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// The reports of the revision that is judged.
+    pub reports: BTreeMap<PathBuf, Report>,
+    /// The reports of the base, if it was measured.
+    pub base: Option<(Base, BTreeMap<PathBuf, Report>)>,
+    /// What is recorded, if anything is.
+    pub baselines: Option<BTreeMap<PathBuf, Baseline>>,
+}
+
+impl Outcome {
+    /// Judges the `evidence` by what `config` says.
+    ///
+    /// # Errors
+    /// If the configuration speaks with two voices of one scenario.
+    pub fn of(evidence: &Evidence, config: &Config) -> Result<Self, ConfigError> {
+        let base = evidence.base.as_ref();
+        let places: BTreeSet<&PathBuf> = evidence
+            .reports
+            .keys()
+            .chain(base.iter().flat_map(|(_, reports)| reports.keys()))
+            .chain(evidence.baselines.iter().flat_map(BTreeMap::keys))
+            .collect();
+        let blocks = config.blocks();
+        let mut scenarios = Vec::new();
+        for place in places {
+            let subject = Subject {
+                head: evidence.reports.get(place),
+                base: base.map(|(_, reports)| reports.get(place)),
+                baseline: evidence.baselines.as_ref().map(|all| all.get(place)),
+            };
+            let entry = config.entry(&subject.name())?;
+            scenarios.push(subject.judge(entry, &blocks));
+        }
+        name_the_renamed(evidence, &mut scenarios);
+        scenarios.sort_by(|a, b| {
+            let by_status = b.status.cmp(&a.status);
+            by_status.then_with(|| a.scenario.cmp(&b.scenario))
+        });
+        let names: Vec<_> = scenarios.iter().map(|c| c.scenario.as_str()).collect();
+        let unused = config.unused(&names).into_iter();
+        let notes = unused.map(|name| {
+            format!("highwater.toml speaks of `{name}`, and there is no such scenario in this run")
+        });
+        let notes = notes.collect();
+        Ok(Self {
+            schema: SCHEMA,
+            exit_code: exit_code(&scenarios),
+            base: base.map(|(base, _)| base.clone()),
+            scenarios,
+            notes,
+        })
+    }
+
+    /// Adds that the tests failed in a way that no report tells of.
+    pub fn tests_failed(&mut self, note: &str) {
+        self.exit_code = exit_code::FAILED;
+        self.notes.push(note.to_owned());
+    }
+
+    /// What is not the same, the worst first.
+    pub fn changed(&self) -> impl Iterator<Item = &Comparison> {
+        self.scenarios.iter().filter(|c| c.is_changed())
+    }
+
+    /// How many there are of each status, the worst first, in words.
+    pub fn counts(&self) -> String {
+        let count = |status| self.scenarios.iter().filter(|c| c.status == status).count();
+        let counts = Status::ALL.map(|status| (count(status), status));
+        let shown = counts
+            .iter()
+            .filter(|(count, status)| *count > 0 || *status == Status::Same);
+        let texts: Vec<_> = shown
+            .map(|(count, status)| format!("{count} {}", status.word()))
+            .collect();
+        texts.join(", ")
+    }
+
+    /// Whether something must be recorded before all is well.
+    pub fn wants_blessing(&self) -> bool {
+        self.scenarios.iter().any(|c| c.recorded == Some(false))
+    }
+}
+
+fn exit_code(scenarios: &[Comparison]) -> u8 {
+    if scenarios.iter().any(|c| c.status.blocks()) {
+        exit_code::FAILED
+    } else if scenarios.iter().any(|c| c.recorded == Some(false)) {
+        exit_code::NOT_RECORDED
+    } else {
+        exit_code::PASSED
+    }
+}
+
+impl Comparison {
+    /// Whether there is something to say of it.
+    pub fn is_changed(&self) -> bool {
+        self.status != Status::Same || self.recorded == Some(false)
+    }
+}
+
+/// One scenario: its report, its base, its baseline. The outer `None` means that
+/// there are none for any scenario.
+struct Subject<'a> {
+    head: Option<&'a Report>,
+    base: Option<Option<&'a Report>>,
+    baseline: Option<Option<&'a Baseline>>,
+}
+
+impl Subject<'_> {
+    fn name(&self) -> String {
+        let report = self.head.or(self.base.flatten());
+        let recorded = || self.baseline.flatten().map(|known| known.scenario.clone());
+        report
+            .map(Report::full_name)
+            .or_else(recorded)
+            .unwrap_or_default()
+    }
+
+    fn judge(&self, entry: Option<&Entry>, blocks: &BTreeSet<Kind>) -> Comparison {
+        let tolerance = entry.and_then(|entry| entry.tolerance.as_ref());
+        let head = self.head.map(Baseline::of);
+        let base = self.base.map(|base| base.map(Baseline::of));
+        let by_base = base.map(|base| {
+            let blocks = Some(blocks);
+            compared(base.as_ref(), head.as_ref(), &Rule { tolerance, blocks })
+        });
+        let by_baseline = self.baseline.map(|known| {
+            let blocks = None;
+            compared(known, head.as_ref(), &Rule { tolerance, blocks })
+        });
+        let recorded = by_baseline
+            .as_ref()
+            .map(|(status, _)| *status == Status::Same);
+        let (against, (status, changes)) = combined(by_base, by_baseline);
+        let (failures, mut notes) = self.promises(entry, blocks);
+        if let Some(tolerance) = tolerance {
+            notes.push(format!("tolerance: {}", tolerance.reason.as_str()));
+        }
+        let curve = |report: Option<&Report>| {
+            let points = report.iter().flat_map(|report| &report.curve);
+            points.map(|point| point.live_bytes).collect()
+        };
+        Comparison {
+            scenario: self.name(),
+            status: if failures.is_empty() {
+                status
+            } else {
+                Status::Failed
+            },
+            against,
+            recorded,
+            changes,
+            failures,
+            notes,
+            location: self.head.and_then(|report| report.location.clone()),
+            curve_before: curve(self.base.flatten()),
+            curve: curve(self.head),
+        }
+    }
+
+    /// What was promised and not held, and what there is to say of it.
+    fn promises(
+        &self,
+        entry: Option<&Entry>,
+        blocks: &BTreeSet<Kind>,
+    ) -> (Vec<String>, Vec<String>) {
+        let Some(report) = self.head else {
+            return Default::default();
+        };
+        let expected = entry.and_then(|entry| entry.expect_failure.as_ref());
+        match (expected, report.is_failure()) {
+            (Some(reason), true) => {
+                let note = format!("fails, as expected: {}", reason.as_str());
+                (Vec::new(), vec![note])
+            }
+            (Some(reason), false) => {
+                let failure = format!("did not fail, and must: {}", reason.as_str());
+                (vec![failure], Vec::new())
+            }
+            (None, true) if fails_by_what_blocks(report, blocks) => {
+                (report.failures.clone(), Vec::new())
+            }
+            (None, true) => (Vec::new(), report.failures.clone()),
+            (None, false) => Default::default(),
+        }
+    }
+}
+
+/// Whether one of the failures is of a kind that blocks. What is neither growing
+/// nor above a ceiling, as a damaged heap, always is.
+fn fails_by_what_blocks(report: &Report, blocks: &BTreeSet<Kind>) -> bool {
+    let grows = usize::from(report.verdict == Verdict::Growing);
+    let breaches = report.breaches.len();
+    let others = report.failures.len() > grows + breaches;
+    others
+        || (grows > 0 && blocks.contains(&Kind::Growing))
+        || (breaches > 0 && blocks.contains(&Kind::Ceiling))
+}
+
+type Compared = (Status, Vec<Change>);
+
+fn compared(before: Option<&Baseline>, after: Option<&Baseline>, rule: &Rule<'_>) -> Compared {
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            let changes = changes(before, after, rule);
+            (status(&changes), changes)
+        }
+        (None, Some(_)) => (Status::New, Vec::new()),
+        (Some(_), None) => (Status::Gone, Vec::new()),
+        (None, None) => (Status::Same, Vec::new()),
+    }
+}
+
+fn status(changes: &[Change]) -> Status {
+    let has = |effect| changes.iter().any(|change| change.effect == effect);
+    if changes.iter().any(|change| change.blocks) {
+        Status::Regression
+    } else if has(Effect::Worse) || has(Effect::Different) {
+        Status::Changed
+    } else if has(Effect::Better) {
+        Status::Improvement
+    } else {
+        Status::Same
+    }
+}
+
+/// What counts of the two comparisons. The base comes first, for it was measured
+/// on the same machine; the baseline, where the base has nothing to say.
+fn combined(base: Option<Compared>, baseline: Option<Compared>) -> (Against, Compared) {
+    let Some((status, changes)) = base else {
+        return (
+            Against::Baseline,
+            baseline.unwrap_or((Status::New, Vec::new())),
+        );
+    };
+    match baseline {
+        Some((Status::Same, _)) if status == Status::Regression => {
+            (Against::Base, (Status::Accepted, changes))
+        }
+        Some((recorded, others)) if recorded > status || changes.is_empty() => {
+            (Against::Baseline, (status.max(recorded), others))
+        }
+        Some((recorded, _)) => (Against::Base, (status.max(recorded), changes)),
+        None => (Against::Base, (status, changes)),
+    }
+}
+
+/// A scenario that is gone and a new one with exactly its figures are most likely
+/// one under two names.
+fn name_the_renamed(evidence: &Evidence, scenarios: &mut [Comparison]) {
+    let mut figures = BTreeMap::new();
+    let reports = evidence
+        .base
+        .iter()
+        .flat_map(|(_, reports)| reports.values());
+    for known in reports.map(Baseline::of) {
+        figures.insert(known.scenario.clone(), known.figures);
+    }
+    let baselines = evidence.baselines.iter().flat_map(BTreeMap::values);
+    for known in baselines {
+        figures.insert(known.scenario.clone(), known.figures.clone());
+    }
+    let of = |status| move |c: &&Comparison| c.status == status;
+    let gone: Vec<_> = scenarios.iter().filter(of(Status::Gone)).collect();
+    let gone: Vec<_> = gone.iter().map(|c| c.scenario.clone()).collect();
+    for report in evidence.reports.values() {
+        let found = Baseline::of(report);
+        let mut twins = gone
+            .iter()
+            .filter(|name| figures.get(*name) == Some(&found.figures));
+        let (Some(twin), None) = (twins.next(), twins.next()) else {
+            continue;
+        };
+        let is_it = |c: &&mut Comparison| c.status == Status::New && c.scenario == found.scenario;
+        for new in scenarios.iter_mut().filter(is_it) {
+            new.notes.push(format!(
+                "has the figures of `{twin}`, which is gone: renamed?"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

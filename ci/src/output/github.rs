@@ -1,0 +1,50 @@
+//! Annotations for GitHub Actions: lines on standard output that the runner turns
+//! into remarks beside the code.
+
+use crate::outcome::{Comparison, Outcome, Status};
+
+/// An annotation for each scenario that blocks or is not recorded, at the line that
+/// runs it.
+pub fn annotations(outcome: &Outcome) -> String {
+    let blocking = outcome.scenarios.iter().filter(|c| c.status.blocks());
+    let unrecorded = outcome
+        .scenarios
+        .iter()
+        .filter(|c| !c.status.blocks() && c.recorded == Some(false));
+    let errors = blocking.map(|comparison| annotation("error", comparison));
+    let warnings = unrecorded.map(|comparison| annotation("warning", comparison));
+    errors.chain(warnings).collect()
+}
+
+fn annotation(level: &str, comparison: &Comparison) -> String {
+    let place = comparison
+        .location
+        .as_ref()
+        .map(|place| format!("file={},line={},", property(&place.file), place.line));
+    let word = match comparison.status {
+        Status::Same => "not recorded",
+        status => status.word(),
+    };
+    let title = property(&format!("{}: {word}", comparison.scenario));
+    let changes = comparison.changes.iter().map(ToString::to_string);
+    let lines: Vec<_> = comparison.failures.iter().cloned().chain(changes).collect();
+    let text = if lines.is_empty() {
+        "`cargo highwater bless` records it".to_owned()
+    } else {
+        lines.join("\n")
+    };
+    let place = place.unwrap_or_default();
+    format!("::{level} {place}title={title}::{}\n", data(&text))
+}
+
+/// Text as the runner wants it behind the colons.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// Text as the runner wants it before them.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,50 @@
+//! `JUnit` XML, one test case a scenario, for the CI systems that show it.
+
+use crate::outcome::{Comparison, Outcome, Status};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+/// The XML. A scenario that blocks is a failure; so is one that is not recorded,
+/// for that keeps the exit code from 0.
+///
+/// # Errors
+/// Never, as it is written to memory; but the library that writes it does not know.
+pub fn render(outcome: &Outcome) -> Result<String, quick_junit::SerializeError> {
+    let mut suite = TestSuite::new("memory");
+    for comparison in &outcome.scenarios {
+        suite.add_test_case(case(comparison));
+    }
+    let mut report = Report::new("highwater");
+    report.add_test_suite(suite);
+    report.to_string()
+}
+
+fn case(comparison: &Comparison) -> TestCase {
+    let changes = comparison.changes.iter().map(ToString::to_string);
+    let remarks = comparison.failures.iter().chain(&comparison.notes).cloned();
+    let lines: Vec<_> = remarks.chain(changes).collect();
+    let text = lines.join("\n");
+    let fails = comparison.status.blocks() || comparison.recorded == Some(false);
+    let mut status = TestCaseStatus::success();
+    if fails {
+        status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        let message = match comparison.status {
+            Status::Failed | Status::Regression => comparison.status.word().to_owned(),
+            status => format!("{}, not recorded", status.word()),
+        };
+        status
+            .set_type(comparison.status.word())
+            .set_message(message);
+        status.set_description(text.clone());
+    }
+    let mut case = TestCase::new(comparison.scenario.clone(), status);
+    case.set_classname("memory");
+    if !fails && !text.is_empty() {
+        case.set_system_out(text);
+    }
+    if let Some(place) = &comparison.location {
+        case.extra.insert("file".into(), place.file.as_str().into());
+        case.extra
+            .insert("line".into(), place.line.to_string().into());
+    }
+    case
+}

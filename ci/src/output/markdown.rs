@@ -1,0 +1,176 @@
+//! Markdown for a comment on a pull request, or for the summary of a CI job.
+
+use super::sparkline::sparkline;
+use crate::outcome::{Comparison, Outcome, Status};
+
+/// What a comment may have, with room to spare: GitHub takes 65,536 characters.
+const LONGEST: usize = 60_000;
+
+/// A line that says it all; a table of what changed; the details and the names of
+/// the rest, folded. What would make it longer than a comment may be is counted and
+/// left out.
+pub fn render(outcome: &Outcome) -> String {
+    let base = outcome.base.as_ref().map(|base| {
+        let commit = base.commit.get(..12).unwrap_or(&base.commit);
+        format!(", beside {} ({})", code(&base.revision), code(commit))
+    });
+    let mark = if outcome.exit_code == 0 { "✅" } else { "❌" };
+    let base = base.unwrap_or_default();
+    let mut text = format!("**Memory** {mark} {}{base}\n", outcome.counts());
+    for note in &outcome.notes {
+        text.push_str(&format!("\n> {}\n", escaped(note)));
+    }
+    let changed: Vec<_> = outcome.changed().collect();
+    if !changed.is_empty() {
+        text.push_str("\n| | scenario | what changed | live memory |\n|---|---|---|---|\n");
+        let rows = changed.iter().map(|comparison| row(comparison));
+        push_what_fits(&mut text, rows, "| | and {} more | | |\n");
+        push_what_fits(
+            &mut text,
+            changed.iter().filter_map(|comparison| details(comparison)),
+            "\n{} more have details in the job's artefact.\n",
+        );
+    }
+    let same = outcome.scenarios.iter().filter(|c| !c.is_changed());
+    let names: Vec<_> = same.map(|c| code(&c.scenario)).collect();
+    let list = format!(
+        "\n<details><summary>{} without a change</summary>\n\n{}\n\n</details>\n",
+        names.len(),
+        names.join(", ")
+    );
+    if !names.is_empty() && text.len() + list.len() <= LONGEST {
+        text.push_str(&list);
+    }
+    text
+}
+
+/// Adds the `parts` while there is room, and how many there was none for.
+fn push_what_fits(text: &mut String, parts: impl Iterator<Item = String>, rest: &str) {
+    let mut left_out = 0;
+    for part in parts {
+        if left_out == 0 && text.len() + part.len() <= LONGEST {
+            text.push_str(&part);
+        } else {
+            left_out += 1;
+        }
+    }
+    if left_out > 0 {
+        text.push_str(&rest.replace("{}", &left_out.to_string()));
+    }
+}
+
+fn row(comparison: &Comparison) -> String {
+    let changes = comparison.changes.iter().map(|change| {
+        let change_text = escaped(&change.to_string());
+        if change.blocks {
+            format!("**{change_text}**")
+        } else {
+            change_text
+        }
+    });
+    let failures = comparison
+        .failures
+        .iter()
+        .map(|f| format!("**{}**", escaped(f)));
+    let notes = comparison.notes.iter().map(|note| escaped(note));
+    let lines: Vec<_> = failures.chain(changes.take(SHOWN)).chain(notes).collect();
+    format!(
+        "| {} {} | {} | {} | {} |\n",
+        mark(comparison.status),
+        comparison.status.word(),
+        code(&comparison.scenario),
+        lines.join("<br>"),
+        curves(comparison)
+    )
+}
+
+/// How many changes of one scenario the table shows; the details have them all.
+const SHOWN: usize = 4;
+
+fn mark(status: Status) -> &'static str {
+    match status {
+        Status::Failed | Status::Regression => "🔴",
+        Status::Improvement => "🟢",
+        Status::Same => "⚪",
+        Status::Accepted | Status::New | Status::Gone | Status::Changed => "🟡",
+    }
+}
+
+/// The base's curve and this one's, on one scale.
+fn curves(comparison: &Comparison) -> String {
+    let (before, after) = (&comparison.curve_before, &comparison.curve);
+    let lines = [sparkline(before, after), sparkline(after, before)];
+    let lines: Vec<_> = lines
+        .into_iter()
+        .filter(|l| !l.is_empty())
+        .map(|l| code(&l))
+        .collect();
+    lines.join("<br>")
+}
+
+fn details(comparison: &Comparison) -> Option<String> {
+    if comparison.changes.len() <= SHOWN && comparison.location.is_none() {
+        return None;
+    }
+    let mut text = format!(
+        "\n<details><summary>{}</summary>\n\n",
+        html(&comparison.scenario)
+    );
+    if let Some(place) = &comparison.location {
+        text.push_str(&format!(
+            "Run at {}\n\n",
+            code(&format!("{}:{}", place.file, place.line))
+        ));
+    }
+    if !comparison.changes.is_empty() {
+        text.push_str("| figure | before | after | difference |\n|---|--:|--:|--:|\n");
+    }
+    for change in &comparison.changes {
+        text.push_str(&format!(
+            "| {} | {} | {} | {} |\n",
+            change.name(),
+            change.before(),
+            change.after(),
+            change.difference()
+        ));
+    }
+    Some(text + "\n</details>\n")
+}
+
+/// A name between backticks that ends no cell and no code.
+fn code(name: &str) -> String {
+    let safe: String = name
+        .chars()
+        .map(|c| if c == '`' || c.is_control() { ' ' } else { c })
+        .collect();
+    format!("`{}`", safe.replace('|', "\\|"))
+}
+
+/// Text between tags, where nothing but tags is markup.
+fn html(text: &str) -> String {
+    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let text: String = visible.collect();
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// Text in which nothing is markup, in a table or out of it.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '@' => escaped.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,136 @@
+//! The table for a terminal.
+
+use crate::exit_code;
+use crate::outcome::{Against, Comparison, Outcome};
+use crate::table::printable;
+use anstyle::{AnsiColor, Style};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+
+const COLUMNS: [(&str, bool); 6] = [
+    ("", false),
+    ("scenario", false),
+    ("figure", false),
+    ("before", true),
+    ("after", true),
+    ("difference", true),
+];
+
+/// What changed, a line each; why something failed; how many there are of each; and
+/// what to do next. Coloured: whoever prints it to something else than a terminal
+/// strips that.
+pub fn render(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    let changed: Vec<_> = outcome.changed().collect();
+    if !changed.is_empty() {
+        text.push_str(&table(&changed));
+        text.push('\n');
+    }
+    for comparison in &changed {
+        text.push_str(&remarks(comparison));
+    }
+    for note in &outcome.notes {
+        text.push_str(&format!("note: {}\n", printable(note)));
+    }
+    let base = outcome.base.as_ref().map(|base| {
+        let commit = base.commit.get(..12).unwrap_or(&base.commit);
+        format!(", beside the base {} ({commit})", printable(&base.revision))
+    });
+    text + &outcome.counts() + &base.unwrap_or_default() + "\n" + next_step(outcome)
+}
+
+fn table(changed: &[&Comparison]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(COLUMNS.map(|(name, _)| name));
+    for comparison in changed {
+        let mut rows: Vec<[String; 4]> = comparison
+            .changes
+            .iter()
+            .map(|change| {
+                let name = change.name().into_owned();
+                [name, change.before(), change.after(), change.difference()]
+            })
+            .collect();
+        if rows.is_empty() {
+            rows.push(Default::default());
+        }
+        for (place, row) in rows.into_iter().enumerate() {
+            let names = match place {
+                0 => [comparison.status.word().to_owned(), name(comparison)],
+                _ => Default::default(),
+            };
+            table.add_row(names.into_iter().chain(row));
+        }
+    }
+    for (column, (_, is_figure)) in table.column_iter_mut().zip(COLUMNS) {
+        column.set_padding((0, 2));
+        if is_figure {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines = table.trim_fmt();
+    lines
+        .lines()
+        .map(|line| coloured(line, changed) + "\n")
+        .collect()
+}
+
+/// The name, and what its changes are told from if that is not what one expects.
+fn name(comparison: &Comparison) -> String {
+    let name = printable(&comparison.scenario);
+    let told_from_baseline = comparison.against == Against::Baseline
+        && !comparison.changes.is_empty()
+        && !comparison.curve_before.is_empty();
+    if told_from_baseline {
+        return format!("{name}, from its baseline");
+    }
+    name
+}
+
+/// The line with its status in the colour for it.
+fn coloured(line: &str, changed: &[&Comparison]) -> String {
+    let word = line.split(' ').next().unwrap_or_default();
+    let status = changed.iter().map(|c| c.status).find(|s| s.word() == word);
+    match status {
+        Some(status) => {
+            let colour = match status {
+                _ if status.blocks() => AnsiColor::Red,
+                crate::outcome::Status::Improvement => AnsiColor::Green,
+                _ => AnsiColor::Yellow,
+            };
+            let style = Style::new().fg_color(Some(colour.into())).bold();
+            format!("{style}{word}{style:#}{}", &line[word.len()..])
+        }
+        None => line.to_owned(),
+    }
+}
+
+/// Why a scenario failed and what else there is to say of it.
+fn remarks(comparison: &Comparison) -> String {
+    if comparison.failures.is_empty() && comparison.notes.is_empty() {
+        return String::new();
+    }
+    let place = comparison.location.as_ref();
+    let place = place.map(|place| format!(" ({}:{})", printable(&place.file), place.line));
+    let place = place.unwrap_or_default();
+    let mut text = format!("{}{place}\n", printable(&comparison.scenario));
+    for remark in comparison.failures.iter().chain(&comparison.notes) {
+        text.push_str(&format!("  {}\n", printable(remark)));
+    }
+    text + "\n"
+}
+
+fn next_step(outcome: &Outcome) -> &'static str {
+    match outcome.exit_code {
+        exit_code::NOT_RECORDED => {
+            "\nNothing that blocks became worse. `cargo highwater bless` records what is found; \
+             commit it.\n"
+        }
+        exit_code::FAILED if outcome.wants_blessing() => {
+            "\nWhat is worse on purpose is accepted by recording it, for a reviewer to see: \
+             `cargo highwater bless`.\n"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading reports from files, and every reason why that may fail.
+
+use super::{Report, SCHEMA};
+use serde::Deserialize;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why reports could not be read. Each message names the file and says what to
+/// do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The directory does not exist.
+    #[error(
+        "there is no directory {}: run `cargo test` first, \
+         which writes the reports of its memory scenarios there",
+        .0.display()
+    )]
+    NoDirectory(PathBuf),
+    /// The directory exists, without a report in it.
+    #[error(
+        "there are no reports in {}: run `cargo test` first, \
+         which writes the reports of its memory scenarios there",
+        .0.display()
+    )]
+    NoReports(PathBuf),
+    /// The system refused to read it.
+    #[error("{} could not be read: {source}", .path.display())]
+    Unreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The JSON stops before its end.
+    #[error(
+        "{} is cut off at line {line}, column {column}: \
+         delete it and run `cargo test` again",
+        .path.display()
+    )]
+    CutOff {
+        /// The file.
+        path: PathBuf,
+        /// The line at which it ends, from 1 on.
+        line: usize,
+        /// The column at which it ends.
+        column: usize,
+    },
+    /// It is something else than JSON.
+    #[error("{} is not JSON: {source}: delete it and run `cargo test` again", .path.display())]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: serde_json::Error,
+    },
+    /// It is JSON, but a field is missing or is not what it should be.
+    #[error(
+        "{} is not a report of schema {SCHEMA}: {source}: \
+         delete it and run `cargo test` again",
+        .path.display()
+    )]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+        /// Which field, with line and column.
+        source: serde_json::Error,
+    },
+    /// Its schema is newer than this reads.
+    #[error(
+        "{} was written by a newer highwater (schema {schema}, this reads {SCHEMA}); \
+         update cargo-highwater",
+        .path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version that it says.
+        schema: u64,
+    },
+    /// Its schema is older than this reads.
+    #[error(
+        "{} was written by an older highwater (schema {schema}, this reads {SCHEMA}); \
+         update highwater and run `cargo test` again",
+        .path.display()
+    )]
+    OlderSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version that it says.
+        schema: u64,
+    },
+}
+
+/// Reads one report.
+///
+/// # Errors
+/// If the file cannot be read or is no whole report of schema [`SCHEMA`].
+pub fn read_file(path: &Path) -> Result<Report, ReadError> {
+    let json = fs::read(path).map_err(|source| unreadable(path, source))?;
+    parse(path, &json)
+}
+
+/// Reads all `*.json` in `directory`, not those below it. They come sorted by
+/// name, then by variant, those without one first.
+///
+/// # Errors
+/// If there are none, or one of them cannot be read, the first such by its path.
+pub fn read_directory(directory: &Path) -> Result<Vec<Report>, ReadError> {
+    let reports = read_files(directory)?;
+    let mut reports: Vec<_> = reports.into_iter().map(|(_, report)| report).collect();
+    reports.sort_by(|a, b| (&a.name, &a.variant).cmp(&(&b.name, &b.variant)));
+    Ok(reports)
+}
+
+/// The same, each beside its file, sorted by that.
+///
+/// # Errors
+/// As for [`read_directory`].
+pub fn read_files(directory: &Path) -> Result<Vec<(PathBuf, Report)>, ReadError> {
+    let entries = fs::read_dir(directory).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => ReadError::NoDirectory(directory.to_owned()),
+        _ => unreadable(directory, source),
+    })?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry
+            .map_err(|source| unreadable(directory, source))?
+            .path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(ReadError::NoReports(directory.to_owned()));
+    }
+    paths.sort();
+    let read = |path: PathBuf| read_file(&path).map(|report| (path, report));
+    paths.into_iter().map(read).collect()
+}
+
+/// The schema is looked at before anything else: a newer report may lack fields
+/// that this version knows, and must be called newer, not broken.
+fn parse(path: &Path, json: &[u8]) -> Result<Report, ReadError> {
+    #[derive(Deserialize)]
+    #[serde(expecting = "the object that a report is")]
+    struct Header {
+        schema: u64,
+    }
+    let header: Header =
+        serde_json::from_slice(json).map_err(|error| invalid(path, json, error))?;
+    let (path_buf, schema) = (path.to_owned(), header.schema);
+    match schema.cmp(&SCHEMA) {
+        std::cmp::Ordering::Greater => Err(ReadError::NewerSchema {
+            path: path_buf,
+            schema,
+        }),
+        std::cmp::Ordering::Less => Err(ReadError::OlderSchema {
+            path: path_buf,
+            schema,
+        }),
+        std::cmp::Ordering::Equal => {
+            serde_json::from_slice(json).map_err(|error| invalid(path, json, error))
+        }
+    }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> ReadError {
+    ReadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn invalid(path: &Path, json: &[u8], source: serde_json::Error) -> ReadError {
+    let path = path.to_owned();
+    let (lines, last) = (json.split(|byte| *byte == b'\n').enumerate())
+        .last()
+        .map_or((0, 0), |(before, line)| (before + 1, line.len()));
+    // A number that was cut off after its point is wrong, too.
+    let at_end = (source.line(), source.column()) == (lines, last);
+    match source.classify() {
+        serde_json::error::Category::Syntax if at_end => ReadError::CutOff {
+            path,
+            line: source.line(),
+            column: source.column(),
+        },
+        serde_json::error::Category::Eof => ReadError::CutOff {
+            path,
+            line: source.line(),
+            column: source.column(),
+        },
+        serde_json::error::Category::Data => ReadError::NotAReport { path, source },
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
+            ReadError::NotJson { path, source }
+        }
+    }
+}
