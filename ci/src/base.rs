@@ -1,21 +1,22 @@
 //! [`Base`]: another revision of the project, checked out beside this one.
 //!
-//! It is a git worktree in a temporary directory, outside of the project: below
-//! the project, cargo would take the project's own configuration and workspace for
-//! the base's. Whoever has it holds a lock in that directory, which the system
-//! takes back when the process ends in whatever way; so the next gate can tell
-//! what a killed one left behind, and removes it.
+//! It is a git worktree below cargo's home, not below the project: there, cargo would
+//! take the project's own configuration and workspace for the base's. Its path is the
+//! same each time, for cargo keeps what it builds by path. Whoever has it holds a
+//! lock, which the system takes back when the process ends in whatever way; so the
+//! next gate can tell what a killed one left behind, and removes it.
 
+use same_file::Handle;
 use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tempfile::TempDir;
 
-/// What the names of the temporary directories start with.
-const PREFIX: &str = "highwater-base-";
-/// The file in them that is locked, and the worktree beside it.
+/// The directory of all checkouts, below cargo's home.
+const CHECKOUTS: &str = "highwater";
+/// The file in each that is locked, and the worktree beside it.
 const LOCK: &str = "lock";
 const WORKTREE: &str = "worktree";
 
@@ -27,8 +28,13 @@ pub struct Base {
     /// Where the working directory's place is in the base.
     pub directory: PathBuf,
     repository: PathBuf,
-    worktree: PathBuf,
-    _temporary: TempDir,
+    checkout: Checkout,
+}
+
+/// A directory that no other process uses, as long as this is there.
+#[derive(Debug)]
+struct Checkout {
+    path: PathBuf,
     _lock: File,
 }
 
@@ -77,7 +83,10 @@ pub enum BaseError {
         /// Relative to the repository's root.
         directory: PathBuf,
     },
-    /// The temporary directory could not be made.
+    /// Cargo's home, below which the base is checked out, is not known.
+    #[error("there is no home directory to check the base out in; set CARGO_HOME")]
+    NoHome,
+    /// The base's directory could not be made or removed.
     #[error("{}: {source}", .path.display())]
     Io {
         /// Where.
@@ -101,28 +110,21 @@ impl Base {
         if !any {
             must_be_ancestor(&repository, revision, &commit)?;
         }
-        remove_abandoned(&repository);
-        let temporary = tempfile::Builder::new().prefix(PREFIX).tempdir();
-        let temporary = temporary.map_err(io_error(&std::env::temp_dir()))?;
-        let lock = locked(temporary.path()).map_err(io_error(temporary.path()))?;
-        let worktree = temporary.path().join(WORKTREE);
-        let path = worktree.as_os_str();
+        let checkout = Checkout::of(&repository)?;
+        let worktree = checkout.path.join(WORKTREE);
+        remove(&repository, &worktree)?;
         let arguments = ["worktree", "add", "--detach", "--quiet"].map(OsStr::new);
-        git(
-            &repository,
-            &[&arguments[..], &[path, OsStr::new(&commit)]].concat(),
-        )?;
+        let what = [worktree.as_os_str(), OsStr::new(&commit)];
+        git(&repository, &[&arguments[..], &what].concat())?;
         let base = Self {
             directory: worktree.join(&below),
             commit,
             repository,
-            worktree,
-            _temporary: temporary,
-            _lock: lock,
+            checkout,
         };
-        if base.worktree.join(".gitmodules").exists() {
+        if worktree.join(".gitmodules").exists() {
             let update = ["submodule", "update", "--init", "--recursive", "--quiet"];
-            git(&base.worktree, &update)?;
+            git(&worktree, &update)?;
         }
         if base.directory.is_dir() {
             return Ok(base);
@@ -137,7 +139,56 @@ impl Base {
 impl Drop for Base {
     fn drop(&mut self) {
         // What can't be removed now is removed by the next gate.
-        let _ = remove(&self.repository, &self.worktree);
+        let _ = remove(&self.repository, &self.checkout.path.join(WORKTREE));
+        let _ = fs::remove_dir_all(&self.checkout.path);
+    }
+}
+
+impl Checkout {
+    /// The one for `repository`. Waits for the process that has it, and removes those
+    /// of other repositories that nobody has.
+    fn of(repository: &Path) -> Result<Self, BaseError> {
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+        let all = home.ok_or(BaseError::NoHome)?.join(CHECKOUTS);
+        let mut hasher = DefaultHasher::new();
+        repository.hash(&mut hasher);
+        let name = repository.file_name().unwrap_or_default();
+        let name = format!("{}-{:016x}", name.to_string_lossy(), hasher.finish());
+        let path = all.join(name);
+        remove_abandoned(&all, &path);
+        loop {
+            if let Some(lock) = locked(&path).map_err(io_error(&path))? {
+                return Ok(Self { path, _lock: lock });
+            }
+        }
+    }
+}
+
+/// Locks `directory`; none if it was removed meanwhile by the process that had it,
+/// and the lock is one on a file that is gone.
+fn locked(directory: &Path) -> io::Result<Option<File>> {
+    fs::create_dir_all(directory)?;
+    let path = directory.join(LOCK);
+    let file = File::options().append(true).create(true).open(&path);
+    let file = match file {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    file.lock()?;
+    let ours = Handle::from_file(file.try_clone()?)?;
+    let is_there = Handle::from_path(&path).is_ok_and(|there| there == ours);
+    Ok(is_there.then_some(file))
+}
+
+/// Removes all checkouts but `own` that nobody has locked.
+fn remove_abandoned(all: &Path, own: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let lock = File::open(path.join(LOCK));
+        if path != own && lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(&path);
+        }
     }
 }
 
@@ -169,55 +220,12 @@ fn must_be_ancestor(repository: &Path, revision: &str, commit: &str) -> Result<(
     })
 }
 
-/// Removes the checkouts whose owners are no more, those that git knows of and
-/// those that lie in the temporary directory. What belongs to other users or is in
-/// use is left alone.
-fn remove_abandoned(repository: &Path) {
-    let known = git(repository, &["worktree", "list", "--porcelain"]).unwrap_or_default();
-    let worktrees = known
-        .lines()
-        .filter_map(|line| line.strip_prefix("worktree "));
-    let of_git = worktrees.filter_map(|path| Path::new(path).parent().map(Path::to_owned));
-    let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten();
-    let of_system = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_ours = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default();
-        name.to_string_lossy().starts_with(PREFIX)
-    };
-    for directory in of_git.chain(of_system).filter(is_ours) {
-        if is_abandoned(&directory) {
-            let _ = remove(repository, &directory.join(WORKTREE));
-            let _ = fs::remove_dir_all(&directory);
-        }
-    }
-    let _ = git(repository, &["worktree", "prune"]);
-}
-
-/// Whether nobody holds the lock in `directory`. One that was made a moment ago has
-/// no lock in it yet; it has nothing else in it either, and is left to another day.
-fn is_abandoned(directory: &Path) -> bool {
-    match File::open(directory.join(LOCK)) {
-        Ok(lock) => !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
-        Err(_) => directory.join(WORKTREE).exists(),
-    }
-}
-
-/// A lock file in `directory`, which is there under its name only when it is locked.
-fn locked(directory: &Path) -> io::Result<File> {
-    let unlocked = directory.join("unlocked");
-    let lock = File::create(&unlocked)?;
-    lock.lock()?;
-    fs::rename(unlocked, directory.join(LOCK))?;
-    Ok(lock)
-}
-
+/// Removes the worktree, if it is there, and what git knows of it.
 fn remove(repository: &Path, worktree: &Path) -> Result<(), BaseError> {
-    let arguments = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
-    git(
-        repository,
-        &[&arguments[..], &[worktree.as_os_str()]].concat(),
-    )
-    .map(drop)
+    if worktree.exists() {
+        fs::remove_dir_all(worktree).map_err(io_error(worktree))?;
+    }
+    git(repository, &["worktree", "prune"]).map(drop)
 }
 
 /// What git prints, without the last line break.

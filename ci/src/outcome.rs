@@ -215,9 +215,10 @@ impl Outcome {
         texts.join(", ")
     }
 
-    /// Whether something must be recorded before all is well.
-    pub fn wants_blessing(&self) -> bool {
-        self.scenarios.iter().any(|c| c.recorded == Some(false))
+    /// Whether something is worse, and recording it would accept that.
+    pub fn has_unrecorded_regression(&self) -> bool {
+        let could = |c: &Comparison| c.status == Status::Regression && c.recorded == Some(false);
+        self.scenarios.iter().any(could)
     }
 }
 

@@ -13,7 +13,8 @@ use std::process::{Command, ExitStatus};
 const BASELINES: &str = "memory-baselines";
 /// What the project says of its scenarios, in the workspace's root.
 const CONFIG: &str = "highwater.toml";
-/// Where the base is built, in the target directory.
+/// Where the base is built, in the target directory. Not where the project itself is:
+/// cargo would take what it built of the one for the other.
 const BASE_TARGET: &str = "highwater-base";
 /// The folder of the base's reports, in that of the reports.
 const BASE: &str = "base";
@@ -128,10 +129,10 @@ impl Project {
         arguments: &[OsString],
     ) -> Result<bool, ProjectError> {
         let base = Base::check_out(Path::new("."), revision, any)?;
+        let which = format!("the base `{revision}`");
         let target = self.target.join(BASE_TARGET);
         let written = target.join("highwater");
         remove_reports(&written)?;
-        let which = format!("the base `{revision}`");
         let passed = run_tests(&base.directory, Some(&target), arguments, &which)?;
         let moved = move_reports(&written, &self.base_reports)?;
         if moved == 0 && !passed {
@@ -201,9 +202,27 @@ fn run_tests(
         which: which.to_owned(),
         status,
     };
+    // One failure must not keep the others from being measured.
+    let has_own = |argument: &OsString| {
+        let argument = argument.to_string_lossy();
+        let stops = [
+            "--fail-fast",
+            "--ff",
+            "--no-fail-fast",
+            "--nff",
+            "--max-fail",
+            "--no-run",
+        ];
+        stops.iter().any(|stop| argument.starts_with(stop))
+    };
+    let all: &[&str] = if arguments.iter().any(has_own) {
+        &[]
+    } else {
+        &["--no-fail-fast"]
+    };
     let nextest = command(&["nextest", "--version"], &[]).output();
     if nextest.is_ok_and(|output| output.status.success()) {
-        let status = status(command(&["nextest", "run"], arguments))?;
+        let status = status(command(&[&["nextest", "run"], all].concat(), arguments))?;
         return match status.code() {
             Some(0 | NEXTEST_NO_TESTS) => Ok(true),
             Some(NEXTEST_FAILED) => Ok(false),
@@ -217,7 +236,7 @@ fn run_tests(
     if !built.success() {
         return Err(not_run(built));
     }
-    Ok(status(command(&["test"], arguments))?.success())
+    Ok(status(command(&[&["test"], all].concat(), arguments))?.success())
 }
 
 /// The files of reports in `directory`, none if there is no such directory.

@@ -127,7 +127,7 @@ fn next_step(outcome: &Outcome) -> &'static str {
             "\nNothing that blocks became worse. `cargo highwater bless` records what is found; \
              commit it.\n"
         }
-        exit_code::FAILED if outcome.wants_blessing() => {
+        exit_code::FAILED if outcome.has_unrecorded_regression() => {
             "\nWhat is worse on purpose is accepted by recording it, for a reviewer to see: \
              `cargo highwater bless`.\n"
         }
