@@ -97,12 +97,11 @@ fn measure(
 
 pub(crate) fn report(directory: Option<PathBuf>, format: Format) -> Result<u8, Failure> {
     // A directory of reports may be anyone's; what this project says is of its own.
-    let (directory, config) = match directory {
-        Some(directory) => (directory, Config::default()),
-        None => {
-            let project = Project::find()?;
-            (project.reports, Config::read(&project.config)?)
-        }
+    let (directory, config) = if let Some(directory) = directory {
+        (directory, Config::default())
+    } else {
+        let project = Project::find()?;
+        (project.reports, Config::read(&project.config)?)
     };
     let mut reports = report::read_directory(&directory)?;
     let mut expected = 0;
@@ -309,13 +308,10 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
         }),
         baselines: Some(known(&project, &named(&merged.reports))?),
     };
-    let directory = match into {
-        Some(directory) => directory,
-        None => {
-            project.clear()?;
-            project.reports
-        }
-    };
+    if into.is_none() {
+        project.clear()?;
+    }
+    let directory = into.unwrap_or(project.reports);
     merged.write(&directory)?;
     let outcome = Outcome::of(&evidence, &config)?;
     let missing: Vec<_> = outcome

@@ -96,6 +96,8 @@ pub struct Change {
     pub effect: Effect,
     /// Whether it blocks.
     pub blocks: bool,
+    /// For what the steps allocated: how much that was a step, before and after.
+    pub per_step: Option<[f64; 2]>,
 }
 
 /// A figure or a word.
@@ -131,17 +133,18 @@ impl Rule<'_> {
             unit,
             effect,
             blocks: effect == Effect::Worse && is_named,
+            per_step: None,
         }
     }
 }
 
-/// What changed from `before` to `after`, in the order of the figures.
+/// What changed from `before` to `after`: the verdict, then the figures in their order.
 pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Change> {
     let value = |of: &Baseline, figure| of.figures.get(&figure).copied().unwrap_or(0);
     let other_steps = value(before, Figure::Steps) != value(after, Figure::Steps);
     // Two peaks are the same if their ranges meet.
     let bound = value(before, Figure::PeakBound).max(value(after, Figure::PeakBound));
-    let mut changes = Vec::new();
+    let mut changes: Vec<_> = verdict(before, after, rule).into_iter().collect();
     for figure in Figure::ALL {
         let (was, is) = (value(before, figure), value(after, figure));
         let allowed = rule.tolerance.map_or(0, |tolerance| tolerance.of(figure));
@@ -159,10 +162,18 @@ pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Chan
             true => Effect::Worse,
             false => Effect::Better,
         };
-        let (was, is) = (Value::Number(was), Value::Number(is));
-        changes.push(rule.change(Kind::Figure(figure), was, is, effect));
+        let per_step = || {
+            let steps = [before, after].map(|of| value(of, Figure::Steps));
+            let is_known = steps.iter().all(|steps| *steps > 0);
+            is_known.then(|| [was as f64 / steps[0] as f64, is as f64 / steps[1] as f64])
+        };
+        let is_of_steps = matches!(figure, Figure::StepBytes | Figure::StepBlocks);
+        let (before, after) = (Value::Number(was), Value::Number(is));
+        changes.push(Change {
+            per_step: is_of_steps.then(per_step).flatten(),
+            ..rule.change(Kind::Figure(figure), before, after, effect)
+        });
     }
-    changes.extend(verdict(before, after, rule));
     changes
 }
 
@@ -243,13 +254,18 @@ impl Change {
         } else {
             ""
         };
-        let difference = Thousands(after - before);
-        if before <= 0 {
-            return format!("{sign}{difference}{unit}");
+        let mut text = format!("{sign}{}{unit}", Thousands(after - before));
+        if before > 0 && after >= 10 * before {
+            text += &format!(", ×{}", Thousands(after / before));
+        } else if before > 0 {
+            let share = (after - before) as f64 / before as f64 * 100.0;
+            let digits = if share.abs() < 10.0 { 2 } else { 0 };
+            text += &format!(", {share:+.digits$} %");
         }
-        let share = (after - before) as f64 / before as f64 * 100.0;
-        let digits = if share.abs() < 10.0 { 2 } else { 0 };
-        format!("{sign}{difference}{unit}, {share:+.digits$} %")
+        if let Some([before, after]) = self.per_step {
+            text += &format!("; {before:.2}{unit} → {after:.2}{unit} a step");
+        }
+        text
     }
 }
 

@@ -8,7 +8,8 @@
 use crate::compare::Kind;
 use crate::figure::Figure;
 use crate::report::{Breach, Ceiling, Report};
-use highwater::ByteSize;
+use crate::table::Thousands;
+use highwater::{ByteSize, ByteSizeError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,10 +220,9 @@ fn hold(report: &mut Report, name: &str, limit: ByteSize, actual: u64) {
     let unit = "bytes".to_owned();
     let ceiling = name.to_owned();
     if actual > limit.bytes() {
-        let excess = ByteSize::b(actual - limit.bytes());
+        let [found, excess] = [actual, actual - limit.bytes()].map(|n| Thousands(n.into()));
         report.failures.push(format!(
-            "{name}: {}, {excess} above the ceiling of {limit} in highwater.toml",
-            ByteSize::b(actual)
+            "{name}: {found} B, {excess} B above the ceiling of {limit} in highwater.toml"
         ));
         report.breaches.push(Breach {
             ceiling: ceiling.clone(),
@@ -290,7 +290,8 @@ impl<'de> Deserialize<'de> for Limit {
         if text == "none" {
             return Ok(Self::None);
         }
-        text.parse().map(Self::At).map_err(D::Error::custom)
+        let size = text.parse().map(Self::At);
+        size.map_err(|error: ByteSizeError| D::Error::custom(format!("{error}, or \"none\"")))
     }
 }
 

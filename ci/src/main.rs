@@ -109,8 +109,7 @@ struct Outputs {
     /// Write Markdown for a comment on a pull request
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Write JUnit XML
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = "Write JUnit XML")]
     junit: Option<PathBuf>,
     /// Write JSON, by the schema in `docs/outcome.schema.json`
     #[arg(long, value_name = "FILE")]

@@ -9,6 +9,7 @@ use crate::baseline::Baseline;
 use crate::compare::{Change, Effect, Kind, Rule, changes};
 use crate::config::{Config, ConfigError, Entry};
 use crate::exit_code;
+use crate::figure::Figure;
 use crate::report::{Location, Report, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -165,8 +166,9 @@ impl Outcome {
         for place in places {
             let subject = Subject {
                 head: evidence.reports.get(place),
-                base: base.map(|(_, reports)| reports.get(place)),
-                baseline: evidence.baselines.as_ref().map(|all| all.get(place)),
+                base: base.and_then(|(_, reports)| reports.get(place)),
+                baseline: evidence.baselines.as_ref().and_then(|all| all.get(place)),
+                evidence,
             };
             let entry = config.entry(&subject.name())?;
             scenarios.push(subject.judge(entry, &blocks));
@@ -215,8 +217,23 @@ impl Outcome {
         texts.join(", ")
     }
 
+    /// What to do about it, if that is not plain from what changed.
+    pub fn next_step(&self) -> Option<&'static str> {
+        match self.exit_code {
+            exit_code::NOT_RECORDED => Some(
+                "Nothing that blocks became worse. `cargo highwater bless` records what is found; \
+                 commit it.",
+            ),
+            exit_code::FAILED if self.has_unrecorded_regression() => Some(
+                "What is worse on purpose is accepted by recording it, for a reviewer to see: \
+                 `cargo highwater bless`.",
+            ),
+            _ => None,
+        }
+    }
+
     /// Whether something is worse, and recording it would accept that.
-    pub fn has_unrecorded_regression(&self) -> bool {
+    fn has_unrecorded_regression(&self) -> bool {
         let could = |c: &Comparison| c.status == Status::Regression && c.recorded == Some(false);
         self.scenarios.iter().any(could)
     }
@@ -239,18 +256,18 @@ impl Comparison {
     }
 }
 
-/// One scenario: its report, its base, its baseline. The outer `None` means that
-/// there are none for any scenario.
+/// One scenario among the evidence.
 struct Subject<'a> {
     head: Option<&'a Report>,
-    base: Option<Option<&'a Report>>,
-    baseline: Option<Option<&'a Baseline>>,
+    base: Option<&'a Report>,
+    baseline: Option<&'a Baseline>,
+    evidence: &'a Evidence,
 }
 
 impl Subject<'_> {
     fn name(&self) -> String {
-        let report = self.head.or(self.base.flatten());
-        let recorded = || self.baseline.flatten().map(|known| known.scenario.clone());
+        let report = self.head.or(self.base);
+        let recorded = || self.baseline.map(|known| known.scenario.clone());
         report
             .map(Report::full_name)
             .or_else(recorded)
@@ -260,20 +277,25 @@ impl Subject<'_> {
     fn judge(&self, entry: Option<&Entry>, blocks: &BTreeSet<Kind>) -> Comparison {
         let tolerance = entry.and_then(|entry| entry.tolerance.as_ref());
         let head = self.head.map(Baseline::of);
-        let base = self.base.map(|base| base.map(Baseline::of));
-        let by_base = base.map(|base| {
+        let base = self.base.map(Baseline::of);
+        let by_base = self.evidence.base.as_ref().map(|_| {
             let blocks = Some(blocks);
             compared(base.as_ref(), head.as_ref(), &Rule { tolerance, blocks })
         });
-        let by_baseline = self.baseline.map(|known| {
+        let by_baseline = self.evidence.baselines.as_ref().map(|_| {
             let blocks = None;
-            compared(known, head.as_ref(), &Rule { tolerance, blocks })
+            compared(self.baseline, head.as_ref(), &Rule { tolerance, blocks })
         });
         let recorded = by_baseline
             .as_ref()
             .map(|(status, _)| *status == Status::Same);
         let (against, (status, changes)) = combined(by_base, by_baseline);
         let (failures, mut notes) = self.promises(entry, blocks);
+        match (status, &head) {
+            (Status::New, Some(head)) => notes.push(in_short(head)),
+            (Status::Gone, _) => notes.push("there is no report of it any more".to_owned()),
+            _ => {}
+        }
         if let Some(tolerance) = tolerance {
             notes.push(format!("tolerance: {}", tolerance.reason.as_str()));
         }
@@ -294,7 +316,7 @@ impl Subject<'_> {
             failures,
             notes,
             location: self.head.and_then(|report| report.location.clone()),
-            curve_before: curve(self.base.flatten()),
+            curve_before: curve(self.base),
             curve: curve(self.head),
         }
     }
@@ -325,6 +347,16 @@ impl Subject<'_> {
             (None, false) => Default::default(),
         }
     }
+}
+
+/// What there is to say of a scenario that can't be compared.
+fn in_short(found: &Baseline) -> String {
+    let figure = |figure: Figure| {
+        let value = found.figures.get(&figure).copied().unwrap_or(0);
+        format!("{} {}", figure.name(), figure.display(value))
+    };
+    let figures = [Figure::Growth, Figure::Peak, Figure::Residue].map(figure);
+    format!("{}, {}", figures.join(", "), found.verdict)
 }
 
 /// Whether one of the failures is of a kind that blocks. What is neither growing

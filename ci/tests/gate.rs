@@ -1,159 +1,196 @@
-//! A project of its own, from its first baseline to a leak that is refused.
+//! Two revisions of a project in a repository of its own, measured beside each
+//! other.
 
 #![forbid(unsafe_code)]
 
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use tempfile::TempDir;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Command, Stdio};
+use support::Project;
 
-const SOURCE: &str = r#"
-#[global_allocator]
-static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// A project whose first commit keeps eight orders.
+fn committed() -> Project {
+    let project = Project::new();
+    project.keep("8");
+    project.commit("eight orders");
+    project
+}
 
 #[test]
-fn orders_are_bounded() {
-    let report = highwater::Scenario::new("orders").steps(1_000).run(
-        Vec::new,
-        |orders, i| {
-            orders.push(Box::new(i));
-            if orders.len() == KEPT {
-                orders.clear();
-            }
-        },
+fn from_the_same_code_to_an_improvement_that_is_recorded() {
+    let project = committed();
+    let printed = project.run(&["gate", "--base", "HEAD"], 0);
+    assert!(
+        printed.starts_with("1 same, compared with HEAD ("),
+        "{printed}"
     );
-    report.assert();
-}
-"#;
 
-struct Project {
-    directory: TempDir,
-    target: PathBuf,
-}
-
-impl Project {
-    fn new() -> Self {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let harness = workspace
-            .join("harness")
-            .canonicalize()
-            .expect("it is there");
-        let manifest = format!(
-            "[package]\nname = \"orders\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
-             [lib]\npath = \"lib.rs\"\n\
-             [dependencies]\nhighwater = {{ path = '{}', default-features = false }}\n",
-            harness.display()
-        );
-        fs::write(directory.path().join("Cargo.toml"), manifest).expect("a file in it");
-        let target = directory.path().join("target");
-        Self { directory, target }
+    // A leak is refused, and the comment has its name and its numbers.
+    project.keep("usize::MAX");
+    project.commit("all orders");
+    let comment = project.path().join("target/comment.md");
+    let file = comment.to_str().expect("a path in UTF-8");
+    project.run(&["gate", "--base", "HEAD^", "--markdown", file], 1);
+    let comment = fs::read_to_string(&comment).expect("it was written");
+    for part in [
+        "**Memory** ❌ 1 failed, 0 same, compared with `HEAD^`",
+        "| 🔴 failed | `orders`<br>lib.rs:7 |",
+        "**verdict bounded → growing**",
+        "**growth 64 B → 16,192 B (+16,128 B, ×253)**",
+    ] {
+        assert!(comment.contains(part), "{part} is missing in\n{comment}");
     }
 
-    /// Replaces the code: so many orders are kept at most.
-    fn write(&self, kept: &str) {
-        let source = SOURCE.replace("KEPT", kept);
-        fs::write(self.directory.path().join("lib.rs"), source).expect("a file in it");
-    }
+    // With baselines, what is less must be recorded.
+    project.keep("8");
+    project.run(&["run"], 0);
+    project.run(&["bless"], 0);
+    project.commit("eight orders again, recorded");
+    project.keep("4");
+    let printed = project.run(&["gate", "--base", "HEAD"], 3);
+    assert!(printed.contains("1 improvement, 0 same"), "{printed}");
+    project.run(&["bless"], 0);
+    let printed = project.run(&["gate", "--base", "HEAD"], 0);
+    assert!(printed.contains("1 improvement, 0 same"), "{printed}");
+    project.commit("four orders, recorded");
 
-    fn highwater(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_cargo-highwater"))
-            .args(arguments)
-            .current_dir(self.directory.path())
-            .env("CARGO_TARGET_DIR", &self.target)
-            // What the workspace was built with is enough.
-            .env("CARGO_NET_OFFLINE", "true")
-            .output()
-            .expect("it starts")
-    }
+    // What is more on purpose is recorded too, where a reviewer sees it.
+    project.keep("16");
+    project.run(&["gate", "--base", "HEAD"], 1);
+    project.run(&["bless"], 0);
+    let printed = project.run(&["gate", "--base", "HEAD"], 0);
+    assert!(printed.contains("1 accepted, 0 same"), "{printed}");
 
-    /// Runs the tests, and says what they printed if that is not the exit code.
-    #[track_caller]
-    fn run(&self, code: i32) {
-        let output = self.highwater(&["run"]);
-        let printed = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{printed}");
-    }
-
-    #[track_caller]
-    fn check(&self, command: &str, code: i32, text: &str) {
-        let output = self.highwater(&[command]);
-        let printed = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(String::from_utf8_lossy(&output.stdout), text, "{printed}");
-        assert_eq!(output.status.code(), Some(code));
-    }
+    // Another name for the same.
+    project.commit("sixteen orders");
+    let path = project.path().join("lib.rs");
+    let source = fs::read_to_string(&path).expect("it is there");
+    project.write("lib.rs", &source.replace("\"orders\"", "\"kept-orders\""));
+    let printed = project.run(&["gate", "--base", "HEAD"], 3);
+    let renamed = "has the figures of `orders`, which is gone: renamed?";
+    assert!(printed.contains(renamed), "{printed}");
+    project.run(&["bless", "--gone"], 0);
+    project.run(&["gate", "--base", "HEAD"], 0);
 }
 
 #[test]
-fn from_the_first_baseline_to_a_leak() {
-    let project = Project::new();
-    project.write("8");
-    project.run(0);
-    project.check("check", 3, "new          orders\n\n1 new, 0 same\n");
-    project.check("bless", 0, "new          orders\n\n1 new, 0 same\n");
-    project.check("check", 0, "1 same\n");
-    project.run(0);
-    project.check("check", 0, "1 same\n");
+fn bases_that_have_no_answer() {
+    let project = committed();
+    project.git(&["switch", "--quiet", "--create", "aside"]);
+    project.keep("4");
+    project.commit("four orders");
+    project.git(&["switch", "--quiet", "main"]);
+    project.write("lib.rs", "does not build");
+    project.commit("broken");
+    project.keep("8");
+    project.commit("mended");
 
-    // Less is to be recorded, or it would be lost again unseen.
-    project.write("4");
-    project.run(0);
-    let output = project.highwater(&["check"]);
+    let said = project.refuse(&["gate", "--base", "HEAD^"]);
+    let last = said.lines().last().expect("an error");
+    assert!(
+        last.starts_with("error: the tests of the base `HEAD^` were not run"),
+        "{said}"
+    );
+    let said = project.refuse(&["gate", "--base", "v1.0"]);
+    let expected = "\
+highwater: measuring the base v1.0
+error: the base `v1.0` is no commit of this repository; if it was cloned shallowly, fetch it \
+first: git fetch --deepen=1000 origin
+";
+    assert_eq!(said, expected);
+    let said = project.refuse(&["gate", "--base", "aside"]);
+    let last = said.lines().last().expect("an error");
+    assert!(
+        last.starts_with("error: the base `aside` is not an ancestor"),
+        "{said}"
+    );
+    let printed = project.run(&["gate", "--base", "aside", "--any-base"], 1);
+    assert!(printed.contains("1 regression, 0 same"), "{printed}");
+    // What was measured can be looked at again.
+    project.run(&["check", "--base"], 1);
+}
+
+/// Starts a gate, and sends it and its children a signal when the base is being
+/// compiled.
+fn interrupted(project: &Project, signal: &str) {
+    let mut child = project
+        .command(&["gate", "--base", "HEAD"])
+        .process_group(0)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let said = BufReader::new(child.stderr.take().expect("a pipe"));
+    let reached = said
+        .lines()
+        .map_while(Result::ok)
+        .any(|line| line.contains("Compiling orders"));
+    assert!(reached, "the base was not compiled");
+    let group = format!("-{}", child.id());
+    let kill = Command::new("kill").args([signal, "--", &group]).status();
+    assert!(kill.expect("it starts").success());
+    let status = child.wait().expect("it ends");
+    assert!(status.signal().is_some(), "{status}");
+}
+
+/// What git knows of this repository's worktrees.
+fn worktrees(project: &Project) -> usize {
+    let output = Command::new("git")
+        .args(["worktree", "list"])
+        .current_dir(project.path())
+        .output()
+        .expect("git starts");
+    String::from_utf8_lossy(&output.stdout).lines().count()
+}
+
+#[test]
+fn what_an_interrupted_gate_leaves_the_next_one_removes() {
+    let project = committed();
+    for signal in ["-INT", "-KILL"] {
+        interrupted(&project, signal);
+        assert_eq!(worktrees(&project), 2);
+    }
+    project.run(&["gate", "--base", "HEAD"], 0);
+    assert_eq!(worktrees(&project), 1);
+}
+
+#[test]
+fn on_github_the_code_is_annotated_and_the_job_has_a_summary() {
+    let project = committed();
+    project.write("target/highwater/a.json", support::REPORT);
+    project.write("target/summary.md", "what was there before\n");
+    let said = project.refuse(&["check", "--base"]);
+    let expected = "\
+error: no base was measured; do that with `cargo highwater run --base <REVISION>`, or all at once \
+with `cargo highwater gate --base <REVISION>`
+";
+    assert_eq!(said, expected);
+    let output = project
+        .command(&["check"])
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", project.target().join("summary.md"))
+        .output()
+        .expect("it starts");
     let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(printed.starts_with("improvement  orders\n"), "{printed}");
-    assert_eq!(output.status.code(), Some(3));
-    assert_eq!(project.highwater(&["bless"]).status.code(), Some(0));
-    project.check("check", 0, "1 same\n");
-
-    // A leak fails the test, and is a regression against the baseline too.
-    project.write("usize::MAX");
-    project.run(1);
-    let output = project.highwater(&["check"]);
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(printed.contains("verdict bounded → growing"), "{printed}");
-    assert_eq!(output.status.code(), Some(1));
+    let annotation = "\n::warning file=tests/memory.rs,line=12,title=last-hundred%3A new::";
+    assert!(printed.contains(annotation), "{printed}");
+    let summary = fs::read_to_string(project.target().join("summary.md")).expect("it is there");
+    assert!(
+        summary.starts_with("what was there before\n**Memory** ❌ 1 new, 0 same\n"),
+        "{summary}"
+    );
 }
 
 #[test]
-fn what_is_broken_has_no_answer_and_changes_nothing() {
+fn outside_of_a_repository() {
     let project = Project::new();
-    project.write("8");
-    let output = project.highwater(&["check"]);
-    assert_eq!(output.status.code(), Some(2));
-    let reports = project.target.join("highwater");
-    fs::create_dir_all(&reports).expect("a directory");
-    let whole = include_str!("data/bounded.json");
-    fs::write(reports.join("whole.json"), whole).expect("a file in it");
-    fs::write(reports.join("torn.json"), &whole[..200]).expect("a file in it");
-    for command in ["check", "bless"] {
-        let output = project.highwater(&[command]);
-        let printed = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            printed.contains("torn.json is cut off at line"),
-            "{printed}"
-        );
-        assert_eq!(output.status.code(), Some(2));
-    }
-    assert!(!project.directory.path().join("memory-baselines").exists());
-}
-
-#[test]
-fn a_scenario_that_is_gone_stays_recorded_until_that_is_said() {
-    let project = Project::new();
-    project.write("8");
-    let reports = project.target.join("highwater");
-    fs::create_dir_all(&reports).expect("a directory");
-    let whole = include_str!("data/bounded.json");
-    fs::write(reports.join("a.json"), whole).expect("a file in it");
-    let renamed = whole.replace("last-hundred", "renamed");
-    fs::write(reports.join("b.json"), &renamed).expect("a file in it");
-    assert_eq!(project.highwater(&["bless"]).status.code(), Some(0));
-    fs::remove_file(reports.join("a.json")).expect("it is there");
-    let gone = "gone         last-hundred\n\n1 gone, 1 same\n";
-    project.check("check", 3, gone);
-    project.check("bless", 0, gone);
-    project.check("check", 3, gone);
-    let output = project.highwater(&["bless", "--gone"]);
-    assert_eq!(output.status.code(), Some(0));
-    project.check("check", 0, "1 same\n");
+    project.keep("8");
+    fs::remove_dir_all(project.path().join(".git")).expect("it is there");
+    let said = project.refuse(&["gate", "--base", "HEAD"]);
+    assert!(
+        said.contains("error: git rev-parse --show-toplevel failed: fatal: not a git"),
+        "{said}"
+    );
 }

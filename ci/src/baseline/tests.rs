@@ -24,6 +24,8 @@ live           1,024 B
 live blocks    1
 total          1,024 B
 total blocks   1
+step bytes     1,024 B
+step blocks    1
 reallocations  5
 verdict        bounded
 law            constant

@@ -1,1 +1,162 @@
-//! Tests.
+//! What counts as worse, better, or neither.
+
+use super::*;
+use crate::report::Report;
+
+fn known() -> Baseline {
+    let report: Report =
+        serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report");
+    Baseline::of(&report)
+}
+
+/// The baseline with some figures changed.
+fn with(changes: &[(Figure, i64)]) -> Baseline {
+    let mut found = known();
+    found.figures.extend(changes.iter().copied());
+    found
+}
+
+fn of_verdict(verdict: &str, law: Option<&str>) -> Baseline {
+    Baseline {
+        verdict: verdict.to_owned(),
+        law: law.map(str::to_owned),
+        ..known()
+    }
+}
+
+/// The changes in words, each with its effect and whether it blocks.
+fn told(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<String> {
+    let told = |change: &Change| {
+        let blocks = if change.blocks { ", blocks" } else { "" };
+        format!("{change}: {:?}{blocks}", change.effect)
+    };
+    changes(before, after, rule).iter().map(told).collect()
+}
+
+const STRICT: Rule<'_> = Rule {
+    tolerance: None,
+    blocks: None,
+};
+
+#[test]
+fn more_is_worse_and_less_is_better() {
+    assert!(told(&known(), &known(), &STRICT).is_empty());
+    let found = with(&[(Figure::Total, 1_025), (Figure::Reallocations, 4)]);
+    assert_eq!(
+        told(&known(), &found, &STRICT),
+        [
+            "total 1,024 B → 1,025 B (+1 B, +0.10 %): Worse, blocks",
+            "reallocations 5 → 4 (-1, -20 %): Better",
+        ]
+    );
+    let found = with(&[(Figure::Residue, 8), (Figure::Growth, -2_048)]);
+    assert_eq!(
+        told(&known(), &found, &STRICT),
+        [
+            "growth 1,024 B → -2,048 B (-3,072 B, -300 %): Better",
+            "residue 0 B → 8 B (+8 B): Worse, blocks",
+        ]
+    );
+}
+
+#[test]
+fn figures_for_other_steps_are_only_different() {
+    let found = with(&[(Figure::Steps, 5_000), (Figure::Total, 9_999)]);
+    assert_eq!(
+        told(&known(), &found, &STRICT),
+        [
+            "steps 10,000 → 5,000 (-5,000, -50 %): Different",
+            "total 1,024 B → 9,999 B (+8,975 B, +876 %): Different",
+        ]
+    );
+}
+
+#[test]
+fn peaks_within_their_bound_are_the_same() {
+    let threads = [(Figure::Peak, 9_000), (Figure::PeakBound, 8_192)];
+    assert!(told(&known(), &with(&threads), &STRICT).is_empty());
+    let more = [(Figure::Peak, 10_000), (Figure::PeakBound, 8_192)];
+    assert_eq!(told(&known(), &with(&more), &STRICT).len(), 1);
+}
+
+#[test]
+fn a_tolerance_is_inclusive_and_for_its_figure_only() {
+    let tolerance: Tolerance =
+        toml::from_str("reason = \"a hash map\"\npeak = \"1 KiB\"\nlive-blocks = 2").expect("TOML");
+    let rule = Rule {
+        tolerance: Some(&tolerance),
+        blocks: None,
+    };
+    let found = with(&[(Figure::Peak, 2_048), (Figure::LiveBlocks, 3)]);
+    assert!(told(&known(), &found, &rule).is_empty());
+    let found = with(&[(Figure::Peak, 0), (Figure::LiveBlocks, 0)]);
+    assert!(told(&known(), &found, &rule).is_empty());
+    let found = with(&[(Figure::Peak, 2_049), (Figure::Growth, 1_025)]);
+    assert_eq!(told(&known(), &found, &rule).len(), 2);
+}
+
+#[test]
+fn only_what_is_named_blocks() {
+    let blocks = BTreeSet::from([Kind::Figure(Figure::Peak)]);
+    let rule = Rule {
+        tolerance: None,
+        blocks: Some(&blocks),
+    };
+    let found = with(&[(Figure::Peak, 2_048), (Figure::Growth, 2_048)]);
+    assert_eq!(
+        told(&known(), &found, &rule),
+        [
+            "growth 1,024 B → 2,048 B (+1,024 B, +100 %): Worse",
+            "peak 1,024 B → 2,048 B (+1,024 B, +100 %): Worse, blocks",
+        ]
+    );
+}
+
+#[test]
+fn a_verdict_that_turns_is_worse_or_better() {
+    let growing = of_verdict("growing", Some("linear"));
+    let open = of_verdict("inconclusive", None);
+    let bounded = of_verdict("bounded", Some("constant"));
+    let fading = of_verdict("bounded", Some("fading"));
+    let cases = [
+        (
+            &bounded,
+            &growing,
+            "verdict bounded → growing: Worse, blocks",
+        ),
+        (
+            &open,
+            &growing,
+            "verdict inconclusive → growing: Worse, blocks",
+        ),
+        (&growing, &open, "verdict growing → inconclusive: Better"),
+        (&growing, &bounded, "verdict growing → bounded: Better"),
+        (
+            &bounded,
+            &open,
+            "verdict bounded → inconclusive: Worse, blocks",
+        ),
+        (&open, &bounded, "verdict inconclusive → bounded: Better"),
+        (&bounded, &fading, "law constant → fading: Worse, blocks"),
+        (&fading, &bounded, "law fading → constant: Better"),
+    ];
+    for (before, after, expected) in cases {
+        assert_eq!(told(before, after, &STRICT), [expected]);
+    }
+}
+
+#[test]
+fn every_kind_has_a_name_that_is_read_back() {
+    for kind in Kind::all() {
+        assert_eq!(Kind::try_from(kind.name().into_owned()), Ok(kind));
+    }
+    assert_eq!(
+        Kind::try_from("steps".to_owned()),
+        Err(
+            "`steps` cannot block; what can: growing, inconclusive, ceiling, law, growth, peak, \
+             residue, live, live-blocks, total, total-blocks, step-bytes, step-blocks, \
+             reallocations"
+                .to_owned()
+        )
+    );
+}

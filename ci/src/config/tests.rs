@@ -1,1 +1,150 @@
-//! Tests.
+//! What `highwater.toml` may say, and the words for what it may not.
+
+use super::*;
+
+fn report() -> Report {
+    serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report")
+}
+
+fn config(text: &str) -> Config {
+    toml::from_str(text).expect("a configuration")
+}
+
+/// The ceilings and failures of the report above under a configuration.
+fn applied(text: &str) -> (Vec<(String, u64)>, Vec<String>) {
+    let mut report = report();
+    config(text).apply(&mut report).expect("one entry");
+    let ceilings = report.ceilings.into_iter().map(|c| (c.ceiling, c.limit));
+    (ceilings.collect(), report.failures)
+}
+
+#[track_caller]
+fn check_error(text: &str, expected: &str) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("highwater.toml");
+    fs::write(&path, text).expect("a file in it");
+    let error = Config::read(&path).unwrap_err().to_string();
+    let prefix = format!("{}/", directory.path().display());
+    assert_eq!(error.replace(&prefix, ""), expected);
+}
+
+#[test]
+fn no_file_says_nothing() {
+    let config = Config::read(Path::new("/there/is/none")).expect("nothing to refuse");
+    assert!(config.entry("x").expect("no pattern").is_none());
+    let names: Vec<_> = config.blocks().into_iter().map(Kind::name).collect();
+    assert_eq!(names, ["growing", "ceiling", "growth", "peak"]);
+}
+
+#[test]
+fn the_projects_ceilings_are_for_those_who_have_none() {
+    let own = [("growth".to_owned(), 4_096), ("peak".to_owned(), 8_192)];
+    let (ceilings, failures) = applied("[ceilings]\ngrowth = \"1 B\"\nresidue = \"0 B\"");
+    assert_eq!(ceilings[..2], own);
+    assert_eq!(ceilings[2..], [("residue".to_owned(), 0)]);
+    assert!(failures.is_empty(), "equal passes");
+    assert_eq!(applied("").0, own);
+}
+
+#[test]
+fn a_scenarios_own_entry_goes_before_the_projects() {
+    let all = "[ceilings]\nresidue = \"1 B\"\n";
+    let lifted = format!("{all}[scenario.last-hundred]\nceilings = {{ residue = \"none\" }}");
+    assert_eq!(applied(&lifted).0.len(), 2);
+    // A promise beside that in the code: both are held.
+    let stricter = format!("{all}[scenario.\"last-*\"]\nceilings = {{ growth = \"1,000 B\" }}");
+    let (ceilings, failures) = applied(&stricter);
+    assert_eq!(ceilings.len(), 4);
+    assert_eq!(
+        failures,
+        ["growth: 1,024 B, 24 B above the ceiling of 1 KB in highwater.toml"]
+    );
+}
+
+#[test]
+fn a_name_goes_before_a_pattern_and_two_patterns_are_one_too_many() {
+    let config = config(
+        "[scenario.a]\n[scenario.\"a*\"]\nexpect-failure = \"p\"\n[scenario.\"*b\"]\n[scenario.c]",
+    );
+    let expects = |name: &str| {
+        let entry = config.entry(name).expect("one").expect("an entry");
+        entry.expect_failure.is_some()
+    };
+    assert!(!expects("a"));
+    assert!(expects("ac"));
+    assert_eq!(
+        config.entry("ab").unwrap_err().to_string(),
+        "highwater.toml: both `*b` and `a*` match the scenario `ab`; \
+         give it an entry with its own name, or make the patterns narrower"
+    );
+    assert_eq!(config.unused(&["a", "ac"]), ["*b", "c"]);
+}
+
+#[test]
+fn what_blocks_is_replaced() {
+    let config = config("[gate]\nblocks = [\"live-blocks\", \"ceiling\"]");
+    let names: Vec<_> = config.blocks().into_iter().map(Kind::name).collect();
+    assert_eq!(names, ["ceiling", "live-blocks"]);
+}
+
+#[test]
+fn mistakes_are_named_with_line_and_column() {
+    check_error(
+        "[ceilings]\ngroth = \"1 MB\"",
+        "highwater.toml: TOML parse error at line 2, column 1
+  |
+2 | groth = \"1 MB\"
+  | ^^^^^
+unknown field `groth`, expected one of `growth`, `peak`, `residue`",
+    );
+    check_error(
+        "\n[ceilings]\npeak = \"64 Mib\"",
+        "highwater.toml: TOML parse error at line 3, column 8
+  |
+3 | peak = \"64 Mib\"
+  |        ^^^^^^^^
+\"64 Mib\" is not a size: the unit is not known; write a number and one of B, KB, MB, GB, KiB, \
+MiB, GiB, such as \"100 MB\" or \"64 MiB\", or \"none\"",
+    );
+    check_error(
+        "[scenario.x]\ntolerance = { peak = \"4 KiB\" }",
+        "highwater.toml: TOML parse error at line 2, column 13
+  |
+2 | tolerance = { peak = \"4 KiB\" }
+  |             ^^^^^^^^^^^^^^^^^^
+missing field `reason`",
+    );
+    check_error(
+        "[scenario.x]\ntolerance = { peak = \"4 KiB\", reason = \" \" }",
+        "highwater.toml: TOML parse error at line 2, column 40
+  |
+2 | tolerance = { peak = \"4 KiB\", reason = \" \" }
+  |                                        ^^^
+the reason is empty",
+    );
+    check_error(
+        "[gate]\nblocks = [\"grwth\"]",
+        "highwater.toml: TOML parse error at line 2, column 10
+  |
+2 | blocks = [\"grwth\"]
+  |          ^^^^^^^^^
+`grwth` cannot block; what can: growing, inconclusive, ceiling, law, growth, peak, residue, \
+live, live-blocks, total, total-blocks, step-bytes, step-blocks, reallocations",
+    );
+    check_error(
+        "scenario = 3",
+        "highwater.toml: TOML parse error at line 1, column 12
+  |
+1 | scenario = 3
+  |            ^
+invalid type: integer `3`, expected a map",
+    );
+    check_error(
+        "[ceilings",
+        "highwater.toml: TOML parse error at line 1, column 10
+  |
+1 | [ceilings
+  |          ^
+unclosed table, expected `]`",
+    );
+}

@@ -1,1 +1,252 @@
-//! Tests.
+//! What follows from a report, a base and a baseline.
+
+// Whether there is a base at all, and whether it has the scenario.
+#![allow(clippy::option_option)]
+
+use super::*;
+use std::path::Path;
+
+fn report() -> Report {
+    serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report")
+}
+
+/// The report with so much growth.
+fn grown(growth_bytes: i64) -> Report {
+    Report {
+        growth_bytes,
+        ..report()
+    }
+}
+
+fn failing() -> Report {
+    Report {
+        failures: vec!["growing: it is".to_owned()],
+        verdict: Verdict::Growing,
+        ..report()
+    }
+}
+
+fn one<T>(value: Option<T>) -> BTreeMap<PathBuf, T> {
+    let place = Path::new("folder/last-hundred.txt").to_owned();
+    value
+        .into_iter()
+        .map(|value| (place.clone(), value))
+        .collect()
+}
+
+/// The outcome for one scenario: its report, whether and what there is of it in a
+/// base, and in baselines.
+fn outcome(
+    report: Option<Report>,
+    base: Option<Option<Report>>,
+    baseline: Option<Option<Report>>,
+    config: &str,
+) -> Outcome {
+    let revision = Base {
+        revision: "main".to_owned(),
+        commit: "0123456789abcdef".to_owned(),
+    };
+    let evidence = Evidence {
+        reports: one(report),
+        base: base.map(|base| (revision, one(base))),
+        baselines: baseline.map(|report| one(report.as_ref().map(Baseline::of))),
+    };
+    let config = toml::from_str(config).expect("a configuration");
+    Outcome::of(&evidence, &config).expect("one voice")
+}
+
+/// The status and the exit code.
+fn judged(
+    report: Option<Report>,
+    base: Option<Option<Report>>,
+    baseline: Option<Option<Report>>,
+) -> (Status, u8) {
+    let outcome = outcome(report, base, baseline, "");
+    (outcome.scenarios[0].status, outcome.exit_code)
+}
+
+#[test]
+fn held_to_a_baseline() {
+    let check = |report, baseline| judged(report, None, Some(baseline));
+    assert_eq!(check(Some(report()), Some(report())), (Status::Same, 0));
+    assert_eq!(
+        check(Some(grown(2_000)), Some(report())),
+        (Status::Regression, 1)
+    );
+    assert_eq!(
+        check(Some(grown(1_000)), Some(report())),
+        (Status::Improvement, 3)
+    );
+    assert_eq!(check(Some(report()), None), (Status::New, 3));
+    assert_eq!(check(None, Some(report())), (Status::Gone, 3));
+    let other_steps = Report {
+        steps: 5,
+        ..report()
+    };
+    assert_eq!(
+        check(Some(other_steps), Some(report())),
+        (Status::Changed, 3)
+    );
+}
+
+#[test]
+fn held_to_a_base_alone() {
+    let gate = |report, base| judged(report, Some(base), None);
+    assert_eq!(gate(Some(report()), Some(report())), (Status::Same, 0));
+    assert_eq!(
+        gate(Some(grown(2_000)), Some(report())),
+        (Status::Regression, 1)
+    );
+    // There is nowhere to record these.
+    assert_eq!(
+        gate(Some(grown(1_000)), Some(report())),
+        (Status::Improvement, 0)
+    );
+    assert_eq!(gate(Some(report()), None), (Status::New, 0));
+    assert_eq!(gate(None, Some(report())), (Status::Gone, 0));
+    // More, but not of what blocks.
+    let residue = Report {
+        residue_bytes: 8,
+        ..report()
+    };
+    assert_eq!(gate(Some(residue), Some(report())), (Status::Changed, 0));
+}
+
+#[test]
+fn held_to_both() {
+    let gate = |report, base, baseline| judged(report, Some(base), Some(baseline));
+    let (less, known, more) = (
+        || Some(grown(1_000)),
+        || Some(report()),
+        || Some(grown(2_000)),
+    );
+    assert_eq!(gate(known(), known(), known()), (Status::Same, 0));
+    assert_eq!(gate(more(), known(), known()), (Status::Regression, 1));
+    // Worse than the base, and a reviewer sees the file that says so.
+    assert_eq!(gate(more(), known(), more()), (Status::Accepted, 0));
+    assert_eq!(gate(less(), known(), known()), (Status::Improvement, 3));
+    assert_eq!(gate(less(), known(), less()), (Status::Improvement, 0));
+    // The base went past its own baseline.
+    assert_eq!(gate(more(), more(), known()), (Status::Regression, 1));
+    assert_eq!(gate(known(), None, None), (Status::New, 3));
+    assert_eq!(gate(known(), None, known()), (Status::New, 0));
+    assert_eq!(gate(None, known(), None), (Status::Gone, 0));
+    assert_eq!(gate(None, known(), known()), (Status::Gone, 3));
+    let changes = |outcome: &Outcome| {
+        let comparison = &outcome.scenarios[0];
+        (comparison.against, comparison.changes.len())
+    };
+    let told = outcome(more(), Some(more()), Some(known()), "");
+    assert_eq!(changes(&told), (Against::Baseline, 1));
+    let told = outcome(more(), Some(known()), Some(known()), "");
+    assert_eq!(changes(&told), (Against::Base, 1));
+}
+
+#[test]
+fn a_promise_that_is_broken_blocks_whatever_was_before() {
+    let failed = outcome(
+        Some(failing()),
+        Some(Some(failing())),
+        Some(Some(failing())),
+        "",
+    );
+    assert_eq!(failed.exit_code, 1);
+    assert_eq!(failed.scenarios[0].status, Status::Failed);
+    assert_eq!(failed.scenarios[0].failures, ["growing: it is"]);
+    // Recording it does not help.
+    assert_eq!(failed.scenarios[0].recorded, Some(true));
+
+    let lenient = "[gate]\nblocks = [\"peak\"]";
+    let passed = outcome(Some(failing()), Some(Some(failing())), None, lenient);
+    assert_eq!(
+        (passed.exit_code, passed.scenarios[0].status),
+        (0, Status::Same)
+    );
+    assert_eq!(passed.scenarios[0].notes, ["growing: it is"]);
+    // What nobody can switch off.
+    let damaged = Report {
+        failures: vec!["the heap is damaged".to_owned()],
+        ..report()
+    };
+    assert_eq!(outcome(Some(damaged), None, None, lenient).exit_code, 1);
+}
+
+#[test]
+fn what_must_fail_must_fail() {
+    let config = "[scenario.\"last-*\"]\nexpect-failure = \"its defect is on\"";
+    let fails = outcome(Some(failing()), None, Some(Some(failing())), config);
+    assert_eq!(
+        (fails.exit_code, fails.scenarios[0].status),
+        (0, Status::Same)
+    );
+    assert_eq!(
+        fails.scenarios[0].notes,
+        ["fails, as expected: its defect is on"]
+    );
+    let passes = outcome(Some(report()), None, Some(Some(report())), config);
+    assert_eq!(
+        (passes.exit_code, passes.scenarios[0].status),
+        (1, Status::Failed)
+    );
+    assert_eq!(
+        passes.scenarios[0].failures,
+        ["did not fail, and must: its defect is on"]
+    );
+}
+
+#[test]
+fn a_tolerance_gives_its_reason() {
+    let config =
+        "[scenario.last-hundred]\ntolerance = { growth = \"1 KB\", reason = \"two threads\" }";
+    let within = outcome(Some(grown(2_024)), None, Some(Some(report())), config);
+    assert_eq!(
+        (within.exit_code, within.scenarios[0].status),
+        (0, Status::Same)
+    );
+    assert_eq!(within.scenarios[0].notes, ["tolerance: two threads"]);
+    let beyond = outcome(Some(grown(2_025)), None, Some(Some(report())), config);
+    assert_eq!(beyond.exit_code, 1);
+}
+
+#[test]
+fn an_entry_for_nothing_is_pointed_out() {
+    let outcome = outcome(Some(report()), None, None, "[scenario.last-hundert]");
+    assert_eq!(
+        outcome.notes,
+        ["highwater.toml speaks of `last-hundert`, and there is no such scenario in this run"]
+    );
+}
+
+#[test]
+fn another_name_for_the_same_figures_is_pointed_out() {
+    let renamed = Report {
+        name: "last-100".to_owned(),
+        ..report()
+    };
+    let evidence = Evidence {
+        reports: BTreeMap::from([(PathBuf::from("last-100.txt"), renamed)]),
+        base: None,
+        baselines: Some(one(Some(Baseline::of(&report())))),
+    };
+    let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
+    assert_eq!(outcome.exit_code, 3);
+    let statuses: Vec<_> = outcome.scenarios.iter().map(|c| c.status).collect();
+    assert_eq!(statuses, [Status::Gone, Status::New]);
+    assert_eq!(
+        outcome.scenarios[1].notes,
+        [
+            "growth 1,024 B, peak 1,024 B, residue 0 B, bounded",
+            "has the figures of `last-hundred`, which is gone: renamed?"
+        ]
+    );
+}
+
+#[test]
+fn failed_tests_are_never_a_pass() {
+    let mut outcome = outcome(Some(report()), None, Some(Some(report())), "");
+    outcome.tests_failed("the tests failed");
+    assert_eq!(
+        (outcome.exit_code, &outcome.notes[..]),
+        (1, &["the tests failed".to_owned()][..])
+    );
+}

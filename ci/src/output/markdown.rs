@@ -12,13 +12,20 @@ const LONGEST: usize = 60_000;
 pub fn render(outcome: &Outcome) -> String {
     let base = outcome.base.as_ref().map(|base| {
         let commit = base.commit.get(..12).unwrap_or(&base.commit);
-        format!(", beside {} ({})", code(&base.revision), code(commit))
+        format!(
+            ", compared with {} ({})",
+            code(&base.revision),
+            code(commit)
+        )
     });
     let mark = if outcome.exit_code == 0 { "✅" } else { "❌" };
     let base = base.unwrap_or_default();
     let mut text = format!("**Memory** {mark} {}{base}\n", outcome.counts());
     for note in &outcome.notes {
         text.push_str(&format!("\n> {}\n", escaped(note)));
+    }
+    if let Some(next) = outcome.next_step() {
+        text.push_str(&format!("\n{next}\n"));
     }
     let changed: Vec<_> = outcome.changed().collect();
     if !changed.is_empty() {
@@ -68,6 +75,11 @@ fn row(comparison: &Comparison) -> String {
             change_text
         }
     });
+    let place = comparison.location.as_ref().map(|place| {
+        let place = format!("{}:{}", place.file, place.line);
+        format!("<br>{}", escaped(&place))
+    });
+    let place = place.unwrap_or_default();
     let failures = comparison
         .failures
         .iter()
@@ -75,7 +87,7 @@ fn row(comparison: &Comparison) -> String {
     let notes = comparison.notes.iter().map(|note| escaped(note));
     let lines: Vec<_> = failures.chain(changes.take(SHOWN)).chain(notes).collect();
     format!(
-        "| {} {} | {} | {} | {} |\n",
+        "| {} {} | {}{place} | {} | {} |\n",
         mark(comparison.status),
         comparison.status.word(),
         code(&comparison.scenario),
@@ -109,22 +121,14 @@ fn curves(comparison: &Comparison) -> String {
 }
 
 fn details(comparison: &Comparison) -> Option<String> {
-    if comparison.changes.len() <= SHOWN && comparison.location.is_none() {
+    if comparison.changes.len() <= SHOWN {
         return None;
     }
     let mut text = format!(
-        "\n<details><summary>{}</summary>\n\n",
+        "\n<details><summary>{}: all that changed</summary>\n\n\
+         | figure | before | after | difference |\n|---|--:|--:|--:|\n",
         html(&comparison.scenario)
     );
-    if let Some(place) = &comparison.location {
-        text.push_str(&format!(
-            "Run at {}\n\n",
-            code(&format!("{}:{}", place.file, place.line))
-        ));
-    }
-    if !comparison.changes.is_empty() {
-        text.push_str("| figure | before | after | difference |\n|---|--:|--:|--:|\n");
-    }
     for change in &comparison.changes {
         text.push_str(&format!(
             "| {} | {} | {} | {} |\n",

@@ -1,1 +1,158 @@
-//! Tests.
+//! What people and machines get to read, each form in a snapshot.
+
+use super::sparkline::sparkline;
+use super::{github, junit, markdown, text};
+use crate::baseline::Baseline;
+use crate::config::Config;
+use crate::outcome::{Base, Evidence, Outcome};
+use crate::report::{Checkpoint, Report};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+fn report(name: &str) -> Report {
+    let mut report: Report =
+        serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report");
+    report.name = name.to_owned();
+    report
+}
+
+fn placed(reports: Vec<Report>) -> BTreeMap<PathBuf, Report> {
+    let place = |report: Report| (PathBuf::from(report.full_name()), report);
+    reports.into_iter().map(place).collect()
+}
+
+/// The report with more of everything, on a curve that rises.
+fn leak(mut report: Report) -> Report {
+    report.growth_bytes = 1_120_000;
+    report.peak_bytes = 1_131_344;
+    report.live_bytes = 1_131_344;
+    report.live_blocks = 10_001;
+    report.total_blocks = 10_001;
+    report.step_blocks = 10_000;
+    report.verdict = crate::report::Verdict::Growing;
+    report.law = Some("linear".to_owned());
+    report.failures = vec!["growing: the floor rises by 112 B a step".to_owned()];
+    for point in &mut report.curve {
+        let Checkpoint { step, .. } = *point;
+        point.live_bytes = 1_000 + step * 112;
+    }
+    report
+}
+
+fn less(mut report: Report) -> Report {
+    report.peak_bytes = 512;
+    report
+}
+
+/// One scenario of each kind, with names that no format can like.
+fn outcome() -> Outcome {
+    let evil = "evil|`name` <b>, 100%:\n::error::";
+    let base = ["leaks", "less", "same", "old name", evil].map(report);
+    let head = vec![
+        leak(report("leaks")),
+        less(report("less")),
+        report("same"),
+        report("new name"),
+        Report {
+            residue_bytes: 16,
+            ..report(evil)
+        },
+    ];
+    let revision = Base {
+        revision: "origin/main".to_owned(),
+        commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+    };
+    let baselines = base
+        .iter()
+        .map(|r| (PathBuf::from(r.full_name()), Baseline::of(r)));
+    let evidence = Evidence {
+        baselines: Some(baselines.collect()),
+        base: Some((revision, placed(base.into()))),
+        reports: placed(head),
+    };
+    let config: Config = toml::from_str(
+        "[scenario.same]\ntolerance = { peak = \"1 KiB\", reason = \"a hash map's seed\" }",
+    )
+    .expect("a configuration");
+    Outcome::of(&evidence, &config).expect("one voice")
+}
+
+fn all_same() -> Outcome {
+    let evidence = Evidence {
+        reports: placed(vec![report("same")]),
+        base: None,
+        baselines: Some([("same".into(), Baseline::of(&report("same")))].into()),
+    };
+    Outcome::of(&evidence, &Config::default()).expect("one voice")
+}
+
+#[test]
+fn the_table() {
+    let coloured = text::render(&outcome());
+    insta::assert_snapshot!(anstream::adapter::strip_str(&coloured));
+    assert!(
+        coloured.contains("\u{1b}[1m\u{1b}[31mfailed"),
+        "{coloured:?}"
+    );
+    assert_eq!(text::render(&all_same()), "1 same\n");
+}
+
+#[test]
+fn the_comment() {
+    insta::assert_snapshot!(markdown::render(&outcome()));
+    insta::assert_snapshot!(
+        "the_comment_without_a_change",
+        markdown::render(&all_same())
+    );
+}
+
+#[test]
+fn a_comment_is_never_longer_than_one_may_be() {
+    let names = |count| (0..count).map(|i| report(&format!("scenario number {i:05}")));
+    let evidence = Evidence {
+        reports: placed(names(3_000).map(leak).collect()),
+        base: None,
+        baselines: Some(BTreeMap::new()),
+    };
+    let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
+    let comment = markdown::render(&outcome);
+    assert!(comment.len() < 65_536, "{}", comment.len());
+    assert!(comment.contains("3000 failed, 0 same\n"));
+    let rows = comment
+        .lines()
+        .filter(|line| line.contains("🔴 failed"))
+        .count();
+    let rest = format!("| | and {} more | | |", 3_000 - rows);
+    assert!(rows > 100 && comment.contains(&rest), "{rows} rows");
+}
+
+#[test]
+fn the_xml() {
+    insta::assert_snapshot!(junit::render(&outcome()).expect("XML"));
+}
+
+#[test]
+fn the_annotations() {
+    insta::assert_snapshot!(github::annotations(&outcome()));
+    assert_eq!(github::annotations(&all_same()), "");
+}
+
+#[test]
+fn the_json() {
+    let json = serde_json::to_string_pretty(&outcome()).expect("JSON");
+    insta::assert_snapshot!(json);
+}
+
+#[test]
+fn a_line_from_nothing_to_the_highest_point() {
+    assert_eq!(sparkline(&[], &[]), "");
+    assert_eq!(sparkline(&[0], &[]), "▁");
+    assert_eq!(sparkline(&[5], &[]), "█");
+    assert_eq!(sparkline(&[0, 1, 2, 3, 4, 5, 6, 7], &[]), "▁▂▃▄▅▆▇█");
+    assert_eq!(sparkline(&[7], &[14]), "▅");
+    let long: Vec<u64> = (0..1_000).collect();
+    let line = sparkline(&long, &[]);
+    assert_eq!(line.chars().count(), 20);
+    assert!(line.starts_with('▁') && line.ends_with('█'));
+    assert_eq!(sparkline(&[u64::MAX, u64::MAX / 2], &[]), "█▄");
+}

@@ -1,6 +1,5 @@
 //! The table for a terminal.
 
-use crate::exit_code;
 use crate::outcome::{Against, Comparison, Outcome};
 use crate::table::printable;
 use anstyle::{AnsiColor, Style};
@@ -34,9 +33,13 @@ pub fn render(outcome: &Outcome) -> String {
     }
     let base = outcome.base.as_ref().map(|base| {
         let commit = base.commit.get(..12).unwrap_or(&base.commit);
-        format!(", beside the base {} ({commit})", printable(&base.revision))
+        format!(", compared with {} ({commit})", printable(&base.revision))
     });
-    text + &outcome.counts() + &base.unwrap_or_default() + "\n" + next_step(outcome)
+    text += &format!("{}{}\n", outcome.counts(), base.unwrap_or_default());
+    if let Some(next) = outcome.next_step() {
+        text += &format!("\n{next}\n");
+    }
+    text
 }
 
 fn table(changed: &[&Comparison]) -> String {
@@ -119,18 +122,4 @@ fn remarks(comparison: &Comparison) -> String {
         text.push_str(&format!("  {}\n", printable(remark)));
     }
     text + "\n"
-}
-
-fn next_step(outcome: &Outcome) -> &'static str {
-    match outcome.exit_code {
-        exit_code::NOT_RECORDED => {
-            "\nNothing that blocks became worse. `cargo highwater bless` records what is found; \
-             commit it.\n"
-        }
-        exit_code::FAILED if outcome.has_unrecorded_regression() => {
-            "\nWhat is worse on purpose is accepted by recording it, for a reviewer to see: \
-             `cargo highwater bless`.\n"
-        }
-        _ => "",
-    }
 }

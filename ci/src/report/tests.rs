@@ -161,13 +161,13 @@ fn other_things_than_reports() {
     check_error(
         &BOUNDED.replace("\"bounded\"", "\"fine\""),
         "x.json is not a report of schema 1: unknown variant `fine`, \
-         expected one of `bounded`, `growing`, `inconclusive` at line 23 column 19: \
+         expected one of `bounded`, `growing`, `inconclusive` at line 25 column 19: \
          delete it and run `cargo test` again",
     );
     check_error(
         &BOUNDED.replace("\"steps\": 10000", "\"steps\": -1"),
         "x.json is not a report of schema 1: invalid value: integer `-1`, expected u64 \
-         at line 8 column 13: delete it and run `cargo test` again",
+         at line 9 column 13: delete it and run `cargo test` again",
     );
 }
 

@@ -53,8 +53,14 @@ orders (leaky)  500 of 1,000  1,234,567 B  2,000,000 to 2,008,192 B    900 B  gr
 
 #[test]
 fn the_summary_counts_failures() {
-    assert_eq!(summary(&[bounded()]), "1 report, 0 failed");
-    assert_eq!(summary(&[leak(), bounded(), leak()]), "3 reports, 2 failed");
+    assert_eq!(summary(&[bounded()], 0), "1 report, 0 failed");
+    let reports = [leak(), bounded(), leak()];
+    assert_eq!(summary(&reports, 0), "3 reports, 2 failed");
+    assert_eq!(summary(&reports, 2), "3 reports, 2 failed as expected");
+    assert_eq!(
+        summary(&reports, 1),
+        "3 reports, 2 failed, 1 of them as expected"
+    );
 }
 
 #[test]

@@ -1,0 +1,156 @@
+//! A project of its own, from its first baseline to a leak that is refused.
+
+#![forbid(unsafe_code)]
+
+mod support;
+
+use std::fs;
+use support::{Project, REPORT};
+
+#[test]
+fn from_the_first_baseline_to_a_leak() {
+    let project = Project::new();
+    project.keep("8");
+    project.run(&["run"], 0);
+    let new = "new  orders\n";
+    assert!(project.run(&["check"], 3).contains(new));
+    assert_eq!(
+        project.run(&["bless"], 0),
+        "recorded  orders\n0 as recorded before\n"
+    );
+    assert_eq!(project.run(&["check"], 0), "1 same\n");
+    project.run(&["run"], 0);
+    assert_eq!(project.run(&["check"], 0), "1 same\n");
+
+    // Less is to be recorded, or it would be lost again unseen.
+    project.keep("4");
+    project.run(&["run"], 0);
+    let printed = project.run(&["check"], 3);
+    assert!(printed.contains("improvement  orders"), "{printed}");
+    project.run(&["bless"], 0);
+    assert_eq!(project.run(&["check"], 0), "1 same\n");
+
+    // A leak fails the test, and is a regression against the baseline too.
+    project.keep("usize::MAX");
+    project.run(&["run"], 1);
+    let printed = project.run(&["check"], 1);
+    assert!(
+        printed.contains("failed  orders    verdict        bounded"),
+        "{printed}"
+    );
+
+    // Code that does not build has no answer.
+    project.keep("of all");
+    let said = project.refuse(&["run"]);
+    assert!(said.contains("error: the tests of this project were not run: cargo ended with"));
+}
+
+#[test]
+fn what_is_broken_has_no_answer_and_changes_nothing() {
+    let project = Project::new();
+    project.keep("8");
+    assert!(
+        project
+            .refuse(&["check"])
+            .contains("run `cargo test` first")
+    );
+    project.write("target/highwater/whole.json", REPORT);
+    let newer = REPORT.replace("\"schema\": 1", "\"schema\": 2");
+    let broken = [
+        (&REPORT[..200], "bad.json is cut off at line"),
+        (&newer, "bad.json was written by a newer highwater"),
+        ("<html>", "bad.json is not JSON"),
+    ];
+    for (text, message) in broken {
+        project.write("target/highwater/bad.json", text);
+        for command in ["check", "bless"] {
+            let said = project.refuse(&[command]);
+            assert!(said.contains(message), "{said}");
+        }
+        let into = project.path().join("joined");
+        let into = into.to_str().expect("a path in UTF-8");
+        let said = project.refuse(&["merge", "target/highwater", "--into", into]);
+        assert!(said.contains(message), "{said}");
+        assert!(!project.path().join("joined").exists());
+        let left = fs::read_to_string(project.reports().join("bad.json"));
+        assert_eq!(left.expect("it is there"), text);
+    }
+    assert!(!project.path().join("memory-baselines").exists());
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_found_before_the_tests_run() {
+    let project = Project::new();
+    project.write("lib.rs", "this is no Rust");
+    project.write("highwater.toml", "[ceilings]\ngrowth = 5");
+    let said = project.refuse(&["run"]);
+    assert_eq!(
+        said,
+        "error: [DIR]/highwater.toml: TOML parse error at line 2, column 10
+  |
+2 | growth = 5
+  |          ^
+invalid type: integer `5`, expected a string\n"
+    );
+}
+
+#[test]
+fn the_projects_own_ceilings_and_expectations() {
+    let project = Project::new();
+    project.write("lib.rs", "");
+    project.write("target/highwater/a.json", REPORT);
+    project.write("highwater.toml", "[ceilings]\nresidue = \"0 B\"\n");
+    let printed = project.run(&["report"], 0);
+    assert!(printed.contains("1 report, 0 failed, in "), "{printed}");
+    let strict = "[scenario.last-hundred]\nceilings = { growth = \"1 KB\" }\n";
+    project.write("highwater.toml", strict);
+    assert!(project.run(&["report"], 1).contains("growth by 24 B"));
+    let printed = project.run(&["check"], 1);
+    let failure = "growth: 1,024 B, 24 B above the ceiling of 1 KB in highwater.toml";
+    assert!(printed.contains(failure), "{printed}");
+    let expected = format!("{strict}expect-failure = \"to be mended\"\n");
+    project.write("highwater.toml", &expected);
+    let printed = project.run(&["report"], 0);
+    assert!(
+        printed.contains("1 report, 1 failed as expected, in "),
+        "{printed}"
+    );
+    project.run(&["bless"], 0);
+    assert_eq!(project.run(&["check"], 0), "1 same\n");
+}
+
+#[test]
+fn a_scenario_that_is_gone_stays_recorded_until_that_is_said() {
+    let project = Project::new();
+    project.write("lib.rs", "");
+    project.write("target/highwater/a.json", REPORT);
+    let other = REPORT.replace("last-hundred", "other");
+    project.write("target/highwater/b.json", &other.replace("1024", "512"));
+    project.run(&["bless"], 0);
+    fs::remove_file(project.reports().join("a.json")).expect("it is there");
+    assert!(project.run(&["check"], 3).contains("gone  last-hundred\n"));
+    let kept = "\
+kept      last-hundred
+          no report of it; `cargo highwater bless --gone` removes it
+1 as recorded before
+";
+    assert_eq!(project.run(&["bless"], 0), kept);
+    assert!(project.run(&["check"], 3).contains("gone  last-hundred\n"));
+    let removed = "removed   last-hundred\n1 as recorded before\n";
+    assert_eq!(project.run(&["bless", "--gone"], 0), removed);
+    assert_eq!(project.run(&["check"], 0), "1 same\n");
+}
+
+#[test]
+fn what_a_killed_process_did_not_finish_is_removed() {
+    let project = Project::new();
+    project.write("lib.rs", "");
+    project.write("target/highwater/a.json", REPORT);
+    project.run(&["bless"], 0);
+    let folders = fs::read_dir(project.path().join("memory-baselines")).expect("it is there");
+    let folder = folders.flatten().next().expect("one folder").path();
+    fs::write(folder.join("a.txt.17.highwater-tmp"), "highw").expect("a file in it");
+    assert_eq!(project.run(&["check"], 0), "1 same\n");
+    project.run(&["bless"], 0);
+    assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 1);
+}

@@ -1,0 +1,138 @@
+//! A project that a test makes, with a git repository of its own.
+
+// Each test program uses its part.
+#![allow(dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// One scenario, `orders`, that keeps KEPT orders at most.
+const SOURCE: &str = r#"
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+#[test]
+fn orders_are_bounded() {
+    let report = highwater::Scenario::new("orders").steps(1_000).run(
+        Vec::new,
+        |orders, i| {
+            orders.push(Box::new(i));
+            if orders.len() == KEPT {
+                orders.clear();
+            }
+        },
+    );
+    report.assert();
+}
+"#;
+
+/// A report as the library wrote it.
+pub(crate) const REPORT: &str = include_str!("../data/bounded.json");
+
+pub(crate) struct Project {
+    directory: TempDir,
+}
+
+impl Project {
+    pub(crate) fn new() -> Self {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let harness = workspace.join("harness").canonicalize();
+        let manifest = format!(
+            "[package]\nname = \"orders\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+             [lib]\npath = \"lib.rs\"\n\
+             [dependencies]\nhighwater = {{ path = '{}', default-features = false }}\n",
+            harness.expect("it is there").display()
+        );
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let project = Self { directory };
+        project.write("Cargo.toml", &manifest);
+        project.write(".gitignore", "target\nCargo.lock\n");
+        project.git(&["init", "--quiet", "--initial-branch=main"]);
+        project
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn target(&self) -> PathBuf {
+        self.path().join("target")
+    }
+
+    /// Where reports are written.
+    pub(crate) fn reports(&self) -> PathBuf {
+        self.target().join("highwater")
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let path = self.path().join(file);
+        let directory = path.parent().expect("it is in the project");
+        fs::create_dir_all(directory).expect("a directory");
+        fs::write(path, text).expect("a file in it");
+    }
+
+    /// Replaces the code: so many orders are kept at most.
+    pub(crate) fn keep(&self, kept: &str) {
+        self.write("lib.rs", &SOURCE.replace("KEPT", kept));
+    }
+
+    pub(crate) fn git(&self, arguments: &[&str]) {
+        let identity = ["user.name=test", "user.email=test@example.org"];
+        let output = Command::new("git")
+            .args(identity.iter().flat_map(|setting| ["-c", setting]))
+            .args(arguments)
+            .current_dir(self.path())
+            .output()
+            .expect("git starts");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {arguments:?}: {printed}");
+    }
+
+    /// Commits everything.
+    pub(crate) fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+    }
+
+    /// The tool, in the project, with nothing inherited that it looks at.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-highwater"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env("CARGO_TARGET_DIR", self.target())
+            // What the workspace was built with is enough.
+            .env("CARGO_NET_OFFLINE", "true")
+            .env_remove("GITHUB_ACTIONS")
+            .env_remove("GITHUB_STEP_SUMMARY");
+        command
+    }
+
+    pub(crate) fn highwater(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("it starts")
+    }
+
+    /// Runs the tool, and says what it printed if that is not the exit code. What it
+    /// printed on standard output.
+    #[track_caller]
+    pub(crate) fn run(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.highwater(arguments);
+        let [printed, said] =
+            [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+        assert_eq!(output.status.code(), Some(code), "{printed}\n{said}");
+        printed
+    }
+
+    /// Runs the tool, which must have no answer; what it said.
+    #[track_caller]
+    pub(crate) fn refuse(&self, arguments: &[&str]) -> String {
+        let output = self.highwater(arguments);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let path = self.path().to_str().expect("a path in UTF-8");
+        said.replace(path, "[DIR]")
+    }
+}
