@@ -326,9 +326,14 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
             "missing  {name}, which no shard has a report of\n"
         ));
     }
-    let (reports, shards) = (merged.reports.len(), shards.len());
+    let count = |count: usize, noun: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {noun}{plural}")
+    };
     print(&format!(
-        "{text}{reports} reports of {shards} shards, {} missing, in {}\n",
+        "{text}{} of {}, {} missing, in {}\n",
+        count(merged.reports.len(), "report"),
+        count(shards.len(), "shard"),
         missing.len(),
         directory.display()
     ))?;

@@ -65,7 +65,7 @@ pub enum MergeError {
     },
     /// The shards were measured beside different bases, or only some beside one.
     #[error(
-        "the shards do not have one base: {} has {first_base}, {} has {second_base}",
+        "the shards do not have one base: {} was compared with {first_base}, {} with {second_base}",
         .first.display(),
         .second.display()
     )]

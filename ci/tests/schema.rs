@@ -1,12 +1,18 @@
-//! The three places that know the schema must agree: the library that writes
-//! reports, the tool that reads them, and `docs/report-schema.md`.
+//! The places that know the schema must agree: the library that writes reports, the
+//! tool that reads them, `docs/report-schema.md`, and the JSON Schemas in `docs/`.
 
 #![forbid(unsafe_code)]
 
+use cargo_highwater::config::Config;
+use cargo_highwater::outcome::{Evidence, Outcome};
 use cargo_highwater::report::{Report, read_file};
 use highwater::{ByteSize, Scenario};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();
@@ -108,4 +114,58 @@ fn what_is_read_is_documented() {
     let report: Report = serde_json::from_str(example()).expect("a report");
     let json = serde_json::to_value(report).expect("JSON");
     assert_eq!(fields_of_all(&json), documented());
+}
+
+/// The schema of `T`, which must be what is published as `file`. With
+/// `UPDATE_SCHEMAS=1`, it is published.
+fn published<T: JsonSchema>(file: &str) -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    let schema = serde_json::to_value(schema).expect("JSON");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(file);
+    if std::env::var_os("UPDATE_SCHEMAS").is_some_and(|value| value == "1") {
+        let text = serde_json::to_string_pretty(&schema).expect("JSON");
+        fs::write(&path, text + "\n").expect("it can be written");
+    }
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let known: Value = serde_json::from_str(&text).unwrap_or_default();
+    assert!(
+        known == schema,
+        "docs/{file} is not up to date; run the tests with UPDATE_SCHEMAS=1"
+    );
+    schema
+}
+
+#[test]
+fn reports_are_as_the_published_schema_says() {
+    let schema = published::<Report>("report.schema.json");
+    for text in [written().to_json().as_str(), example()] {
+        let report: Value = serde_json::from_str(text).expect("JSON");
+        jsonschema::validate(&schema, &report).expect("a report");
+        let mut lacking = report.clone();
+        lacking.as_object_mut().expect("an object").remove("damage");
+        assert!(
+            !jsonschema::is_valid(&schema, &lacking),
+            "nothing may be missing"
+        );
+    }
+}
+
+#[test]
+fn outcomes_are_as_the_published_schema_says() {
+    let schema = published::<Outcome>("outcome.schema.json");
+    let report: Report = serde_json::from_str(example()).expect("a report");
+    let evidence = Evidence {
+        reports: BTreeMap::from([("x".into(), report)]),
+        base: None,
+        baselines: Some(BTreeMap::new()),
+    };
+    let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
+    let outcome = serde_json::to_value(outcome).expect("JSON");
+    jsonschema::validate(&schema, &outcome).expect("an outcome");
+    let mut other = outcome.clone();
+    other["scenarios"][0]["status"] = "fine".into();
+    assert!(!jsonschema::is_valid(&schema, &other));
 }
