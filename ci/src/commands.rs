@@ -9,7 +9,7 @@ use cargo_highwater::outcome::{Base, Evidence, Outcome, Status};
 use cargo_highwater::output::{github, junit, markdown, text};
 use cargo_highwater::project::{Project, ProjectError, base_revision};
 use cargo_highwater::report::{self, ReadError, Report};
-use cargo_highwater::{exit_code, table};
+use cargo_highwater::{exit_code, table, view};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
@@ -342,6 +342,21 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
     } else {
         exit_code::NOT_RECORDED
     })
+}
+
+pub(crate) fn view(output: Option<PathBuf>) -> Result<u8, Failure> {
+    let project = Project::find()?;
+    let config = Config::read(&project.config)?;
+    let with_base = base_revision(&project.base_reports)?.is_some();
+    let evidence = evidence(&project, &config, with_base)?;
+    let outcome = Outcome::of(&evidence, &config)?;
+    let path = output.unwrap_or_else(|| project.reports.join("index.html"));
+    file::replace(&path, &view::render(&outcome, &evidence)).map_err(|source| Failure::File {
+        path: path.clone(),
+        source,
+    })?;
+    print(&format!("{}\n", path.display()))?;
+    Ok(exit_code::PASSED)
 }
 
 /// Prints the outcome, and writes it for everyone else who is to be told.

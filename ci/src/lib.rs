@@ -11,6 +11,7 @@
 //!   that, and [`output`] tells those who read it.
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
 //!   another revision; [`merge`] joins what several machines measured.
+//! - [`view`] makes the page.
 //! - [`exit_code`] lists what the tool exits with.
 //!
 //! Nothing in here measures: of `highwater` the tool uses the sizes only, so that it
@@ -31,3 +32,4 @@ pub mod output;
 pub mod project;
 pub mod report;
 pub mod table;
+pub mod view;

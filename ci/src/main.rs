@@ -72,6 +72,13 @@ enum Command {
         #[command(flatten)]
         tests: TestArguments,
     },
+    /// Writes a page of all scenarios of the last run, beside the base that was
+    /// measured with them
+    View {
+        /// Where to [default: `index.html` among the reports]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Joins the reports of a suite that ran in shards
     Merge {
         /// Directories of reports, one a shard
@@ -143,6 +150,7 @@ fn main() -> ExitCode {
             outputs,
             tests,
         } => commands::gate(&base, &outputs, &tests.arguments),
+        Command::View { output } => commands::view(output),
         Command::Merge { shards, into } => commands::merge(&shards, into),
     };
     match code {

@@ -1,0 +1,221 @@
+//! The page: what is in it, and what a browser makes of it.
+
+#![forbid(unsafe_code)]
+
+mod support;
+
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
+use std::process::Command;
+use support::{Project, REPORT};
+use tempfile::TempDir;
+
+/// The report under another name, with `changes` made to its fields.
+fn report(name: &str, changes: &[(&str, Value)]) -> String {
+    let mut report: Value = serde_json::from_str(REPORT).expect("JSON");
+    report["name"] = json!(name);
+    for (field, value) in changes {
+        report[field] = value.clone();
+    }
+    report.to_string()
+}
+
+/// A project with a page on a leak, on something gone, and on what is the same.
+fn viewed() -> Project {
+    let project = Project::new();
+    project.write("lib.rs", "");
+    let steps = (0..=10).map(|i| i * 1_000);
+    let curve =
+        steps.map(|step| json!({"step": step, "live_bytes": step * 2, "live_blocks": step}));
+    let leak = report(
+        "leak <script>",
+        &[
+            ("growth_bytes", json!(20_000)),
+            ("peak_bytes", json!(20_000)),
+            ("verdict", json!("growing")),
+            ("law", json!("linear")),
+            (
+                "failures",
+                json!(["growing: by 2 B a step", "peak: too high"]),
+            ),
+            ("curve", curve.collect()),
+        ],
+    );
+    let large = report("large", &[("peak_bytes", json!(7_000_000))]);
+    project.write("target/highwater/leak.json", &leak);
+    project.write("target/highwater/large.json", &large);
+    project.write(
+        "target/highwater/base/leak.json",
+        &report("leak <script>", &[]),
+    );
+    project.write("target/highwater/base/large.json", &large);
+    project.write("target/highwater/base/gone.json", &report("gone", &[]));
+    project.write(
+        "target/highwater/base/REVISION",
+        "origin/main\n0123456789abcdef\n",
+    );
+    let path = project.reports().join("index.html");
+    assert_eq!(project.run(&["view"], 0), format!("{}\n", path.display()));
+    project
+}
+
+fn page(project: &Project) -> String {
+    fs::read_to_string(project.reports().join("index.html")).expect("a page")
+}
+
+#[test]
+fn the_page_has_everything_in_it() {
+    let page = page(&viewed());
+    for part in [
+        "<title>Memory: 1 failed, 1 gone, 1 same</title>",
+        "Compared with <code>origin/main</code>, commit <code>0123456789ab</code>",
+        "<span class=\"pill failed\">1 failed</span>",
+        "leak &lt;script&gt; ",
+        "<p class=\"failure\">growing: by 2 B a step</p>",
+        "<code>tests/memory.rs:12</code>",
+        "aria-label=\"live memory of leak &lt;script&gt; over 10,000 steps, up to 20,000 bytes\"",
+        "<span class=\"key base\">in the base</span>",
+        "<span class=\"ceiling\">of 8 KiB</span>",
+        "ceiling on the peak, 8 KiB",
+        "<td class=\"figure\">1,024 B</td><td class=\"figure\">20,000 B</td>\
+         <td class=\"figure\">+18,976 B, ×19</td>",
+        "there is no report of it any more",
+    ] {
+        assert!(page.contains(part), "{part} is missing in\n{page}");
+    }
+}
+
+#[test]
+fn the_page_loads_nothing() {
+    let page = page(&viewed());
+    for part in [
+        "http://", "https://", " src=", "@import", "url(", "<link", "fetch(",
+    ] {
+        assert!(!page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn the_page_is_written_where_it_is_asked_for() {
+    let project = viewed();
+    assert_eq!(
+        project.run(&["view", "--output", "out/page.html"], 0),
+        "out/page.html\n"
+    );
+    let other = fs::read_to_string(project.path().join("out/page.html"));
+    assert_eq!(other.expect("a page"), page(&project));
+}
+
+const NEEDS_CHROMIUM: &str = "chromium is installed";
+
+/// What Chromium prints, given a page, a fragment of its address, and more.
+fn chromium(page: &Path, fragment: &str, arguments: &[OsString]) -> String {
+    let profile = tempfile::tempdir().expect("a temporary directory");
+    let mut directory = OsString::from("--user-data-dir=");
+    directory.push(profile.path());
+    let quiet = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--hide-scrollbars",
+        "--window-size=1200,1600",
+    ];
+    let output = Command::new("chromium")
+        .args(quiet)
+        .arg(directory)
+        .args(arguments)
+        .arg(format!("file://{}{fragment}", page.display()))
+        .output()
+        .expect(NEEDS_CHROMIUM);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The names in the table, in its order.
+fn order(dom: &str) -> Vec<&str> {
+    let (_, table) = dom.split_once("<tbody>").expect("a table");
+    let (table, _) = table.split_once("</tbody>").expect("its end");
+    let links = table.split("<a href=\"#s").skip(1);
+    links
+        .filter_map(|link| link.split_once('>')?.1.split_once("</a>"))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
+fn a_browser_sorts_it() {
+    let project = viewed();
+    let page = project.reports().join("index.html");
+    let dump = [OsString::from("--dump-dom")];
+    let dom = chromium(&page, "", &dump);
+    assert_eq!(order(&dom), ["leak &lt;script&gt;", "gone", "large"]);
+    let dom = chromium(&page, "#sort=peak", &dump);
+    assert_eq!(order(&dom), ["gone", "leak &lt;script&gt;", "large"]);
+    assert!(dom.contains("aria-sort=\"ascending\"><button type=\"button\">peak</button>"));
+    let dom = chromium(&page, "#sort=-peak", &dump);
+    assert_eq!(order(&dom), ["large", "leak &lt;script&gt;", "gone"]);
+}
+
+/// A screenshot, as its size and the colours of its pixels.
+fn screenshot(page: &Path, setting: &str) -> ((u32, u32), Vec<[u8; 3]>) {
+    let directory: TempDir = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("page.png");
+    let mut to = OsString::from("--screenshot=");
+    to.push(&path);
+    chromium(page, "", &[to, setting.into()]);
+    let file = BufReader::new(File::open(&path).expect("a screenshot"));
+    let mut reader = png::Decoder::new(file).read_info().expect("a picture");
+    let size = reader.info().size();
+    let mut bytes = vec![0; reader.output_buffer_size().expect("one that fits")];
+    let frame = reader.next_frame(&mut bytes).expect("its pixels");
+    let pixels = bytes.chunks_exact(frame.color_type.samples());
+    (
+        size,
+        pixels.map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
+    )
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
+fn a_browser_shows_it_light_and_dark_and_without_scripts() {
+    let project = viewed();
+    let page = project.reports().join("index.html");
+    // The colours of page.css: the page, what failed, the curve and the ceiling.
+    let light = [
+        [255, 255, 255],
+        [253, 236, 234],
+        [29, 95, 209],
+        [180, 35, 24],
+    ];
+    let dark = [[20, 23, 27], [61, 21, 18], [116, 169, 255], [255, 143, 133]];
+    // What a browser that runs no scripts shows: headless, this one can't do without.
+    let text = self::page(&project);
+    let (without_scripts, _) = text.split_once("<script>").expect("a script");
+    project.write("target/without-scripts.html", without_scripts);
+    let without_scripts = project.target().join("without-scripts.html");
+    let cases = [
+        (&page, 1, light),
+        (&page, 0, dark),
+        (&without_scripts, 1, light),
+    ];
+    for (page, scheme, colours) in cases {
+        let setting = format!("--blink-settings=preferredColorScheme={scheme}");
+        let (size, pixels) = screenshot(page, &setting);
+        assert_eq!(size, (1200, 1600));
+        assert_eq!(pixels[0], colours[0]);
+        for colour in colours {
+            let count = pixels.iter().filter(|pixel| **pixel == colour).count();
+            assert!(count > 100, "{count} pixels of {colour:?} with {setting}");
+        }
+    }
+}
