@@ -53,7 +53,14 @@ pub(crate) fn run(base: &BaseArguments<false>, tests: &[OsString]) -> Result<u8,
     // A mistake in it is better known before the tests than after them.
     Config::read(&project.config)?;
     let measured = measure(&project, base.revision.as_deref(), base.any_base, tests)?;
-    let code = report(None, Format::Table)?;
+    let code = match report(None, Format::Table) {
+        // The tests of a shard may have none. What needs some says so itself.
+        Err(Failure::Read(ReadError::NoReports(_) | ReadError::NoDirectory(_))) => {
+            say("none of these tests wrote a report");
+            exit_code::PASSED
+        }
+        code => code?,
+    };
     Ok(if measured.passed {
         code
     } else {
