@@ -81,6 +81,7 @@ fn measure(
     any: bool,
     tests: &[OsString],
 ) -> Result<Measured, Failure> {
+    let _lock = project.lock(|| say("waiting for another run in this target directory"))?;
     project.clear()?;
     let started = Instant::now();
     if let Some(revision) = base {

@@ -234,7 +234,7 @@ impl Outcome {
 
     /// Whether something is worse, and recording it would accept that.
     fn has_unrecorded_regression(&self) -> bool {
-        let could = |c: &Comparison| c.status == Status::Regression && c.recorded == Some(false);
+        let could = |c: &Comparison| c.status == Status::Regression && c.recorded != Some(true);
         self.scenarios.iter().any(could)
     }
 }

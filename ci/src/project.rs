@@ -4,7 +4,7 @@
 use crate::base::{Base, BaseError};
 use crate::file::replace;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -20,6 +20,8 @@ const BASE_TARGET: &str = "highwater-base";
 const BASE: &str = "base";
 /// The file in it that says which revision it is.
 const REVISION: &str = "REVISION";
+/// The file among the reports that is locked while they are made.
+const LOCK: &str = "lock";
 /// What nextest exits with when it ran the tests and some failed, and when there
 /// were none.
 const NEXTEST_FAILED: i32 = 100;
@@ -96,6 +98,26 @@ impl Project {
             config: metadata.workspace_root.join(CONFIG).into(),
             target: metadata.target_directory.into(),
         })
+    }
+
+    /// Waits until no other process measures in this target directory, and keeps others
+    /// from it as long as the file is open; `wait` is called if there is one.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn lock(&self, wait: impl FnOnce()) -> Result<File, ProjectError> {
+        let path = self.reports.join(LOCK);
+        fs::create_dir_all(&self.reports).map_err(io_error(&self.reports))?;
+        let file = File::create(&path).map_err(io_error(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                wait();
+                file.lock().map_err(io_error(&path))?;
+            }
+            Err(TryLockError::Error(source)) => return Err(ProjectError::Io { path, source }),
+        }
+        Ok(file)
     }
 
     /// Removes the reports of earlier runs, those of a base with them.

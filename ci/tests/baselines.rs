@@ -4,7 +4,10 @@
 
 mod support;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::Stdio;
 use support::{Project, REPORT};
 
 #[test]
@@ -43,6 +46,60 @@ fn from_the_first_baseline_to_a_leak() {
     project.keep("of all");
     let said = project.refuse(&["run"]);
     assert!(said.contains("error: the tests of this project were not run: cargo ended with"));
+}
+
+#[test]
+fn without_nextest_cargo_runs_the_tests() {
+    let project = Project::new();
+    project.keep("8");
+    let toolchain = Path::new(env!("CARGO")).parent().expect("a directory");
+    let path = format!("{}:/usr/bin:/bin", toolchain.display());
+    let run = || {
+        let output = project
+            .command(&["run"])
+            // Where nextest is not, if it is where it can be kept from being found.
+            .env("PATH", &path)
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = run();
+    assert_eq!(code, Some(0), "{said}");
+    project.keep("usize::MAX");
+    let (code, said) = run();
+    assert_eq!(code, Some(1), "{said}");
+    project.keep("of all");
+    let (code, said) = run();
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("error: the tests of this project were not run"),
+        "{said}"
+    );
+}
+
+#[test]
+fn two_runs_at_once_wait_for_each_other() {
+    let project = Project::new();
+    project.keep("8");
+    fs::create_dir_all(project.reports()).expect("a directory");
+    let lock = File::create(project.reports().join("lock")).expect("a file in it");
+    lock.lock().expect("nobody else has it");
+    let mut child = project
+        .command(&["run"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let first = said.next().expect("a line").expect("in UTF-8");
+    assert_eq!(
+        first,
+        "highwater: waiting for another run in this target directory"
+    );
+    drop(lock);
+    said.for_each(drop);
+    assert!(child.wait().expect("it ends").success());
 }
 
 #[test]
