@@ -285,14 +285,18 @@ fn a_passing_report_explains_itself_too() {
 
 #[test]
 fn the_json_of_a_report() {
-    let report = Scenario::new("as \"json\"")
+    let scenario = Scenario::new("as \"json\"")
         .variant("leaky")
         .steps(64)
         .step_budget(128)
-        .peak_ceiling(ByteSize::b(100))
-        .run(Vec::new, |kept, i| kept.push(Box::new(i)));
-    // The one line in which debug and release differ.
-    let json = report.to_json().replace("\"release\"", "\"debug\"");
+        .peak_ceiling(ByteSize::b(100));
+    let report = scenario.run(Vec::new, |kept, i| kept.push(Box::new(i)));
+    let line = line!() - 1;
+    // The line in which debug and release differ, and that which moves with this test.
+    let json = report
+        .to_json()
+        .replace("\"release\"", "\"debug\"")
+        .replace(&format!("\"line\": {line}}}"), "\"line\": [LINE]}");
     insta::assert_snapshot!(json);
     let written = std::fs::read_to_string(report.json_path()).expect("it was written");
     assert_eq!(written, report.to_json() + "\n");
