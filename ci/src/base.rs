@@ -84,7 +84,10 @@ pub enum BaseError {
         directory: PathBuf,
     },
     /// Cargo's home, below which the base is checked out, is not known.
-    #[error("there is no home directory to check the base out in; set CARGO_HOME")]
+    #[error(
+        "there is no place to check the base out in: neither CARGO_HOME nor the home directory \
+         is known and outside of the repository; set CARGO_HOME to one that is"
+    )]
     NoHome,
     /// The base's directory could not be made or removed.
     #[error("{}: {source}", .path.display())]
@@ -112,10 +115,22 @@ impl Base {
         }
         let checkout = Checkout::of(&repository)?;
         let worktree = checkout.path.join(WORKTREE);
-        remove(&repository, &worktree)?;
-        let arguments = ["worktree", "add", "--detach", "--quiet"].map(OsStr::new);
+        // What a killed gate left; there is none most of the time.
+        let _ = remove(&repository, &worktree);
+        if worktree.exists() {
+            fs::remove_dir_all(&worktree).map_err(io_error(&worktree))?;
+        }
+        // The repository's hooks are for what its people check out. Twice forced: git
+        // may still know a worktree there that is gone.
+        let hooks = ["-c", "core.hooksPath=/dev/null"].map(OsStr::new);
+        let add = [
+            "worktree", "add", "--detach", "--quiet", "--force", "--force",
+        ];
         let what = [worktree.as_os_str(), OsStr::new(&commit)];
-        git(&repository, &[&arguments[..], &what].concat())?;
+        git(
+            &repository,
+            &[&hooks[..], &add.map(OsStr::new), &what].concat(),
+        )?;
         let base = Self {
             directory: worktree.join(&below),
             commit,
@@ -136,6 +151,26 @@ impl Base {
     }
 }
 
+impl Base {
+    /// Gives the base the `Cargo.lock` of the workspace at `root`, if neither revision
+    /// has one committed: both are to be built with the same dependencies.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn lock_like(&self, root: &Path) -> Result<(), BaseError> {
+        let Ok(below) = root.strip_prefix(&self.repository) else {
+            return Ok(());
+        };
+        let lock = root.join("Cargo.lock");
+        let there = self.checkout.path.join(WORKTREE).join(below);
+        let copy = there.join("Cargo.lock");
+        if lock.is_file() && there.is_dir() && !copy.exists() {
+            fs::copy(&lock, &copy).map_err(io_error(&copy))?;
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Base {
     fn drop(&mut self) {
         // What can't be removed now is removed by the next gate.
@@ -148,8 +183,13 @@ impl Checkout {
     /// The one for `repository`. Waits for the process that has it, and removes those
     /// of other repositories that nobody has.
     fn of(repository: &Path) -> Result<Self, BaseError> {
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+        let of_cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let of_user = std::env::home_dir().map(|home| home.join(".cargo"));
+        let is_outside = |home: &PathBuf| {
+            let home = std::path::absolute(home).unwrap_or_default();
+            !home.starts_with(repository)
+        };
+        let home = of_cargo.into_iter().chain(of_user).find(is_outside);
         let all = home.ok_or(BaseError::NoHome)?.join(CHECKOUTS);
         let mut hasher = DefaultHasher::new();
         repository.hash(&mut hasher);
@@ -220,12 +260,21 @@ fn must_be_ancestor(repository: &Path, revision: &str, commit: &str) -> Result<(
     })
 }
 
-/// Removes the worktree, if it is there, and what git knows of it.
+/// Removes the worktree and what git knows of it. No other: what is out of reach now
+/// may be someone's on a disk that is not there.
 fn remove(repository: &Path, worktree: &Path) -> Result<(), BaseError> {
-    if worktree.exists() {
-        fs::remove_dir_all(worktree).map_err(io_error(worktree))?;
-    }
-    git(repository, &["worktree", "prune"]).map(drop)
+    let arguments = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
+    git(
+        repository,
+        &[&arguments[..], &[worktree.as_os_str()]].concat(),
+    )
+    .map(drop)
+}
+
+/// Where `directory` is in its repository, with a slash at the end; empty at the root,
+/// none if there is no repository.
+pub fn place_in_repository(directory: &Path) -> Option<String> {
+    git(directory, &["rev-parse", "--show-prefix"]).ok()
 }
 
 /// What git prints, without the last line break.

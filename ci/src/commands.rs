@@ -12,7 +12,7 @@ use cargo_highwater::report::{self, ReadError, Report};
 use cargo_highwater::{exit_code, table, view};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -51,9 +51,10 @@ pub(crate) enum Failure {
 pub(crate) fn run(base: &BaseArguments<false>, tests: &[OsString]) -> Result<u8, Failure> {
     let project = Project::find()?;
     // A mistake in it is better known before the tests than after them.
-    Config::read(&project.config)?;
+    let config = Config::read(&project.config)?;
+    let _lock = lock(&project)?;
     let measured = measure(&project, base.revision.as_deref(), base.any_base, tests)?;
-    let code = match report(None, Format::Table) {
+    let code = match print_reports(&project.reports, &config, Format::Table) {
         // The tests of a shard may have none. What needs some says so itself.
         Err(Failure::Read(ReadError::NoReports(_) | ReadError::NoDirectory(_))) => {
             say("none of these tests wrote a report");
@@ -66,6 +67,11 @@ pub(crate) fn run(base: &BaseArguments<false>, tests: &[OsString]) -> Result<u8,
     } else {
         exit_code::FAILED
     })
+}
+
+/// Keeps other processes from the reports as long as the file is open.
+fn lock(project: &Project) -> Result<File, ProjectError> {
+    project.lock(|| say("waiting for another run in this target directory"))
 }
 
 /// How long the parts of a measurement took.
@@ -81,11 +87,16 @@ fn measure(
     any: bool,
     tests: &[OsString],
 ) -> Result<Measured, Failure> {
-    let _lock = project.lock(|| say("waiting for another run in this target directory"))?;
     project.clear()?;
     let started = Instant::now();
     if let Some(revision) = base {
         say(&format!("measuring the base {revision}"));
+        if let Some(path) = project.shared_configuration() {
+            let path = path.display();
+            say(&format!(
+                "CARGO_HOME is in the project: {path} is the base's configuration too"
+            ));
+        }
         if !project.measure_base(revision, any, tests)? {
             say("the tests of the base failed; its reports are compared all the same");
         }
@@ -104,14 +115,17 @@ fn measure(
 }
 
 pub(crate) fn report(directory: Option<PathBuf>, format: Format) -> Result<u8, Failure> {
-    // A directory of reports may be anyone's; what this project says is of its own.
-    let (directory, config) = if let Some(directory) = directory {
-        (directory, Config::default())
-    } else {
-        let project = Project::find()?;
-        (project.reports, Config::read(&project.config)?)
-    };
-    let mut reports = report::read_directory(&directory)?;
+    if let Some(directory) = directory {
+        // It may be anyone's; what this project says is of its own.
+        return print_reports(&directory, &Config::default(), format);
+    }
+    let project = Project::find()?;
+    let config = Config::read(&project.config)?;
+    print_reports(&project.reports, &config, format)
+}
+
+fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8, Failure> {
+    let mut reports = report::read_directory(directory)?;
     let mut expected = 0;
     let mut wrong = 0;
     for report in &mut reports {
@@ -136,54 +150,60 @@ pub(crate) fn report(directory: Option<PathBuf>, format: Format) -> Result<u8, F
     })
 }
 
-/// The reports in `directory` as this project sees them, each at the place of its
-/// baseline.
-fn placed(
-    directory: &Path,
-    toolchain: &str,
-    config: &Config,
-) -> Result<BTreeMap<PathBuf, Report>, Failure> {
-    let mut placed = BTreeMap::new();
+/// What is known of each scenario, by the name of its baseline's file.
+type Known<T> = BTreeMap<PathBuf, T>;
+
+/// The reports in `directory` as this project sees them.
+fn named(directory: &Path, config: &Config) -> Result<Known<Report>, Failure> {
+    let mut named = BTreeMap::new();
     for (file, mut report) in report::read_files(directory)? {
         config.apply(&mut report)?;
-        let folder = PathBuf::from(baseline::folder(&report, toolchain));
-        placed.insert(folder.join(baseline::file_name(&file)), report);
+        named.insert(baseline::file_name(&file), report);
     }
-    Ok(placed)
+    Ok(named)
 }
 
-/// The baselines in the folders that `reports` belong to.
-fn known(
+/// The baselines for `reports`, each in the folder for builds like the report's, and
+/// those in these folders that there is no report for.
+fn recorded(
     project: &Project,
-    reports: &BTreeMap<PathBuf, Report>,
-) -> Result<BTreeMap<PathBuf, Baseline>, Failure> {
-    let folders: BTreeSet<_> = reports.keys().filter_map(|place| place.parent()).collect();
-    let mut known = BTreeMap::new();
-    for folder in folders {
-        let baselines = baseline::read_folder(&project.baselines.join(folder))?;
-        let placed = baselines
-            .into_iter()
-            .map(|(file, known)| (folder.join(file), known));
-        known.extend(placed);
+    reports: &Known<Report>,
+    toolchain: &str,
+) -> Result<Known<Baseline>, Failure> {
+    let folder = |report: &Report| baseline::folder(report, toolchain);
+    let folders: BTreeSet<_> = reports.values().map(folder).collect();
+    let mut recorded = BTreeMap::new();
+    for at in folders {
+        for (name, baseline) in baseline::read_folder(&project.baselines.join(&at))? {
+            if reports.get(&name).is_none_or(|report| folder(report) == at) {
+                recorded.insert(name, baseline);
+            }
+        }
     }
-    Ok(known)
+    Ok(recorded)
 }
 
-/// What is known after a run. A project that keeps no baselines can do with a base.
+/// What is known after a run.
 fn evidence(project: &Project, config: &Config, with_base: bool) -> Result<Evidence, Failure> {
-    let toolchain = project.toolchain()?;
-    let reports = placed(&project.reports, &toolchain, config)?;
+    let reports = named(&project.reports, config)?;
     let mut base = None;
     if with_base {
         let (revision, commit) = base_revision(&project.base_reports)?.ok_or(Failure::NoBase)?;
-        let reports = match placed(&project.base_reports, &toolchain, config) {
+        let reports = match named(&project.base_reports, config) {
             Err(Failure::Read(ReadError::NoReports(_))) => BTreeMap::new(),
             reports => reports?,
         };
         base = Some((Base { revision, commit }, reports));
     }
-    let keeps_some = base.is_none() || project.baselines.is_dir();
-    let baselines = keeps_some.then(|| known(project, &reports)).transpose()?;
+    let mut baselines = None;
+    if project.baselines.is_dir() {
+        let mut recorded = recorded(project, &reports, &project.toolchain()?)?;
+        if let Some((_, base)) = &base {
+            // What neither revision ran was not asked for.
+            recorded.retain(|name, _| reports.contains_key(name) || base.contains_key(name));
+        }
+        baselines = Some(recorded);
+    }
     Ok(Evidence {
         reports,
         base,
@@ -193,9 +213,15 @@ fn evidence(project: &Project, config: &Config, with_base: bool) -> Result<Evide
 
 pub(crate) fn check(base: bool, outputs: &Outputs) -> Result<u8, Failure> {
     let project = Project::find()?;
+    let _lock = lock(&project)?;
     let config = Config::read(&project.config)?;
-    let outcome = Outcome::of(&evidence(&project, &config, base)?, &config)?;
-    tell(&outcome, outputs)?;
+    let evidence = evidence(&project, &config, base)?;
+    let mut outcome = Outcome::of(&evidence, &config)?;
+    if evidence.baselines.is_none() && !base {
+        let note = "this project keeps no baselines; `cargo highwater bless` starts to";
+        outcome.notes.push(note.to_owned());
+    }
+    tell(&project, &outcome, outputs)?;
     Ok(outcome.exit_code)
 }
 
@@ -207,12 +233,22 @@ pub(crate) fn gate(
     let started = Instant::now();
     let project = Project::find()?;
     let config = Config::read(&project.config)?;
+    let _lock = lock(&project)?;
     let measured = measure(&project, base.revision.as_deref(), base.any_base, tests)?;
-    let mut outcome = Outcome::of(&evidence(&project, &config, true)?, &config)?;
+    let evidence = evidence(&project, &config, true)?;
+    let mut outcome = Outcome::of(&evidence, &config)?;
     if !measured.passed && outcome.exit_code != exit_code::FAILED {
-        outcome.tests_failed("the tests failed, for a reason that no report gives");
+        let failing = evidence.reports.values().find(|report| report.is_failure());
+        outcome.tests_failed(&match failing {
+            Some(report) => format!(
+                "the tests failed; if that is since one asserts `{}`, which highwater.toml lets \
+                 fail, that test must expect the panic too: #[should_panic]",
+                report.full_name()
+            ),
+            None => "the tests failed, for a reason that no report gives".to_owned(),
+        });
     }
-    tell(&outcome, outputs)?;
+    tell(&project, &outcome, outputs)?;
     let of_base = measured.base.unwrap_or_default();
     let own = started.elapsed().saturating_sub(measured.head + of_base);
     say(&format!(
@@ -231,31 +267,37 @@ fn seconds(time: Duration) -> String {
 
 pub(crate) fn bless(gone: bool) -> Result<u8, Failure> {
     let project = Project::find()?;
+    let _lock = lock(&project)?;
     let config = Config::read(&project.config)?;
-    let evidence = evidence(&project, &config, false)?;
+    let toolchain = project.toolchain()?;
+    let mut evidence = evidence(&project, &config, false)?;
+    evidence.baselines.get_or_insert_default();
     let outcome = Outcome::of(&evidence, &config)?;
-    let unrecorded: BTreeSet<_> = outcome
+    let unrecorded = outcome
         .scenarios
         .iter()
-        .filter(|comparison| comparison.recorded == Some(false))
-        .map(|comparison| (comparison.scenario.as_str(), comparison.status))
-        .collect();
-    let is_unrecorded = |report: &Report| {
-        let name = report.full_name();
-        unrecorded.iter().any(|(scenario, _)| *scenario == name)
-    };
-    for (place, report) in evidence.reports.iter().filter(|(_, r)| is_unrecorded(r)) {
-        Baseline::of(report).write(&project.baselines.join(place))?;
+        .filter(|c| c.recorded == Some(false));
+    let unrecorded: BTreeSet<_> = unrecorded.map(|c| c.scenario.as_str()).collect();
+    let folder = |report| project.baselines.join(baseline::folder(report, &toolchain));
+    for (name, report) in &evidence.reports {
+        if unrecorded.contains(report.full_name().as_str()) {
+            Baseline::of(report).write(&folder(report).join(name))?;
+        }
     }
-    let folders: BTreeSet<_> = evidence.reports.keys().filter_map(|p| p.parent()).collect();
+    let folders: BTreeSet<_> = evidence.reports.values().map(folder).collect();
+    let known = || evidence.baselines.iter().flat_map(BTreeMap::keys);
     for folder in folders {
-        let path = project.baselines.join(folder);
-        file::remove_unfinished(&path).map_err(|source| Failure::File { path, source })?;
-    }
-    let known = evidence.baselines.iter().flat_map(BTreeMap::keys);
-    for place in known.filter(|place| gone && !evidence.reports.contains_key(*place)) {
-        let path = project.baselines.join(place);
-        fs::remove_file(&path).map_err(|source| Failure::File { path, source })?;
+        file::remove_unfinished(&folder).map_err(|source| Failure::File {
+            path: folder.clone(),
+            source,
+        })?;
+        for name in known().filter(|name| gone && !evidence.reports.contains_key(*name)) {
+            let path = folder.join(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(|source| Failure::File { path, source })?,
+            }
+        }
     }
     print(&blessed(&outcome, gone))?;
     Ok(exit_code::PASSED)
@@ -297,25 +339,24 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
     let project = Project::find()?;
     let config = Config::read(&project.config)?;
     let merged = Merged::read(shards)?;
-    let toolchain = project.toolchain()?;
-    let named = |reports: &BTreeMap<OsString, Report>| {
-        let place = |(file, report): (&OsString, &Report)| {
-            let folder = PathBuf::from(baseline::folder(report, &toolchain));
-            (
-                folder.join(baseline::file_name(Path::new(file))),
-                report.clone(),
-            )
-        };
-        reports.iter().map(place).collect::<BTreeMap<_, _>>()
+    let named = |reports: &BTreeMap<OsString, Report>| -> Known<Report> {
+        let name = |file| baseline::file_name(Path::new(file));
+        let named = reports
+            .iter()
+            .map(|(file, report)| (name(file), report.clone()));
+        named.collect()
     };
+    let reports = named(&merged.reports);
+    let recorded = recorded(&project, &reports, &project.toolchain()?)?;
     let evidence = Evidence {
-        reports: named(&merged.reports),
+        reports,
         base: merged.base.as_ref().map(|base| {
             let (revision, commit) = base.revision.clone();
             (Base { revision, commit }, named(&base.reports))
         }),
-        baselines: Some(known(&project, &named(&merged.reports))?),
+        baselines: Some(recorded),
     };
+    let _lock = lock(&project)?;
     if into.is_none() {
         project.clear()?;
     }
@@ -354,6 +395,7 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
 
 pub(crate) fn view(output: Option<PathBuf>) -> Result<u8, Failure> {
     let project = Project::find()?;
+    let _lock = lock(&project)?;
     let config = Config::read(&project.config)?;
     let with_base = base_revision(&project.base_reports)?.is_some();
     let evidence = evidence(&project, &config, with_base)?;
@@ -368,7 +410,7 @@ pub(crate) fn view(output: Option<PathBuf>) -> Result<u8, Failure> {
 }
 
 /// Prints the outcome, and writes it for everyone else who is to be told.
-fn tell(outcome: &Outcome, outputs: &Outputs) -> Result<(), Failure> {
+fn tell(project: &Project, outcome: &Outcome, outputs: &Outputs) -> Result<(), Failure> {
     let text = text::render(outcome);
     if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) {
         print(&text)?;
@@ -395,7 +437,8 @@ fn tell(outcome: &Outcome, outputs: &Outputs) -> Result<(), Failure> {
         Ok(serde_json::to_string_pretty(outcome)? + "\n")
     })?;
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        print(&github::annotations(outcome))?;
+        let place = project.place_in_repository();
+        print(&github::annotations(outcome, &place))?;
         let summary = std::env::var_os("GITHUB_STEP_SUMMARY");
         if let Some(path) = summary.map(PathBuf::from) {
             append(&path, &markdown::render(outcome))

@@ -171,10 +171,13 @@ fn agree(first: &Path, known: &Report, second: &Path, other: &Report) -> Result<
         blocks: None,
     };
     let changes = changes(&Baseline::of(known), &Baseline::of(other), &rule);
-    if changes.is_empty() {
+    let mut differences: Vec<_> = changes.iter().map(ToString::to_string).collect();
+    if known.is_failure() != other.is_failure() {
+        differences.push("one of them failed".to_owned());
+    }
+    if differences.is_empty() {
         return Ok(());
     }
-    let differences: Vec<_> = changes.iter().map(ToString::to_string).collect();
     Err(MergeError::Contradiction {
         scenario: other.full_name(),
         first: first.to_owned(),

@@ -137,7 +137,7 @@ pub struct Outcome {
     pub notes: Vec<String>,
 }
 
-/// Everything that is known of the scenarios, each by the place of its baseline.
+/// Everything that is known of the scenarios, each by the name of its baseline's file.
 #[derive(Debug, Default)]
 pub struct Evidence {
     /// The reports of the revision that is judged.
@@ -180,10 +180,10 @@ impl Outcome {
         });
         let names: Vec<_> = scenarios.iter().map(|c| c.scenario.as_str()).collect();
         let unused = config.unused(&names).into_iter();
-        let notes = unused.map(|name| {
+        let unused = unused.map(|name| {
             format!("highwater.toml speaks of `{name}`, and there is no such scenario in this run")
         });
-        let notes = notes.collect();
+        let notes = other_builds(evidence).into_iter().chain(unused).collect();
         Ok(Self {
             schema: SCHEMA,
             exit_code: exit_code(&scenarios),
@@ -237,6 +237,25 @@ impl Outcome {
         let could = |c: &Comparison| c.status == Status::Regression && c.recorded != Some(true);
         self.scenarios.iter().any(could)
     }
+}
+
+/// Says so if the base was built in another way: figures may differ for that reason.
+fn other_builds(evidence: &Evidence) -> Option<String> {
+    let (_, base) = evidence.base.as_ref()?;
+    let build = |report: &Report| {
+        let allocator = report.allocator.as_deref().unwrap_or("unknown");
+        let (target, profile) = (&report.target, &report.profile);
+        format!("{target}, {profile}, allocator {allocator}")
+    };
+    let pairs = evidence
+        .reports
+        .iter()
+        .filter_map(|(place, head)| Some((build(base.get(place)?), build(head))));
+    let mut other = pairs.filter(|(base, head)| base != head);
+    let (base, head) = other.next()?;
+    Some(format!(
+        "the base is another build ({base}) than this ({head})"
+    ))
 }
 
 fn exit_code(scenarios: &[Comparison]) -> u8 {

@@ -1,7 +1,7 @@
 //! [`Project`]: where a workspace keeps its reports and baselines, and how its tests
 //! are run.
 
-use crate::base::{Base, BaseError};
+use crate::base::{self, Base, BaseError};
 use crate::file::replace;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -22,6 +22,8 @@ const BASE: &str = "base";
 const REVISION: &str = "REVISION";
 /// The file among the reports that is locked while they are made.
 const LOCK: &str = "lock";
+/// What makes backups leave a directory out, by bford.info/cachedir.
+const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 /// What nextest exits with when it ran the tests and some failed, and when there
 /// were none.
 const NEXTEST_FAILED: i32 = 100;
@@ -38,6 +40,7 @@ pub struct Project {
     pub baselines: PathBuf,
     /// What the project says of its scenarios; there may be no such file.
     pub config: PathBuf,
+    root: PathBuf,
     target: PathBuf,
 }
 
@@ -96,6 +99,7 @@ impl Project {
             reports: reports.into(),
             baselines: metadata.workspace_root.join(BASELINES).into(),
             config: metadata.workspace_root.join(CONFIG).into(),
+            root: metadata.workspace_root.into(),
             target: metadata.target_directory.into(),
         })
     }
@@ -107,6 +111,11 @@ impl Project {
     /// If the system refuses.
     pub fn lock(&self, wait: impl FnOnce()) -> Result<File, ProjectError> {
         let path = self.reports.join(LOCK);
+        if !self.target.exists() {
+            // Cargo does so only if it is the first to come.
+            let tag = self.target.join("CACHEDIR.TAG");
+            replace(&tag, CACHE_TAG).map_err(io_error(&tag))?;
+        }
         fs::create_dir_all(&self.reports).map_err(io_error(&self.reports))?;
         let file = File::create(&path).map_err(io_error(&path))?;
         match file.try_lock() {
@@ -135,7 +144,13 @@ impl Project {
     /// # Errors
     /// If they are not built or not run.
     pub fn measure(&self, arguments: &[OsString]) -> Result<bool, ProjectError> {
-        run_tests(Path::new("."), None, arguments, "this project")
+        let command = Tests {
+            directory: Path::new("."),
+            target: None,
+            reports: &self.reports,
+            arguments,
+        };
+        command.run("this project")
     }
 
     /// Checks out `revision`, runs its tests as [`measure`](Self::measure) does, and
@@ -151,19 +166,35 @@ impl Project {
         arguments: &[OsString],
     ) -> Result<bool, ProjectError> {
         let base = Base::check_out(Path::new("."), revision, any)?;
-        let which = format!("the base `{revision}`");
-        let target = self.target.join(BASE_TARGET);
-        let written = target.join("highwater");
-        remove_reports(&written)?;
-        let passed = run_tests(&base.directory, Some(&target), arguments, &which)?;
-        let moved = move_reports(&written, &self.base_reports)?;
-        if moved == 0 && !passed {
+        base.lock_like(&self.root)?;
+        let tests = Tests {
+            directory: &base.directory,
+            target: Some(self.target.join(BASE_TARGET)),
+            reports: &self.base_reports,
+            arguments,
+        };
+        let passed = tests.run(&format!("the base `{revision}`"))?;
+        if !passed && report_files(&self.base_reports)?.is_empty() {
             return Err(ProjectError::NothingMeasured(revision.to_owned()));
         }
         let path = self.base_reports.join(REVISION);
         let text = format!("{revision}\n{}\n", base.commit);
         replace(&path, &text).map_err(io_error(&path))?;
         Ok(passed)
+    }
+
+    /// The configuration in cargo's home, if that is in the project. Then it is the
+    /// base's too, whatever the base has in that place.
+    pub fn shared_configuration(&self) -> Option<PathBuf> {
+        let home = std::path::absolute(std::env::var_os("CARGO_HOME")?).ok()?;
+        let configuration = home.join("config.toml");
+        (home.starts_with(&self.root) && configuration.exists()).then_some(configuration)
+    }
+
+    /// Where the workspace is in its repository, with a slash at the end; empty if it
+    /// is the repository, or there is none.
+    pub fn place_in_repository(&self) -> String {
+        base::place_in_repository(&self.root).unwrap_or_default()
     }
 
     /// The toolchain that this project is built with, such as `rustc-1.95.0`.
@@ -201,32 +232,24 @@ pub fn base_revision(directory: &Path) -> Result<Option<(String, String)>, Proje
     }
 }
 
-fn run_tests(
-    directory: &Path,
-    target: Option<&Path>,
-    arguments: &[OsString],
-    which: &str,
-) -> Result<bool, ProjectError> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let command = |words: &[&str], arguments: &[OsString]| {
-        let mut command = Command::new(&cargo);
-        command.args(words).args(arguments).current_dir(directory);
-        if let Some(target) = target {
-            command.env("CARGO_TARGET_DIR", target);
-        }
-        command
-    };
-    let status = |mut command: Command| {
-        let status = command.status();
-        status.map_err(|source| not_started(&cargo.to_string_lossy(), source))
-    };
-    let not_run = |status| ProjectError::NotRun {
-        which: which.to_owned(),
-        status,
-    };
-    // One failure must not keep the others from being measured.
-    let has_own = |argument: &OsString| {
-        let argument = argument.to_string_lossy();
+/// Tests that are to be run.
+struct Tests<'a> {
+    directory: &'a Path,
+    /// The target directory, if it is not that of the directory.
+    target: Option<PathBuf>,
+    /// Where they write their reports.
+    reports: &'a Path,
+    arguments: &'a [OsString],
+}
+
+impl Tests<'_> {
+    /// Whether they passed.
+    fn run(&self, which: &str) -> Result<bool, ProjectError> {
+        let not_run = |status| ProjectError::NotRun {
+            which: which.to_owned(),
+            status,
+        };
+        // One failure must not keep the others from being measured.
         let stops = [
             "--fail-fast",
             "--ff",
@@ -235,30 +258,58 @@ fn run_tests(
             "--max-fail",
             "--no-run",
         ];
-        stops.iter().any(|stop| argument.starts_with(stop))
-    };
-    let all: &[&str] = if arguments.iter().any(has_own) {
-        &[]
-    } else {
-        &["--no-fail-fast"]
-    };
-    let nextest = command(&["nextest", "--version"], &[]).output();
-    if nextest.is_ok_and(|output| output.status.success()) {
-        let status = status(command(&[&["nextest", "run"], all].concat(), arguments))?;
-        return match status.code() {
-            Some(0 | NEXTEST_NO_TESTS) => Ok(true),
-            Some(NEXTEST_FAILED) => Ok(false),
-            _ => Err(not_run(status)),
+        let all: &[&str] = if self.has_argument(&stops) {
+            &[]
+        } else {
+            &["--no-fail-fast"]
         };
+        let nextest = self.command(&["nextest", "--version"], &[]).output();
+        if nextest.is_ok_and(|output| output.status.success()) {
+            let status = self.status(&[&["nextest", "run"], all].concat(), self.arguments)?;
+            return match status.code() {
+                Some(0 | NEXTEST_NO_TESTS) => Ok(true),
+                Some(NEXTEST_FAILED) => Ok(false),
+                _ => Err(not_run(status)),
+            };
+        }
+        // `cargo test` says the same when the build fails and when a test does.
+        let of_cargo = self.arguments.iter().position(|argument| argument == "--");
+        let of_cargo = &self.arguments[..of_cargo.unwrap_or(self.arguments.len())];
+        if !self.has_argument(&["--doc"]) {
+            let built = self.status(&["test", "--no-run"], of_cargo)?;
+            if !built.success() {
+                return Err(not_run(built));
+            }
+        }
+        let status = self.status(&[&["test"], all].concat(), self.arguments)?;
+        Ok(status.success())
     }
-    // `cargo test` says the same when the build fails and when a test does.
-    let of_cargo = arguments.iter().position(|argument| argument == "--");
-    let of_cargo = &arguments[..of_cargo.unwrap_or(arguments.len())];
-    let built = status(command(&["test", "--no-run"], of_cargo))?;
-    if !built.success() {
-        return Err(not_run(built));
+
+    fn has_argument(&self, starts: &[&str]) -> bool {
+        self.arguments.iter().any(|argument| {
+            let argument = argument.to_string_lossy();
+            starts.iter().any(|start| argument.starts_with(start))
+        })
     }
-    Ok(status(command(&[&["test"], all].concat(), arguments))?.success())
+
+    fn status(&self, words: &[&str], arguments: &[OsString]) -> Result<ExitStatus, ProjectError> {
+        let status = self.command(words, arguments).status();
+        status.map_err(|source| not_started("cargo", source))
+    }
+
+    fn command(&self, words: &[&str], arguments: &[OsString]) -> Command {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .args(words)
+            .args(arguments)
+            .current_dir(self.directory)
+            .env("HIGHWATER_REPORTS", self.reports);
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
+        }
+        command
+    }
 }
 
 /// The files of reports in `directory`, none if there is no such directory.
@@ -284,16 +335,6 @@ fn remove_reports(directory: &Path) -> Result<(), ProjectError> {
         fs::remove_file(&path).map_err(io_error(&path))?;
     }
     Ok(())
-}
-
-fn move_reports(from: &Path, to: &Path) -> Result<usize, ProjectError> {
-    let files = report_files(from)?;
-    fs::create_dir_all(to).map_err(io_error(to))?;
-    for path in &files {
-        let place = to.join(path.file_name().unwrap_or_default());
-        fs::rename(path, place).map_err(io_error(path))?;
-    }
-    Ok(files.len())
 }
 
 fn not_started(program: &str, source: io::Error) -> ProjectError {

@@ -15,8 +15,10 @@ fn from_the_first_baseline_to_a_leak() {
     let project = Project::new();
     project.keep("8");
     project.run(&["run"], 0);
-    let new = "new  orders\n";
-    assert!(project.run(&["check"], 3).contains(new));
+    let first = project.run(&["check"], 0);
+    assert!(first.contains("new  orders\n"), "{first}");
+    let note = "note: this project keeps no baselines; `cargo highwater bless` starts to\n";
+    assert!(first.contains(note), "{first}");
     assert_eq!(
         project.run(&["bless"], 0),
         "recorded  orders\n0 as recorded before\n"
@@ -210,4 +212,47 @@ fn what_a_killed_process_did_not_finish_is_removed() {
     assert_eq!(project.run(&["check"], 0), "1 same\n");
     project.run(&["bless"], 0);
     assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 1);
+}
+
+#[test]
+fn two_scenarios_of_one_name_are_told_apart_or_refused() {
+    let project = Project::new();
+    project.keep("8");
+    let path = project.path().join("lib.rs");
+    let source = fs::read_to_string(&path).expect("it is there");
+    let (start, test) = source.split_once("#[test]").expect("a test");
+    let other = test.replace("orders_are_bounded", "others_are_bounded");
+    let same = format!("{start}#[test]{test}#[test]{other}");
+    project.write("lib.rs", &same);
+    project.run(&["run"], 0);
+    project.write("lib.rs", &same.replacen("== 8", "== 16", 1));
+    let said = project.refuse(&["run"]);
+    let [first, second] = ["lib.rs:7", "lib.rs:20"];
+    let end = "; give one of them another name, or a variant";
+    let either = [(first, second), (second, first)].map(|(first, second)| {
+        format!(
+            "error: two scenarios are called `orders`, and they differ: {first} and {second}{end}"
+        )
+    });
+    let last = said.lines().last().expect("an error");
+    assert!(either.iter().any(|text| text == last), "{said}");
+}
+
+/// A workspace with a member, whose tests run in a directory of their own.
+#[test]
+fn a_fresh_checkout_of_a_workspace() {
+    let project = Project::new();
+    let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
+    project.keep("usize::MAX");
+    let source = fs::read_to_string(project.path().join("lib.rs")).expect("it is there");
+    project.write("shop/Cargo.toml", &manifest);
+    project.write("shop/lib.rs", &source);
+    project.write(
+        "Cargo.toml",
+        "[workspace]\nresolver = \"3\"\nmembers = [\"shop\"]\n",
+    );
+    let printed = project.run(&["run"], 1);
+    assert!(printed.contains("1 report, 1 failed, in "), "{printed}");
+    assert!(!project.path().join("shop/target").exists());
+    assert!(project.target().join("CACHEDIR.TAG").exists());
 }

@@ -7,8 +7,9 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::Project;
 
@@ -196,6 +197,7 @@ fn on_github_the_code_is_annotated_and_the_job_has_a_summary() {
     let project = committed();
     project.write("target/highwater/a.json", support::REPORT);
     project.write("target/summary.md", "what was there before\n");
+    project.write("memory-baselines/README.md", "Kept since today.\n");
     let said = project.refuse(&["check", "--base"]);
     let expected = "\
 error: no base was measured; do that with `cargo highwater run --base <REVISION>`, or all at once \
@@ -216,6 +218,82 @@ with `cargo highwater gate --base <REVISION>`
         summary.starts_with("what was there before\n**Memory** ❌ 1 new, 0 same\n"),
         "{summary}"
     );
+}
+
+/// Where cargo's home is in the project, the base must not be there too. But cargo's
+/// home has a configuration for all, and that it is the project's must be said.
+#[test]
+fn the_base_is_outside_of_the_project() {
+    let project = committed();
+    let registry = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let registry = registry.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let registry = registry.expect("a home").join("registry");
+    let home = project.path().join(".cargo");
+    project.write(".cargo/config.toml", "");
+    std::os::unix::fs::symlink(registry, home.join("registry")).expect("a link");
+    let output = project
+        .command(&["gate", "--base", "HEAD"])
+        .env("CARGO_HOME", &home)
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let note = format!(
+        "highwater: CARGO_HOME is in the project: {} is the base's configuration too\n",
+        home.join("config.toml").display()
+    );
+    assert!(said.contains(&note), "{said}");
+    assert!(!home.join("highwater").exists());
+}
+
+#[test]
+fn another_build_is_compared_and_said_to_be_one() {
+    let project = committed();
+    let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
+    let release = "[profile.dev]\ndebug-assertions = false\n";
+    project.write("Cargo.toml", &format!("{manifest}{release}"));
+    project.keep("64");
+    let printed = project.run(&["gate", "--base", "HEAD"], 1);
+    assert!(printed.contains("1 regression, 0 same"), "{printed}");
+    let note = "note: the base is another build (x86_64-linux-gnu, debug, allocator System) than \
+                this (x86_64-linux-gnu, release, allocator System)\n";
+    assert!(printed.contains(note), "{printed}");
+}
+
+#[test]
+fn worktrees_of_others_are_left_alone() {
+    let project = committed();
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let [here, away] = ["here", "away"].map(|name| elsewhere.path().join(name));
+    let path = here.to_str().expect("a path in UTF-8");
+    project.git(&["worktree", "add", "--quiet", path, "-b", "feature"]);
+    fs::rename(&here, &away).expect("it can be moved");
+    // A hook of theirs is not for our checkout.
+    project.write(".git/hooks/post-checkout", "#!/bin/sh\nexit 1\n");
+    let hook = project.path().join(".git/hooks/post-checkout");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    project.run(&["gate", "--base", "HEAD"], 0);
+    fs::rename(&away, &here).expect("it can be moved");
+    let status = Command::new("git")
+        .arg("status")
+        .current_dir(&here)
+        .output();
+    assert!(status.expect("git starts").status.success());
+}
+
+#[test]
+fn a_test_that_asserts_what_may_fail_is_named() {
+    let project = committed();
+    project.keep("usize::MAX");
+    project.write(
+        "highwater.toml",
+        "[scenario.orders]\nexpect-failure = \"known\"\n",
+    );
+    project.commit("a known leak");
+    let printed = project.run(&["gate", "--base", "HEAD"], 1);
+    let note = "note: the tests failed; if that is since one asserts `orders`, which highwater.toml \
+                lets fail, that test must expect the panic too: #[should_panic]\n";
+    assert!(printed.contains(note), "{printed}");
 }
 
 #[test]

@@ -4,23 +4,27 @@
 use crate::outcome::{Comparison, Outcome, Status};
 
 /// An annotation for each scenario that blocks or is not recorded, at the line that
-/// runs it.
-pub fn annotations(outcome: &Outcome) -> String {
+/// runs it. `place` is where the workspace is in the repository, with a slash at the
+/// end; empty if it is the repository.
+pub fn annotations(outcome: &Outcome, place: &str) -> String {
     let blocking = outcome.scenarios.iter().filter(|c| c.status.blocks());
     let unrecorded = outcome
         .scenarios
         .iter()
         .filter(|c| !c.status.blocks() && c.recorded == Some(false));
-    let errors = blocking.map(|comparison| annotation("error", comparison));
-    let warnings = unrecorded.map(|comparison| annotation("warning", comparison));
+    let errors = blocking.map(|comparison| annotation("error", comparison, place));
+    let warnings = unrecorded.map(|comparison| annotation("warning", comparison, place));
     errors.chain(warnings).collect()
 }
 
-fn annotation(level: &str, comparison: &Comparison) -> String {
-    let place = comparison
-        .location
-        .as_ref()
-        .map(|place| format!("file={},line={},", property(&place.file), place.line));
+fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
+    let place = comparison.location.as_ref().map(|place| {
+        format!(
+            "file={},line={},",
+            property(&format!("{workspace}{}", place.file)),
+            place.line
+        )
+    });
     let word = match comparison.status {
         Status::Same => "not recorded",
         status => status.word(),

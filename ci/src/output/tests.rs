@@ -133,8 +133,8 @@ fn the_xml() {
 
 #[test]
 fn the_annotations() {
-    insta::assert_snapshot!(github::annotations(&outcome()));
-    assert_eq!(github::annotations(&all_same()), "");
+    insta::assert_snapshot!(github::annotations(&outcome(), ""));
+    assert_eq!(github::annotations(&all_same(), ""), "");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Report, SCHEMA};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,19 @@ pub enum ReadError {
         /// Which field, with line and column.
         source: serde_json::Error,
     },
+    /// Two scenarios have one name.
+    #[error(
+        "two scenarios are called `{name}`, and they differ: {first} and {second}; give one of \
+         them another name, or a variant"
+    )]
+    SameName {
+        /// Their name.
+        name: String,
+        /// Where the one is run, or its file.
+        first: String,
+        /// Where the other is.
+        second: String,
+    },
     /// Its schema is newer than this reads.
     #[error(
         "{} was written by a newer highwater (schema {schema}, this reads {SCHEMA}); \
@@ -106,7 +120,8 @@ pub fn read_file(path: &Path) -> Result<Report, ReadError> {
 /// name, then by variant, those without one first.
 ///
 /// # Errors
-/// If there are none, or one of them cannot be read, the first such by its path.
+/// If there are none, one of them cannot be read (the first such by its path), or two
+/// have one name.
 pub fn read_directory(directory: &Path) -> Result<Vec<Report>, ReadError> {
     let reports = read_files(directory)?;
     let mut reports: Vec<_> = reports.into_iter().map(|(_, report)| report).collect();
@@ -140,7 +155,22 @@ pub fn read_files(directory: &Path) -> Result<Vec<(PathBuf, Report)>, ReadError>
     }
     paths.sort();
     let read = |path: PathBuf| read_file(&path).map(|report| (path, report));
-    paths.into_iter().map(read).collect()
+    let reports = paths.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let mut places = BTreeMap::new();
+    for (path, report) in &reports {
+        let place = || path.display().to_string();
+        let place = report.location.as_ref().map_or_else(place, |location| {
+            format!("{}:{}", location.file, location.line)
+        });
+        if let Some(first) = places.insert(report.full_name(), place.clone()) {
+            return Err(ReadError::SameName {
+                name: report.full_name(),
+                first,
+                second: place,
+            });
+        }
+    }
+    Ok(reports)
 }
 
 /// The schema is looked at before anything else: a newer report may lack fields

@@ -105,6 +105,7 @@ impl Project {
             .env("CARGO_TARGET_DIR", self.target())
             // What the workspace was built with is enough.
             .env("CARGO_NET_OFFLINE", "true")
+            .env_remove("HIGHWATER_REPORTS")
             .env_remove("GITHUB_ACTIONS")
             .env_remove("GITHUB_STEP_SUMMARY");
         command

@@ -1,4 +1,5 @@
-//! Where reports are written: `highwater/` in cargo's target directory.
+//! Where reports are written: `highwater/` in cargo's target directory, or where
+//! `cargo highwater` gathers them.
 
 use super::Report;
 use std::fs;
@@ -8,9 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 impl Report {
     /// Where this report's JSON is written: `<name>.json`, or
-    /// `<name>@<variant>.json`, in `highwater/` below the target directory that
-    /// the program was built in; for a program that is elsewhere, below the
-    /// `target` of the working directory or the nearest above it that has one.
+    /// `<name>@<variant>.json`, in the directory that the environment variable
+    /// `HIGHWATER_REPORTS` names. Without it, in `highwater/` below the target
+    /// directory that the program was built in; for a program that is elsewhere,
+    /// below the `target` of the working directory or the nearest above it that
+    /// has one.
     ///
     /// In the file's name `::` is written as `.`, and what is not a letter, a
     /// digit, `_` or `-` as `%` and its two hexadecimal digits, so no two names
@@ -27,9 +30,21 @@ impl Report {
 
     /// Writes the JSON, whole or not at all. A test does not fail because its
     /// disk is full or read-only, but it says so.
+    ///
+    /// Where the reports of one run are gathered, two scenarios of one name are not
+    /// to replace each other: the second is written under its place in the code too.
     pub(crate) fn write(&self) {
-        let path = self.json_path();
-        if let Err(error) = replace(&path, &(self.to_json() + "\n")) {
+        let json = self.to_json() + "\n";
+        let mut path = self.json_path();
+        if let Some(place) = self.location
+            && gathered_in().is_some()
+            && fs::read_to_string(&path).is_ok_and(|other| is_of_another(&other, &json))
+        {
+            let place = format!("+{}-{}.json", encoded(place.file()), place.line());
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            path = path.with_file_name(stem.into_owned() + &place);
+        }
+        if let Err(error) = replace(&path, &json) {
             eprintln!(
                 "highwater: the report of `{}` could not be written to {}: {error}",
                 self.full_name(),
@@ -55,10 +70,32 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         })
 }
 
+/// Whether one report is from another place in the code than the other, and says
+/// something else.
+fn is_of_another(one: &str, other: &str) -> bool {
+    const LOCATION: &str = "  \"location\":";
+    let location = |json: &str| {
+        let line = json.lines().find(|line| line.starts_with(LOCATION));
+        line.map(str::to_owned)
+    };
+    let rest = |json: &str| {
+        let lines = json.lines().filter(|line| !line.starts_with(LOCATION));
+        lines.collect::<String>()
+    };
+    location(one) != location(other) && rest(one) != rest(other)
+}
+
+fn gathered_in() -> Option<PathBuf> {
+    std::env::var_os("HIGHWATER_REPORTS").map(PathBuf::from)
+}
+
 /// Cargo puts a `CACHEDIR.TAG` into its target directory. Programs are below it;
 /// documentation tests run elsewhere, but in a directory of the workspace.
 fn directory() -> PathBuf {
     const TAG: &str = "CACHEDIR.TAG";
+    if let Some(directory) = gathered_in() {
+        return directory;
+    }
     let program = std::env::current_exe().unwrap_or_default();
     let around_program = program.ancestors().find(|above| above.join(TAG).is_file());
     let working = std::env::current_dir().unwrap_or_default();
@@ -93,7 +130,20 @@ fn encoded(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::encoded;
+    use super::{encoded, is_of_another};
+
+    #[test]
+    fn reports_of_another_place_say_something_else() {
+        let report = |line: u32, steps: u32| {
+            format!("{{\n  \"name\": \"x\",\n  \"location\": {line},\n  \"steps\": {steps}\n}}\n")
+        };
+        assert!(!is_of_another(&report(1, 1), &report(1, 2)), "a later run");
+        assert!(
+            !is_of_another(&report(1, 1), &report(2, 1)),
+            "the same figures"
+        );
+        assert!(is_of_another(&report(1, 1), &report(2, 2)));
+    }
 
     #[test]
     fn names_make_safe_files() {
