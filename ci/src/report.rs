@@ -118,6 +118,9 @@ pub struct Report {
     pub breaches: Vec<Breach>,
     /// Live memory through the run.
     pub curve: Vec<Checkpoint>,
+    /// Which call stacks allocated what, if that was asked.
+    #[serde(deserialize_with = "present")]
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// A place in the code.
@@ -243,6 +246,68 @@ pub struct Checkpoint {
     pub live_bytes: u64,
     /// Live blocks then.
     pub live_blocks: u64,
+}
+
+/// Which call stacks allocated what the scenario holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Diagnosis {
+    /// The number of the first step that it is of; more than 0 if the steps went on
+    /// where those of the report ended.
+    pub first_step: u64,
+    /// The number of the step behind the last one.
+    pub last_step: u64,
+    /// By how much live bytes rose over these steps.
+    pub growth_bytes: i64,
+    /// How much of that the sites tell.
+    pub explained_bytes: i64,
+    /// Blocks that could not be followed to their sites.
+    pub lost_blocks: u64,
+    /// The allocation sites, those that grow and grew most first.
+    pub sites: Vec<Site>,
+}
+
+/// A call stack, and what is live of what it allocated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Site {
+    /// What was allocated, if that is known.
+    #[serde(rename = "type", deserialize_with = "present")]
+    pub type_name: Option<String>,
+    /// By how many bytes it grew over the requested steps.
+    pub growth_bytes: i64,
+    /// By how many blocks it grew over the requested steps.
+    pub growth_blocks: i64,
+    /// Bytes live at the end of the requested steps.
+    pub live_bytes: i64,
+    /// Blocks live at the end of the requested steps.
+    pub live_blocks: i64,
+    /// Bytes live at the peak, if that was met.
+    #[serde(deserialize_with = "present")]
+    pub peak_bytes: Option<i64>,
+    /// Blocks live at the peak, if that was met.
+    #[serde(deserialize_with = "present")]
+    pub peak_blocks: Option<i64>,
+    /// All blocks that it allocated, the extension included.
+    pub total_blocks: u64,
+    /// Whether what is live of it is bounded.
+    pub verdict: Verdict,
+    /// The functions, the innermost first; empty if they are not known.
+    pub frames: Vec<Frame>,
+}
+
+/// A function in a call stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Frame {
+    /// Its path, shortened.
+    pub function: String,
+    /// Relative to the project, if it is known.
+    #[serde(deserialize_with = "present")]
+    pub file: Option<String>,
+    /// From 1 on.
+    #[serde(deserialize_with = "present")]
+    pub line: Option<u32>,
 }
 
 impl Report {

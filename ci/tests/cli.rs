@@ -168,7 +168,7 @@ fn files_that_are_refused() {
     check_refused(
         &BOUNDED.replace("  \"growth_bytes\": 1024,\n", ""),
         "error: [DIR]/x.json is not a report of schema 1: \
-         missing field `growth_bytes` at line 59 column 1: \
+         missing field `growth_bytes` at line 60 column 1: \
          delete it and run `cargo test` again\n",
     );
 }

@@ -68,9 +68,12 @@ fn fields_of_all(report: &Value) -> Vec<BTreeSet<String>> {
     let objects = ["location", "repetition", "self_test"].map(|object| fields(&report[object]));
     let lists = ["resources", "ceilings", "breaches", "curve"];
     let entries = lists.map(|list| fields(&report[list][0]));
+    let site = &report["diagnosis"]["sites"][0];
+    let diagnosis = [&report["diagnosis"], site, &site["frames"][0]].map(fields);
     std::iter::once(fields(report))
         .chain(objects)
         .chain(entries)
+        .chain(diagnosis)
         .collect()
 }
 

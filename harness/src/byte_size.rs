@@ -111,6 +111,16 @@ impl fmt::Display for Thousands {
     }
 }
 
+/// A number that may be negative.
+pub(crate) struct Signed(pub(crate) i64);
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        f.pad(&format!("{sign}{}", Thousands(self.0.unsigned_abs())))
+    }
+}
+
 /// Prints a rate: with two decimal places and its thousands separated, below 1
 /// with three significant digits.
 pub(crate) struct Rate(pub(crate) f64);

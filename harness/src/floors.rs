@@ -194,6 +194,18 @@ impl Floors {
         }
     }
 
+    /// A copy that allocates as little when it observes.
+    pub(crate) fn copy(&self) -> Self {
+        let mut complete = Vec::with_capacity(self.complete.capacity());
+        complete.extend_from_slice(&self.complete);
+        Self {
+            boundaries: self.boundaries.clone(),
+            complete,
+            current: self.current.clone(),
+            range: self.range,
+        }
+    }
+
     /// The first step after `step` with which a part of a window begins, if it is to
     /// be observed at all; short windows are passed over.
     pub(crate) fn next_part_after(&self, step: u64, shortest: u64) -> Option<u64> {

@@ -35,9 +35,11 @@
 
 mod alloc;
 mod byte_size;
+mod diagnosis;
 mod floors;
 mod process;
 mod recorder;
+mod replay;
 mod report;
 mod run;
 #[cfg(feature = "tokio")]
@@ -50,6 +52,7 @@ mod verdict;
 
 pub use alloc::Alloc;
 pub use byte_size::{ByteSize, ByteSizeError};
+pub use diagnosis::{Diagnosis, Frame, Site};
 pub use report::{Breach, Ceiling, Checkpoint, Repetition, Report, Resource, SelfTest};
 pub use scenario::Scenario;
 pub use scope::{Scope, ScopeHandle, measure};

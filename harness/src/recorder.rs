@@ -3,8 +3,9 @@
 //! Everything that it needs is allocated before the run's scope is entered, or
 //! outside every scope, so that the measuring is never measured.
 
-use crate::alloc::{Overruns, Reading, unscoped};
+use crate::alloc::{Overruns, Reading, Trace, unscoped};
 use crate::byte_size::Thousands;
+use crate::diagnosis::Watch;
 use crate::floors::{Figure, Floors, Levels};
 use crate::process::{self, Turn};
 use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
@@ -31,6 +32,7 @@ pub(crate) enum Stop {
 /// The record of one run.
 pub(crate) struct Recorder<'a> {
     turn: &'a Turn,
+    watch: Option<Watch<'a>>,
     requested: u64,
     limit: u64,
     memory_budget: u64,
@@ -62,11 +64,13 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub(crate) fn new(scenario: &Scenario, turn: &'a Turn) -> Self {
+    /// With a trace, of the sites too.
+    pub(crate) fn new(scenario: &Scenario, turn: &'a Turn, trace: Option<&'a Trace>) -> Self {
         let requested = scenario.steps;
         let limit = scenario.step_limit();
         Self {
             turn,
+            watch: trace.map(|trace| Watch::new(trace, requested, limit)),
             requested,
             limit,
             memory_budget: scenario.memory_budget.bytes(),
@@ -106,6 +110,9 @@ impl<'a> Recorder<'a> {
         self.look(scope);
         self.sample();
         self.baseline = self.levels;
+        if let Some(watch) = &mut self.watch {
+            watch.start();
+        }
         self.started = Instant::now();
     }
 
@@ -117,6 +124,9 @@ impl<'a> Recorder<'a> {
             self.sample();
         }
         self.floors.observe(self.steps_run, &self.levels);
+        if let Some(watch) = &mut self.watch {
+            watch.after_step(self.steps_run);
+        }
         if self.checkpoint_every > 0 && self.steps_run % self.checkpoint_every == 0 {
             let [bytes, blocks, ..] = self.levels;
             self.put_on_curve(bytes, blocks);
@@ -164,6 +174,9 @@ impl<'a> Recorder<'a> {
         self.look(scope);
         self.sample();
         self.end_levels = self.levels;
+        if let Some(watch) = &mut self.watch {
+            watch.requested_steps_done(self.end_steps);
+        }
     }
 
     /// Whether another step is needed for the verdict.
@@ -208,10 +221,6 @@ impl<'a> Recorder<'a> {
         }
         figures.retain(|figure| !self.unmeasured.contains(figure));
         figures
-    }
-
-    pub(crate) fn steps_run(&self) -> u64 {
-        self.steps_run
     }
 
     pub(crate) fn extension_panicked(&mut self, message: &str) {
@@ -356,9 +365,11 @@ impl<'a> Recorder<'a> {
         resources
     }
 
-    pub(crate) fn into_report(self, scenario: &Scenario) -> Report {
+    pub(crate) fn into_report(mut self, scenario: &Scenario) -> Report {
         let live_bytes = u64::try_from(self.end.totals.live_bytes).unwrap_or(0);
         let growth_bytes = self.end.totals.live_bytes - self.baseline_bytes;
+        let watch = self.watch.take();
+        let diagnosis = watch.map(|watch| unscoped(|| watch.into_diagnosis(growth_bytes)));
         let mut report = Report {
             name: scenario.name.clone(),
             variant: scenario.variant.clone(),
@@ -388,6 +399,7 @@ impl<'a> Recorder<'a> {
             ending: self.ending(scenario),
             overruns: self.overruns,
             curve: self.curve,
+            diagnosis,
         };
         report.breaches = report.judge_ceilings();
         if self.stop == Some(Stop::MemoryBudget) && self.end_steps == self.steps_run {

@@ -9,6 +9,7 @@ mod parts;
 mod text;
 
 use crate::alloc::Overruns;
+use crate::diagnosis::Diagnosis;
 use crate::verdict::Verdict;
 pub(crate) use parts::Unmeasured;
 pub use parts::{Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
@@ -49,6 +50,7 @@ pub struct Report {
     pub(crate) ending: Option<String>,
     pub(crate) overruns: Option<Overruns>,
     pub(crate) curve: Vec<Checkpoint>,
+    pub(crate) diagnosis: Option<Diagnosis>,
 }
 
 impl Report {
@@ -167,6 +169,13 @@ impl Report {
     /// Live memory after set-up and at even steps, the extension included.
     pub fn curve(&self) -> &[Checkpoint] {
         &self.curve
+    }
+
+    /// Which call stacks allocated what it holds; none unless it failed for its memory
+    /// or `HIGHWATER_SITES` is `always`, and where call stacks can't be taken: on other
+    /// systems than Linux on x86-64, and without the feature `diagnosis`.
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        self.diagnosis.as_ref()
     }
 
     /// Whether a ceiling was breached, memory or another resource grows without end,

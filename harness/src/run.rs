@@ -1,10 +1,11 @@
 //! What happens when a [`Scenario`] is run: its parts, and where a panic in them
 //! came from.
 
-use crate::alloc::unscoped;
+use crate::alloc::{Trace, unscoped, with_stacks_from};
 use crate::byte_size::Thousands;
 use crate::process::Turn;
 use crate::recorder::{Recorder, Stop};
+use crate::replay::{self, Sites};
 use crate::report::{Repetition, Report, SelfTest};
 use crate::scenario::Scenario;
 use crate::scope::Scope;
@@ -40,7 +41,10 @@ pub(crate) fn run<S>(
     });
     drop(rehearsal);
 
-    let mut report = once(scenario, setup, step, &turn);
+    let mut report = match replay::sites() {
+        Sites::Always => replay::traced(scenario, setup, step, &turn, None),
+        Sites::OnFailure | Sites::Never => once(scenario, setup, step, &turn, None),
+    };
     report.location = Some(Location::caller());
     if report.residue_bytes > 0 {
         report.repetition = repeat(scenario, setup, step);
@@ -50,6 +54,9 @@ pub(crate) fn run<S>(
     if asks && report.verdict.is_bounded() {
         report.self_test = Some(self_test(scenario, setup, step, &turn, &report));
     }
+    if replay::sites() == Sites::OnFailure && replay::is_wanted(&report) {
+        report.diagnosis = replay::replayed(scenario, setup, step, &turn, &report);
+    }
     drop(turn);
     report.write();
     report
@@ -57,42 +64,50 @@ pub(crate) fn run<S>(
 
 /// From set-up to drop.
 #[track_caller]
-fn once<S>(
+pub(crate) fn once<S>(
     scenario: &Scenario,
     setup: &impl Fn() -> S,
     step: &impl Fn(&mut S, u64),
     turn: &Turn,
+    trace: Option<&Trace>,
 ) -> Report {
     let place = Cell::new(Place::Setup);
-    let mut recorder = Recorder::new(scenario, turn);
+    let mut recorder = Recorder::new(scenario, turn, trace);
     let scope = Scope::enter(&scenario.name);
     scope.refuse_above(hard_limit(scenario));
-    let mut state = guarded(scenario, &place, || {
-        let mut state = setup();
-        for i in 0..scenario.warm_up {
-            place.set(Place::Step(i));
-            step(&mut state, i);
+    if let Some(trace) = trace {
+        scope.follow(trace);
+    }
+    let mut state = guarded(scenario, &place, setup);
+    let mut requested_end = scenario.warm_up.saturating_add(scenario.steps);
+    let mut is_extension = false;
+    // All steps are called from one place, so that their call stacks are alike.
+    for i in 0.. {
+        if i == scenario.warm_up {
+            recorder.start(&scope);
         }
-        recorder.start(&scope);
-        for i in scenario.warm_up..scenario.warm_up.saturating_add(scenario.steps) {
-            place.set(Place::Step(i));
-            step(&mut state, i);
-            if recorder.after_step(&scope) == Some(Stop::MemoryBudget) {
-                break;
+        if i == requested_end {
+            recorder.requested_steps_done(&scope);
+            is_extension = true;
+        }
+        if is_extension && !recorder.wants_more() {
+            break;
+        }
+        place.set(Place::Step(i));
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(step, &mut state, i, trace))) {
+            if !is_extension {
+                escalate(scenario, &place, payload.as_ref());
+            }
+            unscoped(|| recorder.extension_panicked(&message_of(payload.as_ref())));
+            drop(payload);
+            break;
+        }
+        if i >= scenario.warm_up {
+            let ending = recorder.after_step(&scope);
+            if ending == Some(Stop::MemoryBudget) && !is_extension {
+                requested_end = i + 1;
             }
         }
-        recorder.requested_steps_done(&scope);
-        state
-    });
-    let extension = catch_unwind(AssertUnwindSafe(|| {
-        while recorder.wants_more() {
-            step(&mut state, scenario.warm_up + recorder.steps_run());
-            recorder.after_step(&scope);
-        }
-    }));
-    if let Err(payload) = extension {
-        unscoped(|| recorder.extension_panicked(&message_of(payload.as_ref())));
-        drop(payload);
     }
     guarded(scenario, &place, || {
         place.set(Place::Drop);
@@ -101,6 +116,18 @@ fn once<S>(
     recorder.state_dropped(&scope);
     drop(scope);
     recorder.into_report(scenario)
+}
+
+/// Runs a step. Where its call stacks are taken, they end here: how the steps are
+/// counted is no part of them.
+#[inline(never)]
+fn call<S>(step: &impl Fn(&mut S, u64), state: &mut S, i: u64, trace: Option<&Trace>) {
+    if trace.is_some() {
+        let mark = black_box(0_u8);
+        with_stacks_from((&raw const mark) as usize, || step(state, i));
+    } else {
+        step(state, i);
+    }
 }
 
 /// What live bytes may never pass; see [`Scenario::memory_budget`].
@@ -167,7 +194,7 @@ fn self_test<S>(
         ceilings: Vec::new(),
         ..scenario.clone()
     };
-    let verdict = once(&scenario, setup, &leaking, turn).verdict;
+    let verdict = once(&scenario, setup, &leaking, turn, None).verdict;
     SelfTest::with_leak(LEAKED_BYTES as u64, rate, verdict)
 }
 
@@ -176,13 +203,19 @@ fn self_test<S>(
 fn guarded<T>(scenario: &Scenario, place: &Cell<Place>, work: impl FnOnce() -> T) -> T {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(value) => value,
-        Err(payload) => panic!(
-            "memory scenario `{}`: {} panicked: {}",
-            scenario.full_name(),
-            place.get(),
-            message_of(payload.as_ref())
-        ),
+        Err(payload) => escalate(scenario, place, payload.as_ref()),
     }
+}
+
+/// Panics with what a part of the scenario panicked with, and where the run was.
+#[track_caller]
+fn escalate(scenario: &Scenario, place: &Cell<Place>, payload: &(dyn Any + Send)) -> ! {
+    panic!(
+        "memory scenario `{}`: {} panicked: {}",
+        scenario.full_name(),
+        place.get(),
+        message_of(payload)
+    )
 }
 
 /// A panic's message, its backtrace and the buffer that a test runner captures

@@ -5,7 +5,7 @@
 //! side do not see each other, and freeing what came from outside never hides a
 //! leak inside.
 
-use crate::alloc::{HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT};
+use crate::alloc::{HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT, Trace};
 use crate::usage::Usage;
 use std::fmt;
 use std::marker::PhantomData;
@@ -83,6 +83,11 @@ impl Scope {
     /// From now on large allocations that would take live bytes above `limit` fail.
     pub(crate) fn refuse_above(&self, limit: u64) {
         self.open.refuse_above(limit);
+    }
+
+    /// From now on blocks of this scope are followed to their sites.
+    pub(crate) fn follow(&self, trace: &Trace) {
+        self.open.follow(trace);
     }
 
     /// Live bytes and blocks now.

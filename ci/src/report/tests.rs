@@ -9,7 +9,7 @@ use tempfile::TempDir;
 const BOUNDED: &str = include_str!("../../tests/data/bounded.json");
 
 /// The fields that may be null.
-const NULLABLE: [&str; 13] = [
+const NULLABLE: [&str; 14] = [
     "variant",
     "location",
     "allocator",
@@ -23,6 +23,7 @@ const NULLABLE: [&str; 13] = [
     "self_test",
     "ending",
     "damage",
+    "diagnosis",
 ];
 
 fn directory(files: &[(&str, &str)]) -> TempDir {

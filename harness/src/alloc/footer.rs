@@ -51,6 +51,14 @@ pub(super) fn with_room(layout: Layout) -> Option<Layout> {
     Some(unsafe { Layout::from_size_align_unchecked(size, layout.align()) })
 }
 
+/// `size` with room for the footer; none where that is no valid size for the alignment.
+#[cfg_attr(not(debug_assertions), inline)]
+pub(super) fn room_for(size: usize, align: usize) -> Option<usize> {
+    let with_room = size.checked_add(FOOTER_BYTES)?;
+    Layout::from_size_align(with_room, align).ok()?;
+    Some(with_room)
+}
+
 /// Reads the footer of a block of `size` bytes.
 ///
 /// # Safety

@@ -20,6 +20,7 @@ use super::sync::atomic::{
 };
 use super::sync::{thread_local, yield_now};
 use super::thread_end;
+use super::trace;
 use std::cell::Cell;
 use std::ptr;
 
@@ -66,16 +67,33 @@ thread_local! {
     /// Const-initialised and without a destructor: reading it is one load, and
     /// works before `main` and while the thread's other values are dropped.
     static LEDGER: Cell<&'static Ledger> = const { Cell::new(&NONE) };
+
+    /// The ledger of a thread that stands in a scope that is traced. Its quick one is
+    /// then [`NONE`], so that every allocation goes the slow way.
+    static TRACED: Cell<Option<&'static Ledger>> = const { Cell::new(None) };
 }
 
 /// The current thread's ledger, taken now if it has none.
 #[cfg_attr(not(debug_assertions), inline)]
 pub(super) fn current() -> &'static Ledger {
-    if is_attached() {
-        LEDGER.with(Cell::get)
+    let ledger = LEDGER.with(Cell::get);
+    if ptr::eq(ledger, &raw const NONE) {
+        TRACED.with(Cell::get).unwrap_or_else(attach)
     } else {
-        attach()
+        ledger
     }
+}
+
+/// Whether the blocks that this thread allocates now are followed to their sites.
+pub(super) fn is_traced() -> bool {
+    TRACED.with(Cell::get).is_some()
+}
+
+/// Whether no quick way is open for a block with this footer: it belongs to another
+/// scope than this thread's, or this thread's is traced.
+#[inline(always)]
+pub(super) fn is_slow(footer: u32) -> bool {
+    footer != LEDGER.with(Cell::get).footer()
 }
 
 /// Counts a new block and returns the footer to write behind it. Does nothing
@@ -112,7 +130,7 @@ pub(super) fn try_freed(footer: u32, size: usize) -> bool {
 /// Whether this thread's allocations have ever come through the counting
 /// allocator.
 pub(super) fn is_attached() -> bool {
-    !ptr::eq(LEDGER.with(Cell::get), &raw const NONE)
+    !ptr::eq(LEDGER.with(Cell::get), &raw const NONE) || is_traced()
 }
 
 #[cold]
@@ -351,13 +369,13 @@ impl Ledger {
     }
 
     /// Moves the thread to another scope.
-    pub(super) fn stand_in(&self, scope: &'static Record) {
+    pub(super) fn stand_in(&'static self, scope: &'static Record) {
         scope.thread_enters();
         self.start_in(scope);
     }
 
     /// The same, for a thread that is counted in `scope` already.
-    pub(super) fn start_in(&self, scope: &'static Record) {
+    pub(super) fn start_in(&'static self, scope: &'static Record) {
         if self.is_spill() {
             scope.thread_leaves();
             return;
@@ -371,6 +389,27 @@ impl Ledger {
         };
         self.while_moving(|| self.scope.store(pointer.cast_mut(), Release));
         self.footer.store(footer::seal(scope.tag()), Relaxed);
+        self.take_route();
         before.thread_leaves();
+    }
+
+    /// Sends this thread's allocations the quick way, or, if its scope is traced, the
+    /// slow one.
+    pub(super) fn take_route(&'static self) {
+        if self.scope().is_traced() {
+            trace::prepare_thread();
+            // Fails only where thread-locals are a model's, and end.
+            let _ = TRACED.try_with(|traced| traced.set(Some(self)));
+            let _ = LEDGER.try_with(|own| own.set(&NONE));
+        } else if is_traced() {
+            TRACED.with(|traced| traced.set(None));
+            LEDGER.with(|own| own.set(self));
+        }
+    }
+
+    /// What this thread has not told its scope yet.
+    #[cfg_attr(not(feature = "diagnosis"), allow(dead_code))]
+    pub(super) fn unflushed_bytes(&self) -> i64 {
+        self.counters.live_after(0)
     }
 }

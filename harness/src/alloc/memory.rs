@@ -34,6 +34,14 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
     (!address.is_null()).then_some(address)
 }
 
+/// Gives back what [`zeroed`] gave.
+#[cfg(all(unix, not(highwater_portable)))]
+#[cfg_attr(not(feature = "diagnosis"), allow(dead_code))]
+pub(super) fn give_back(address: *mut u8, bytes: usize) {
+    // SAFETY: the callers pass a mapping of their own, which nobody else has seen.
+    unsafe { libc::munmap(address.cast(), bytes) };
+}
+
 /// Writes to standard error, as far as that works.
 pub(super) fn print(text: &[u8]) {
     #[cfg(unix)]

@@ -31,12 +31,23 @@ mod scopes;
 mod spawn;
 mod sync;
 mod thread_end;
+#[cfg_attr(
+    not(all(
+        feature = "diagnosis",
+        target_os = "linux",
+        target_arch = "x86_64",
+        not(highwater_portable)
+    )),
+    path = "no_trace.rs"
+)]
+mod trace;
 
 pub(crate) use counters::Totals;
 pub(crate) use ledger::FLUSH_BYTES;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) use memory::heap;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
+pub(crate) use trace::{Live, Trace, Traced, with_stacks_from};
 
 use scopes::{ROOT, Record};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -115,25 +126,32 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let Some(new_with_room) = new_size.checked_add(footer::FOOTER_BYTES) else {
+        let Some(new_with_room) = footer::room_for(new_size, layout.align()) else {
             return std::ptr::null_mut();
         };
+        if limit::refuses(new_size.saturating_sub(layout.size())) {
+            return std::ptr::null_mut();
+        }
         // Read before the inner call, which may hand the old place to another
         // thread. Until the call succeeds nothing is changed, so a failure
         // leaves the block, its footer and the counts as they were.
         //
         // SAFETY: the caller promises a live block of ours with this layout.
         let owner = unsafe { footer::read(block, layout.size()) };
-        let growth = new_size.saturating_sub(layout.size());
-        if Layout::from_size_align(new_with_room, layout.align()).is_err() || limit::refuses(growth)
-        {
-            return std::ptr::null_mut();
-        }
+        let is_slow = ledger::is_slow(owner);
+        let taken = if is_slow {
+            trace::take_if_traced(block, owner)
+        } else {
+            None
+        };
         // SAFETY: the block has the enlarged layout, and the new size with the
         // footer was found to be valid.
         let resized = unsafe { self.inner.realloc(block, enlarged(layout), new_with_room) };
         // SAFETY: `resized` is null or was just made for `new_with_room`.
         unsafe { on_resized(resized, owner, layout.size(), new_size) };
+        if is_slow {
+            trace::resized(block, resized, new_size, taken);
+        }
         resized
     }
 }
@@ -175,6 +193,9 @@ impl<A: GlobalAlloc> Alloc<A> {
         // SAFETY: the caller promises the room.
         unsafe { footer::write(block, layout.size(), ledger.footer()) };
         ledger.allocated(layout.size());
+        if ledger::is_traced() {
+            trace::allocated(block, layout.size());
+        }
         block
     }
 
@@ -185,6 +206,7 @@ impl<A: GlobalAlloc> Alloc<A> {
     #[cold]
     #[inline(never)]
     unsafe fn dealloc_slowly(&self, block: *mut u8, layout: Layout, owner: u32) {
+        trace::take_if_traced(block, owner);
         ledger::current().freed(owner, layout.size());
         // SAFETY: the caller's promises are passed on.
         unsafe { self.inner.dealloc(block, enlarged(layout)) };
@@ -274,6 +296,11 @@ impl OpenScope {
         let ledger = ledger::current();
         scopes::close(self.0);
         ledger.stand_in(ledger.scope().nearest_open());
+    }
+
+    /// Follows its blocks to their sites; the calling thread stands in it.
+    pub(crate) fn follow(self, trace: &Trace) {
+        trace.follow(self.0);
     }
 
     pub(crate) fn name(self) -> String {

@@ -45,6 +45,8 @@ pub(crate) struct Record {
     /// Handles, and threads that will come back to this scope.
     handles: AtomicU32,
     ended: AtomicBool,
+    /// Whether the call stacks of its blocks are taken; inner scopes inherit it.
+    traced: AtomicBool,
     next_retired: AtomicPtr<Record>,
     overruns: AtomicU64,
     overrun_size: AtomicUsize,
@@ -103,6 +105,7 @@ impl Record {
             children: AtomicU32::new(0),
             handles: AtomicU32::new(0),
             ended: AtomicBool::new(false),
+            traced: AtomicBool::new(false),
             next_retired: AtomicPtr::new(ptr::null_mut()),
             overruns: AtomicU64::new(0),
             overrun_size: AtomicUsize::new(0),
@@ -196,6 +199,14 @@ impl Record {
         self.handles.fetch_sub(1, AcqRel);
     }
 
+    pub(super) fn set_traced(&self) {
+        self.traced.store(true, Relaxed);
+    }
+
+    pub(super) fn is_traced(&self) -> bool {
+        self.traced.load(Relaxed)
+    }
+
     pub(super) fn set_limit(&self, bytes: u64) {
         self.limit_bytes.store(bytes, Relaxed);
     }
@@ -259,6 +270,7 @@ impl Record {
         self.overruns.store(0, Relaxed);
         self.next_retired.store(ptr::null_mut(), Relaxed);
         self.ended.store(false, Relaxed);
+        self.traced.store(parent.is_traced(), Relaxed);
         *lock(&self.name) = Name::cut(name);
         let parent = if parent.is_root() {
             ptr::null()

@@ -5,6 +5,7 @@
 //! field; readers must refuse a `schema` that they do not know.
 
 use super::{Breach, Report, Resource, SelfTest};
+use crate::diagnosis::{Diagnosis, Frame, Site};
 use std::fmt::Write as _;
 
 /// The version that is written as `schema`.
@@ -65,6 +66,8 @@ impl Report {
             )
         });
         json.list("curve", curve);
+        let diagnosis = self.diagnosis.as_ref().map(diagnosis);
+        json.member("diagnosis", diagnosis.as_deref().unwrap_or("null"));
         json.finish()
     }
 
@@ -155,6 +158,51 @@ fn self_test(test: &SelfTest) -> String {
         or_null(leak.map(|(bytes, _)| bytes)),
         or_null(leak.map(|(_, rate)| rate)),
         quoted(&test.to_string()),
+    )
+}
+
+fn diagnosis(diagnosis: &Diagnosis) -> String {
+    let (first, last) = diagnosis.steps;
+    let sites = diagnosis
+        .sites
+        .iter()
+        .map(|found| format!("\n      {}", site(found)));
+    let sites: Vec<_> = sites.collect();
+    format!(
+        "{{\n    \"first_step\": {first},\n    \"last_step\": {last},\n    \
+         \"growth_bytes\": {},\n    \"explained_bytes\": {},\n    \"lost_blocks\": {},\n    \
+         \"sites\": [{}]\n  }}",
+        diagnosis.growth_bytes,
+        diagnosis.explained_bytes(),
+        diagnosis.lost_blocks,
+        sites.join(",")
+    )
+}
+
+fn site(site: &Site) -> String {
+    let frame = |frame: &Frame| {
+        format!(
+            "{{\"function\": {}, \"file\": {}, \"line\": {}}}",
+            quoted(&frame.function),
+            or_null(frame.file.as_deref().map(quoted)),
+            or_null(frame.line)
+        )
+    };
+    let frames: Vec<_> = site.frames.iter().map(frame).collect();
+    format!(
+        "{{\"type\": {}, \"growth_bytes\": {}, \"growth_blocks\": {}, \"live_bytes\": {}, \
+         \"live_blocks\": {}, \"peak_bytes\": {}, \"peak_blocks\": {}, \"total_blocks\": {}, \
+         \"verdict\": {}, \"frames\": [{}]}}",
+        or_null(site.type_name.as_deref().map(quoted)),
+        site.growth.bytes,
+        site.growth.blocks,
+        site.live.bytes,
+        site.live.blocks,
+        or_null(site.at_peak.map(|live| live.bytes)),
+        or_null(site.at_peak.map(|live| live.blocks)),
+        site.total_blocks,
+        quoted(site.verdict.word()),
+        frames.join(", ")
     )
 }
 

@@ -1,7 +1,7 @@
 //! How a report reads.
 
 use super::{Ceiling, Checkpoint, Report, Resource};
-use crate::byte_size::{Blocks, Thousands};
+use crate::byte_size::{Blocks, Signed, Thousands};
 use std::fmt;
 
 /// A sparkline has at most this many characters.
@@ -43,6 +43,9 @@ impl Report {
             text.push_str(&format!("  {failure}\n"));
         }
         text.push_str(&format!("\n{self}"));
+        if let Some(diagnosis) = &self.diagnosis {
+            text.push_str(&format!("\n{diagnosis}"));
+        }
         if let Some(command) = test_command() {
             text.push_str(&format!("\nrun it again: {command}\n"));
         }
@@ -158,16 +161,6 @@ impl Report {
             Blocks(self.total_blocks),
             Thousands(self.reallocations),
         )
-    }
-}
-
-/// A number that may be negative.
-struct Signed(i64);
-
-impl fmt::Display for Signed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        f.pad(&format!("{sign}{}", Thousands(self.0.unsigned_abs())))
     }
 }
 

@@ -1,0 +1,256 @@
+//! Following blocks to the call stacks that allocated them, while one scope is diagnosed.
+//!
+//! Nothing of this runs before: a thread that stands in a scope that is traced has no
+//! ledger of the quick kind, so its allocations take the slow way, which leads here, and
+//! blocks of such a scope carry a footer that no quick free knows. What is needed
+//! is made before the first block is followed, and never given back; in a hook there is
+//! no lock and no allocation here either.
+
+// A word is an address here: this is for one processor.
+#![allow(clippy::cast_possible_truncation)]
+
+mod shadow;
+mod sites;
+mod stack;
+
+use super::scopes::{self, Record};
+use super::{footer, ledger};
+use shadow::Entry;
+pub(crate) use sites::Live;
+use sites::Sites;
+use stack::{Registers, Walker};
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const _: () = assert!(sites::LIMIT <= shadow::SITE_LIMIT as usize);
+
+/// All that a hook needs.
+struct State {
+    walker: Walker,
+    sites: Sites,
+    /// The scope that is traced; null while none is.
+    scope: AtomicPtr<Record>,
+    /// Live bytes at which the sites' shares are noted; `i64::MAX` is never.
+    peak_at: AtomicI64,
+    has_peak: AtomicBool,
+    /// Blocks that could not be followed.
+    lost: AtomicU64,
+}
+
+/// Made by the first trace and kept.
+static STATE: AtomicPtr<State> = AtomicPtr::new(ptr::null_mut());
+
+/// Held while a scope is traced: there is one set of tables.
+static TURN: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    /// Whether this thread traces already, and would wait for itself.
+    static TRACING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The right to trace one scope, until it is dropped.
+pub(crate) struct Trace {
+    state: &'static State,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// A site, as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Traced {
+    /// Return addresses, innermost first; empty for what is not told apart.
+    pub(crate) frames: Vec<usize>,
+    pub(crate) live: Live,
+    pub(crate) at_peak: Live,
+    pub(crate) total_blocks: u64,
+}
+
+fn state() -> Option<&'static State> {
+    // SAFETY: null, or what was leaked for ever.
+    unsafe { STATE.load(Acquire).as_ref() }
+}
+
+impl Trace {
+    /// Waits for other traces. None if this thread is tracing already. Allocates
+    /// outside every scope.
+    pub(crate) fn start() -> Option<Self> {
+        if TRACING.replace(true) {
+            return None;
+        }
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = state().unwrap_or_else(|| {
+            let fresh = Box::leak(Box::new(State {
+                walker: Walker::new(),
+                sites: Sites::new(),
+                scope: AtomicPtr::new(ptr::null_mut()),
+                peak_at: AtomicI64::new(i64::MAX),
+                has_peak: AtomicBool::new(false),
+                lost: AtomicU64::new(0),
+            }));
+            STATE.store(fresh, Release);
+            fresh
+        });
+        shadow::clear();
+        state.sites.clear();
+        state.lost.store(0, Relaxed);
+        state.has_peak.store(false, Relaxed);
+        state.peak_at.store(i64::MAX, Relaxed);
+        Some(Self { state, _turn: turn })
+    }
+
+    /// From now on blocks of this scope, and of those that are opened in it, are
+    /// followed. The calling thread stands in it.
+    pub(super) fn follow(&self, scope: &'static Record) {
+        self.state
+            .scope
+            .store(ptr::from_ref(scope).cast_mut(), Release);
+        scope.set_traced();
+        ledger::current().take_route();
+    }
+
+    /// Notes each site's share when the live bytes are `peak_bytes` for the first time.
+    pub(crate) fn note_peak_at(&self, peak_bytes: u64) {
+        let peak = i64::try_from(peak_bytes).unwrap_or(i64::MAX);
+        self.state.peak_at.store(peak, Relaxed);
+    }
+
+    /// Whether the peak was noted.
+    pub(crate) fn has_peak(&self) -> bool {
+        self.state.has_peak.load(Relaxed)
+    }
+
+    /// Blocks that could not be followed.
+    pub(crate) fn lost(&self) -> u64 {
+        self.state.lost.load(Relaxed)
+    }
+
+    /// How many sites there are.
+    pub(crate) fn count(&self) -> usize {
+        self.state.sites.count()
+    }
+
+    /// What is live of the site with this number, below [`count`](Self::count).
+    pub(crate) fn live(&self, number: usize) -> Live {
+        self.state.sites.get(number_of(number)).live()
+    }
+
+    /// The site with this number, below [`count`](Self::count). Allocates.
+    pub(crate) fn read(&self, number: usize) -> Traced {
+        let site = self.state.sites.get(number_of(number));
+        Traced {
+            frames: if number == 0 {
+                Vec::new()
+            } else {
+                site.frames()
+            },
+            live: site.live(),
+            at_peak: site.at_peak(),
+            total_blocks: site.total_blocks(),
+        }
+    }
+}
+
+fn number_of(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        self.state.scope.store(ptr::null_mut(), Release);
+        TRACING.set(false);
+    }
+}
+
+/// Runs `work`; the stacks of what it allocates on this thread end with the frame of the
+/// caller, in which the address `mark` lies.
+pub(crate) fn with_stacks_from<R>(mark: usize, work: impl FnOnce() -> R) -> R {
+    stack::within(mark, work)
+}
+
+/// Prepares this thread for taking stacks. Not for the allocator's hooks.
+pub(super) fn prepare_thread() {
+    stack::learn_bounds();
+}
+
+/// Follows a block that was just allocated in a scope that is traced.
+#[inline(never)]
+pub(super) fn allocated(block: *mut u8, size: usize) {
+    let Some(state) = state() else { return };
+    let registers = Registers::now();
+    let number = match state.walker.walk(registers) {
+        Some(stack) => match state.sites.find(&stack) {
+            Some(number) => number,
+            None => state
+                .walker
+                .checked(&stack, registers)
+                .map_or(0, |stack| state.sites.find_or_add(&stack)),
+        },
+        None => 0,
+    };
+    follow(state, block, Entry { site: number, size });
+    note_peak(state);
+}
+
+fn follow(state: &State, block: *mut u8, entry: Entry) {
+    // A number of 0 and a size of 0 would look like no entry at all.
+    if shadow::put(block as usize, entry) {
+        state.sites.get(entry.site).allocated(entry.size);
+    } else {
+        state.lost.fetch_add(1, Relaxed);
+    }
+}
+
+/// Notes the sites' shares if this is the peak.
+#[inline(always)]
+fn note_peak(state: &State) {
+    let peak_at = state.peak_at.load(Relaxed);
+    if peak_at == i64::MAX {
+        return;
+    }
+    // SAFETY: null, or a record, which lives for ever.
+    let Some(scope) = (unsafe { state.scope.load(Relaxed).as_ref() }) else {
+        return;
+    };
+    let live = scope.counters.live_after(0) + ledger::current().unflushed_bytes();
+    if live >= peak_at {
+        state.peak_at.store(i64::MAX, Relaxed);
+        state.sites.note_peak();
+        state.has_peak.store(true, Relaxed);
+    }
+}
+
+/// What was known of a block, which is not followed any more.
+#[derive(Clone, Copy)]
+pub(super) struct Taken(Entry);
+
+/// Stops following a block with this footer, if it was followed.
+pub(super) fn take_if_traced(block: *mut u8, owner: u32) -> Option<Taken> {
+    let scope = footer::open(owner).and_then(scopes::lookup)?;
+    if scope.is_traced() { take(block) } else { None }
+}
+
+/// Stops following a block that is about to be freed or moved.
+fn take(block: *mut u8) -> Option<Taken> {
+    let state = state()?;
+    let entry = shadow::take(block as usize)?;
+    state.sites.get(entry.site).freed(entry.size);
+    Some(Taken(entry))
+}
+
+/// A block that was at `old` and of which `taken` was known is now at `new`, or still at
+/// `old` if that is null.
+#[cold]
+#[inline(never)]
+pub(super) fn resized(old: *mut u8, new: *mut u8, new_size: usize, taken: Option<Taken>) {
+    if !new.is_null() {
+        if ledger::is_traced() {
+            allocated(new, new_size);
+        }
+    } else if let (Some(state), Some(Taken(entry))) = (state(), taken) {
+        follow(state, old, entry);
+    }
+}

@@ -1,0 +1,369 @@
+//! The call stack of an allocation, as return addresses.
+//!
+//! By frame pointers first: a few loads a frame. Whether the program has them is found
+//! out with each stack that was not seen before, by asking the unwinder that panics
+//! use. Where the two disagree, the rest is unwound by framehop, which reads the tables
+//! that every program has, without allocating; several times slower, and right.
+
+use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
+use framehop::{ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind, Unwinder as _};
+use std::arch::asm;
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{AcqRel, Relaxed, Release},
+};
+
+/// The deepest stack that is told apart; of deeper ones, the innermost frames.
+pub(super) const DEPTH: usize = 64;
+
+/// How many threads can unwind at one time.
+const CACHES: usize = 16;
+
+/// Return addresses, the innermost first.
+#[derive(Clone, Copy)]
+pub(super) struct Stack {
+    frames: [usize; DEPTH],
+    depth: usize,
+}
+
+thread_local! {
+    /// Where the thread's stack ends, or the part of it that counts; 0 if that is not
+    /// known.
+    static END: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs `work`; its stacks end with the frame of the caller, in which the address `mark`
+/// lies.
+pub(super) fn within<R>(mark: usize, work: impl FnOnce() -> R) -> R {
+    struct Back(usize);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            END.set(self.0);
+        }
+    }
+    let _back = Back(END.replace(mark));
+    work()
+}
+
+type Cache = CacheX86_64<MustNotAllocateDuringUnwind>;
+
+/// What stacks are taken with.
+pub(super) struct Walker {
+    unwinder: UnwinderX86_64<&'static [u8], MustNotAllocateDuringUnwind>,
+    caches: [CacheSlot; CACHES],
+    /// Whether frame pointers have been right so far.
+    frame_pointers: AtomicBool,
+}
+
+struct CacheSlot {
+    busy: AtomicBool,
+    cache: UnsafeCell<Cache>,
+}
+
+// SAFETY: the cache is used by whoever has set `busy`, and by nobody else.
+unsafe impl Sync for CacheSlot {}
+
+/// Where a walk starts.
+#[derive(Clone, Copy)]
+pub(super) struct Registers {
+    pc: usize,
+    sp: usize,
+    bp: usize,
+}
+
+impl Stack {
+    const EMPTY: Self = Self {
+        frames: [0; DEPTH],
+        depth: 0,
+    };
+
+    pub(super) fn frames(&self) -> &[usize] {
+        &self.frames[..self.depth]
+    }
+
+    /// False if it is full.
+    fn push(&mut self, address: usize) -> bool {
+        let Some(slot) = self.frames.get_mut(self.depth) else {
+            return false;
+        };
+        *slot = address;
+        self.depth += 1;
+        true
+    }
+}
+
+/// Finds out where this thread's stack ends. Not for the allocator's hooks: it asks libc,
+/// which may allocate for itself.
+pub(super) fn learn_bounds() {
+    if END.get() == 0 {
+        END.set(stack_end().unwrap_or(0));
+    }
+}
+
+fn stack_end() -> Option<usize> {
+    // SAFETY: all zero is a value of it, and libc fills it in below.
+    let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the thread exists, and the attributes are ours to write.
+    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) } != 0 {
+        return None;
+    }
+    let (mut lowest, mut size) = (std::ptr::null_mut::<c_void>(), 0);
+    // SAFETY: the attributes were filled in, and are destroyed once.
+    let result = unsafe {
+        let result =
+            libc::pthread_attr_getstack(&raw const attributes, &raw mut lowest, &raw mut size);
+        libc::pthread_attr_destroy(&raw mut attributes);
+        result
+    };
+    (result == 0).then(|| lowest as usize + size)
+}
+
+impl Registers {
+    /// Those of the function that this is inlined into.
+    #[inline(always)]
+    pub(super) fn now() -> Self {
+        let (pc, sp, bp);
+        // SAFETY: it reads three registers and writes none but those for the results.
+        unsafe {
+            asm!(
+                "lea {pc}, [rip]",
+                "mov {sp}, rsp",
+                "mov {bp}, rbp",
+                pc = out(reg) pc,
+                sp = out(reg) sp,
+                bp = out(reg) bp,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        Self { pc, sp, bp }
+    }
+}
+
+/// The word at `address`, if it is on the part of this thread's stack that is in use.
+#[inline(always)]
+fn word(address: usize, sp: usize, end: usize) -> Option<usize> {
+    let is_on_stack = address >= sp && address < end && end - address >= 8;
+    // SAFETY: the stack is mapped from its pointer to its end, and the address has room
+    // for a word before that and is aligned to one. Whatever the word is, it is one.
+    (is_on_stack && address % 8 == 0).then(|| unsafe { *(address as *const usize) })
+}
+
+impl Walker {
+    /// Allocates; not for the allocator's hooks.
+    pub(super) fn new() -> Self {
+        let mut unwinder = UnwinderX86_64::new();
+        for module in modules() {
+            unwinder.add_module(module);
+        }
+        Self {
+            unwinder,
+            caches: std::array::from_fn(|_| CacheSlot {
+                busy: AtomicBool::new(false),
+                cache: UnsafeCell::new(Cache::new_in()),
+            }),
+            frame_pointers: AtomicBool::new(true),
+        }
+    }
+
+    /// Whether frame pointers were right for all stacks so far.
+    pub(super) fn has_frame_pointers(&self) -> bool {
+        self.frame_pointers.load(Relaxed)
+    }
+
+    /// The stack above the function with these registers, which is still running. None
+    /// if it can't be told.
+    #[inline(always)]
+    pub(super) fn walk(&self, registers: Registers) -> Option<Stack> {
+        if self.has_frame_pointers() {
+            Some(by_frame_pointers(registers))
+        } else {
+            self.by_tables(registers)
+        }
+    }
+
+    /// The same stack, of which `walked` is new. If frame pointers were wrong about
+    /// it, they are not used any more.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn checked(&self, walked: &Stack, registers: Registers) -> Option<Stack> {
+        if !self.has_frame_pointers() {
+            return Some(*walked);
+        }
+        let truth = by_the_panic_unwinder(END.get());
+        let [walked_frames, true_frames] = [walked.frames(), truth.frames()];
+        // Both have the frames of this module, which differ; behind them nothing may.
+        let agree = walked_frames.first().is_some_and(|first| {
+            let start = true_frames.iter().position(|frame| frame == first);
+            start.is_some_and(|start| {
+                let rest = &true_frames[start..];
+                let depth = rest.len().min(walked_frames.len());
+                let cut = rest.len() + start >= DEPTH || walked_frames.len() >= DEPTH;
+                rest[..depth] == walked_frames[..depth]
+                    && (cut || rest.len() == walked_frames.len())
+            })
+        });
+        if agree {
+            return Some(*walked);
+        }
+        self.frame_pointers.store(false, Relaxed);
+        self.by_tables(registers)
+    }
+
+    fn by_tables(&self, registers: Registers) -> Option<Stack> {
+        let slot = self
+            .caches
+            .iter()
+            .find(|slot| !slot.busy.load(Relaxed) && !slot.busy.swap(true, AcqRel))?;
+        let end = END.get();
+        let mut read = |address: u64| {
+            let word = word(usize::try_from(address).map_err(drop)?, registers.sp, end);
+            word.map(|word| word as u64).ok_or(())
+        };
+        let [pc, sp, bp] = [registers.pc, registers.sp, registers.bp].map(|r| r as u64);
+        let mut stack = Stack::EMPTY;
+        {
+            // SAFETY: `busy` was false and is now true, by this thread.
+            let cache = unsafe { &mut *slot.cache.get() };
+            let registers = UnwindRegsX86_64::new(pc, sp, bp);
+            let mut frames = self.unwinder.iter_frames(pc, registers, cache, &mut read);
+            // The first is where we are.
+            let _ = frames.next();
+            while let Ok(Some(frame)) = frames.next() {
+                if !stack.push(usize::try_from(frame.address()).unwrap_or(0)) {
+                    break;
+                }
+            }
+        }
+        slot.busy.store(false, Release);
+        (stack.depth > 0).then_some(stack)
+    }
+}
+
+/// A frame starts with the caller's frame pointer; behind it is where to return to.
+#[inline(always)]
+fn by_frame_pointers(registers: Registers) -> Stack {
+    let end = END.get();
+    let mut stack = Stack::EMPTY;
+    let (mut bp, mut lowest) = (registers.bp, registers.sp);
+    while let (Some(next), Some(address)) = (word(bp, lowest, end), word(bp + 8, lowest, end)) {
+        if address == 0 || !stack.push(address) {
+            break;
+        }
+        // Frames lie one above the other; anything else is no frame.
+        lowest = bp + 16;
+        bp = next;
+    }
+    stack
+}
+
+/// What a panic would print.
+fn by_the_panic_unwinder(end: usize) -> Stack {
+    struct Walk {
+        stack: Stack,
+        end: usize,
+    }
+    unsafe extern "C" {
+        fn _Unwind_Backtrace(
+            trace: extern "C" fn(*mut c_void, *mut c_void) -> i32,
+            argument: *mut c_void,
+        ) -> i32;
+        fn _Unwind_GetIP(context: *mut c_void) -> usize;
+        fn _Unwind_GetCFA(context: *mut c_void) -> usize;
+    }
+    extern "C" fn push(context: *mut c_void, walk: *mut c_void) -> i32 {
+        const GO_ON: i32 = 0;
+        const STOP: i32 = 5;
+        // SAFETY: the unwinder passes its context and our argument.
+        let (address, frame, walk) = unsafe {
+            let walk = &mut *walk.cast::<Walk>();
+            (_Unwind_GetIP(context), _Unwind_GetCFA(context), walk)
+        };
+        if address != 0 && frame < walk.end && walk.stack.push(address) {
+            GO_ON
+        } else {
+            STOP
+        }
+    }
+    let mut walk = Walk {
+        stack: Stack::EMPTY,
+        end,
+    };
+    // SAFETY: the callback takes what it is given and does not unwind.
+    unsafe { _Unwind_Backtrace(push, (&raw mut walk).cast()) };
+    walk.stack
+}
+
+/// The program and its libraries, as the loader has mapped them.
+fn modules() -> Vec<Module<&'static [u8]>> {
+    unsafe extern "C" fn add(
+        info: *mut libc::dl_phdr_info,
+        _size: usize,
+        modules: *mut c_void,
+    ) -> i32 {
+        // SAFETY: the loader passes its description of a module, and our argument.
+        let (info, modules) = unsafe { (&*info, &mut *modules.cast::<Vec<_>>()) };
+        modules.extend(module(info));
+        0
+    }
+    let mut modules: Vec<Module<&'static [u8]>> = Vec::new();
+    // SAFETY: the callback takes what it is given and does not unwind.
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut modules).cast()) };
+    modules
+}
+
+fn module(info: &libc::dl_phdr_info) -> Option<Module<&'static [u8]>> {
+    // SAFETY: the loader describes so many headers there.
+    let headers =
+        unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let loaded = || {
+        headers
+            .iter()
+            .filter(|header| header.p_type == libc::PT_LOAD)
+    };
+    let start = loaded().map(|header| header.p_vaddr).min()?;
+    let end = loaded()
+        .map(|header| header.p_vaddr + header.p_memsz)
+        .max()?;
+    let index = headers
+        .iter()
+        .find(|header| header.p_type == libc::PT_GNU_EH_FRAME)?;
+    let segment = loaded().find(|header| {
+        (header.p_vaddr..header.p_vaddr + header.p_memsz).contains(&index.p_vaddr)
+    })?;
+    // From the index to the end of its segment, which has the tables too.
+    let segment_end = segment.p_vaddr + segment.p_memsz;
+    let bytes = |from: u64, to: u64| {
+        let address = (info.dlpi_addr + from) as *const u8;
+        let length = usize::try_from(to - from).ok()?;
+        // SAFETY: it lies within one segment that is mapped, is readable, and is not
+        // written to. A library that is unloaded meanwhile takes its frames with it.
+        Some(unsafe { std::slice::from_raw_parts(address, length) })
+    };
+    let hdr = bytes(index.p_vaddr, index.p_vaddr + index.p_memsz)?;
+    let frames = frames_address(hdr, index.p_vaddr)?;
+    (segment.p_vaddr..segment_end)
+        .contains(&frames)
+        .then_some(())?;
+    let sections = ExplicitModuleSectionInfo {
+        base_svma: 0,
+        eh_frame_hdr_svma: Some(index.p_vaddr..index.p_vaddr + index.p_memsz),
+        eh_frame_hdr: Some(hdr),
+        eh_frame_svma: Some(frames..segment_end),
+        eh_frame: bytes(frames, segment_end),
+        ..Default::default()
+    };
+    let range = info.dlpi_addr + start..info.dlpi_addr + end;
+    Some(Module::new(String::new(), range, info.dlpi_addr, sections))
+}
+
+/// Where `.eh_frame` is, by the header of its index: a version, three encodings, and the
+/// address relative to itself in four bytes, as all linkers write it.
+fn frames_address(hdr: &[u8], address: u64) -> Option<u64> {
+    const RELATIVE_IN_FOUR_BYTES: u8 = 0x1b;
+    let [1, RELATIVE_IN_FOUR_BYTES, _, _, a, b, c, d] = *hdr.first_chunk::<8>()? else {
+        return None;
+    };
+    (address + 4).checked_add_signed(i32::from_le_bytes([a, b, c, d]).into())
+}

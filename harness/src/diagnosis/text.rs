@@ -1,0 +1,119 @@
+//! How a diagnosis reads.
+
+use super::{Diagnosis, Site};
+use crate::byte_size::{Blocks, RateWithin, Signed, Thousands};
+use std::fmt;
+
+/// How many sites are shown, and how many frames of each.
+const SITES: usize = 5;
+const FRAMES: usize = 6;
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = self.steps;
+        write!(f, "sites, by growth over ")?;
+        if first > 0 {
+            write!(f, "steps {} to {}", Thousands(first), Thousands(last))?;
+        } else {
+            write!(f, "{} steps", Thousands(last))?;
+        }
+        writeln!(f, ": {}", self.share())?;
+        let grew = |site: &&Site| site.growth.bytes > 0 || site.verdict.is_growing();
+        let shown: Vec<_> = self.sites.iter().filter(grew).collect();
+        for site in shown.iter().take(SITES) {
+            write!(f, "{site}")?;
+        }
+        if shown.len() > SITES {
+            let rest = shown[SITES..].iter().map(|site| site.growth.bytes).sum();
+            let count = shown.len() - SITES;
+            let noun = if count == 1 { "site" } else { "sites" };
+            writeln!(f, "  {} B at {count} other {noun}", Change(rest))?;
+        }
+        if self.lost_blocks > 0 {
+            writeln!(
+                f,
+                "  {} could not be followed to their sites",
+                Blocks(self.lost_blocks)
+            )?;
+        }
+        if !self.has_lines && !self.sites.is_empty() {
+            writeln!(
+                f,
+                "  files and lines are not known: build with debug = \"line-tables-only\" or more"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Diagnosis {
+    /// How much of the growth is explained.
+    fn share(&self) -> String {
+        let (growth, explained) = (self.growth_bytes, self.explained_bytes());
+        if growth <= 0 {
+            return format!("{} B in all", Change(growth));
+        }
+        let share = explained as f64 / growth as f64 * 100.0;
+        let rest = growth - explained;
+        if rest == 0 {
+            format!("{} B in all, all of it explained", Change(growth))
+        } else {
+            format!(
+                "{} B in all, {share:.1} % explained, {} B not",
+                Change(growth),
+                Change(rest)
+            )
+        }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.growth.blocks.abs() == 1 {
+            "block"
+        } else {
+            "blocks"
+        };
+        let kind = self.type_name.as_deref().unwrap_or("type unknown");
+        writeln!(
+            f,
+            "  {} B, {} {noun}  {kind}, {}",
+            Change(self.growth.bytes),
+            Change(self.growth.blocks),
+            self.rate()
+        )?;
+        if self.frames.is_empty() {
+            writeln!(f, "      its call stack is not known")?;
+        }
+        for frame in self.frames.iter().take(FRAMES) {
+            write!(f, "      {}", frame.function)?;
+            if let (Some(file), Some(line)) = (&frame.file, frame.line) {
+                write!(f, "  {file}:{line}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Site {
+    /// What its verdict comes to, in a few words.
+    fn rate(&self) -> String {
+        let verdict = &self.verdict;
+        if !verdict.is_growing() {
+            return verdict.word().to_owned();
+        }
+        let bytes = RateWithin(verdict.bytes_per_step(), verdict.bytes_per_step_error());
+        format!("growing by {bytes} B a step")
+    }
+}
+
+/// A figure with its sign, also above zero.
+struct Change(i64);
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plus = if self.0 > 0 { "+" } else { "" };
+        write!(f, "{plus}{}", Signed(self.0))
+    }
+}

@@ -1,0 +1,91 @@
+//! Running a scenario again, with call stacks, when it failed.
+//!
+//! Without a failure nothing in here costs anything: call stacks are taken in a run of
+//! their own. `HIGHWATER_SITES` says when.
+
+use crate::alloc::Trace;
+use crate::diagnosis::Diagnosis;
+use crate::process::Turn;
+use crate::report::{Breach, Report};
+use crate::run::once;
+use crate::scenario::Scenario;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// When call stacks are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sites {
+    Always,
+    OnFailure,
+    Never,
+}
+
+/// What `HIGHWATER_SITES` asks for.
+///
+/// # Panics
+/// If it asks for something else.
+#[track_caller]
+pub(crate) fn sites() -> Sites {
+    let asked = std::env::var_os("HIGHWATER_SITES").unwrap_or_default();
+    match asked.to_str() {
+        Some("always") => Sites::Always,
+        Some("" | "on-failure") => Sites::OnFailure,
+        Some("never") => Sites::Never,
+        _ => panic!(
+            "highwater: HIGHWATER_SITES is {asked:?}; it may be `always`, `on-failure` or `never`"
+        ),
+    }
+}
+
+/// Whether what failed is something that sites explain.
+pub(crate) fn is_wanted(report: &Report) -> bool {
+    let of_memory = |breach: &Breach| breach.ceiling.unit() == "bytes";
+    report.verdict.is_growing() || report.breaches.iter().any(of_memory)
+}
+
+/// The scenario once more, with call stacks, and what they tell. What a static keeps from
+/// the first run may keep the same steps from growing again; then they go on where that
+/// ended. None where call stacks can't be taken, or the scenario panics this time.
+pub(crate) fn replayed<S>(
+    scenario: &Scenario,
+    setup: &impl Fn() -> S,
+    step: &impl Fn(&mut S, u64),
+    turn: &Turn,
+    first: &Report,
+) -> Option<Diagnosis> {
+    let replay = |first_step: u64| {
+        let peak = (first_step == 0).then_some(first.peak_bytes);
+        let step = |state: &mut S, i: u64| step(state, first_step + i);
+        let again = || traced(scenario, setup, &step, turn, peak);
+        let mut again = catch_unwind(AssertUnwindSafe(again)).ok()?;
+        if let Some(diagnosis) = &mut again.diagnosis {
+            diagnosis.starts_at(first_step);
+        }
+        Some(again)
+    };
+    let again = replay(0)?;
+    if again.growth_bytes == first.growth_bytes || first.residue_bytes == 0 {
+        return again.diagnosis;
+    }
+    let later = replay(scenario.warm_up + first.extended_steps)?;
+    if later.growth_bytes >= again.growth_bytes {
+        later.diagnosis
+    } else {
+        again.diagnosis
+    }
+}
+
+/// From set-up to drop, with call stacks where they can be taken.
+#[track_caller]
+pub(crate) fn traced<S>(
+    scenario: &Scenario,
+    setup: &impl Fn() -> S,
+    step: &impl Fn(&mut S, u64),
+    turn: &Turn,
+    peak_bytes: Option<u64>,
+) -> Report {
+    let trace = Trace::start();
+    if let (Some(trace), Some(peak_bytes)) = (&trace, peak_bytes) {
+        trace.note_peak_at(peak_bytes);
+    }
+    once(scenario, setup, step, turn, trace.as_ref())
+}
