@@ -177,25 +177,22 @@ fn owner(raw: &Raw) -> Owner {
     let by_std = function.split_once(" as ").is_some_and(|(name, by)| {
         !name.contains("::") && STD.iter().any(|prefix| by.starts_with(prefix))
     });
-    if is_of(&["highwater::"]) {
+    let file = raw.file.as_deref();
+    let has_path = function.contains("::") || file.is_some();
+    if is_of(&["highwater::"]) || file.is_some_and(|file| file.starts_with(OUR_SOURCE)) {
         Owner::Ours
-    } else if is_in("/rustc/")
-        || is_in("/library/")
-        || is_of(&STD)
-        || by_std
-        || !function.contains("::")
-    {
+    } else if is_in("/rustc/") || is_in("/rustlib/src/") || is_of(&STD) || by_std || !has_path {
         Owner::Std
-    } else if raw
-        .file
-        .as_deref()
-        .is_some_and(|file| in_registry(file).is_some())
-    {
+    } else if file.is_some_and(|file| in_registry(file).is_some()) {
         Owner::Dependency
     } else {
         Owner::Program
     }
 }
+
+/// Where this library was compiled. With line tables alone, an inlined function is known
+/// by its file, and by its name without a path.
+const OUR_SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
 /// What the paths of std's functions start with.
 const STD: [&str; 6] = [

@@ -1,0 +1,334 @@
+//! Where memory comes from: each way of holding on to it, and the line that a failure
+//! names first.
+//!
+//! The functions that allocate are kept out of line, so that debug and release name the
+//! same ones.
+
+#![forbid(unsafe_code)]
+
+use highwater::{Diagnosis, Report, Scenario, Site};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, RwLock};
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+const STEPS: u64 = 200;
+
+fn leaking<S>(name: &str, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> Report {
+    let report = Scenario::new(name).steps(STEPS).run(setup, step);
+    assert!(report.verdict().is_growing(), "{report}");
+    report
+}
+
+fn diagnosis(report: &Report) -> &Diagnosis {
+    report.diagnosis().expect("it failed, on Linux")
+}
+
+/// The sites that grow, each as its type and its first function.
+#[track_caller]
+fn check(report: &Report, expected: &[&str]) {
+    let diagnosis = diagnosis(report);
+    assert_eq!(
+        diagnosis.explained_bytes(),
+        diagnosis.growth_bytes(),
+        "{diagnosis}"
+    );
+    assert_eq!(diagnosis.lost_blocks(), 0);
+    let growing = diagnosis
+        .sites()
+        .iter()
+        .filter(|site| site.verdict().is_growing());
+    let told = |site: &Site| {
+        let kind = site.type_name().unwrap_or("type unknown");
+        let frame = site.frames().first().expect("its stack is known");
+        assert_eq!(frame.file(), Some("tests/sites.rs"), "{diagnosis}");
+        assert!(frame.line().is_some());
+        format!("{kind} in {}", frame.function())
+    };
+    let told: Vec<_> = growing.map(told).collect();
+    assert_eq!(told, expected, "{diagnosis}");
+}
+
+#[derive(Clone)]
+struct Candle {
+    _prices: [f64; 4],
+}
+
+#[inline(never)]
+fn candle() -> Candle {
+    Candle { _prices: [1.0; 4] }
+}
+
+#[inline(never)]
+fn text(i: u64) -> String {
+    format!("{i:020}")
+}
+
+#[inline(never)]
+fn boxed() -> Box<Candle> {
+    Box::new(candle())
+}
+
+#[derive(Default)]
+struct Store {
+    candles: Vec<Candle>,
+}
+
+impl Store {
+    #[inline(never)]
+    fn add(&mut self) {
+        self.candles.push(candle());
+    }
+}
+
+#[test]
+fn a_list_in_the_state() {
+    let report = leaking("list", Store::default, |store, _| store.add());
+    check(&report, &["Vec<Candle> in <Store>::add"]);
+}
+
+static PRICES: LazyLock<Mutex<HashMap<u64, String>>> = LazyLock::new(Default::default);
+
+#[inline(never)]
+fn remember(i: u64) {
+    PRICES.lock().unwrap().insert(i, text(i));
+}
+
+#[test]
+fn a_map_in_a_static() {
+    let report = leaking("static-map", || (), |(), i| remember(i));
+    check(&report, &["String in sites::text"]);
+    // The first run left the map full: the same steps would not have grown it again, and
+    // its table is that run's.
+    let shown = diagnosis(&report).to_string();
+    assert!(
+        shown.starts_with("sites, by growth over steps 3,200 to 3,400: +"),
+        "{shown}"
+    );
+}
+
+static ORDERS: OnceLock<Mutex<Vec<Box<Candle>>>> = OnceLock::new();
+
+#[inline(never)]
+fn order() {
+    ORDERS
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap()
+        .push(boxed());
+}
+
+#[test]
+fn a_list_of_boxes_in_a_static() {
+    let report = leaking("static-list", || (), |(), _| order());
+    check(&report, &["Box<Candle> in sites::boxed"]);
+}
+
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+#[inline(never)]
+fn line(i: u64) {
+    LINES.with_borrow_mut(|lines| lines.push(text(i)));
+}
+
+#[test]
+fn a_list_in_a_thread_local() {
+    let report = leaking("thread-local", || (), |(), i| line(i));
+    check(&report, &["String in sites::text"]);
+}
+
+struct Node {
+    next: RefCell<Option<Rc<Node>>>,
+}
+
+#[inline(never)]
+fn cycle() {
+    let node = Rc::new(Node {
+        next: RefCell::new(None),
+    });
+    *node.next.borrow_mut() = Some(Rc::clone(&node));
+}
+
+#[test]
+fn a_cycle() {
+    let report = leaking("cycle", || (), |(), _| cycle());
+    check(&report, &["Rc<Node> in sites::cycle"]);
+}
+
+#[test]
+fn what_is_leaked_and_forgotten() {
+    let report = leaking("leak", || (), |(), _| drop(Box::leak(boxed()).clone()));
+    check(&report, &["Box<Candle> in sites::boxed"]);
+    let report = leaking("forget", || (), |(), i| std::mem::forget(text(i)));
+    check(&report, &["String in sites::text"]);
+}
+
+#[inline(never)]
+fn send(channel: &Sender<Box<Candle>>) {
+    channel.send(boxed()).unwrap();
+}
+
+#[test]
+fn a_channel_that_nobody_drains() {
+    let report = leaking(
+        "channel",
+        mpsc::channel,
+        |(sender, _receiver): &mut (Sender<_>, Receiver<_>), _| send(sender),
+    );
+    let growing = diagnosis(&report).sites().iter();
+    let growing: Vec<_> = growing.filter(|site| site.verdict().is_growing()).collect();
+    assert_eq!(growing.len(), 2, "{}", diagnosis(&report));
+    let functions: Vec<_> = growing
+        .iter()
+        .map(|site| site.frames()[0].function())
+        .collect();
+    assert_eq!(functions, ["sites::boxed", "sites::send"]);
+}
+
+type Shared = Arc<RwLock<HashMap<u64, Arc<Candle>>>>;
+
+#[inline(never)]
+fn share(shared: &Shared, i: u64) {
+    shared.write().unwrap().insert(i, Arc::new(candle()));
+}
+
+#[test]
+fn a_map_behind_a_lock() {
+    let report = leaking("shared", Shared::default, |shared, i| share(shared, i));
+    check(
+        &report,
+        &[
+            "Arc<Candle> in sites::share",
+            "HashMap<u64, Arc<Candle>> in sites::share",
+        ],
+    );
+}
+
+#[inline(never)]
+fn sort_in(map: &mut BTreeMap<u64, Candle>, i: u64) {
+    map.insert(i, candle());
+}
+
+#[test]
+fn a_tree() {
+    let report = leaking("tree", BTreeMap::new, |map, i| sort_in(map, i));
+    let top = &diagnosis(&report).sites()[0];
+    assert_eq!(top.frames()[0].function(), "sites::sort_in");
+    assert!(
+        top.type_name().is_some_and(|name| name.contains("Candle")),
+        "{top}"
+    );
+}
+
+#[inline(never)]
+fn queue_up(queue: &mut VecDeque<Candle>) {
+    queue.push_back(candle());
+}
+
+#[test]
+fn a_queue() {
+    let report = leaking("queue", VecDeque::new, |queue, _| queue_up(queue));
+    check(&report, &["VecDeque<Candle> in sites::queue_up"]);
+}
+
+#[inline(never)]
+fn on_task(kept: &mut Vec<Box<Candle>>) {
+    kept.push(boxed());
+}
+
+/// A task that keeps what it makes each time it is asked.
+async fn collector(mut asked: tokio::sync::mpsc::Receiver<tokio::sync::oneshot::Sender<()>>) {
+    let mut kept = Vec::new();
+    while let Some(done) = asked.recv().await {
+        on_task(&mut kept);
+        let _ = done.send(());
+    }
+}
+
+type Ask = tokio::sync::mpsc::Sender<tokio::sync::oneshot::Sender<()>>;
+
+async fn ask(channel: &Ask) {
+    let (done, waiting) = tokio::sync::oneshot::channel();
+    channel.send(done).await.unwrap();
+    waiting.await.unwrap();
+}
+
+#[test]
+fn a_task_on_this_thread() {
+    let report = Scenario::new("task").steps(STEPS).run_async(
+        async || {
+            let (channel, asked) = tokio::sync::mpsc::channel(1);
+            tokio::spawn(collector(asked));
+            channel
+        },
+        async |channel, _| ask(channel).await,
+    );
+    assert!(report.verdict().is_growing(), "{report}");
+    check(
+        &report,
+        &[
+            "Box<Candle> in sites::boxed",
+            "Vec<Box<Candle>> in sites::on_task",
+        ],
+    );
+}
+
+#[test]
+fn a_task_on_other_threads() {
+    let setup = || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
+            .unwrap();
+        let (channel, asked) = tokio::sync::mpsc::channel(1);
+        runtime.spawn(collector(asked));
+        (runtime, channel)
+    };
+    let report = leaking("worker", setup, |(runtime, channel), _| {
+        runtime.block_on(ask(channel));
+    });
+    let growing = diagnosis(&report).sites().iter();
+    let growing = growing.filter(|site| site.verdict().is_growing());
+    let functions: Vec<_> = growing.map(|site| site.frames()[0].function()).collect();
+    assert!(
+        functions.contains(&"sites::boxed"),
+        "{}",
+        diagnosis(&report)
+    );
+}
+
+/// A few bytes a step under megabytes that come and go.
+#[test]
+fn a_small_leak_under_churn() {
+    let report = leaking(
+        "churn",
+        || (Vec::new(), Store::default()),
+        |(kept, store), i| {
+            if i % 10 == 0 {
+                kept.push(boxed());
+            }
+            store.candles = Vec::with_capacity(10_000 + usize::try_from(i % 7).unwrap());
+        },
+    );
+    let top = &diagnosis(&report).sites()[0];
+    assert_eq!(
+        top.frames()[0].function(),
+        "sites::boxed",
+        "{}",
+        diagnosis(&report)
+    );
+}
+
+#[test]
+fn what_does_not_fail_is_not_diagnosed() {
+    let report = Scenario::new("sound")
+        .steps(STEPS)
+        .run(|| (), |(), i| drop(text(i)));
+    assert!(report.diagnosis().is_none());
+}
