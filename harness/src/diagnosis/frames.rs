@@ -178,7 +178,9 @@ fn owner(raw: &Raw) -> Owner {
         !name.contains("::") && STD.iter().any(|prefix| by.starts_with(prefix))
     });
     let file = raw.file.as_deref();
-    let has_path = function.contains("::") || file.is_some();
+    // Others than Rust's have none.
+    let is_of_rust = |file: &Path| file.extension().is_some_and(|extension| extension == "rs");
+    let has_path = function.contains("::") || file.is_some_and(is_of_rust);
     if is_of(&["highwater::"]) || file.is_some_and(|file| file.starts_with(OUR_SOURCE)) {
         Owner::Ours
     } else if is_in("/rustc/") || is_in("/rustlib/src/") || is_of(&STD) || by_std || !has_path {
@@ -220,7 +222,12 @@ fn type_of(library: &[Raw]) -> Option<String> {
 
 /// What the methods of types that allocate start with, and those of types that only such
 /// types are made of.
-const CONTAINERS: [&str; 3] = ["<alloc::", "<std::", "<hashbrown::"];
+const CONTAINERS: [&str; 4] = [
+    "<alloc::",
+    "<std::collections::",
+    "<std::sync::mpsc::",
+    "<hashbrown::",
+];
 const PARTS_OF_CONTAINERS: [&str; 3] =
     ["<alloc::raw_vec::", "<alloc::alloc::", "<hashbrown::raw::"];
 

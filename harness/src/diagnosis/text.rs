@@ -36,6 +36,13 @@ impl fmt::Display for Diagnosis {
                 Blocks(self.lost_blocks)
             )?;
         }
+        if self.has_lines && shown.iter().all(|site| site.type_name.is_none()) {
+            writeln!(
+                f,
+                "  types are not known: build with -Csymbol-mangling-version=v0 and debug = \
+                 \"limited\" or more"
+            )?;
+        }
         if !self.has_lines && !self.sites.is_empty() {
             writeln!(
                 f,
@@ -61,7 +68,7 @@ impl Diagnosis {
             format!(
                 "{} B in all, {share:.1} % explained, {} B not",
                 Change(growth),
-                Change(rest)
+                Signed(rest)
             )
         }
     }

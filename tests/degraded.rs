@@ -1,0 +1,128 @@
+//! Diagnosis in programs that are built without what it would like to have: it says less
+//! then, and nothing wrong.
+
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+const SOURCE: &str = r#"
+use std::alloc::{GlobalAlloc, Layout, System};
+
+struct Beneath;
+
+// SAFETY: it passes everything on to the system's allocator.
+unsafe impl GlobalAlloc for Beneath {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOC: highwater::Alloc<Beneath> = highwater::Alloc::new(Beneath);
+
+struct Book {
+    orders: Vec<Box<[u8; 100]>>,
+}
+
+impl Book {
+    #[inline(never)]
+    fn insert(&mut self) {
+        self.orders.push(Box::new([0; 100]));
+    }
+}
+
+fn main() {
+    let book = || Book { orders: Vec::new() };
+    let report = highwater::Scenario::new("book").steps(1_000).run(book, |book, _| book.insert());
+    print!("{}", report.diagnosis().expect("it failed"));
+
+    let storm = highwater::Scenario::new("storm").steps(20).run(Vec::new, |kept, _| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| std::thread::spawn(|| (vec![0_u8; 5_000], Box::new([0_u8; 100])).1))
+            .collect();
+        for thread in threads {
+            kept.push(thread.join().unwrap());
+        }
+    });
+    let diagnosis = storm.diagnosis().expect("it failed");
+    assert_eq!(diagnosis.growth_bytes(), storm.growth_bytes());
+    assert_eq!(diagnosis.lost_blocks(), 0);
+}
+"#;
+
+const ALL_EXPLAINED: &str = "sites, by growth over 1,000 steps: +108,192 B in all, all of it \
+                             explained\n";
+
+/// A project with that program.
+fn project() -> TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("main.rs"), SOURCE).expect("a file in it");
+    directory
+}
+
+/// What the program prints, built with these settings.
+#[track_caller]
+fn printed(project: &TempDir, profile: &str, rustflags: &str) -> String {
+    let harness = Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness");
+    let manifest = format!(
+        "[package]\nname = \"book\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+         [[bin]]\nname = \"book\"\npath = \"main.rs\"\n\
+         [dependencies]\nhighwater = {{ path = '{}' }}\n{profile}",
+        harness.canonicalize().expect("it is there").display()
+    );
+    fs::write(project.path().join("Cargo.toml"), manifest).expect("a file in it");
+    let output = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--release"])
+        .current_dir(project.path())
+        .env("CARGO_TARGET_DIR", project.path().join("target"))
+        .env("RUSTFLAGS", rustflags)
+        .env("CARGO_NET_OFFLINE", "true")
+        .env_remove("CARGO_MANIFEST_DIR")
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// As cargo builds it by itself: no frame pointers, symbols without types, no lines. And
+/// then without symbols.
+#[test]
+fn a_plain_release_build() {
+    let project = project();
+    let plain = format!(
+        "{ALL_EXPLAINED}  \
+         +100,000 B, +1,000 blocks  type unknown, growing by 100.00 ± 0.00 B a step
+      Book::insert
+  +8,192 B, +1 block  type unknown, growing by 8.19 ± 8.20 B a step
+      Book::insert
+  files and lines are not known: build with debug = \"line-tables-only\" or more
+"
+    );
+    assert_eq!(printed(&project, "", ""), plain);
+    let stripped = plain
+        .replace("Book::insert", "its call stack is not known")
+        .replace("all of it explained", "0.0 % explained, 108,192 B not");
+    let profile = "[profile.release]\nstrip = true\n";
+    assert_eq!(printed(&project, profile, ""), stripped);
+}
+
+#[test]
+fn a_build_with_link_time_optimisation_has_them_all() {
+    let profile = "[profile.release]\nlto = \"fat\"\ndebug = \"limited\"\n";
+    let printed = printed(&project(), profile, "-Csymbol-mangling-version=v0");
+    assert!(printed.starts_with(ALL_EXPLAINED), "{printed}");
+    for line in [
+        "Box<[u8; 100]>, growing by 100.00",
+        "<Book>::insert  main.rs:",
+        "Vec<Box<[u8; 100]>>",
+    ] {
+        assert!(printed.contains(line), "{printed}");
+    }
+}
