@@ -78,7 +78,7 @@ thread_local! {
 pub(super) fn current() -> &'static Ledger {
     let ledger = LEDGER.with(Cell::get);
     if ptr::eq(ledger, &raw const NONE) {
-        TRACED.with(Cell::get).unwrap_or_else(attach)
+        traced().unwrap_or_else(attach)
     } else {
         ledger
     }
@@ -86,7 +86,13 @@ pub(super) fn current() -> &'static Ledger {
 
 /// Whether the blocks that this thread allocates now are followed to their sites.
 pub(super) fn is_traced() -> bool {
-    TRACED.with(Cell::get).is_some()
+    traced().is_some()
+}
+
+/// The ledger of this thread, if its blocks are followed.
+fn traced() -> Option<&'static Ledger> {
+    // Fails only where thread-locals are a model's, and end.
+    TRACED.try_with(Cell::get).ok().flatten()
 }
 
 /// Whether no quick way is open for a block with this footer: it belongs to another
@@ -408,7 +414,8 @@ impl Ledger {
     }
 
     /// What this thread has not told its scope yet.
-    #[cfg_attr(not(feature = "diagnosis"), allow(dead_code))]
+    // Not needed where call stacks can't be taken.
+    #[allow(dead_code)]
     pub(super) fn unflushed_bytes(&self) -> i64 {
         self.counters.live_after(0)
     }

@@ -36,7 +36,8 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
 
 /// Gives back what [`zeroed`] gave.
 #[cfg(all(unix, not(highwater_portable)))]
-#[cfg_attr(not(feature = "diagnosis"), allow(dead_code))]
+// Not needed where call stacks can't be taken.
+#[allow(dead_code)]
 pub(super) fn give_back(address: *mut u8, bytes: usize) {
     // SAFETY: the callers pass a mapping of their own, which nobody else has seen.
     unsafe { libc::munmap(address.cast(), bytes) };

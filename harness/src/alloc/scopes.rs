@@ -199,6 +199,8 @@ impl Record {
         self.handles.fetch_sub(1, AcqRel);
     }
 
+    // Not needed where call stacks can't be taken.
+    #[allow(dead_code)]
     pub(super) fn set_traced(&self) {
         self.traced.store(true, Relaxed);
     }
