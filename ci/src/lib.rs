@@ -9,6 +9,7 @@
 //! - [`config`] reads `highwater.toml`.
 //! - [`compare`] says what changed between two runs, [`outcome`] what follows from
 //!   that, and [`output`] tells those who read it.
+//! - [`sites`] says which call sites hold more or less.
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
 //!   another revision; [`merge`] joins what several machines measured.
 //! - [`view`] makes the page.
@@ -31,5 +32,6 @@ pub mod outcome;
 pub mod output;
 pub mod project;
 pub mod report;
+pub mod sites;
 pub mod table;
 pub mod view;

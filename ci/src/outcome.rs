@@ -11,6 +11,8 @@ use crate::config::{Config, ConfigError, Entry};
 use crate::exit_code;
 use crate::figure::Figure;
 use crate::report::{Location, Report, Verdict};
+use crate::sites;
+pub use crate::sites::SiteChange;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +101,9 @@ pub struct Comparison {
     pub recorded: Option<bool>,
     /// What changed.
     pub changes: Vec<Change>,
+    /// The allocation sites that hold more or less than in the base, the largest change
+    /// first; or those that hold most of the growth, if there are none of the base.
+    pub sites: Vec<SiteChange>,
     /// How it broke its own promises, if that is not expected.
     pub failures: Vec<String>,
     /// What else there is to say.
@@ -332,6 +337,7 @@ impl Subject<'_> {
             against,
             recorded,
             changes,
+            sites: sites::changes(self.base, self.head),
             failures,
             notes,
             location: self.head.and_then(|report| report.location.clone()),

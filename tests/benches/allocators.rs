@@ -40,10 +40,11 @@ macro_rules! allocators {
     };
 }
 
-const ALLOCATORS: [Allocator; 10] = allocators![
+const ALLOCATORS: [Allocator; 11] = allocators![
     "System": "system" / 1,
     "highwater, no scope": "highwater" / 1,
     "highwater, in a scope": "highwater-scope" / 1,
+    "highwater, with sites": "highwater-sites" / 1,
     "stats_alloc": "stats-alloc" / 1,
     "cap": "cap" / 1,
     "peakmem-alloc": "peakmem-alloc" / 1,
@@ -126,6 +127,7 @@ fn markdown_file() -> Option<String> {
 /// names the load; what follows it stands behind the number of units.
 fn nanoseconds(program: &str, load: &[&str], units: u64) -> f64 {
     let output = Command::new(program)
+        .env("HIGHWATER_SITES", "always")
         .arg(load[0])
         .arg(units.to_string())
         .args(&load[1..])
@@ -156,6 +158,7 @@ fn instructions(program: &str, load: &str) -> Option<f64> {
                 load,
             ])
             .arg(units.to_string())
+            .env("HIGHWATER_SITES", "always")
             .output()
             .ok()?;
         let text = String::from_utf8_lossy(&output.stderr);

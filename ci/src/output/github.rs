@@ -31,7 +31,14 @@ fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
     };
     let title = property(&format!("{}: {word}", comparison.scenario));
     let changes = comparison.changes.iter().map(ToString::to_string);
-    let lines: Vec<_> = comparison.failures.iter().cloned().chain(changes).collect();
+    let sites = comparison.sites.iter().map(ToString::to_string);
+    let lines: Vec<_> = comparison
+        .failures
+        .iter()
+        .cloned()
+        .chain(changes)
+        .chain(sites)
+        .collect();
     let text = if lines.is_empty() {
         "`cargo highwater bless` records it".to_owned()
     } else {

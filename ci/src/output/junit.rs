@@ -20,8 +20,9 @@ pub fn render(outcome: &Outcome) -> Result<String, quick_junit::SerializeError> 
 
 fn case(comparison: &Comparison) -> TestCase {
     let changes = comparison.changes.iter().map(ToString::to_string);
+    let sites = comparison.sites.iter().map(ToString::to_string);
     let remarks = comparison.failures.iter().chain(&comparison.notes).cloned();
-    let lines: Vec<_> = remarks.chain(changes).collect();
+    let lines: Vec<_> = remarks.chain(changes).chain(sites).collect();
     let text = lines.join("\n");
     let fails = comparison.status.blocks() || comparison.recorded == Some(false);
     let mut status = TestCaseStatus::success();

@@ -85,7 +85,13 @@ fn row(comparison: &Comparison) -> String {
         .iter()
         .map(|f| format!("**{}**", escaped(f)));
     let notes = comparison.notes.iter().map(|note| escaped(note));
-    let lines: Vec<_> = failures.chain(changes.take(SHOWN)).chain(notes).collect();
+    let sites = comparison.sites.iter();
+    let sites = sites.map(|site| escaped(&site.to_string()));
+    let lines: Vec<_> = failures
+        .chain(changes.take(SHOWN))
+        .chain(sites)
+        .chain(notes)
+        .collect();
     format!(
         "| {} {} | {}{place} | {} | {} |\n",
         mark(comparison.status),

@@ -111,15 +111,22 @@ fn coloured(line: &str, changed: &[&Comparison]) -> String {
 
 /// Why a scenario failed and what else there is to say of it.
 fn remarks(comparison: &Comparison) -> String {
-    if comparison.failures.is_empty() && comparison.notes.is_empty() {
+    let remarks = remarks_of(comparison);
+    if remarks.is_empty() {
         return String::new();
     }
     let place = comparison.location.as_ref();
     let place = place.map(|place| format!(" ({}:{})", printable(&place.file), place.line));
     let place = place.unwrap_or_default();
     let mut text = format!("{}{place}\n", printable(&comparison.scenario));
-    for remark in comparison.failures.iter().chain(&comparison.notes) {
-        text.push_str(&format!("  {}\n", printable(remark)));
+    for remark in remarks {
+        text.push_str(&format!("  {}\n", printable(&remark)));
     }
     text + "\n"
+}
+
+fn remarks_of(comparison: &Comparison) -> Vec<String> {
+    let sites = comparison.sites.iter().map(ToString::to_string);
+    let others = comparison.failures.iter().chain(&comparison.notes);
+    others.cloned().chain(sites).collect()
 }

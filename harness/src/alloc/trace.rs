@@ -17,8 +17,8 @@ use super::scopes::{self, Record};
 use super::{footer, ledger};
 use shadow::Entry;
 pub(crate) use sites::Live;
-use sites::Sites;
-use stack::{Registers, Walker};
+use sites::{Company, Sites};
+use stack::{Registers, Stack, Walker};
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{
@@ -181,15 +181,15 @@ pub(super) fn prepare_thread() {
 pub(super) fn allocated(block: *mut u8, size: usize) {
     let Some(state) = state() else { return };
     let registers = Registers::now();
-    let number = match state.walker.walk(registers) {
-        Some(stack) => match state.sites.find(&stack) {
-            Some(number) => number,
-            None => state
-                .walker
-                .checked(&stack, registers)
-                .map_or(0, |stack| state.sites.find_or_add(&stack)),
-        },
-        None => 0,
+    let mut stack = Stack::new();
+    let number = if !state.walker.walk(registers, &mut stack) {
+        0
+    } else if let Some(number) = state.sites.find(&stack) {
+        number
+    } else if state.walker.check(registers, &mut stack) {
+        state.sites.find_or_add(&stack)
+    } else {
+        0
     };
     follow(state, block, Entry { site: number, size });
     note_peak(state);
@@ -198,9 +198,26 @@ pub(super) fn allocated(block: *mut u8, size: usize) {
 fn follow(state: &State, block: *mut u8, entry: Entry) {
     // A number of 0 and a size of 0 would look like no entry at all.
     if shadow::put(block as usize, entry) {
-        state.sites.get(entry.site).allocated(entry.size);
+        state
+            .sites
+            .get(entry.site)
+            .allocated(entry.size, company(state));
     } else {
         state.lost.fetch_add(1, Relaxed);
+    }
+}
+
+/// Whether this thread stands in the scope that is traced, and no other does. One that
+/// comes later, or went before, is ordered by the count of threads.
+#[inline(always)]
+fn company(state: &State) -> Company {
+    // SAFETY: null, or a record, which lives for ever.
+    let scope = unsafe { state.scope.load(Relaxed).as_ref() };
+    let is_alone = ledger::is_traced() && scope.is_some_and(|scope| scope.threads() == 1);
+    if is_alone {
+        Company::Alone
+    } else {
+        Company::Together
     }
 }
 
@@ -237,7 +254,8 @@ pub(super) fn take_if_traced(block: *mut u8, owner: u32) -> Option<Taken> {
 fn take(block: *mut u8) -> Option<Taken> {
     let state = state()?;
     let entry = shadow::take(block as usize)?;
-    state.sites.get(entry.site).freed(entry.size);
+    let site = state.sites.get(entry.site);
+    site.freed(entry.size, company(state));
     Some(Taken(entry))
 }
 

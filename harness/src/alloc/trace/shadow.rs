@@ -73,7 +73,12 @@ pub(super) fn put(address: usize, entry: Entry) -> bool {
     let Some(packed) = packed(address, entry) else {
         return false;
     };
-    slot.compare_exchange(0, packed, Relaxed, Relaxed).is_ok()
+    if slot.load(Relaxed) != 0 {
+        return false;
+    }
+    // The block, and so the entry, is this thread's alone as of now.
+    slot.store(packed, Relaxed);
+    true
 }
 
 /// Stops following the block at `address`, and says what it was; none if it was not

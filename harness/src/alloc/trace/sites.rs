@@ -1,7 +1,7 @@
 //! The table of allocation sites: call stacks, each with what is live of it.
 //!
 //! Sites are found by the hash of their stack in a table of numbers that is never full
-//! by more than half, and added without a lock: a thread writes a site that nobody
+//! by more than a quarter, and added without a lock: a thread writes a site that nobody
 //! knows yet, and publishes its number. One table serves one trace after the other.
 
 use super::stack::{DEPTH, Stack};
@@ -19,11 +19,49 @@ pub(super) struct Site {
     hash: AtomicU64,
     depth: AtomicUsize,
     frames: [AtomicUsize; DEPTH],
-    live_bytes: AtomicI64,
-    live_blocks: AtomicI64,
-    total_blocks: AtomicU64,
+    /// What one thread counted while it was alone in the scope, by plain additions.
+    alone: Counts,
+    /// What threads counted while there were several.
+    together: Counts,
     peak_bytes: AtomicI64,
     peak_blocks: AtomicI64,
+}
+
+struct Counts {
+    live_bytes: AtomicI64,
+    live_blocks: AtomicI64,
+    total_blocks: AtomicI64,
+}
+
+impl Counts {
+    const fn new() -> Self {
+        Self {
+            live_bytes: AtomicI64::new(0),
+            live_blocks: AtomicI64::new(0),
+            total_blocks: AtomicI64::new(0),
+        }
+    }
+
+    fn all(&self) -> [&AtomicI64; 3] {
+        [&self.live_bytes, &self.live_blocks, &self.total_blocks]
+    }
+}
+
+/// Whether the calling thread is the only one that counts now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    Alone,
+    Together,
+}
+
+#[inline(always)]
+fn add(counter: &AtomicI64, by: i64, company: Company) {
+    match company {
+        Company::Alone => counter.store(counter.load(Relaxed) + by, Relaxed),
+        Company::Together => {
+            counter.fetch_add(by, Relaxed);
+        }
+    }
 }
 
 /// All sites of a trace.
@@ -47,31 +85,43 @@ impl Site {
             hash: AtomicU64::new(0),
             depth: AtomicUsize::new(0),
             frames: [const { AtomicUsize::new(0) }; DEPTH],
-            live_bytes: AtomicI64::new(0),
-            live_blocks: AtomicI64::new(0),
-            total_blocks: AtomicU64::new(0),
+            alone: Counts::new(),
+            together: Counts::new(),
             peak_bytes: AtomicI64::new(0),
             peak_blocks: AtomicI64::new(0),
         }
     }
 
     #[inline(always)]
-    pub(super) fn allocated(&self, size: usize) {
-        self.live_bytes.fetch_add(size as i64, Relaxed);
-        self.live_blocks.fetch_add(1, Relaxed);
-        self.total_blocks.fetch_add(1, Relaxed);
+    fn counts(&self, company: Company) -> &Counts {
+        match company {
+            Company::Alone => &self.alone,
+            Company::Together => &self.together,
+        }
     }
 
     #[inline(always)]
-    pub(super) fn freed(&self, size: usize) {
-        self.live_bytes.fetch_sub(size as i64, Relaxed);
-        self.live_blocks.fetch_sub(1, Relaxed);
+    pub(super) fn allocated(&self, size: usize, company: Company) {
+        let counts = self.counts(company);
+        add(&counts.live_bytes, size as i64, company);
+        add(&counts.live_blocks, 1, company);
+        add(&counts.total_blocks, 1, company);
+    }
+
+    #[inline(always)]
+    pub(super) fn freed(&self, size: usize, company: Company) {
+        let counts = self.counts(company);
+        add(&counts.live_bytes, -(size as i64), company);
+        add(&counts.live_blocks, -1, company);
     }
 
     pub(super) fn live(&self) -> Live {
+        let sum = |of: fn(&Counts) -> &AtomicI64| {
+            of(&self.alone).load(Relaxed) + of(&self.together).load(Relaxed)
+        };
         Live {
-            bytes: self.live_bytes.load(Relaxed),
-            blocks: self.live_blocks.load(Relaxed),
+            bytes: sum(|counts| &counts.live_bytes),
+            blocks: sum(|counts| &counts.live_blocks),
         }
     }
 
@@ -83,7 +133,8 @@ impl Site {
     }
 
     pub(super) fn total_blocks(&self) -> u64 {
-        self.total_blocks.load(Relaxed)
+        let [alone, together] = [&self.alone, &self.together].map(|c| c.total_blocks.load(Relaxed));
+        u64::try_from(alone + together).unwrap_or(0)
     }
 
     /// The return addresses, innermost first. Allocates.
@@ -93,11 +144,16 @@ impl Site {
         frames.map(|frame| frame.load(Relaxed)).collect()
     }
 
+    /// By hash, depth and innermost frame. That two stacks share all three by chance has
+    /// odds of one in 10^11 for as many as there is room for.
+    #[inline(always)]
     fn is(&self, hash: u64, stack: &Stack) -> bool {
         let frames = stack.frames();
         self.hash.load(Relaxed) == hash
             && self.depth.load(Relaxed) == frames.len()
-            && (self.frames.iter().zip(frames)).all(|(known, frame)| known.load(Relaxed) == *frame)
+            && frames
+                .first()
+                .is_none_or(|first| self.frames[0].load(Relaxed) == *first)
     }
 
     fn start(&self, hash: u64, stack: &Stack) {
@@ -109,22 +165,12 @@ impl Site {
     }
 
     fn forget(&self) {
-        self.live_bytes.store(0, Relaxed);
-        self.live_blocks.store(0, Relaxed);
-        self.total_blocks.store(0, Relaxed);
+        for counter in self.alone.all().into_iter().chain(self.together.all()) {
+            counter.store(0, Relaxed);
+        }
         self.peak_bytes.store(0, Relaxed);
         self.peak_blocks.store(0, Relaxed);
     }
-}
-
-/// A multiplicative hash; what follows compares the stacks themselves.
-#[inline(always)]
-fn hash_of(stack: &Stack) -> u64 {
-    let mut hash = 0_u64;
-    for frame in stack.frames() {
-        hash = (hash.rotate_left(5) ^ *frame as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-    hash ^ hash >> 32
 }
 
 impl Sites {
@@ -162,7 +208,7 @@ impl Sites {
     /// The site with this stack, if it is known.
     #[inline(always)]
     pub(super) fn find(&self, stack: &Stack) -> Option<u32> {
-        let hash = hash_of(stack);
+        let hash = stack.hash();
         let mut place = hash as usize % SLOTS;
         loop {
             let number = self.slots[place].load(Acquire);
@@ -181,7 +227,7 @@ impl Sites {
     #[cold]
     #[inline(never)]
     pub(super) fn find_or_add(&self, stack: &Stack) -> u32 {
-        let hash = hash_of(stack);
+        let hash = stack.hash();
         let mut place = hash as usize % SLOTS;
         let mut own = None;
         loop {

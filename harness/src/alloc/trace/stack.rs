@@ -10,6 +10,8 @@ use framehop::{ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind, U
 use std::arch::asm;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::slice;
 use std::sync::atomic::{
     AtomicBool,
     Ordering::{AcqRel, Relaxed, Release},
@@ -21,11 +23,13 @@ pub(super) const DEPTH: usize = 64;
 /// How many threads can unwind at one time.
 const CACHES: usize = 16;
 
-/// Return addresses, the innermost first.
-#[derive(Clone, Copy)]
+/// Return addresses, the innermost first. Too large to be copied about or cleared in
+/// every allocation: it is made in place, and only as much of it is written as there are
+/// frames.
 pub(super) struct Stack {
-    frames: [usize; DEPTH],
+    frames: [MaybeUninit<usize>; DEPTH],
     depth: usize,
+    hash: u64,
 }
 
 thread_local! {
@@ -74,23 +78,42 @@ pub(super) struct Registers {
 }
 
 impl Stack {
-    const EMPTY: Self = Self {
-        frames: [0; DEPTH],
-        depth: 0,
-    };
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self {
+            frames: [const { MaybeUninit::uninit() }; DEPTH],
+            depth: 0,
+            hash: 0,
+        }
+    }
 
+    #[inline(always)]
     pub(super) fn frames(&self) -> &[usize] {
-        &self.frames[..self.depth]
+        // SAFETY: so many were written, from the first on.
+        unsafe { slice::from_raw_parts(self.frames.as_ptr().cast(), self.depth) }
+    }
+
+    /// A number that other stacks hardly ever have.
+    #[inline(always)]
+    pub(super) fn hash(&self) -> u64 {
+        self.hash ^ self.hash >> 32
     }
 
     /// False if it is full.
+    #[inline(always)]
     fn push(&mut self, address: usize) -> bool {
         let Some(slot) = self.frames.get_mut(self.depth) else {
             return false;
         };
-        *slot = address;
+        slot.write(address);
         self.depth += 1;
+        self.hash = (self.hash.rotate_left(5) ^ address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         true
+    }
+
+    fn clear(&mut self) {
+        self.depth = 0;
+        self.hash = 0;
     }
 }
 
@@ -172,57 +195,59 @@ impl Walker {
         self.frame_pointers.load(Relaxed)
     }
 
-    /// The stack above the function with these registers, which is still running. None
-    /// if it can't be told.
+    /// The stack above the function with these registers, which is still running, written
+    /// to an empty `stack`. False if it can't be told.
     #[inline(always)]
-    pub(super) fn walk(&self, registers: Registers) -> Option<Stack> {
+    pub(super) fn walk(&self, registers: Registers, stack: &mut Stack) -> bool {
         if self.has_frame_pointers() {
-            Some(by_frame_pointers(registers))
+            by_frame_pointers(registers, stack);
+            true
         } else {
-            self.by_tables(registers)
+            self.by_tables(registers, stack)
         }
     }
 
-    /// The same stack, of which `walked` is new. If frame pointers were wrong about
-    /// it, they are not used any more.
+    /// Makes sure of a stack that is new. If frame pointers were wrong about it, it is
+    /// taken again, and they are not used any more. False if it can't be told.
     #[cold]
     #[inline(never)]
-    pub(super) fn checked(&self, walked: &Stack, registers: Registers) -> Option<Stack> {
+    pub(super) fn check(&self, registers: Registers, stack: &mut Stack) -> bool {
         if !self.has_frame_pointers() {
-            return Some(*walked);
+            return true;
         }
         let truth = by_the_panic_unwinder(END.get());
-        let [walked_frames, true_frames] = [walked.frames(), truth.frames()];
+        let [walked, truth] = [stack.frames(), truth.frames()];
         // Both have the frames of this module, which differ; behind them nothing may.
-        let agree = walked_frames.first().is_some_and(|first| {
-            let start = true_frames.iter().position(|frame| frame == first);
+        let agree = walked.first().is_some_and(|first| {
+            let start = truth.iter().position(|frame| frame == first);
             start.is_some_and(|start| {
-                let rest = &true_frames[start..];
-                let depth = rest.len().min(walked_frames.len());
-                let cut = rest.len() + start >= DEPTH || walked_frames.len() >= DEPTH;
-                rest[..depth] == walked_frames[..depth]
-                    && (cut || rest.len() == walked_frames.len())
+                let rest = &truth[start..];
+                let depth = rest.len().min(walked.len());
+                let is_cut = truth.len() >= DEPTH || walked.len() >= DEPTH;
+                rest[..depth] == walked[..depth] && (is_cut || rest.len() == walked.len())
             })
         });
         if agree {
-            return Some(*walked);
+            return true;
         }
         self.frame_pointers.store(false, Relaxed);
-        self.by_tables(registers)
+        stack.clear();
+        self.by_tables(registers, stack)
     }
 
-    fn by_tables(&self, registers: Registers) -> Option<Stack> {
-        let slot = self
-            .caches
-            .iter()
-            .find(|slot| !slot.busy.load(Relaxed) && !slot.busy.swap(true, AcqRel))?;
+    #[inline(never)]
+    fn by_tables(&self, registers: Registers, stack: &mut Stack) -> bool {
+        let mut slots = self.caches.iter();
+        let is_free = |slot: &&CacheSlot| !slot.busy.load(Relaxed) && !slot.busy.swap(true, AcqRel);
+        let Some(slot) = slots.find(is_free) else {
+            return false;
+        };
         let end = END.get();
         let mut read = |address: u64| {
             let word = word(usize::try_from(address).map_err(drop)?, registers.sp, end);
             word.map(|word| word as u64).ok_or(())
         };
         let [pc, sp, bp] = [registers.pc, registers.sp, registers.bp].map(|r| r as u64);
-        let mut stack = Stack::EMPTY;
         {
             // SAFETY: `busy` was false and is now true, by this thread.
             let cache = unsafe { &mut *slot.cache.get() };
@@ -237,25 +262,28 @@ impl Walker {
             }
         }
         slot.busy.store(false, Release);
-        (stack.depth > 0).then_some(stack)
+        stack.depth > 0
     }
 }
 
 /// A frame starts with the caller's frame pointer; behind it is where to return to.
 #[inline(always)]
-fn by_frame_pointers(registers: Registers) -> Stack {
-    let end = END.get();
-    let mut stack = Stack::EMPTY;
-    let (mut bp, mut lowest) = (registers.bp, registers.sp);
-    while let (Some(next), Some(address)) = (word(bp, lowest, end), word(bp + 8, lowest, end)) {
+fn by_frame_pointers(registers: Registers, stack: &mut Stack) {
+    // The last address that a frame may have.
+    let last = END.get().saturating_sub(16);
+    let (mut frame, mut lowest) = (registers.bp, registers.sp);
+    // Frames lie one above the other; anything else is no frame.
+    while frame >= lowest && frame <= last && frame % 8 == 0 {
+        // SAFETY: the stack is mapped from its pointer, which is not above `lowest`, to its
+        // end, before which there is room for two words; both are aligned, and whatever
+        // they are, they are words.
+        let [next, address] = unsafe { *(frame as *const [usize; 2]) };
         if address == 0 || !stack.push(address) {
             break;
         }
-        // Frames lie one above the other; anything else is no frame.
-        lowest = bp + 16;
-        bp = next;
+        lowest = frame + 16;
+        frame = next;
     }
-    stack
 }
 
 /// What a panic would print.
@@ -287,7 +315,7 @@ fn by_the_panic_unwinder(end: usize) -> Stack {
         }
     }
     let mut walk = Walk {
-        stack: Stack::EMPTY,
+        stack: Stack::new(),
         end,
     };
     // SAFETY: the callback takes what it is given and does not unwind.
@@ -315,8 +343,7 @@ fn modules() -> Vec<Module<&'static [u8]>> {
 
 fn module(info: &libc::dl_phdr_info) -> Option<Module<&'static [u8]>> {
     // SAFETY: the loader describes so many headers there.
-    let headers =
-        unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let loaded = || {
         headers
             .iter()
@@ -339,7 +366,7 @@ fn module(info: &libc::dl_phdr_info) -> Option<Module<&'static [u8]>> {
         let length = usize::try_from(to - from).ok()?;
         // SAFETY: it lies within one segment that is mapped, is readable, and is not
         // written to. A library that is unloaded meanwhile takes its frames with it.
-        Some(unsafe { std::slice::from_raw_parts(address, length) })
+        Some(unsafe { slice::from_raw_parts(address, length) })
     };
     let hdr = bytes(index.p_vaddr, index.p_vaddr + index.p_memsz)?;
     let frames = frames_address(hdr, index.p_vaddr)?;

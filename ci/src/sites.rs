@@ -1,0 +1,182 @@
+//! Which call sites hold more or less than before.
+//!
+//! A site is known again by its type and its functions, not by its lines, which move
+//! with every edit above them.
+
+use crate::report::{Diagnosis, Report, Site};
+use crate::table::Thousands;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many are told.
+const SITES: usize = 5;
+
+/// A call site, and what is live of it at the end of the requested steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SiteChange {
+    /// The function that allocates, innermost of the project's or its dependencies'.
+    pub function: String,
+    /// The file and the line in it, if they are known.
+    pub place: Option<String>,
+    /// What it allocates, if that is known.
+    #[serde(rename = "type")]
+    pub type_name: Option<String>,
+    /// Live bytes in the base; none if the base was not diagnosed.
+    pub before_bytes: Option<i64>,
+    /// Live bytes now; 0 if it is gone.
+    pub after_bytes: i64,
+}
+
+impl SiteChange {
+    fn difference(&self) -> i64 {
+        self.after_bytes - self.before_bytes.unwrap_or(0)
+    }
+}
+
+impl fmt::Display for SiteChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.type_name.as_deref().unwrap_or("type unknown");
+        write!(f, "{kind} in {}", self.function)?;
+        if let Some(place) = &self.place {
+            write!(f, " ({place})")?;
+        }
+        let after = Thousands(self.after_bytes.into());
+        match self.before_bytes {
+            Some(before) => {
+                let difference = self.difference();
+                let sign = if difference > 0 { "+" } else { "" };
+                let (before, difference) = (Thousands(before.into()), Thousands(difference.into()));
+                write!(f, ": {before} B → {after} B live ({sign}{difference} B)")
+            }
+            None => write!(f, ": {after} B live"),
+        }
+    }
+}
+
+type Key<'a> = (Option<&'a str>, Vec<&'a str>);
+
+fn key(site: &Site) -> Key<'_> {
+    let functions = site.frames.iter().map(|frame| frame.function.as_str());
+    (site.type_name.as_deref(), functions.collect())
+}
+
+fn by_key(diagnosis: &Diagnosis) -> BTreeMap<Key<'_>, (i64, &Site)> {
+    let mut found = BTreeMap::new();
+    for site in diagnosis
+        .sites
+        .iter()
+        .filter(|site| !site.frames.is_empty())
+    {
+        let (bytes, _) = found.entry(key(site)).or_insert((0, site));
+        *bytes += site.live_bytes;
+    }
+    found
+}
+
+/// What changed from the one report to the other, as far as they tell.
+pub fn changes(base: Option<&Report>, head: Option<&Report>) -> Vec<SiteChange> {
+    let diagnosed = |report: Option<&'_ Report>| report.and_then(|report| report.diagnosis.clone());
+    let (base, head) = (diagnosed(base), diagnosed(head));
+    let Some(head) = &head else {
+        return Vec::new();
+    };
+    let (before, after) = (base.as_ref().map(by_key), by_key(head));
+    let known = before.iter().flat_map(BTreeMap::iter).chain(&after);
+    let sites: BTreeMap<_, _> = known.map(|(key, (_, site))| (key, *site)).collect();
+    let mut changes: Vec<_> = sites
+        .into_iter()
+        .map(|(key, site)| {
+            let bytes = |of: &BTreeMap<Key<'_>, (i64, &Site)>| of.get(key).map_or(0, |(b, _)| *b);
+            change(site, before.as_ref().map(bytes), bytes(&after))
+        })
+        .filter(|change| change.difference() != 0)
+        .collect();
+    changes.sort_by_key(|change| -change.difference().abs());
+    changes.truncate(SITES);
+    changes
+}
+
+fn change(site: &Site, before_bytes: Option<i64>, after_bytes: i64) -> SiteChange {
+    let frame = site.frames.first();
+    let place = frame.and_then(|frame| Some(format!("{}:{}", frame.file.as_ref()?, frame.line?)));
+    SiteChange {
+        function: frame
+            .map(|frame| frame.function.clone())
+            .unwrap_or_default(),
+        place,
+        type_name: site.type_name.clone(),
+        before_bytes,
+        after_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A report whose sites are these: type, function, line, live bytes.
+    fn report(sites: &[(&str, &str, u32, i64)]) -> Report {
+        let text = include_str!("../tests/data/bounded.json");
+        let mut report: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        let site = |(kind, function, line, live): &(&str, &str, u32, i64)| {
+            json!({
+                "type": kind, "growth_bytes": live, "growth_blocks": 1, "live_bytes": live,
+                "live_blocks": 1, "peak_bytes": null, "peak_blocks": null, "total_blocks": 1,
+                "verdict": "growing",
+                "frames": [{"function": function, "file": "src/book.rs", "line": line}],
+            })
+        };
+        let sites: Vec<_> = sites.iter().map(site).collect();
+        report["diagnosis"] = json!({
+            "first_step": 0, "last_step": 10, "growth_bytes": 0, "explained_bytes": 0,
+            "lost_blocks": 0, "sites": sites,
+        });
+        serde_json::from_value(report).expect("a report")
+    }
+
+    fn told(base: Option<&Report>, head: Option<&Report>) -> Vec<String> {
+        let changes = changes(base, head);
+        changes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn sites_are_known_again_though_their_lines_moved() {
+        let base = report(&[
+            ("String", "Book::name", 7, 100),
+            ("Vec<Order>", "Book::insert", 20, 4_096),
+            ("Box<Old>", "Book::old", 30, 10),
+        ]);
+        let head = report(&[
+            ("String", "Book::name", 9, 100),
+            ("Vec<Order>", "Book::insert", 22, 16_384),
+            ("Box<New>", "Book::new", 40, 20),
+        ]);
+        assert_eq!(
+            told(Some(&base), Some(&head)),
+            [
+                "Vec<Order> in Book::insert (src/book.rs:22): 4,096 B → 16,384 B live (+12,288 B)",
+                "Box<New> in Book::new (src/book.rs:40): 0 B → 20 B live (+20 B)",
+                "Box<Old> in Book::old (src/book.rs:30): 10 B → 0 B live (-10 B)",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_sites_in_the_base_those_that_hold_most_are_told() {
+        let mut base = report(&[]);
+        base.diagnosis = None;
+        let head = report(&[
+            ("String", "Book::name", 9, 100),
+            ("Box<A>", "Book::a", 1, 500),
+        ]);
+        let expected = [
+            "Box<A> in Book::a (src/book.rs:1): 500 B live",
+            "String in Book::name (src/book.rs:9): 100 B live",
+        ];
+        assert_eq!(told(Some(&base), Some(&head)), expected);
+        assert_eq!(told(None, Some(&base)), Vec::<String>::new());
+    }
+}
