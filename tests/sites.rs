@@ -8,7 +8,7 @@
 // Boxes are blocks of their own, which is what is to be told.
 #![allow(clippy::vec_box)]
 
-use highwater::{Diagnosis, Report, Scenario, Site};
+use highwater::{ByteSize, Diagnosis, Report, Scenario, Site};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
@@ -333,4 +333,33 @@ fn what_does_not_fail_is_not_diagnosed() {
         .steps(STEPS)
         .run(|| (), |(), i| drop(text(i)));
     assert!(report.diagnosis().is_none());
+}
+
+#[test]
+fn a_trap_shows_the_allocation_that_passes_its_limit() {
+    let report = Scenario::new("trap")
+        .steps(1_000)
+        .stop_at(ByteSize::kib(4))
+        .run(Vec::new, |kept, _| on_task(kept));
+    let trap = diagnosis(&report).trap().expect("it was passed");
+    // A list of 128 boxes, and 97 of them.
+    assert_eq!(trap.live_bytes(), 4_128);
+    assert_eq!(
+        (trap.size_bytes(), trap.type_name()),
+        (32, Some("Box<Candle>"))
+    );
+    assert_eq!(trap.frames()[0].function(), "sites::boxed");
+    let message = report.explanation();
+    for part in [
+        "  stop at: 4,128 B, 32 B above its ceiling of 4 KiB\n",
+        "stopped at a block of 32 B, Box<Candle>, with which live memory was 4,128 B\n",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    let sound = Scenario::new("untouched")
+        .steps(STEPS)
+        .stop_at(ByteSize::kib(4));
+    let report = sound.run(|| (), |(), i| drop(text(i)));
+    assert!(!report.is_failure(), "{report}");
+    assert!(diagnosis(&report).trap().is_none());
 }

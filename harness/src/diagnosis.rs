@@ -7,7 +7,7 @@ mod frames;
 mod text;
 
 use crate::alloc::{Live, Trace};
-use crate::alloc::{Traced, unscoped};
+use crate::alloc::{Stopped, Traced, unscoped};
 use crate::floors::{Floors, Levels};
 use crate::verdict::{self, Verdict};
 pub use frames::Frame;
@@ -24,6 +24,38 @@ pub struct Diagnosis {
     pub(crate) growth_bytes: i64,
     pub(crate) lost_blocks: u64,
     pub(crate) has_lines: bool,
+    pub(crate) trap: Option<Trap>,
+}
+
+/// The allocation that passed the limit of [`Scenario::stop_at`](crate::Scenario::stop_at).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trap {
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) type_name: Option<String>,
+    pub(crate) size_bytes: u64,
+    pub(crate) live_bytes: u64,
+}
+
+impl Trap {
+    /// Its call stack, as [`Site::frames`].
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// What it allocated, if the program's symbols tell.
+    pub fn type_name(&self) -> Option<&str> {
+        self.type_name.as_deref()
+    }
+
+    /// How many bytes the block has.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Live bytes with it.
+    pub fn live_bytes(&self) -> u64 {
+        self.live_bytes
+    }
 }
 
 /// One allocation site: a call stack, and what is live of what it allocated.
@@ -61,6 +93,15 @@ impl Diagnosis {
     pub fn explained_bytes(&self) -> i64 {
         let told = self.sites.iter().filter(|site| !site.frames.is_empty());
         told.map(|site| site.growth.bytes).sum()
+    }
+
+    /// The allocation that passed the limit to stop at, if there was one.
+    pub fn trap(&self) -> Option<&Trap> {
+        self.trap.as_ref()
+    }
+
+    pub(crate) fn stopped_with(&self) -> Option<u64> {
+        self.trap.as_ref().map(Trap::live_bytes)
     }
 
     /// Blocks that could not be followed to their site.
@@ -174,6 +215,26 @@ impl<'a> Watch<'a> {
         unscoped(|| self.end = self.all());
     }
 
+    /// Whether live bytes have passed the limit to stop at.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.trace.stopped().is_some()
+    }
+
+    fn trap(&self, names: &mut Names) -> Option<Trap> {
+        let Stopped {
+            site,
+            size,
+            live_bytes,
+        } = self.trace.stopped()?;
+        let stack = names.stack(&self.trace.read(site).frames);
+        Some(Trap {
+            frames: stack.frames,
+            type_name: stack.type_name,
+            size_bytes: size,
+            live_bytes: u64::try_from(live_bytes).unwrap_or(0),
+        })
+    }
+
     /// What was found, with names.
     pub(crate) fn into_diagnosis(self, growth_bytes: i64) -> Diagnosis {
         let mut names = Names::new();
@@ -220,6 +281,7 @@ impl<'a> Watch<'a> {
             steps: (0, self.end_steps),
             growth_bytes,
             lost_blocks: self.trace.lost(),
+            trap: self.trap(&mut names),
             has_lines: names.has_lines(),
         }
     }

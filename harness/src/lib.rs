@@ -52,7 +52,7 @@ mod verdict;
 
 pub use alloc::Alloc;
 pub use byte_size::{ByteSize, ByteSizeError};
-pub use diagnosis::{Diagnosis, Frame, Site};
+pub use diagnosis::{Diagnosis, Frame, Site, Trap};
 pub use report::{Breach, Ceiling, Checkpoint, Repetition, Report, Resource, SelfTest};
 pub use scenario::Scenario;
 pub use scope::{Scope, ScopeHandle, measure};

@@ -4,8 +4,8 @@
 //! outside every scope, so that the measuring is never measured.
 
 use crate::alloc::{Overruns, Reading, Trace, unscoped};
-use crate::byte_size::Thousands;
-use crate::diagnosis::Watch;
+use crate::byte_size::{ByteSize, Thousands};
+use crate::diagnosis::{Diagnosis, Watch};
 use crate::floors::{Figure, Floors, Levels};
 use crate::process::{self, Turn};
 use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
@@ -25,6 +25,8 @@ const SHORTEST_WATCHED: u64 = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     MemoryBudget,
+    /// The limit of `stop_at`.
+    Limit,
     TimeBudget,
     Panic,
 }
@@ -36,6 +38,7 @@ pub(crate) struct Recorder<'a> {
     requested: u64,
     limit: u64,
     memory_budget: u64,
+    stop_at: Option<u64>,
     time_budget: Duration,
     detect: Option<(u64, u64)>,
     checkpoint_every: u64,
@@ -74,6 +77,7 @@ impl<'a> Recorder<'a> {
             requested,
             limit,
             memory_budget: scenario.memory_budget.bytes(),
+            stop_at: scenario.stop_at.map(ByteSize::bytes),
             time_budget: scenario.time_budget,
             detect: scenario.detect.map(|(size, steps)| (size.bytes(), steps)),
             checkpoint_every: scenario
@@ -132,12 +136,22 @@ impl<'a> Recorder<'a> {
             self.put_on_curve(bytes, blocks);
         }
         let highest = scope.flushed_peak_bytes().max(self.levels[0]);
-        if highest > self.memory_budget {
+        if self.is_above_limit(highest) {
+            self.stop = Some(Stop::Limit);
+        } else if highest > self.memory_budget {
             self.stop = Some(Stop::MemoryBudget);
         } else if self.steps_run > self.requested && self.started.elapsed() > self.time_budget {
             self.stop = Some(Stop::TimeBudget);
         }
         self.stop
+    }
+
+    /// Whether live bytes have passed the limit that the run is to stop at.
+    fn is_above_limit(&self, highest: u64) -> bool {
+        match &self.watch {
+            Some(watch) => watch.is_stopped(),
+            None => self.stop_at.is_some_and(|limit| highest > limit),
+        }
     }
 
     /// The figures of the scope.
@@ -320,6 +334,9 @@ impl<'a> Recorder<'a> {
                 "stopped after {after} steps, when live memory had passed the budget of {}",
                 scenario.memory_budget
             )),
+            Stop::Limit => Some(format!(
+                "stopped after {after} steps, when live memory had passed the limit to stop at"
+            )),
             Stop::TimeBudget => Some(format!(
                 "stopped in the extension by the time budget of {} s",
                 scenario.time_budget.as_secs()
@@ -402,6 +419,14 @@ impl<'a> Recorder<'a> {
             diagnosis,
         };
         report.breaches = report.judge_ceilings();
+        if let (Some(Stop::Limit), Some(limit)) = (self.stop, self.stop_at) {
+            let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
+            report.breaches.push(Breach {
+                ceiling: Ceiling::StopAt,
+                limit,
+                actual: stopped.unwrap_or(self.levels[0].max(report.peak_bytes)),
+            });
+        }
         if self.stop == Some(Stop::MemoryBudget) && self.end_steps == self.steps_run {
             report.breaches.push(Breach {
                 ceiling: Ceiling::MemoryBudget,

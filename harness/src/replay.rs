@@ -36,10 +36,13 @@ pub(crate) fn sites() -> Sites {
     }
 }
 
-/// Whether what failed is something that sites explain.
+/// Whether what failed is something that sites explain, and they are not known yet.
+#[track_caller]
 pub(crate) fn is_wanted(report: &Report) -> bool {
     let of_memory = |breach: &Breach| breach.ceiling.unit() == "bytes";
-    report.verdict.is_growing() || report.breaches.iter().any(of_memory)
+    sites() == Sites::OnFailure
+        && report.diagnosis.is_none()
+        && (report.verdict.is_growing() || report.breaches.iter().any(of_memory))
 }
 
 /// The scenario once more, with call stacks, and what they tell. What a static keeps from
@@ -86,6 +89,9 @@ pub(crate) fn traced<S>(
     let trace = Trace::start();
     if let (Some(trace), Some(peak_bytes)) = (&trace, peak_bytes) {
         trace.note_peak_at(peak_bytes);
+    }
+    if let (Some(trace), Some(limit)) = (&trace, scenario.stop_at) {
+        trace.stop_above(limit.bytes());
     }
     once(scenario, setup, step, turn, trace.as_ref())
 }

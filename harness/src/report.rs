@@ -218,7 +218,7 @@ impl Report {
     /// What a ceiling is compared with.
     fn actual(&self, ceiling: Ceiling) -> u64 {
         let growth = match ceiling {
-            Ceiling::Peak | Ceiling::MemoryBudget => {
+            Ceiling::Peak | Ceiling::MemoryBudget | Ceiling::StopAt => {
                 return self.peak_bytes + self.peak_error_bytes;
             }
             Ceiling::Residue => return self.residue_bytes,

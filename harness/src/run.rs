@@ -41,9 +41,10 @@ pub(crate) fn run<S>(
     });
     drop(rehearsal);
 
-    let mut report = match replay::sites() {
-        Sites::Always => replay::traced(scenario, setup, step, &turn, None),
-        Sites::OnFailure | Sites::Never => once(scenario, setup, step, &turn, None),
+    let mut report = if replay::sites() == Sites::Always || scenario.stop_at.is_some() {
+        replay::traced(scenario, setup, step, &turn, None)
+    } else {
+        once(scenario, setup, step, &turn, None)
     };
     report.location = Some(Location::caller());
     if report.residue_bytes > 0 {
@@ -54,7 +55,7 @@ pub(crate) fn run<S>(
     if asks && report.verdict.is_bounded() {
         report.self_test = Some(self_test(scenario, setup, step, &turn, &report));
     }
-    if replay::sites() == Sites::OnFailure && replay::is_wanted(&report) {
+    if replay::is_wanted(&report) {
         report.diagnosis = replay::replayed(scenario, setup, step, &turn, &report);
     }
     drop(turn);
@@ -104,7 +105,8 @@ pub(crate) fn once<S>(
         }
         if i >= scenario.warm_up {
             let ending = recorder.after_step(&scope);
-            if ending == Some(Stop::MemoryBudget) && !is_extension {
+            let is_over = matches!(ending, Some(Stop::MemoryBudget | Stop::Limit));
+            if is_over && !is_extension {
                 requested_end = i + 1;
             }
         }

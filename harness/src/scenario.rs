@@ -41,6 +41,7 @@ pub struct Scenario {
     pub(crate) detect: Option<(ByteSize, u64)>,
     pub(crate) step_budget: Option<u64>,
     pub(crate) memory_budget: ByteSize,
+    pub(crate) stop_at: Option<ByteSize>,
     pub(crate) time_budget: Duration,
     pub(crate) self_test: bool,
 }
@@ -65,6 +66,7 @@ impl Scenario {
             detect: None,
             step_budget: None,
             memory_budget: ByteSize::gib(1),
+            stop_at: None,
             time_budget: Duration::from_secs(300),
             self_test: false,
         }
@@ -184,6 +186,17 @@ impl Scenario {
     /// do when memory runs out. Most programs abort then; why is printed before.
     pub fn memory_budget(mut self, limit: ByteSize) -> Self {
         self.memory_budget = limit;
+        self
+    }
+
+    /// Stops when live bytes pass `limit`, as a failure that shows the call stack of the
+    /// very allocation that passed it: a trap for finding out what high memory is made of.
+    ///
+    /// Nothing can unwind out of an allocator, so the step in which that happens is let
+    /// finish, and is the last. Call stacks are taken from the start for this. Where they
+    /// can't be taken, the limit is looked at after each step.
+    pub fn stop_at(mut self, limit: ByteSize) -> Self {
+        self.stop_at = Some(limit);
         self
     }
 

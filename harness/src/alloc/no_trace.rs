@@ -13,6 +13,14 @@ pub(crate) struct Live {
     pub(crate) blocks: i64,
 }
 
+/// The allocation that passed the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped {
+    pub(crate) site: usize,
+    pub(crate) size: u64,
+    pub(crate) live_bytes: i64,
+}
+
 /// A site, as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Traced {
@@ -32,6 +40,14 @@ impl Trace {
     }
 
     pub(crate) fn note_peak_at(&self, _peak_bytes: u64) {
+        match *self {}
+    }
+
+    pub(crate) fn stop_above(&self, _limit: u64) {
+        match *self {}
+    }
+
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
         match *self {}
     }
 

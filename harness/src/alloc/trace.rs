@@ -22,7 +22,7 @@ use stack::{Registers, Stack, Walker};
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU64,
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,6 +38,12 @@ struct State {
     /// Live bytes at which the sites' shares are noted; `i64::MAX` is never.
     peak_at: AtomicI64,
     has_peak: AtomicBool,
+    /// Live bytes that are not to be passed; `i64::MAX` is no limit.
+    stop_above: AtomicI64,
+    /// The site of the allocation that passed them, plus one; zero if none did.
+    stopped_by: AtomicU32,
+    stopped_size: AtomicUsize,
+    stopped_live: AtomicI64,
     /// Blocks that could not be followed.
     lost: AtomicU64,
 }
@@ -57,6 +63,15 @@ thread_local! {
 pub(crate) struct Trace {
     state: &'static State,
     _turn: MutexGuard<'static, ()>,
+}
+
+/// The allocation that passed the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped {
+    pub(crate) site: usize,
+    pub(crate) size: u64,
+    /// With it.
+    pub(crate) live_bytes: i64,
 }
 
 /// A site, as it is read.
@@ -89,6 +104,10 @@ impl Trace {
                 scope: AtomicPtr::new(ptr::null_mut()),
                 peak_at: AtomicI64::new(i64::MAX),
                 has_peak: AtomicBool::new(false),
+                stop_above: AtomicI64::new(i64::MAX),
+                stopped_by: AtomicU32::new(0),
+                stopped_size: AtomicUsize::new(0),
+                stopped_live: AtomicI64::new(0),
                 lost: AtomicU64::new(0),
             }));
             STATE.store(fresh, Release);
@@ -99,6 +118,8 @@ impl Trace {
         state.lost.store(0, Relaxed);
         state.has_peak.store(false, Relaxed);
         state.peak_at.store(i64::MAX, Relaxed);
+        state.stop_above.store(i64::MAX, Relaxed);
+        state.stopped_by.store(0, Relaxed);
         Some(Self { state, _turn: turn })
     }
 
@@ -116,6 +137,22 @@ impl Trace {
     pub(crate) fn note_peak_at(&self, peak_bytes: u64) {
         let peak = i64::try_from(peak_bytes).unwrap_or(i64::MAX);
         self.state.peak_at.store(peak, Relaxed);
+    }
+
+    /// Notes the allocation that takes live bytes above `limit`.
+    pub(crate) fn stop_above(&self, limit: u64) {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.state.stop_above.store(limit, Relaxed);
+    }
+
+    /// The allocation that took live bytes above the limit, if there was one.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        let number = self.state.stopped_by.load(Acquire).checked_sub(1)?;
+        Some(Stopped {
+            site: number as usize,
+            size: self.state.stopped_size.load(Relaxed) as u64,
+            live_bytes: self.state.stopped_live.load(Relaxed),
+        })
     }
 
     /// Whether the peak was noted.
@@ -192,7 +229,7 @@ pub(super) fn allocated(block: *mut u8, size: usize) {
         0
     };
     follow(state, block, Entry { site: number, size });
-    note_peak(state);
+    note_level(state, number, size);
 }
 
 fn follow(state: &State, block: *mut u8, entry: Entry) {
@@ -221,11 +258,12 @@ fn company(state: &State) -> Company {
     }
 }
 
-/// Notes the sites' shares if this is the peak.
+/// Notes the sites' shares if this is the peak, and the allocation if it passes the limit.
 #[inline(always)]
-fn note_peak(state: &State) {
+fn note_level(state: &State, number: u32, size: usize) {
     let peak_at = state.peak_at.load(Relaxed);
-    if peak_at == i64::MAX {
+    let stop_above = state.stop_above.load(Relaxed);
+    if peak_at.min(stop_above) == i64::MAX {
         return;
     }
     // SAFETY: null, or a record, which lives for ever.
@@ -237,6 +275,12 @@ fn note_peak(state: &State) {
         state.peak_at.store(i64::MAX, Relaxed);
         state.sites.note_peak();
         state.has_peak.store(true, Relaxed);
+    }
+    if live > stop_above {
+        state.stop_above.store(i64::MAX, Relaxed);
+        state.stopped_size.store(size, Relaxed);
+        state.stopped_live.store(live, Relaxed);
+        state.stopped_by.store(number + 1, Release);
     }
 }
 

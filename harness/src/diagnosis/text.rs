@@ -1,6 +1,6 @@
 //! How a diagnosis reads.
 
-use super::{Diagnosis, Site};
+use super::{Diagnosis, Frame, Site, Trap};
 use crate::byte_size::{Blocks, RateWithin, Signed, Thousands};
 use std::fmt;
 
@@ -10,6 +10,9 @@ const FRAMES: usize = 6;
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(trap) = &self.trap {
+            writeln!(f, "{trap}")?;
+        }
         let (first, last) = self.steps;
         write!(f, "sites, by growth over ")?;
         if first > 0 {
@@ -89,18 +92,35 @@ impl fmt::Display for Site {
             Change(self.growth.blocks),
             self.rate()
         )?;
-        if self.frames.is_empty() {
-            writeln!(f, "      its call stack is not known")?;
-        }
-        for frame in self.frames.iter().take(FRAMES) {
-            write!(f, "      {}", frame.function)?;
-            if let (Some(file), Some(line)) = (&frame.file, frame.line) {
-                write!(f, "  {file}:{line}")?;
-            }
-            writeln!(f)?;
-        }
-        Ok(())
+        write_stack(f, &self.frames)
     }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.type_name.as_deref().unwrap_or("type unknown");
+        writeln!(
+            f,
+            "stopped at a block of {} B, {kind}, with which live memory was {} B",
+            Thousands(self.size_bytes),
+            Thousands(self.live_bytes)
+        )?;
+        write_stack(f, &self.frames)
+    }
+}
+
+fn write_stack(f: &mut fmt::Formatter<'_>, frames: &[Frame]) -> fmt::Result {
+    if frames.is_empty() {
+        writeln!(f, "      its call stack is not known")?;
+    }
+    for frame in frames.iter().take(FRAMES) {
+        write!(f, "      {}", frame.function)?;
+        if let (Some(file), Some(line)) = (&frame.file, frame.line) {
+            write!(f, "  {file}:{line}")?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
 }
 
 impl Site {

@@ -22,11 +22,14 @@ pub enum Ceiling {
     Mapped,
     /// Live bytes at any time: the step that passes it ends the run.
     MemoryBudget,
+    /// Live bytes at any time: the allocation that passes it is shown, and its step is
+    /// the last.
+    StopAt,
 }
 
 impl Ceiling {
-    /// `"growth"`, `"peak"`, `"residue"`, `"threads"`, `"descriptors"`, `"mapped"`
-    /// or `"memory budget"`.
+    /// `"growth"`, `"peak"`, `"residue"`, `"threads"`, `"descriptors"`, `"mapped"`,
+    /// `"memory budget"` or `"stop at"`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Growth => "growth",
@@ -36,6 +39,7 @@ impl Ceiling {
             Self::Descriptors => "descriptors",
             Self::Mapped => "mapped",
             Self::MemoryBudget => "memory budget",
+            Self::StopAt => "stop at",
         }
     }
 
