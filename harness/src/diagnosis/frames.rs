@@ -209,6 +209,11 @@ const STD: [&str; 6] = [
 /// The type that was allocated: what the outermost of the library's frames is a method
 /// of. Inner frames may be shared between types by the linker, so they are not asked.
 fn type_of(library: &[Raw]) -> Option<String> {
+    // What text is copied with is a method of `str`, and what is in it one of `Vec`.
+    let copies_text = |raw: &Raw| raw.function.starts_with("<str as alloc::");
+    if library.iter().any(|raw| raw.has_types && copies_text(raw)) {
+        return Some("String".to_owned());
+    }
     let method = library.iter().rev().find(|raw| {
         let function = &raw.function;
         let is_of = |prefixes: &[&str]| prefixes.iter().any(|prefix| function.starts_with(prefix));
