@@ -2,6 +2,8 @@
 //! then, and nothing wrong.
 
 #![forbid(unsafe_code)]
+// What is tested are builds of their own; once is enough.
+#![cfg(debug_assertions)]
 
 use std::fs;
 use std::path::Path;

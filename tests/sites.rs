@@ -363,3 +363,51 @@ fn a_trap_shows_the_allocation_that_passes_its_limit() {
     assert!(!report.is_failure(), "{report}");
     assert!(diagnosis(&report).trap().is_none());
 }
+
+/// A thread that the first run left behind allocates on, while another scenario is
+/// diagnosed.
+#[test]
+fn threads_that_are_left_over_are_no_sites_of_others() {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let report = Scenario::new("leaves-threads")
+        .steps(8)
+        .step_budget(8)
+        .growth_ceiling(ByteSize::b(0))
+        .run(
+            || (),
+            |(), _| {
+                let (kept, stop) = (Arc::clone(&kept), Arc::clone(&stop));
+                std::thread::spawn(move || {
+                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        let mut kept = kept.lock().unwrap();
+                        kept.push(text(1));
+                        if kept.len() > 1_000 {
+                            kept.clear();
+                        }
+                    }
+                });
+            },
+        );
+    assert!(report.diagnosis().is_some(), "{report}");
+    let report = leaking("beside-them", Store::default, |store, _| store.add());
+    check(&report, &["Vec<Candle> in <Store>::add"]);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+#[test]
+fn deep_stacks_are_cut() {
+    #[inline(never)]
+    fn deep(levels: u64, kept: &mut Vec<Box<Candle>>) -> u64 {
+        if levels == 0 {
+            kept.push(boxed());
+            return 0;
+        }
+        deep(levels - 1, kept) + 1
+    }
+    let report = leaking("deep", Vec::new, |kept, i| {
+        std::hint::black_box(deep(200 + i % 3, kept));
+    });
+    let first = &diagnosis(&report).sites()[0];
+    assert_eq!(first.frames()[0].function(), "sites::boxed", "{first}");
+}

@@ -62,6 +62,47 @@ pub(crate) struct Report {
     pub(crate) law: Option<String>,
     pub(crate) floor_bytes_per_step: f64,
     pub(crate) floor_blocks_per_step: f64,
+    pub(crate) diagnosis: Option<Diagnosis>,
+}
+
+/// Where its memory comes from.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Diagnosis {
+    sites: Vec<Site>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Site {
+    verdict: String,
+    frames: Vec<Frame>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Frame {
+    function: String,
+    file: Option<String>,
+}
+
+impl Diagnosis {
+    /// The first site that grows, or the first of all: its first function, and where
+    /// that is.
+    pub(crate) fn first(&self) -> Option<String> {
+        let mut growing = self.sites.iter().filter(|site| site.verdict == "growing");
+        let frame = growing.next().or(self.sites.first())?.frames.first()?;
+        let file = frame.file.as_deref().unwrap_or("?");
+        Some(format!("{} in {file}", frame.function))
+    }
+
+    /// Whether a site that grows is in this crate, or in the line of the driver that
+    /// called it.
+    fn names(&self, crate_name: &str) -> bool {
+        let growing = self.sites.iter().filter(|site| site.verdict == "growing");
+        let is_it = |frame: &Frame| {
+            let file = frame.file.as_deref().unwrap_or_default();
+            file.starts_with(crate_name) || file.ends_with("/driver.rs")
+        };
+        growing.flat_map(|site| &site.frames).any(is_it)
+    }
 }
 
 pub(crate) struct Outcome {
@@ -82,6 +123,12 @@ impl Outcome {
         if round.report.verdict != self.report.verdict {
             self.others.push(round.report.verdict.clone());
         }
+    }
+
+    /// Whether the report of a leak names the crate that leaks, or who called it.
+    pub(crate) fn is_named(&self) -> bool {
+        let diagnosis = self.report.diagnosis.as_ref();
+        diagnosis.is_some_and(|diagnosis| diagnosis.names(&self.facts.crate_name))
     }
 
     /// Whether the verdict is the right one, in every round.
@@ -169,6 +216,8 @@ impl Variant {
         let output = Command::new(env!("CARGO"))
             .args(["build", "--release", "--locked", "--quiet"])
             .env("CARGO_TARGET_DIR", &target)
+            // For the names of what leaks.
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "limited")
             .current_dir(&self.directory)
             .output()
             .map_err(|error| format!("cargo did not start: {error}"))?;

@@ -1,11 +1,11 @@
 //! The outcomes as a table, for a terminal or for a document.
 
-use crate::case::{Kind, Outcome};
+use crate::case::{Diagnosis, Kind, Outcome};
 use comfy_table::{CellAlignment, Table, TableStyle, presets};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-const COLUMNS: [(&str, CellAlignment); 9] = [
+const COLUMNS: [(&str, CellAlignment); 10] = [
     ("case", CellAlignment::Left),
     ("crate", CellAlignment::Left),
     ("release", CellAlignment::Left),
@@ -15,6 +15,7 @@ const COLUMNS: [(&str, CellAlignment); 9] = [
     ("blocks a step", CellAlignment::Right),
     ("law", CellAlignment::Left),
     ("verdict", CellAlignment::Left),
+    ("first site", CellAlignment::Left),
 ];
 
 fn table(outcomes: &[Outcome], style: TableStyle) -> Table {
@@ -44,9 +45,20 @@ fn table(outcomes: &[Outcome], style: TableStyle) -> Table {
             rate(report.floor_blocks_per_step),
             report.law.clone().unwrap_or_default(),
             format!("{}{mark}", report.verdict),
+            site(outcome),
         ]);
     }
     table
+}
+
+/// What the report of a leak names first.
+fn site(outcome: &Outcome) -> String {
+    let diagnosis = outcome.report.diagnosis.as_ref();
+    let first = diagnosis.and_then(Diagnosis::first).unwrap_or_default();
+    if outcome.kind != Kind::Leaky || outcome.is_named() {
+        return first;
+    }
+    format!("{first} (not named)")
 }
 
 /// The table, what went wrong, and the sums.
@@ -113,9 +125,10 @@ fn sums(outcomes: &[Outcome]) -> String {
         .iter()
         .filter(|outcome| outcome.report.growth_bytes > 0)
         .count();
+    let named = leaky.iter().filter(|outcome| outcome.is_named()).count();
     let time: Duration = outcomes.iter().map(|outcome| outcome.time).sum();
     format!(
-        "recall {} of {} leaks, false alarms {} in {} sound releases and traps, {open} left open; \
+        "recall {} of {} leaks, {named} of them with the crate or its caller named, false alarms {} in {} sound releases and traps, {open} left open; \
          run time {:.1} s\n\"more at the end than at the start\" would give {naive} false alarms",
         growing(&leaky),
         leaky.len(),

@@ -43,6 +43,17 @@ pub(super) fn give_back(address: *mut u8, bytes: usize) {
     unsafe { libc::munmap(address.cast(), bytes) };
 }
 
+/// Makes memory that [`zeroed`] gave zero again. The address and the size are of whole
+/// pages.
+#[cfg(all(unix, not(highwater_portable)))]
+// Not needed where call stacks can't be taken.
+#[allow(dead_code)]
+pub(super) fn make_zero(address: *mut u8, bytes: usize) {
+    // SAFETY: an anonymous private mapping of ours, which is read as zero afterwards;
+    // what is in it are atomics, for which that is a value.
+    unsafe { libc::madvise(address.cast(), bytes, libc::MADV_DONTNEED) };
+}
+
 /// Writes to standard error, as far as that works.
 pub(super) fn print(text: &[u8]) {
     #[cfg(unix)]

@@ -217,6 +217,12 @@ pub(super) fn prepare_thread() {
 #[inline(never)]
 pub(super) fn allocated(block: *mut u8, size: usize) {
     let Some(state) = state() else { return };
+    // Of an earlier trace, a thread may be left over.
+    // SAFETY: null, or a record, which lives for ever.
+    let scope = unsafe { state.scope.load(Acquire).as_ref() };
+    if !scope.is_some_and(|scope| ledger::current().scope().is_within(scope)) {
+        return;
+    }
     let registers = Registers::now();
     let mut stack = Stack::new();
     let number = if !state.walker.walk(registers, &mut stack) {

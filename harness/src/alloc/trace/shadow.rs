@@ -27,11 +27,13 @@ const LOW_BITS: u32 = GRANULE_BITS;
 /// How many sites fit into an entry.
 pub(super) const SITE_LIMIT: u32 = 1 << (64 - SIZE_BITS - LOW_BITS);
 
+#[repr(C)]
 struct Region {
+    /// First, so that they are whole pages.
+    entries: [AtomicU64; ENTRIES],
     next: AtomicPtr<Region>,
     /// The number of the region.
     place: AtomicU64,
-    entries: [AtomicU64; ENTRIES],
 }
 
 /// The regions by their numbers; mapped at the first use.
@@ -93,11 +95,8 @@ pub(super) fn take(address: usize) -> Option<Entry> {
 /// Follows nothing any more.
 pub(super) fn clear() {
     for region in regions() {
-        for entry in &region.entries {
-            if entry.load(Relaxed) != 0 {
-                entry.store(0, Relaxed);
-            }
-        }
+        let entries = ptr::from_ref(&region.entries).cast_mut();
+        memory::make_zero(entries.cast(), size_of_val(&region.entries));
     }
 }
 

@@ -36,6 +36,8 @@ thread_local! {
     /// Where the thread's stack ends, or the part of it that counts; 0 if that is not
     /// known.
     static END: Cell<usize> = const { Cell::new(0) };
+    /// Where it starts, the lowest address of it.
+    static START: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Runs `work`; its stacks end with the frame of the caller, in which the address `mark`
@@ -121,11 +123,13 @@ impl Stack {
 /// which may allocate for itself.
 pub(super) fn learn_bounds() {
     if END.get() == 0 {
-        END.set(stack_end().unwrap_or(0));
+        let (start, end) = bounds().unwrap_or((0, 0));
+        START.set(start);
+        END.set(end);
     }
 }
 
-fn stack_end() -> Option<usize> {
+fn bounds() -> Option<(usize, usize)> {
     // SAFETY: all zero is a value of it, and libc fills it in below.
     let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
     // SAFETY: the thread exists, and the attributes are ours to write.
@@ -140,7 +144,7 @@ fn stack_end() -> Option<usize> {
         libc::pthread_attr_destroy(&raw mut attributes);
         result
     };
-    (result == 0).then(|| lowest as usize + size)
+    (result == 0).then(|| (lowest as usize, lowest as usize + size))
 }
 
 impl Registers {
@@ -199,6 +203,11 @@ impl Walker {
     /// to an empty `stack`. False if it can't be told.
     #[inline(always)]
     pub(super) fn walk(&self, registers: Registers, stack: &mut Stack) -> bool {
+        // On another stack, a signal's or a coroutine's, nothing is known of what lies
+        // between here and the end.
+        if registers.sp < START.get() || registers.sp >= END.get() {
+            return false;
+        }
         if self.has_frame_pointers() {
             by_frame_pointers(registers, stack);
             true
