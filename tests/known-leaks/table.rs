@@ -51,10 +51,18 @@ fn table(outcomes: &[Outcome], style: TableStyle) -> Table {
     table
 }
 
+/// How much of a site's name the table has room for.
+const SITE_WIDTH: usize = 80;
+
 /// What the report of a leak names first.
 fn site(outcome: &Outcome) -> String {
     let diagnosis = outcome.report.diagnosis.as_ref();
     let first = diagnosis.and_then(Diagnosis::first).unwrap_or_default();
+    // Some types go on for lines.
+    let first = match first.char_indices().nth(SITE_WIDTH) {
+        Some((end, _)) => format!("{}…", &first[..end]),
+        None => first,
+    };
     if outcome.kind != Kind::Leaky || outcome.is_named() {
         return first;
     }

@@ -48,6 +48,15 @@ struct State {
     lost: AtomicU64,
 }
 
+impl State {
+    /// The scope that is traced.
+    #[inline(always)]
+    fn scope(&self) -> Option<&'static Record> {
+        // SAFETY: null, or a record, which lives for ever.
+        unsafe { self.scope.load(Acquire).as_ref() }
+    }
+}
+
 /// Made by the first trace and kept.
 static STATE: AtomicPtr<State> = AtomicPtr::new(ptr::null_mut());
 
@@ -218,9 +227,11 @@ pub(super) fn prepare_thread() {
 pub(super) fn allocated(block: *mut u8, size: usize) {
     let Some(state) = state() else { return };
     // Of an earlier trace, a thread may be left over.
-    // SAFETY: null, or a record, which lives for ever.
-    let scope = unsafe { state.scope.load(Acquire).as_ref() };
-    if !scope.is_some_and(|scope| ledger::current().scope().is_within(scope)) {
+    let is_followed = |scope: &Record| {
+        let own = ledger::current().scope();
+        ptr::eq(own, scope) || own.is_within(scope)
+    };
+    if !state.scope().is_some_and(is_followed) {
         return;
     }
     let registers = Registers::now();
@@ -254,9 +265,7 @@ fn follow(state: &State, block: *mut u8, entry: Entry) {
 /// comes later, or went before, is ordered by the count of threads.
 #[inline(always)]
 fn company(state: &State) -> Company {
-    // SAFETY: null, or a record, which lives for ever.
-    let scope = unsafe { state.scope.load(Relaxed).as_ref() };
-    let is_alone = ledger::is_traced() && scope.is_some_and(|scope| scope.threads() == 1);
+    let is_alone = ledger::is_traced() && state.scope().is_some_and(|scope| scope.threads() == 1);
     if is_alone {
         Company::Alone
     } else {
@@ -272,8 +281,7 @@ fn note_level(state: &State, number: u32, size: usize) {
     if peak_at.min(stop_above) == i64::MAX {
         return;
     }
-    // SAFETY: null, or a record, which lives for ever.
-    let Some(scope) = (unsafe { state.scope.load(Relaxed).as_ref() }) else {
+    let Some(scope) = state.scope() else {
         return;
     };
     let live = scope.counters.live_after(0) + ledger::current().unflushed_bytes();

@@ -130,6 +130,7 @@ impl Names {
 
     /// The path as it may be printed.
     fn place(&self, file: &Path) -> String {
+        let file = &without_detours(file);
         if let Ok(inside) = file.strip_prefix(&self.root) {
             return inside.display().to_string();
         }
@@ -141,6 +142,20 @@ impl Names {
         let last: PathBuf = last.collect();
         last.display().to_string()
     }
+}
+
+/// `a/../b` as `b`: what a manifest says of its sources may lead up and down again.
+fn without_detours(file: &Path) -> PathBuf {
+    let mut direct = PathBuf::new();
+    for part in file.components() {
+        match part {
+            Component::ParentDir => {
+                direct.pop();
+            }
+            part => direct.push(part),
+        }
+    }
+    direct
 }
 
 /// The directory of the nearest `Cargo.lock` above the package that cargo runs, or above
@@ -360,5 +375,7 @@ mod tests {
         let file = Path::new("/root/.cargo/registry/src/index.crates.io-1/tokio-1.4.0/src/lib.rs");
         assert_eq!(in_registry(file), Some("tokio-1.4.0/src/lib.rs".into()));
         assert_eq!(in_registry(Path::new("/work/src/lib.rs")), None);
+        let detour = Path::new("/work/cases/one/../driver.rs");
+        assert_eq!(without_detours(detour), Path::new("/work/cases/driver.rs"));
     }
 }

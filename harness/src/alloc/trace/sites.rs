@@ -14,13 +14,15 @@ use std::sync::atomic::{
 pub(super) const LIMIT: usize = 16_384;
 const SLOTS: usize = 4 * LIMIT;
 
-/// One call stack, and what it allocated.
+/// One call stack, and what it allocated. What each allocation needs is in the first cache
+/// line, up to the innermost frame.
+#[repr(C, align(64))]
 pub(super) struct Site {
     hash: AtomicU64,
     depth: AtomicUsize,
-    frames: [AtomicUsize; DEPTH],
     /// What one thread counted while it was alone in the scope, by plain additions.
     alone: Counts,
+    frames: [AtomicUsize; DEPTH],
     /// What threads counted while there were several.
     together: Counts,
     peak_bytes: AtomicI64,
@@ -84,8 +86,8 @@ impl Site {
         Self {
             hash: AtomicU64::new(0),
             depth: AtomicUsize::new(0),
-            frames: [const { AtomicUsize::new(0) }; DEPTH],
             alone: Counts::new(),
+            frames: [const { AtomicUsize::new(0) }; DEPTH],
             together: Counts::new(),
             peak_bytes: AtomicI64::new(0),
             peak_blocks: AtomicI64::new(0),
