@@ -7,7 +7,7 @@
 
 use crate::figure::{Figure, Figures, Unit, figures};
 use crate::file::replace;
-use crate::report::Report;
+use crate::report::{Report, Site};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -28,7 +28,13 @@ pub struct Baseline {
     pub verdict: String,
     /// The law of growth; none if the verdict was open.
     pub law: Option<String>,
+    /// The call sites that grew most, if the report knows them: for the reader of a diff.
+    /// They are not compared, for the names of functions are no memory.
+    pub sites: Vec<String>,
 }
+
+/// How many of them.
+const SITES: usize = 5;
 
 /// Why a baseline could not be read or written. Each message names the file.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +89,7 @@ impl Baseline {
             figures: figures(report),
             verdict: report.verdict.word().to_owned(),
             law: report.law.clone(),
+            sites: sites(report),
         }
     }
 
@@ -100,6 +107,9 @@ impl Baseline {
         let _ = writeln!(text, "{:<14} {}", "verdict", self.verdict);
         let law = self.law.as_deref().unwrap_or("none");
         let _ = writeln!(text, "{:<14} {law}", "law");
+        for site in &self.sites {
+            let _ = writeln!(text, "{:<14} {site}", "site");
+        }
         text
     }
 
@@ -152,11 +162,18 @@ impl Baseline {
         }
         let verdict = next("verdict")?.1.to_owned();
         let law = Some(next("law")?.1.to_owned()).filter(|law| law != "none");
+        let mut sites = Vec::new();
+        for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+            let site = line.strip_prefix("site ").map(str::trim);
+            let problem = || (number, format!("`site` is expected, not `{line}`"));
+            sites.push(site.ok_or_else(problem)?.to_owned());
+        }
         Ok(Self {
             scenario,
             figures,
             verdict,
             law,
+            sites,
         })
     }
 
@@ -167,6 +184,24 @@ impl Baseline {
     pub fn write(&self, path: &Path) -> Result<(), BaselineError> {
         replace(path, &self.to_text()).map_err(|source| io_error(path, source))
     }
+}
+
+fn sites(report: &Report) -> Vec<String> {
+    let all = report.diagnosis.iter().flat_map(|found| &found.sites);
+    let grown = all.filter(|site| site.growth_bytes != 0 && !site.frames.is_empty());
+    let told = |site: &Site| {
+        let bytes = Figure::Growth.display(site.growth_bytes);
+        let blocks = Figure::LiveBlocks.display(site.growth_blocks);
+        let kind = site.type_name.as_deref().unwrap_or("type unknown");
+        let function = &site.frames[0].function;
+        let noun = if site.growth_blocks.abs() == 1 {
+            "block"
+        } else {
+            "blocks"
+        };
+        format!("{bytes}, {blocks} {noun}: {kind} in {function}")
+    };
+    grown.take(SITES).map(told).collect()
 }
 
 /// The baselines in `directory`, by the names of their files; none if there is no

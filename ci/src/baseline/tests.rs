@@ -60,3 +60,15 @@ fn figures_of_different_builds_are_kept_apart() {
     let file = file_name(Path::new("/target/highwater/a%2Eb@c.json"));
     assert_eq!(file, Path::new("a%2Eb@c.txt"));
 }
+
+#[test]
+fn sites_are_for_the_reader() {
+    let mut with_sites = Baseline::of(&report());
+    with_sites.sites = vec!["112,000 B, 1,000 blocks: Box<Order> in Book::insert".to_owned()];
+    let text = with_sites.to_text();
+    let last = "site           112,000 B, 1,000 blocks: Box<Order> in Book::insert\n";
+    assert!(text.ends_with(last), "{text}");
+    assert_eq!(Baseline::parse(&text), Ok(with_sites));
+    let expected = (19, "`site` is expected, not `more`".to_owned());
+    assert_eq!(Baseline::parse(&(text + "more\n")), Err(expected));
+}
