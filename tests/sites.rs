@@ -411,3 +411,31 @@ fn deep_stacks_are_cut() {
     let first = &diagnosis(&report).sites()[0];
     assert_eq!(first.frames()[0].function(), "sites::boxed", "{first}");
 }
+
+/// What a test of this program says, run by itself with `HIGHWATER_SITES` set.
+fn run_again(test: &str, sites: &str) -> String {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env("HIGHWATER_SITES", sites)
+        .output()
+        .expect("it starts");
+    let texts = [output.stdout, output.stderr];
+    texts
+        .map(|text| String::from_utf8_lossy(&text).into_owned())
+        .concat()
+}
+
+#[test]
+fn the_environment_says_when() {
+    let never = run_again("a_list_in_the_state", "never");
+    assert!(never.contains("it failed, on Linux"), "{never}");
+    let always = run_again("what_does_not_fail_is_not_diagnosed", "always");
+    assert!(
+        always.contains("assertion failed: report.diagnosis().is_none()"),
+        "{always}"
+    );
+    let wrong = run_again("a_list_in_the_state", "sometimes");
+    let message = "highwater: HIGHWATER_SITES is \"sometimes\"; it may be `always`, `on-failure` or \
+                   `never`\n";
+    assert!(wrong.contains(message), "{wrong}");
+}

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Run one scenario and print its full report
     Show(Show),
+    /// Measure what the post-mortems estimated, and print both side by side
+    Findings(Findings),
 }
 
 impl Default for Command {
@@ -90,4 +92,14 @@ pub(crate) enum Format {
     Text,
     /// A JSON array of reports
     Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Findings {
+    /// Of which scenarios; of all that have them if none is named
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }

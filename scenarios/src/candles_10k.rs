@@ -15,6 +15,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::mb(100),
     peak_ceiling: ByteSize::mb(200),
     reads: Reads::Candles,
+    findings: None,
     run,
 };
 

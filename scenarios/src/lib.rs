@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod candles_10k;
+mod findings;
 mod pattern_cycle;
 mod pattern_global_cache;
 mod pattern_unbounded_list;
@@ -15,6 +16,8 @@ mod trades_1k;
 
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{CandleSource, TradeSource};
+
+pub use findings::Findings;
 
 /// Every scenario, in the order in which they are run and listed.
 pub static SCENARIOS: [&Entry; 6] = [
@@ -42,6 +45,8 @@ pub struct Entry {
     pub peak_ceiling: ByteSize,
     /// What input it can take from a file.
     pub reads: Reads,
+    /// Measures what the post-mortem estimated on paper; not every one has that.
+    pub findings: Option<fn() -> Vec<Findings>>,
     run: fn(&Scenario, Twin, &Inputs) -> Report,
 }
 

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod findings_output;
 mod table;
 
 use arguments::{Arguments, Command, Format, Selection};
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Show(show) => {
             prepare(&show.selection, [show.id.as_str()].into_iter()).map(|plan| report_one(&plan))
         }
+        Command::Findings(asked) => findings_output::text(&asked).map(|text| (text, EXIT_SOUND)),
     };
     match outcome {
         Ok((text, code)) => print(&text, code),

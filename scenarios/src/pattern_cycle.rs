@@ -14,6 +14,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::b(0),
     peak_ceiling: ByteSize::kb(4),
     reads: Reads::Nothing,
+    findings: None,
     run,
 };
 

@@ -17,6 +17,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::kb(250),
     peak_ceiling: ByteSize::kb(250),
     reads: Reads::Candles,
+    findings: None,
     run,
 };
 

@@ -14,6 +14,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::kb(64),
     peak_ceiling: ByteSize::kb(64),
     reads: Reads::Candles,
+    findings: None,
     run,
 };
 

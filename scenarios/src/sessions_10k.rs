@@ -14,6 +14,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::mb(50),
     peak_ceiling: ByteSize::mb(50),
     reads: Reads::Nothing,
+    findings: None,
     run,
 };
 

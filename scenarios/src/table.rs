@@ -5,7 +5,7 @@ use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 use highwater::{ByteSize, Ceiling, Report};
-use highwater_scenarios::{SCENARIOS, Twin};
+use highwater_scenarios::{Findings, SCENARIOS, Twin};
 use std::fmt::Write as _;
 use std::io;
 
@@ -171,6 +171,18 @@ fn summary(outcomes: &[Outcome], plan: &Plan) -> String {
         let _ = writeln!(text, "reports as JSON: {}", directory.display());
     }
     text
+}
+
+/// Findings: what is named to the left, figures to the right.
+pub(crate) fn findings(found: &Findings) -> String {
+    let header: Vec<_> = found.header.iter().map(String::as_str).collect();
+    let mut table = plain_table(&header);
+    for row in &found.rows {
+        let mut cells = row.iter();
+        let name = cells.next().map(Cell::new);
+        table.add_row(name.into_iter().chain(cells.map(right)));
+    }
+    format!("{}\n", table.trim_fmt())
 }
 
 /// Columns, no lines; coloured if standard output is a terminal that wants it.

@@ -15,6 +15,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::mb(50),
     peak_ceiling: ByteSize::mb(50),
     reads: Reads::Trades,
+    findings: None,
     run,
 };
 
