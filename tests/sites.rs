@@ -22,6 +22,7 @@ const STEPS: u64 = 200;
 
 fn leaking<S>(name: &str, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> Report {
     let report = Scenario::new(name).steps(STEPS).run(setup, step);
+    eprintln!("== {name}\n{}", diagnosis(&report));
     assert!(report.verdict().is_growing(), "{report}");
     report
 }

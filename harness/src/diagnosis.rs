@@ -9,9 +9,10 @@ mod text;
 use crate::alloc::{Live, Trace};
 use crate::alloc::{Stopped, Traced, unscoped};
 use crate::floors::{Floors, Levels};
+use crate::holders::{Holder, Snapshot, State};
 use crate::verdict::{self, Verdict};
 pub use frames::Frame;
-use frames::Names;
+pub(crate) use frames::{Names, short, shortened_type};
 
 /// Where the memory of a scenario comes from: its allocation sites, those that grew
 /// most first.
@@ -24,6 +25,9 @@ pub struct Diagnosis {
     pub(crate) growth_bytes: i64,
     pub(crate) lost_blocks: u64,
     pub(crate) has_lines: bool,
+    /// Why nobody knows who holds what.
+    pub(crate) holders_obstacle: Option<String>,
+    pub(crate) unsearched_threads: usize,
     pub(crate) trap: Option<Trap>,
 }
 
@@ -69,6 +73,7 @@ pub struct Site {
     pub(crate) at_peak: Option<Live>,
     pub(crate) total_blocks: u64,
     pub(crate) verdict: Verdict,
+    pub(crate) holders: Option<Vec<Holder>>,
 }
 
 impl Diagnosis {
@@ -104,6 +109,11 @@ impl Diagnosis {
         self.trap.as_ref().map(Trap::live_bytes)
     }
 
+    /// Why nobody knows who holds what; none if that is known.
+    pub fn holders_obstacle(&self) -> Option<&str> {
+        self.holders_obstacle.as_deref()
+    }
+
     /// Blocks that could not be followed to their site.
     pub fn lost_blocks(&self) -> u64 {
         self.lost_blocks
@@ -111,6 +121,18 @@ impl Diagnosis {
 }
 
 impl Site {
+    /// What stands for its blocks where they hold others: their type, or else the
+    /// function that allocated them.
+    fn kind(&self) -> String {
+        let function = || {
+            let frame = self.frames.first();
+            frame.map_or("type unknown".to_owned(), |frame| {
+                format!("block of {}", frame.function)
+            })
+        };
+        self.type_name.clone().unwrap_or_else(function)
+    }
+
     /// The call stack, the innermost first, without the frames of the allocator, of
     /// std and of this library. Empty if the stack could not be told.
     pub fn frames(&self) -> &[Frame] {
@@ -148,6 +170,12 @@ impl Site {
         self.at_peak.map(|live| live.bytes)
     }
 
+    /// Who holds its blocks at the end of the requested steps, those with most blocks
+    /// first; none if that is not known.
+    pub fn holders(&self) -> Option<&[Holder]> {
+        self.holders.as_deref()
+    }
+
     /// Whether what is live of it is bounded, by the rule for the whole.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
@@ -163,6 +191,7 @@ pub(crate) struct Watch<'a> {
     start: Vec<Live>,
     end: Vec<Live>,
     end_steps: u64,
+    memory: Option<Result<Snapshot, String>>,
 }
 
 struct Watched {
@@ -178,6 +207,7 @@ impl<'a> Watch<'a> {
             start: Vec::new(),
             end: Vec::new(),
             end_steps: 0,
+            memory: None,
         }
     }
 
@@ -210,9 +240,12 @@ impl<'a> Watch<'a> {
     }
 
     /// The requested steps are done.
-    pub(crate) fn requested_steps_done(&mut self, steps: u64) {
+    pub(crate) fn requested_steps_done(&mut self, steps: u64, state: &State) {
         self.end_steps = steps;
-        unscoped(|| self.end = self.all());
+        unscoped(|| {
+            self.end = self.all();
+            self.memory = Some(Snapshot::take(self.trace, state));
+        });
     }
 
     /// Whether live bytes have passed the limit to stop at.
@@ -238,33 +271,22 @@ impl<'a> Watch<'a> {
     /// What was found, with names.
     pub(crate) fn into_diagnosis(self, growth_bytes: i64) -> Diagnosis {
         let mut names = Names::new();
-        let at = |all: &[Live], number: usize| all.get(number).copied().unwrap_or_default();
         let mut sites: Vec<Site> = (0..self.trace.count())
-            .map(|number| {
-                let Traced {
-                    frames,
-                    at_peak,
-                    total_blocks,
-                    ..
-                } = self.trace.read(number);
-                let (start, end) = (at(&self.start, number), at(&self.end, number));
-                let stack = names.stack(&frames);
-                let floors = self.sites.get(number).map(|site| &site.floors);
-                Site {
-                    frames: stack.frames,
-                    type_name: stack.type_name,
-                    growth: Live {
-                        bytes: end.bytes - start.bytes,
-                        blocks: end.blocks - start.blocks,
-                    },
-                    live: end,
-                    at_peak: self.trace.has_peak().then_some(at_peak),
-                    total_blocks,
-                    verdict: verdict::judge(floors.unwrap_or(&self.none).windows()),
-                }
-            })
-            .filter(|site| site.total_blocks > 0)
+            .map(|number| self.site(number, &mut names))
             .collect();
+        let unknown = || Err("the requested steps were not done".to_owned());
+        let memory = self
+            .memory
+            .as_ref()
+            .map_or_else(unknown, |memory| memory.as_ref().map_err(String::clone));
+        if let Ok(memory) = &memory {
+            let kinds: Vec<_> = sites.iter().map(Site::kind).collect();
+            let holders = memory.holders(&kinds, &mut names);
+            for (site, holders) in sites.iter_mut().zip(holders) {
+                site.holders = Some(holders);
+            }
+        }
+        sites.retain(|site| site.total_blocks > 0);
         sites.sort_by(|a, b| {
             let key = |site: &Site| {
                 (
@@ -283,6 +305,35 @@ impl<'a> Watch<'a> {
             lost_blocks: self.trace.lost(),
             trap: self.trap(&mut names),
             has_lines: names.has_lines(),
+            unsearched_threads: memory.as_ref().map_or(0, |it| it.unsearched_threads()),
+            holders_obstacle: memory.err(),
+        }
+    }
+
+    /// The site with this number, without its holders.
+    fn site(&self, number: usize, names: &mut Names) -> Site {
+        let at = |all: &[Live]| all.get(number).copied().unwrap_or_default();
+        let (start, end) = (at(&self.start), at(&self.end));
+        let Traced {
+            frames,
+            at_peak,
+            total_blocks,
+            ..
+        } = self.trace.read(number);
+        let stack = names.stack(&frames);
+        let floors = self.sites.get(number).map(|site| &site.floors);
+        Site {
+            frames: stack.frames,
+            type_name: stack.type_name,
+            growth: Live {
+                bytes: end.bytes - start.bytes,
+                blocks: end.blocks - start.blocks,
+            },
+            live: end,
+            at_peak: self.trace.has_peak().then_some(at_peak),
+            total_blocks,
+            verdict: verdict::judge(floors.unwrap_or(&self.none).windows()),
+            holders: None,
         }
     }
 }

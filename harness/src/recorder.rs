@@ -7,6 +7,7 @@ use crate::alloc::{Overruns, Reading, Trace, unscoped};
 use crate::byte_size::{ByteSize, Thousands};
 use crate::diagnosis::{Diagnosis, Watch};
 use crate::floors::{Figure, Floors, Levels};
+use crate::holders::State;
 use crate::process::{self, Turn};
 use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
 use crate::scenario::Scenario;
@@ -181,7 +182,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// The requested steps are done, or the run was stopped in them.
-    pub(crate) fn requested_steps_done(&mut self, scope: &Scope) {
+    pub(crate) fn requested_steps_done(&mut self, scope: &Scope, state: &State) {
         self.end = scope.read();
         self.end_steps = self.steps_run;
         self.finish_curve(scope);
@@ -189,7 +190,7 @@ impl<'a> Recorder<'a> {
         self.sample();
         self.end_levels = self.levels;
         if let Some(watch) = &mut self.watch {
-            watch.requested_steps_done(self.end_steps);
+            watch.requested_steps_done(self.end_steps, state);
         }
     }
 

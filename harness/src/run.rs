@@ -3,6 +3,7 @@
 
 use crate::alloc::{Trace, unscoped, with_stacks_from};
 use crate::byte_size::Thousands;
+use crate::holders::State;
 use crate::process::Turn;
 use crate::recorder::{Recorder, Stop};
 use crate::replay::{self, Sites};
@@ -88,7 +89,7 @@ pub(crate) fn once<S>(
             recorder.start(&scope);
         }
         if i == requested_end {
-            recorder.requested_steps_done(&scope);
+            recorder.requested_steps_done(&scope, &State::of(&state));
             is_extension = true;
         }
         if is_extension && !recorder.wants_more() {

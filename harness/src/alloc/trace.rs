@@ -83,6 +83,14 @@ pub(crate) struct Stopped {
     pub(crate) live_bytes: i64,
 }
 
+/// A block that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) address: usize,
+    pub(crate) size: usize,
+    pub(crate) site: u32,
+}
+
 /// A site, as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Traced {
@@ -172,6 +180,22 @@ impl Trace {
     /// Blocks that could not be followed.
     pub(crate) fn lost(&self) -> u64 {
         self.state.lost.load(Relaxed)
+    }
+
+    /// The blocks that are live. Allocates; what other threads do meanwhile may be in it
+    /// or not.
+    pub(crate) fn blocks(&self) -> Vec<Block> {
+        let block = |(address, Entry { site, size })| Block {
+            address,
+            size,
+            site,
+        };
+        shadow::all().into_iter().map(block).collect()
+    }
+
+    /// Whether other threads than this one stand in the scope.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.state.scope().is_some_and(|scope| scope.threads() > 1)
     }
 
     /// How many sites there are.

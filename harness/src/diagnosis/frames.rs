@@ -66,14 +66,14 @@ enum Owner {
 }
 
 /// Names that were found already.
-pub(super) struct Names {
+pub(crate) struct Names {
     known: HashMap<usize, Vec<Raw>>,
     root: PathBuf,
     has_lines: bool,
 }
 
 impl Names {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             known: HashMap::new(),
             root: project_root(),
@@ -117,6 +117,22 @@ impl Names {
             .collect();
         self.has_lines |= frames.iter().any(|frame| frame.line.is_some());
         Named { frames, type_name }
+    }
+
+    /// What a stack is called in the frame that is to go on at `address`: by the function,
+    /// without those that were inlined into it.
+    pub(crate) fn place_on_stack(&mut self, address: usize) -> String {
+        let raw = self
+            .known
+            .entry(address)
+            .or_insert_with(|| resolve(address));
+        match raw.last().map(|raw| (raw, owner(raw))) {
+            Some((_, Owner::Ours)) => "the scenario's closures".to_owned(),
+            Some((raw, Owner::Program | Owner::Dependency)) => {
+                format!("stack of {}", short(&raw.function))
+            }
+            Some((_, Owner::Std)) | None => "this thread's stack".to_owned(),
+        }
     }
 
     fn frame(&self, raw: &Raw, owner: Owner) -> Frame {
@@ -271,8 +287,13 @@ fn closing(function: &str) -> Option<&str> {
 
 /// `alloc::vec::Vec<my::Candle>` as `Vec<Candle>`: in types, the last part of each path;
 /// of a function's own path, the last two.
-fn short(path: &str) -> String {
+pub(crate) fn short(path: &str) -> String {
     shortened(path, 0)
+}
+
+/// A type's path, each part of it cut to its name.
+pub(crate) fn shortened_type(path: &str) -> String {
+    shortened(path, 1)
 }
 
 /// The same for a text that stands inside so many brackets.

@@ -2,11 +2,14 @@
 
 use super::{Diagnosis, Frame, Site, Trap};
 use crate::byte_size::{Blocks, RateWithin, Signed, Thousands};
+use crate::holders::{Hold, Holder};
 use std::fmt;
 
 /// How many sites are shown, and how many frames of each.
 const SITES: usize = 5;
 const FRAMES: usize = 6;
+/// How many holders, if none has most of the blocks.
+const HOLDERS: usize = 3;
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +40,16 @@ impl fmt::Display for Diagnosis {
                 f,
                 "  {} could not be followed to their sites",
                 Blocks(self.lost_blocks)
+            )?;
+        }
+        if let Some(obstacle) = &self.holders_obstacle {
+            writeln!(f, "  who holds it is not known: {obstacle}")?;
+        }
+        if self.unsearched_threads > 0 {
+            writeln!(
+                f,
+                "  {} of its threads were running and were not searched for holders",
+                self.unsearched_threads
             )?;
         }
         if self.has_lines && shown.iter().all(|site| site.type_name.is_none()) {
@@ -92,7 +105,8 @@ impl fmt::Display for Site {
             Change(self.growth.blocks),
             self.rate()
         )?;
-        write_stack(f, &self.frames)
+        write_stack(f, &self.frames)?;
+        write_holders(f, self.holders.as_deref().unwrap_or_default())
     }
 }
 
@@ -121,6 +135,51 @@ fn write_stack(f: &mut fmt::Formatter<'_>, frames: &[Frame]) -> fmt::Result {
         writeln!(f)?;
     }
     Ok(())
+}
+
+/// Who holds a site's blocks: whoever holds more than half of them; or those who hold
+/// most, if nobody does.
+fn write_holders(f: &mut fmt::Formatter<'_>, holders: &[Holder]) -> fmt::Result {
+    let all: u64 = holders.iter().map(|holder| holder.blocks).sum();
+    let Some(first) = holders.first() else {
+        return Ok(());
+    };
+    let has_majority = first.blocks * 2 > all;
+    if !has_majority {
+        writeln!(f, "    nobody holds most of its blocks; some of them:")?;
+    }
+    let shown = if has_majority { 1 } else { HOLDERS };
+    for holder in holders.iter().take(shown) {
+        writeln!(f, "    {holder}, {}", Share(holder.blocks, all))?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.join(" → ");
+        match self.hold {
+            Hold::Held => write!(f, "held by {path}"),
+            Hold::Direct => write!(f, "unreachable: nothing points to them"),
+            Hold::Indirect => write!(f, "unreachable, by what is itself: {path}"),
+            Hold::Cycle => write!(f, "unreachable: a cycle of {path}"),
+            Hold::Unknown => write!(f, "no holder was found in what could be searched"),
+        }
+    }
+}
+
+/// So many of all blocks.
+struct Share(u64, u64);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(blocks, all) = *self;
+        if blocks == all {
+            write!(f, "all {}", Blocks(all))
+        } else {
+            write!(f, "{} of {}", Thousands(blocks), Blocks(all))
+        }
+    }
 }
 
 impl Site {

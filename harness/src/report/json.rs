@@ -6,6 +6,7 @@
 
 use super::{Breach, Report, Resource, SelfTest};
 use crate::diagnosis::{Diagnosis, Frame, Site};
+use crate::holders::Holder;
 use std::fmt::Write as _;
 
 /// The version that is written as `schema`.
@@ -189,10 +190,14 @@ fn site(site: &Site) -> String {
         )
     };
     let frames: Vec<_> = site.frames.iter().map(frame).collect();
+    let holders = site.holders.as_ref().map(|holders| {
+        let holders: Vec<_> = holders.iter().map(holder).collect();
+        format!("[{}]", holders.join(", "))
+    });
     format!(
         "{{\"type\": {}, \"growth_bytes\": {}, \"growth_blocks\": {}, \"live_bytes\": {}, \
          \"live_blocks\": {}, \"peak_bytes\": {}, \"peak_blocks\": {}, \"total_blocks\": {}, \
-         \"verdict\": {}, \"frames\": [{}]}}",
+         \"verdict\": {}, \"frames\": [{}], \"holders\": {}}}",
         or_null(site.type_name.as_deref().map(quoted)),
         site.growth.bytes,
         site.growth.blocks,
@@ -202,7 +207,19 @@ fn site(site: &Site) -> String {
         or_null(site.at_peak.map(|live| live.blocks)),
         site.total_blocks,
         quoted(site.verdict.word()),
-        frames.join(", ")
+        frames.join(", "),
+        or_null(holders)
+    )
+}
+
+fn holder(holder: &Holder) -> String {
+    let path: Vec<_> = holder.path.iter().map(|element| quoted(element)).collect();
+    format!(
+        "{{\"kind\": {}, \"path\": [{}], \"blocks\": {}, \"bytes\": {}}}",
+        quoted(holder.hold.word()),
+        path.join(", "),
+        holder.blocks,
+        holder.bytes
     )
 }
 

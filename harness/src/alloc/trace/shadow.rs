@@ -100,6 +100,24 @@ pub(super) fn clear() {
     }
 }
 
+/// All blocks that are followed, each with its address. Allocates; what threads do
+/// meanwhile may be in it or not.
+pub(super) fn all() -> Vec<(usize, Entry)> {
+    let mut found = Vec::new();
+    for region in regions() {
+        let start = region.place.load(Relaxed) as usize;
+        for (number, entry) in region.entries.iter().enumerate() {
+            let packed = entry.load(Relaxed);
+            if packed != 0 {
+                let low = (packed >> SIZE_BITS) as usize & ((1 << LOW_BITS) - 1);
+                let address = start << REGION_BITS | number << GRANULE_BITS | low;
+                found.extend(unpacked(address, packed).map(|entry| (address, entry)));
+            }
+        }
+    }
+    found
+}
+
 fn regions() -> impl Iterator<Item = &'static Region> {
     // SAFETY: null, or a region that was published complete and is never unmapped.
     let first = unsafe { FIRST.load(Acquire).as_ref() };
@@ -193,6 +211,7 @@ mod tests {
         assert_eq!(take(address), None);
         assert!(put(address, entry));
         assert!(!put(address + 8, entry), "it shares the sixteen bytes");
+        assert!(all().contains(&(address, entry)));
         assert_eq!(take(address + 8), None);
         assert_eq!(take(address), Some(entry));
         assert_eq!(take(address), None);

@@ -1,0 +1,113 @@
+//! [`Holder`]: who keeps alive what a scenario allocated.
+//!
+//! When the requested steps are done, with the state still alive, memory is searched the
+//! way a conservative garbage collector does it: each word of each static, thread-local
+//! and stack, and of each block that is met, is taken for a pointer if it is an address
+//! inside of a block. What is found is the shortest path to each block; what is not
+//! found, nobody can free any more.
+
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod graph;
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod heap;
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod paths;
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod roots;
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod search;
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod snapshot;
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod symbols;
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod system;
+#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+mod unreachable;
+
+#[cfg(not(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64")))]
+mod no_snapshot;
+#[cfg(not(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64")))]
+use no_snapshot as snapshot;
+
+pub(crate) use snapshot::Snapshot;
+
+/// How a block is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Hold {
+    /// A static, a thread-local, the scenario's state or a stack leads to it.
+    Held,
+    /// Nothing points to it: it is lost.
+    Direct,
+    /// Only lost blocks point to it.
+    Indirect,
+    /// It is lost, in a cycle of blocks that hold each other.
+    Cycle,
+    /// No root leads to it, but not everything could be searched.
+    Unknown,
+}
+
+impl Hold {
+    /// As in reports.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Direct => "direct",
+            Self::Indirect => "indirect",
+            Self::Cycle => "cycle",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What keeps blocks of one site alive, all by the same path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub(crate) hold: Hold,
+    pub(crate) path: Vec<String>,
+    pub(crate) blocks: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Holder {
+    /// How they are held.
+    pub fn hold(&self) -> Hold {
+        self.hold
+    }
+
+    /// From the root to the blocks themselves, such as `static cache::PRICES`,
+    /// `HashMap<String, f64>`, `String`. Of a cycle, one element with all types in it;
+    /// of what is lost, from the first lost block on; empty if it is unknown.
+    pub fn path(&self) -> &[String] {
+        &self.path
+    }
+
+    /// How many blocks.
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// Their bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Where a scenario's state is, and its type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    address: usize,
+    size: usize,
+    type_name: &'static str,
+}
+
+impl State {
+    pub(crate) fn of<S>(state: &S) -> Self {
+        Self {
+            address: (&raw const *state) as usize,
+            size: size_of::<S>(),
+            type_name: std::any::type_name::<S>(),
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Blocks, and which of them point to which: any word in a block that is an address
+//! inside another.
+
+use super::system::Memory;
+
+/// A block, followed or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) address: usize,
+    pub(super) size: usize,
+    /// None if nobody follows it.
+    pub(super) site: Option<u32>,
+}
+
+impl Node {
+    fn end(&self) -> usize {
+        self.address + self.size
+    }
+}
+
+/// All blocks by their addresses, with the edges between them.
+pub(super) struct Graph {
+    nodes: Vec<Node>,
+    index: Index,
+    /// The edges of all nodes, one node's after the other's.
+    edges: Vec<u32>,
+    /// Where each node's edges start; one more at the end.
+    starts: Vec<usize>,
+}
+
+const WORD: usize = size_of::<usize>();
+const PAGE_BITS: usize = 12;
+/// Blocks that are farther apart are looked up in different tables.
+const FAR: usize = 16 << 20;
+/// How much is read at a time at most, and at least where there are many small blocks.
+const SLICE: usize = 1 << 20;
+const READ_AHEAD: usize = 1 << 16;
+
+impl Graph {
+    /// Of these blocks, in any order, as memory is now.
+    pub(super) fn new(memory: &Memory, mut nodes: Vec<Node>) -> Self {
+        nodes.sort_unstable_by_key(|node| node.address);
+        let nodes = without_overlaps(nodes);
+        let mut graph = Self {
+            index: Index::new(&nodes),
+            edges: Vec::with_capacity(nodes.len()),
+            starts: Vec::with_capacity(nodes.len() + 1),
+            nodes,
+        };
+        graph.read_edges(memory);
+        graph
+    }
+
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    pub(super) fn edges(&self, node: u32) -> &[u32] {
+        let place = node as usize;
+        &self.edges[self.starts[place]..self.starts[place + 1]]
+    }
+
+    /// The block in which `address` lies.
+    pub(super) fn find(&self, address: usize) -> Option<u32> {
+        self.index.find(&self.nodes, address)
+    }
+
+    /// The blocks that words of a part of memory point to, each with the place of the word.
+    pub(super) fn targets(&self, memory: &Memory, start: usize, end: usize) -> Vec<(usize, u32)> {
+        let mut found = Vec::new();
+        let mut buffer = vec![0; SLICE];
+        let mut place = start.next_multiple_of(WORD);
+        while place + WORD <= end {
+            let wanted = buffer.len().min(end - place);
+            let length = memory.read(place, &mut buffer[..wanted]);
+            for (at, word) in words(&buffer[..length]) {
+                found.extend(self.find(word).map(|node| (place + at, node)));
+            }
+            if length < wanted {
+                break;
+            }
+            place += length.next_multiple_of(WORD);
+        }
+        found
+    }
+
+    fn read_edges(&mut self, memory: &Memory) {
+        let mut window = Window::new(memory);
+        for number in 0..self.nodes.len() {
+            self.starts.push(self.edges.len());
+            let node = self.nodes[number];
+            let mut place = node.address.next_multiple_of(WORD);
+            while place + WORD <= node.end() {
+                let bytes = window.at(place, node.end() - place);
+                if bytes.len() < WORD {
+                    break;
+                }
+                for (_, word) in words(bytes) {
+                    self.edges.extend(self.index.find(&self.nodes, word));
+                }
+                place += bytes.len() / WORD * WORD;
+            }
+        }
+        self.starts.push(self.edges.len());
+    }
+}
+
+/// What is followed is known for certain; what is in its way is none.
+fn without_overlaps(sorted: Vec<Node>) -> Vec<Node> {
+    let mut nodes: Vec<Node> = Vec::with_capacity(sorted.len());
+    for node in sorted {
+        let is_in_way = |last: &Node| node.address < last.end();
+        if node.site.is_some() {
+            while nodes
+                .last()
+                .is_some_and(|last| last.site.is_none() && is_in_way(last))
+            {
+                nodes.pop();
+            }
+        }
+        if !nodes.last().is_some_and(is_in_way) {
+            nodes.push(node);
+        }
+    }
+    nodes
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    bytes.chunks_exact(WORD).enumerate().map(|(number, bytes)| {
+        let word = bytes.try_into().map_or(0, usize::from_ne_bytes);
+        (number * WORD, word)
+    })
+}
+
+/// The part of memory that was read last: blocks lie close to each other.
+struct Window<'a> {
+    memory: &'a Memory,
+    buffer: Vec<u8>,
+    start: usize,
+    length: usize,
+}
+
+impl<'a> Window<'a> {
+    fn new(memory: &'a Memory) -> Self {
+        Self {
+            memory,
+            buffer: vec![0; SLICE],
+            start: 0,
+            length: 0,
+        }
+    }
+
+    /// Up to `wanted` bytes from `address` on; nothing if there is no memory.
+    fn at(&mut self, address: usize, wanted: usize) -> &[u8] {
+        let is_inside = |start: usize, length: usize| {
+            address >= start && address + wanted.min(SLICE) <= start + length
+        };
+        if !is_inside(self.start, self.length) {
+            self.start = address;
+            let length = wanted.clamp(READ_AHEAD, SLICE);
+            self.length = self.memory.read(address, &mut self.buffer[..length]);
+        }
+        let from = address - self.start;
+        let to = (from + wanted).min(self.length);
+        self.buffer.get(from..to).unwrap_or_default()
+    }
+}
+
+/// Which nodes lie in which pages.
+struct Index {
+    parts: Vec<Part>,
+}
+
+/// Of a part of the address space with no large hole in it.
+struct Part {
+    start: usize,
+    end: usize,
+    /// For each page from the start's on, the first node that ends in it or after it.
+    pages: Vec<u32>,
+}
+
+impl Index {
+    // There are fewer blocks than 2^32: each has sixteen bytes.
+    #[allow(clippy::cast_possible_truncation)]
+    fn new(nodes: &[Node]) -> Self {
+        let mut parts: Vec<Part> = Vec::new();
+        for (number, node) in nodes.iter().enumerate() {
+            let is_far = |part: &Part| node.address - part.end > FAR;
+            if parts.last().is_none_or(is_far) {
+                let start = node.address >> PAGE_BITS << PAGE_BITS;
+                parts.push(Part {
+                    start,
+                    end: start,
+                    pages: Vec::new(),
+                });
+            }
+            if let Some(part) = parts.last_mut() {
+                part.end = node.end();
+                let pages = (part.end - part.start).div_ceil(1 << PAGE_BITS);
+                while part.pages.len() < pages {
+                    part.pages.push(number as u32);
+                }
+            }
+        }
+        Self { parts }
+    }
+
+    #[inline]
+    fn find(&self, nodes: &[Node], address: usize) -> Option<u32> {
+        let (first, last) = (self.parts.first()?, self.parts.last()?);
+        if address < first.start || address >= last.end {
+            return None;
+        }
+        let after = self.parts.partition_point(|part| part.start <= address);
+        let part = self.parts[..after]
+            .last()
+            .filter(|part| address < part.end)?;
+        let page = (address - part.start) >> PAGE_BITS;
+        let mut number = *part.pages.get(page)? as usize;
+        // A page has 256 blocks at most.
+        let beyond = part
+            .pages
+            .get(page + 1)
+            .map_or(nodes.len(), |next| *next as usize + 1);
+        let beyond = beyond.min(nodes.len());
+        number += nodes[number..beyond].partition_point(|node| node.end() <= address);
+        let node = nodes.get(number)?;
+        // The number of a node came from a `u32`.
+        #[allow(clippy::cast_possible_truncation)]
+        (node.address <= address).then_some(number as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn graph(blocks: &[&[usize]]) -> Graph {
+        let memory = Memory::open().unwrap();
+        let nodes = blocks.iter().enumerate().map(|(site, block)| Node {
+            address: block.as_ptr() as usize,
+            size: size_of_val(*block),
+            site: u32::try_from(site).ok(),
+        });
+        Graph::new(&memory, nodes.collect())
+    }
+
+    #[test]
+    fn a_word_that_points_into_a_block_is_an_edge() {
+        let inner = vec![0_usize; 4];
+        let inside = inner.as_ptr() as usize + 17;
+        let beyond = inner.as_ptr() as usize + 32;
+        let outer = vec![1, inside, beyond, 0];
+        let graph = graph(&[&inner, &outer]);
+        let number = |site| {
+            let is_it = |node: &Node| node.site == Some(site);
+            u32::try_from(graph.nodes().iter().position(is_it).unwrap()).unwrap()
+        };
+        assert_eq!(graph.edges(number(1)), [number(0)]);
+        assert!(graph.edges(number(0)).is_empty());
+    }
+
+    #[test]
+    fn blocks_that_are_followed_stay() {
+        let node = |address, size, site| Node {
+            address,
+            size,
+            site,
+        };
+        let sorted = vec![
+            node(0, 16, None),
+            node(16, 100, None),
+            node(32, 16, Some(1)),
+            node(40, 100, None),
+            node(64, 16, Some(2)),
+        ];
+        let left = [
+            node(0, 16, None),
+            node(32, 16, Some(1)),
+            node(64, 16, Some(2)),
+        ];
+        assert_eq!(without_overlaps(sorted), left);
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_are_found_as_by_looking_at_every_block(
+            gaps in proptest::collection::vec((0_usize..100_000, 1_usize..20_000), 1..60),
+            asked in proptest::collection::vec(0_usize..4_000_000, 50),
+        ) {
+            let mut place = 0x1000_0000;
+            let mut nodes = Vec::new();
+            for (gap, size) in gaps {
+                place += gap * if gap % 7 == 0 { 1_000 } else { 1 };
+                nodes.push(Node { address: place, size, site: None });
+                place += size;
+            }
+            let index = Index::new(&nodes);
+            let ends = nodes.iter().flat_map(|node| [node.address, node.end() - 1, node.end()]);
+            for address in ends.chain(asked.into_iter().map(|offset| 0x1000_0000 + offset)) {
+                let plain = nodes.iter().position(|node| {
+                    (node.address..node.end()).contains(&address)
+                });
+                let found = index.find(&nodes, address).map(|number| number as usize);
+                prop_assert_eq!(found, plain, "{:#x}", address);
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! From the roots to the blocks, along the shortest path, and what is not met on the way.
+//!
+//! One kind of root after the other: what a static holds would stay if the state were
+//! dropped, so a static is named before a stack that happens to point there as well. And
+//! first through blocks that are followed: what is beside them may have been freed, and
+//! still hold the addresses of what was in its place before.
+
+use super::graph::Graph;
+use super::paths::{Path, Paths};
+use super::unreachable::{Lost, lost};
+use super::{Hold, Holder};
+use std::collections::{HashMap, VecDeque};
+
+/// Where a root points to.
+pub(super) struct Seed {
+    pub(super) node: u32,
+    /// The kinds of roots are asked in this order.
+    pub(super) rank: usize,
+    /// The root's name.
+    pub(super) root: String,
+}
+
+/// How many ranks there are.
+pub(super) const RANKS: usize = 5;
+
+/// Which blocks a path may lead through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Through {
+    Followed,
+    All,
+}
+
+/// What a block that nobody follows is called.
+const OUTSIDE: &str = "memory from outside of the run";
+
+pub(super) struct Search<'a> {
+    graph: &'a Graph,
+    /// For each site, what it allocates.
+    types: &'a [String],
+    paths: Paths,
+    path_of: Vec<Option<(Hold, Path)>>,
+    queue: VecDeque<u32>,
+}
+
+/// For each site its holders, those of most blocks first.
+pub(super) fn holders(
+    graph: &Graph,
+    seeds: &[Seed],
+    types: &[String],
+    is_whole: bool,
+) -> Vec<Vec<Holder>> {
+    let mut search = Search {
+        graph,
+        types,
+        paths: Paths::default(),
+        path_of: vec![None; graph.nodes().len()],
+        queue: VecDeque::new(),
+    };
+    search.reach(seeds);
+    if is_whole {
+        search.look_at_what_is_left();
+    }
+    search.grouped()
+}
+
+impl Search<'_> {
+    fn reach(&mut self, seeds: &[Seed]) {
+        for through in [Through::Followed, Through::All] {
+            for rank in 0..RANKS {
+                for seed in seeds.iter().filter(|seed| seed.rank == rank) {
+                    let root = self.paths.element(&seed.root);
+                    let path = self.paths.from(root);
+                    self.step(path, seed.node, Hold::Held, through);
+                }
+                self.follow(through);
+            }
+        }
+    }
+
+    /// The block is held by what is at the end of `path`, unless a shorter one was found.
+    fn step(&mut self, path: Path, node: u32, hold: Hold, through: Through) {
+        let is_open = through == Through::All || self.graph.nodes()[node as usize].site.is_some();
+        if is_open && self.path_of[node as usize].is_none() {
+            let element = self.element_of(node);
+            let path = self.paths.then(path, element);
+            self.path_of[node as usize] = Some((hold, path));
+            self.queue.push_back(node);
+        }
+    }
+
+    fn follow(&mut self, through: Through) {
+        let graph = self.graph;
+        while let Some(node) = self.queue.pop_front() {
+            let Some((hold, path)) = self.path_of[node as usize] else {
+                continue;
+            };
+            let hold = if hold == Hold::Held {
+                hold
+            } else {
+                Hold::Indirect
+            };
+            if self.is_text(node) {
+                continue;
+            }
+            for target in graph.edges(node) {
+                self.step(path, *target, hold, through);
+            }
+        }
+    }
+
+    fn type_of(&self, node: u32) -> &str {
+        let site = self.graph.nodes()[node as usize].site;
+        let name = site.and_then(|site| self.types.get(site as usize));
+        name.map_or(OUTSIDE, String::as_str)
+    }
+
+    fn element_of(&mut self, node: u32) -> u32 {
+        let name = self.type_of(node).to_owned();
+        self.paths.element(&name)
+    }
+
+    /// What is written in a text is no address.
+    fn is_text(&self, node: u32) -> bool {
+        matches!(
+            self.type_of(node),
+            "String" | "Vec<u8>" | "Box<str>" | "Box<[u8]>"
+        )
+    }
+
+    fn look_at_what_is_left(&mut self) {
+        let nodes = self.graph.nodes();
+        let is_left: Vec<_> = nodes
+            .iter()
+            .zip(&self.path_of)
+            .map(|(node, path)| node.site.is_some() && path.is_none())
+            .collect();
+        if !is_left.contains(&true) {
+            return;
+        }
+        let lost = lost(self.graph, &is_left);
+        let cycles = self.names_of_cycles(&lost);
+        // In this order: what hangs on a lost block is told by that.
+        for (node, how) in (0_u32..).zip(&lost) {
+            if *how == Some(Lost::Direct) {
+                let element = self.element_of(node);
+                self.path_of[node as usize] = Some((Hold::Direct, self.paths.from(element)));
+                self.queue.push_back(node);
+            }
+        }
+        for (node, how) in (0_u32..).zip(&lost) {
+            if let Some(Lost::Cycle(number)) = how {
+                let element = self.paths.element(&cycles[number]);
+                self.path_of[node as usize] = Some((Hold::Cycle, self.paths.from(element)));
+                self.queue.push_back(node);
+            }
+        }
+        self.follow(Through::Followed);
+    }
+
+    /// Each cycle by the types in it.
+    fn names_of_cycles(&self, lost: &[Option<Lost>]) -> HashMap<u32, String> {
+        let mut types: HashMap<u32, Vec<&str>> = HashMap::new();
+        for (node, how) in (0_u32..).zip(lost) {
+            if let Some(Lost::Cycle(number)) = how {
+                let of_cycle = types.entry(*number).or_default();
+                let name = self.type_of(node);
+                if !of_cycle.contains(&name) {
+                    of_cycle.push(name);
+                }
+            }
+        }
+        let named = types.into_iter().map(|(number, mut types)| {
+            types.sort_unstable();
+            (number, types.join(", "))
+        });
+        named.collect()
+    }
+
+    fn grouped(&self) -> Vec<Vec<Holder>> {
+        let mut groups: HashMap<(u32, Option<(Hold, Path)>), (u64, u64)> = HashMap::new();
+        for (node, path) in self.graph.nodes().iter().zip(&self.path_of) {
+            if let Some(site) = node.site {
+                let (blocks, bytes) = groups.entry((site, *path)).or_default();
+                *blocks += 1;
+                *bytes += node.size as u64;
+            }
+        }
+        let mut holders = vec![Vec::new(); self.types.len()];
+        for ((site, found), (blocks, bytes)) in groups {
+            let (hold, path) = found.map_or((Hold::Unknown, Vec::new()), |(hold, path)| {
+                (hold, self.paths.elements(path))
+            });
+            if let Some(of_site) = holders.get_mut(site as usize) {
+                of_site.push(Holder {
+                    hold,
+                    path,
+                    blocks,
+                    bytes,
+                });
+            }
+        }
+        for of_site in &mut holders {
+            of_site.sort_by(|a, b| b.blocks.cmp(&a.blocks).then_with(|| a.path.cmp(&b.path)));
+        }
+        holders
+    }
+}

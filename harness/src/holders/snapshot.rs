@@ -1,0 +1,190 @@
+//! What is in memory at one moment: the blocks, what points where, and from which roots.
+
+use super::graph::{Graph, Node};
+use super::heap::{Heap, heap};
+use super::roots::{Area, Kind, Roots, roots};
+use super::search::{self, Seed};
+use super::symbols::{Symbols, library};
+use super::system::{Memory, mappings, threads};
+use super::{Holder, State};
+use crate::alloc::Trace;
+use crate::diagnosis::{Names, short, shortened_type};
+use std::collections::HashMap;
+
+pub(crate) struct Snapshot {
+    graph: Graph,
+    roots: Roots,
+    /// The words of the roots that point to a block: the number of the root, the place of
+    /// the word, and the block.
+    words: Vec<(usize, usize, u32)>,
+    /// This thread's stack: where each frame ends, and where it returns to.
+    frames: Vec<(usize, usize)>,
+    state: State,
+    is_whole: bool,
+    unsearched_threads: usize,
+}
+
+impl Snapshot {
+    /// Of the blocks that are followed, as memory is now. Allocates; outside of every
+    /// scope, please.
+    pub(crate) fn take(trace: &Trace, state: &State) -> Result<Self, String> {
+        let cant = |error: std::io::Error| format!("this process can't be read: {error}");
+        let memory = Memory::open().map_err(cant)?;
+        let mappings = mappings().map_err(cant)?;
+        let (waiting, running) = threads().map_err(cant)?;
+        let mut stacks: Vec<_> = waiting.iter().map(|thread| thread.stack_pointer).collect();
+        stacks.push(state.address);
+        let Heap { chunks, is_whole } = heap(&memory, &mappings, &stacks);
+        let followed = trace.blocks().into_iter().map(|block| Node {
+            address: block.address,
+            size: block.size,
+            site: Some(block.site),
+        });
+        let outside = chunks.into_iter().map(|chunk| Node {
+            address: chunk.address,
+            size: chunk.size,
+            site: None,
+        });
+        let graph = Graph::new(&memory, followed.chain(outside).collect());
+        let roots = roots(&memory, &mappings, &waiting, state);
+        let mut words = Vec::new();
+        for (number, area) in roots.areas.iter().enumerate() {
+            let targets = graph.targets(&memory, area.start, area.end).into_iter();
+            words.extend(targets.map(|(place, node)| (number, place, node)));
+        }
+        Ok(Self {
+            graph,
+            roots,
+            words,
+            frames: frames(),
+            state: *state,
+            is_whole,
+            unsearched_threads: if trace.is_shared() { running } else { 0 },
+        })
+    }
+
+    /// For each site its holders, those of most blocks first; `types` says what each site
+    /// allocates.
+    pub(crate) fn holders(&self, types: &[String], names: &mut Names) -> Vec<Vec<Holder>> {
+        let mut naming = Naming {
+            snapshot: self,
+            symbols: HashMap::new(),
+        };
+        let seed = |(area, place, node): &(usize, usize, u32)| {
+            let area = &self.roots.areas[*area];
+            let root = naming.name(area, *place, names)?;
+            Some(Seed {
+                node: *node,
+                rank: rank(&area.kind),
+                root,
+            })
+        };
+        let seeds: Vec<_> = self.words.iter().filter_map(seed).collect();
+        search::holders(&self.graph, &seeds, types, self.is_whole)
+    }
+
+    /// Threads of the scenario that could not be searched, because they were running.
+    pub(crate) fn unsearched_threads(&self) -> usize {
+        self.unsearched_threads
+    }
+
+    /// The function on this thread's stack in whose frame `place` lies, as the address that
+    /// it was to go on at.
+    fn frame_at(&self, place: usize) -> Option<usize> {
+        let after = self.frames.partition_point(|(end, _)| *end <= place);
+        self.frames.get(after).map(|(_, address)| *address)
+    }
+}
+
+fn rank(kind: &Kind) -> usize {
+    match kind {
+        Kind::Statics { .. } => 0,
+        Kind::ThreadLocals => 1,
+        Kind::State => 2,
+        Kind::OwnStack => 3,
+        Kind::Stack(_) => 4,
+    }
+}
+
+/// This thread's frames, the innermost first.
+fn frames() -> Vec<(usize, usize)> {
+    let mut frames = Vec::new();
+    backtrace::trace(|frame| {
+        frames.push((frame.sp() as usize, frame.ip() as usize));
+        true
+    });
+    frames.sort_unstable();
+    frames
+}
+
+/// Names for roots.
+struct Naming<'a> {
+    snapshot: &'a Snapshot,
+    symbols: HashMap<usize, Symbols>,
+}
+
+impl Naming<'_> {
+    /// The root's name; none if it is the search's own.
+    fn name(&mut self, area: &Area, place: usize, names: &mut Names) -> Option<String> {
+        let modules = &self.snapshot.roots.modules;
+        Some(match &area.kind {
+            Kind::Statics { object, shift } => {
+                let module = &modules[*object];
+                match self.symbols(*object).static_at(place - shift) {
+                    Some(name) if is_of_diagnosis(&name) => return None,
+                    Some(name) => format!("static {}", short(&name)),
+                    None if module.is_program => "a static without a name".to_owned(),
+                    None => format!("a static of {}", library(&module.path)),
+                }
+            }
+            Kind::ThreadLocals => {
+                let program = modules.iter().position(|module| module.is_program)?;
+                let name = self.symbols(program);
+                name.thread_local_before_end(area.end - place).map_or_else(
+                    || "a thread-local without a name".to_owned(),
+                    |name| format!("thread-local {}", short(&name)),
+                )
+            }
+            Kind::State => format!("state {}", state_type(self.snapshot.state.type_name)),
+            Kind::OwnStack => {
+                let address = self.snapshot.frame_at(place);
+                address.map_or_else(
+                    || "this thread's stack".to_owned(),
+                    |address| names.place_on_stack(address),
+                )
+            }
+            Kind::Stack(thread) => format!("stack of thread {thread}"),
+        })
+    }
+
+    fn symbols(&mut self, module: usize) -> &Symbols {
+        let modules = &self.snapshot.roots.modules;
+        self.symbols
+            .entry(module)
+            .or_insert_with(|| Symbols::of(&modules[module]))
+    }
+}
+
+/// Whether a static serves the search itself: the tables of this library, and of what
+/// finds the names.
+fn is_of_diagnosis(name: &str) -> bool {
+    let path = name.trim_start_matches('<');
+    ["highwater::", "backtrace::", "std::backtrace_rs::"]
+        .iter()
+        .any(|library| path.starts_with(library))
+}
+
+/// Without the runtime that stands around the state of an async scenario.
+fn state_type(path: &str) -> String {
+    let short = shortened_type(path);
+    let inner = short
+        .strip_prefix("OnRuntime<")
+        .and_then(|rest| rest.strip_suffix('>'));
+    inner.map(str::to_owned).unwrap_or(short)
+}
+
+impl State {
+    pub(super) fn end(&self) -> usize {
+        self.address + self.size
+    }
+}

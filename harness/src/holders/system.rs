@@ -1,0 +1,193 @@
+//! What Linux says of the process: its mappings, its threads, and what is in its memory.
+//!
+//! Memory is read through `/proc/self/mem`. Other threads go on while that happens: what
+//! they unmap is an error to handle there, and would be a crash through a pointer.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+/// A part of the address space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mapping {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Readable and writable, and not shared with other processes.
+    pub(super) is_data: bool,
+    /// The file that it shows, or the system's word for it, such as `[heap]`; empty for
+    /// memory of its own.
+    pub(super) name: String,
+}
+
+impl Mapping {
+    pub(super) fn contains(&self, address: usize) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+}
+
+/// All of them, by address.
+pub(super) fn mappings() -> io::Result<Vec<Mapping>> {
+    let text = fs::read_to_string("/proc/self/maps")?;
+    Ok(text.lines().filter_map(mapping).collect())
+}
+
+/// `start-end rwxp offset device inode name`.
+fn mapping(line: &str) -> Option<Mapping> {
+    let (range, rest) = line.split_once(' ')?;
+    let (start, end) = range.split_once('-')?;
+    let name = rest.splitn(5, ' ').nth(4).unwrap_or_default().trim_start();
+    Some(Mapping {
+        start: usize::from_str_radix(start, 16).ok()?,
+        end: usize::from_str_radix(end, 16).ok()?,
+        is_data: rest.starts_with("rw") && rest.get(3..4) == Some("p"),
+        name: name.to_owned(),
+    })
+}
+
+/// Where the mapping that starts at `start` ends now. Allocates nothing, as long as the
+/// buffer is large enough.
+pub(super) fn end_of_mapping(buffer: &mut String, start: usize) -> Option<usize> {
+    buffer.clear();
+    File::open("/proc/self/maps")
+        .ok()?
+        .read_to_string(buffer)
+        .ok()?;
+    let ranges = buffer.lines().filter_map(|line| line.split(' ').next());
+    let mut ends = ranges.filter_map(|range| {
+        let (from, to) = range.split_once('-')?;
+        (usize::from_str_radix(from, 16) == Ok(start)).then_some(to)
+    });
+    usize::from_str_radix(ends.next()?, 16).ok()
+}
+
+pub(super) const PAGE: usize = 4096;
+
+/// The memory of this process.
+pub(super) struct Memory(File);
+
+impl Memory {
+    pub(super) fn open() -> io::Result<Self> {
+        File::open("/proc/self/mem").map(Self)
+    }
+
+    /// Fills the buffer from `address` on, as far as there is memory, and says how far
+    /// that is.
+    pub(super) fn read(&self, address: usize, buffer: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self
+                .0
+                .read_at(&mut buffer[filled..], (address + filled) as u64)
+            {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        filled
+    }
+}
+
+impl Memory {
+    /// The addresses of the pages of a mapping that were ever written; all of them, where
+    /// the system does not say.
+    pub(super) fn used_pages(mapping: &Mapping) -> Vec<usize> {
+        /// In the word for each page, whether it is in memory or swapped out.
+        const USED: u64 = 3 << 62;
+        let pages = (mapping.start..mapping.end).step_by(PAGE);
+        let mut words = vec![0; pages.len() * 8];
+        let place = (mapping.start / PAGE * 8) as u64;
+        let known =
+            File::open("/proc/self/pagemap").and_then(|file| file.read_exact_at(&mut words, place));
+        if known.is_err() {
+            return pages.collect();
+        }
+        let words = words.chunks_exact(8);
+        let is_used = words.map(|word| word.try_into().map_or(0, u64::from_ne_bytes) & USED != 0);
+        let used = pages.zip(is_used).filter(|(_, is_used)| *is_used);
+        used.map(|(page, _)| page).collect()
+    }
+}
+
+/// A thread of this process that waits in the system.
+pub(super) struct Waiting {
+    pub(super) name: String,
+    /// Where its stack is now.
+    pub(super) stack_pointer: usize,
+}
+
+/// The threads that wait, and how many others run, this one not counted.
+pub(super) fn threads() -> io::Result<(Vec<Waiting>, usize)> {
+    let own = fs::read_link("/proc/thread-self")?;
+    let (mut waiting, mut running) = (Vec::new(), 0);
+    for entry in fs::read_dir("/proc/self/task")? {
+        let task = entry?.path();
+        if own.file_name() == task.file_name() {
+            continue;
+        }
+        match stack_pointer(&task) {
+            Some(stack_pointer) => waiting.push(Waiting {
+                name: fs::read_to_string(task.join("comm"))
+                    .map_or_else(|_| String::new(), |name| name.trim_end().to_owned()),
+                stack_pointer,
+            }),
+            None if task.exists() => running += 1,
+            None => {}
+        }
+    }
+    Ok((waiting, running))
+}
+
+/// The last but one of the words that tell what a thread waits for.
+fn stack_pointer(task: &PathBuf) -> Option<usize> {
+    /// A thread that wakes up for a moment will wait again.
+    const TRIES: usize = 50;
+    (0..TRIES).find_map(|_| {
+        let text = fs::read_to_string(task.join("syscall")).ok()?;
+        let word = text.split_whitespace().rev().nth(1)?;
+        let address = word.strip_prefix("0x")?;
+        usize::from_str_radix(address, 16)
+            .ok()
+            .filter(|address| *address > 0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_system_are_read() {
+        let line =
+            "7f1c5c000000-7f1c5c021000 rw-p 00000000 00:00 0                          [heap of it]";
+        let expected = Mapping {
+            start: 0x7f1c_5c00_0000,
+            end: 0x7f1c_5c02_1000,
+            is_data: true,
+            name: "[heap of it]".to_owned(),
+        };
+        assert_eq!(mapping(line), Some(expected));
+        let code = mapping("00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/with blanks");
+        let code = code.expect("a mapping");
+        assert!(!code.is_data);
+        assert_eq!(code.name, "/usr/bin/with blanks");
+        assert_eq!(
+            mapping("7f1c5c000000-7f1c5c021000 rw-p 00000000 00:00 0")
+                .unwrap()
+                .name,
+            ""
+        );
+    }
+
+    #[test]
+    fn memory_is_read_as_far_as_there_is_some() {
+        let value = [7_u8; 64];
+        let memory = Memory::open().expect("this is Linux");
+        let mut buffer = [0; 64];
+        assert_eq!(memory.read((&raw const value) as usize, &mut buffer), 64);
+        assert_eq!(buffer, value);
+        assert_eq!(memory.read(64, &mut buffer), 0, "nothing is mapped there");
+    }
+}
