@@ -1,18 +1,18 @@
 //! [`Diagnosis`]: which call stacks allocated what a scenario holds.
 //!
-//! When a scenario fails it is run again, with a call stack for each block. What is
-//! watched here while it runs is plain numbers; names are found when it is over.
+//! When a scenario fails it is run again, with a call stack for each block. `watch.rs`
+//! writes down what it does, `frames.rs` finds the names, `text.rs` prints them.
 
 mod frames;
 mod text;
+mod watch;
 
-use crate::alloc::{Live, Trace};
-use crate::alloc::{Stopped, Traced, unscoped};
-use crate::floors::{Floors, Levels};
-use crate::holders::{Holder, Snapshot, State};
-use crate::verdict::{self, Verdict};
+use crate::alloc::Live;
+use crate::holders::Holder;
+use crate::verdict::Verdict;
 pub use frames::Frame;
 pub(crate) use frames::{Names, short, shortened_type};
+pub(crate) use watch::Watch;
 
 /// Where the memory of a scenario comes from: its allocation sites, those that grew
 /// most first.
@@ -121,18 +121,6 @@ impl Diagnosis {
 }
 
 impl Site {
-    /// What stands for its blocks where they hold others: their type, or else the
-    /// function that allocated them.
-    fn kind(&self) -> String {
-        let function = || {
-            let frame = self.frames.first();
-            frame.map_or("type unknown".to_owned(), |frame| {
-                format!("block of {}", frame.function)
-            })
-        };
-        self.type_name.clone().unwrap_or_else(function)
-    }
-
     /// The call stack, the innermost first, without the frames of the allocator, of
     /// std and of this library. Empty if the stack could not be told.
     pub fn frames(&self) -> &[Frame] {
@@ -180,165 +168,4 @@ impl Site {
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
     }
-}
-
-/// What is written down of each site while a scenario runs.
-pub(crate) struct Watch<'a> {
-    trace: &'a Trace,
-    /// The floors of a site that has allocated nothing so far.
-    none: Floors,
-    sites: Vec<Watched>,
-    start: Vec<Live>,
-    end: Vec<Live>,
-    end_steps: u64,
-    memory: Option<Result<Snapshot, String>>,
-}
-
-struct Watched {
-    floors: Floors,
-}
-
-impl<'a> Watch<'a> {
-    pub(crate) fn new(trace: &'a Trace, requested: u64, limit: u64) -> Self {
-        Self {
-            trace,
-            none: Floors::new(requested, limit),
-            sites: Vec::new(),
-            start: Vec::new(),
-            end: Vec::new(),
-            end_steps: 0,
-            memory: None,
-        }
-    }
-
-    /// What is live of all sites.
-    fn all(&self) -> Vec<Live> {
-        (0..self.trace.count())
-            .map(|site| self.trace.live(site))
-            .collect()
-    }
-
-    /// Set-up and warm-up are done.
-    pub(crate) fn start(&mut self) {
-        unscoped(|| self.start = self.all());
-    }
-
-    /// The step with this number, from 1 on, is done.
-    pub(crate) fn after_step(&mut self, step: u64) {
-        let count = self.trace.count();
-        if count > self.sites.len() {
-            unscoped(|| {
-                self.sites.resize_with(count, || Watched {
-                    floors: self.none.copy(),
-                });
-            });
-        }
-        for (number, site) in self.sites.iter_mut().enumerate() {
-            site.floors.observe(step, &levels(self.trace.live(number)));
-        }
-        self.none.observe(step, &[0; 5]);
-    }
-
-    /// The requested steps are done.
-    pub(crate) fn requested_steps_done(&mut self, steps: u64, state: &State) {
-        self.end_steps = steps;
-        unscoped(|| {
-            self.end = self.all();
-            self.memory = Some(Snapshot::take(self.trace, state));
-        });
-    }
-
-    /// Whether live bytes have passed the limit to stop at.
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.trace.stopped().is_some()
-    }
-
-    fn trap(&self, names: &mut Names) -> Option<Trap> {
-        let Stopped {
-            site,
-            size,
-            live_bytes,
-        } = self.trace.stopped()?;
-        let stack = names.stack(&self.trace.read(site).frames);
-        Some(Trap {
-            frames: stack.frames,
-            type_name: stack.type_name,
-            size_bytes: size,
-            live_bytes: u64::try_from(live_bytes).unwrap_or(0),
-        })
-    }
-
-    /// What was found, with names.
-    pub(crate) fn into_diagnosis(self, growth_bytes: i64) -> Diagnosis {
-        let mut names = Names::new();
-        let mut sites: Vec<Site> = (0..self.trace.count())
-            .map(|number| self.site(number, &mut names))
-            .collect();
-        let unknown = || Err("the requested steps were not done".to_owned());
-        let memory = self
-            .memory
-            .as_ref()
-            .map_or_else(unknown, |memory| memory.as_ref().map_err(String::clone));
-        if let Ok(memory) = &memory {
-            let kinds: Vec<_> = sites.iter().map(Site::kind).collect();
-            let holders = memory.holders(&kinds, &mut names);
-            for (site, holders) in sites.iter_mut().zip(holders) {
-                site.holders = Some(holders);
-            }
-        }
-        sites.retain(|site| site.total_blocks > 0);
-        sites.sort_by(|a, b| {
-            let key = |site: &Site| {
-                (
-                    site.verdict.is_growing(),
-                    site.growth.bytes,
-                    site.live.bytes,
-                )
-            };
-            let by_growth = key(b).cmp(&key(a));
-            by_growth.then_with(|| a.frames.cmp(&b.frames))
-        });
-        Diagnosis {
-            sites,
-            steps: (0, self.end_steps),
-            growth_bytes,
-            lost_blocks: self.trace.lost(),
-            trap: self.trap(&mut names),
-            has_lines: names.has_lines(),
-            unsearched_threads: memory.as_ref().map_or(0, |it| it.unsearched_threads()),
-            holders_obstacle: memory.err(),
-        }
-    }
-
-    /// The site with this number, without its holders.
-    fn site(&self, number: usize, names: &mut Names) -> Site {
-        let at = |all: &[Live]| all.get(number).copied().unwrap_or_default();
-        let (start, end) = (at(&self.start), at(&self.end));
-        let Traced {
-            frames,
-            at_peak,
-            total_blocks,
-            ..
-        } = self.trace.read(number);
-        let stack = names.stack(&frames);
-        let floors = self.sites.get(number).map(|site| &site.floors);
-        Site {
-            frames: stack.frames,
-            type_name: stack.type_name,
-            growth: Live {
-                bytes: end.bytes - start.bytes,
-                blocks: end.blocks - start.blocks,
-            },
-            live: end,
-            at_peak: self.trace.has_peak().then_some(at_peak),
-            total_blocks,
-            verdict: verdict::judge(floors.unwrap_or(&self.none).windows()),
-            holders: None,
-        }
-    }
-}
-
-fn levels(live: Live) -> Levels {
-    let level = |figure: i64| u64::try_from(figure).unwrap_or(0);
-    [level(live.bytes), level(live.blocks), 0, 0, 0]
 }

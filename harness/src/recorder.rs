@@ -112,12 +112,12 @@ impl<'a> Recorder<'a> {
         self.baseline_bytes = totals.live_bytes;
         self.before_steps = (totals.total_bytes, totals.total_blocks);
         self.put_on_curve(bytes, blocks);
-        self.look(scope);
-        self.sample();
-        self.baseline = self.levels;
         if let Some(watch) = &mut self.watch {
             watch.start();
         }
+        self.look(scope);
+        self.sample();
+        self.baseline = self.levels;
         self.started = Instant::now();
     }
 

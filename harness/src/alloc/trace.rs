@@ -83,14 +83,6 @@ pub(crate) struct Stopped {
     pub(crate) live_bytes: i64,
 }
 
-/// A block that is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Block {
-    pub(crate) address: usize,
-    pub(crate) size: usize,
-    pub(crate) site: u32,
-}
-
 /// A site, as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Traced {
@@ -182,15 +174,15 @@ impl Trace {
         self.state.lost.load(Relaxed)
     }
 
-    /// The blocks that are live. Allocates; what other threads do meanwhile may be in it
-    /// or not.
-    pub(crate) fn blocks(&self) -> Vec<Block> {
-        let block = |(address, Entry { site, size })| Block {
-            address,
-            size,
-            site,
-        };
-        shadow::all().into_iter().map(block).collect()
+    /// Passes on the blocks that are live: the address, the size and the site of each. What
+    /// other threads do meanwhile may be among them or not.
+    pub(crate) fn for_each_block(&self, mut pass_on: impl FnMut(usize, usize, u32)) {
+        let count = self.count();
+        shadow::for_each(|address, Entry { site, size }| {
+            if (site as usize) < count {
+                pass_on(address, size, site);
+            }
+        });
     }
 
     /// Whether other threads than this one stand in the scope.

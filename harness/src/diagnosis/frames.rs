@@ -51,6 +51,7 @@ struct Raw {
 }
 
 /// A stack as a reader wants to see it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Named {
     pub(super) frames: Vec<Frame>,
     pub(super) type_name: Option<String>,
@@ -74,6 +75,9 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new() -> Self {
+        // What is read from the program's files at the first name stays mapped: better
+        // now than when that is being measured.
+        resolve(Self::new as fn() -> Self as usize);
         Self {
             known: HashMap::new(),
             root: project_root(),

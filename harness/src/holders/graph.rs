@@ -1,20 +1,42 @@
 //! Blocks, and which of them point to which: any word in a block that is an address
 //! inside another.
 
-use super::system::Memory;
+use super::system::{Buffer, Memory};
 
 /// A block, followed or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Node {
-    pub(super) address: usize,
+    /// All bits the other way round, so that it is no address to whoever finds it in
+    /// memory that was freed.
+    hidden: usize,
     pub(super) size: usize,
-    /// None if nobody follows it.
-    pub(super) site: Option<u32>,
+    /// What it was allocated by; none if nobody follows it.
+    pub(super) stack: Option<u32>,
 }
 
 impl Node {
+    pub(super) fn followed(address: usize, size: usize, stack: u32) -> Self {
+        let stack = Some(stack);
+        Self {
+            stack,
+            ..Self::outside(address, size)
+        }
+    }
+
+    pub(super) fn outside(address: usize, size: usize) -> Self {
+        Self {
+            hidden: !address,
+            size,
+            stack: None,
+        }
+    }
+
+    pub(super) fn address(&self) -> usize {
+        !self.hidden
+    }
+
     fn end(&self) -> usize {
-        self.address + self.size
+        self.address() + self.size
     }
 }
 
@@ -39,7 +61,7 @@ const READ_AHEAD: usize = 1 << 16;
 impl Graph {
     /// Of these blocks, in any order, as memory is now.
     pub(super) fn new(memory: &Memory, mut nodes: Vec<Node>) -> Self {
-        nodes.sort_unstable_by_key(|node| node.address);
+        nodes.sort_unstable_by_key(Node::address);
         let nodes = without_overlaps(nodes);
         let mut graph = Self {
             index: Index::new(&nodes),
@@ -68,7 +90,7 @@ impl Graph {
     /// The blocks that words of a part of memory point to, each with the place of the word.
     pub(super) fn targets(&self, memory: &Memory, start: usize, end: usize) -> Vec<(usize, u32)> {
         let mut found = Vec::new();
-        let mut buffer = vec![0; SLICE];
+        let mut buffer = Buffer::new(SLICE);
         let mut place = start.next_multiple_of(WORD);
         while place + WORD <= end {
             let wanted = buffer.len().min(end - place);
@@ -89,7 +111,7 @@ impl Graph {
         for number in 0..self.nodes.len() {
             self.starts.push(self.edges.len());
             let node = self.nodes[number];
-            let mut place = node.address.next_multiple_of(WORD);
+            let mut place = node.address().next_multiple_of(WORD);
             while place + WORD <= node.end() {
                 let bytes = window.at(place, node.end() - place);
                 if bytes.len() < WORD {
@@ -109,11 +131,11 @@ impl Graph {
 fn without_overlaps(sorted: Vec<Node>) -> Vec<Node> {
     let mut nodes: Vec<Node> = Vec::with_capacity(sorted.len());
     for node in sorted {
-        let is_in_way = |last: &Node| node.address < last.end();
-        if node.site.is_some() {
+        let is_in_way = |last: &Node| node.address() < last.end();
+        if node.stack.is_some() {
             while nodes
                 .last()
-                .is_some_and(|last| last.site.is_none() && is_in_way(last))
+                .is_some_and(|last| last.stack.is_none() && is_in_way(last))
             {
                 nodes.pop();
             }
@@ -135,7 +157,7 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
 /// The part of memory that was read last: blocks lie close to each other.
 struct Window<'a> {
     memory: &'a Memory,
-    buffer: Vec<u8>,
+    buffer: Buffer,
     start: usize,
     length: usize,
 }
@@ -144,7 +166,7 @@ impl<'a> Window<'a> {
     fn new(memory: &'a Memory) -> Self {
         Self {
             memory,
-            buffer: vec![0; SLICE],
+            buffer: Buffer::new(SLICE),
             start: 0,
             length: 0,
         }
@@ -185,9 +207,9 @@ impl Index {
     fn new(nodes: &[Node]) -> Self {
         let mut parts: Vec<Part> = Vec::new();
         for (number, node) in nodes.iter().enumerate() {
-            let is_far = |part: &Part| node.address - part.end > FAR;
+            let is_far = |part: &Part| node.address() - part.end > FAR;
             if parts.last().is_none_or(is_far) {
-                let start = node.address >> PAGE_BITS << PAGE_BITS;
+                let start = node.address() >> PAGE_BITS << PAGE_BITS;
                 parts.push(Part {
                     start,
                     end: start,
@@ -227,7 +249,7 @@ impl Index {
         let node = nodes.get(number)?;
         // The number of a node came from a `u32`.
         #[allow(clippy::cast_possible_truncation)]
-        (node.address <= address).then_some(number as u32)
+        (node.address() <= address).then_some(number as u32)
     }
 }
 
@@ -238,10 +260,12 @@ mod tests {
 
     fn graph(blocks: &[&[usize]]) -> Graph {
         let memory = Memory::open().unwrap();
-        let nodes = blocks.iter().enumerate().map(|(site, block)| Node {
-            address: block.as_ptr() as usize,
-            size: size_of_val(*block),
-            site: u32::try_from(site).ok(),
+        let nodes = blocks.iter().enumerate().map(|(stack, block)| {
+            Node::followed(
+                block.as_ptr() as usize,
+                size_of_val(*block),
+                u32::try_from(stack).unwrap(),
+            )
         });
         Graph::new(&memory, nodes.collect())
     }
@@ -253,8 +277,8 @@ mod tests {
         let beyond = inner.as_ptr() as usize + 32;
         let outer = vec![1, inside, beyond, 0];
         let graph = graph(&[&inner, &outer]);
-        let number = |site| {
-            let is_it = |node: &Node| node.site == Some(site);
+        let number = |stack| {
+            let is_it = |node: &Node| node.stack == Some(stack);
             u32::try_from(graph.nodes().iter().position(is_it).unwrap()).unwrap()
         };
         assert_eq!(graph.edges(number(1)), [number(0)]);
@@ -263,10 +287,9 @@ mod tests {
 
     #[test]
     fn blocks_that_are_followed_stay() {
-        let node = |address, size, site| Node {
-            address,
-            size,
-            site,
+        let node = |address, size, stack: Option<u32>| {
+            let outside = Node::outside(address, size);
+            Node { stack, ..outside }
         };
         let sorted = vec![
             node(0, 16, None),
@@ -293,14 +316,14 @@ mod tests {
             let mut nodes = Vec::new();
             for (gap, size) in gaps {
                 place += gap * if gap % 7 == 0 { 1_000 } else { 1 };
-                nodes.push(Node { address: place, size, site: None });
+                nodes.push(Node::outside(place, size));
                 place += size;
             }
             let index = Index::new(&nodes);
-            let ends = nodes.iter().flat_map(|node| [node.address, node.end() - 1, node.end()]);
+            let ends = nodes.iter().flat_map(|node| [node.address(), node.end() - 1, node.end()]);
             for address in ends.chain(asked.into_iter().map(|offset| 0x1000_0000 + offset)) {
                 let plain = nodes.iter().position(|node| {
-                    (node.address..node.end()).contains(&address)
+                    (node.address()..node.end()).contains(&address)
                 });
                 let found = index.find(&nodes, address).map(|number| number as usize);
                 prop_assert_eq!(found, plain, "{:#x}", address);

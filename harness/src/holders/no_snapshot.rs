@@ -13,7 +13,12 @@ impl Snapshot {
         Err("they are looked for on Linux on x86-64 only".to_owned())
     }
 
-    pub(crate) fn holders(&self, _types: &[String], _names: &mut Names) -> Vec<Vec<Holder>> {
+    pub(crate) fn holders(
+        &self,
+        _sites: &[usize],
+        _types: &[String],
+        _names: &mut Names,
+    ) -> Vec<Vec<Holder>> {
         match *self {}
     }
 

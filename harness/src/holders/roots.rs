@@ -2,7 +2,7 @@
 //! the stacks.
 
 use super::State;
-use super::system::{Mapping, Memory, Waiting};
+use super::system::{Buffer, Mapping, Memory, Waiting};
 use object::elf::{PT_GNU_RELRO, PT_LOAD, PT_TLS};
 use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, ReadCache};
@@ -31,6 +31,8 @@ pub(super) enum Kind {
     OwnStack,
     /// Of the thread with this name.
     Stack(String),
+    /// A part of the heap in which no blocks can be told apart.
+    InMotion,
 }
 
 /// A program or library, with what its file says of its memory.
@@ -127,7 +129,7 @@ fn may_be_first_thread(mapping: &Mapping) -> bool {
 /// with its own address, and has it once more two words on. They end there.
 fn thread_pointer(memory: &Memory, start: usize, end: usize) -> Option<usize> {
     const ALIGNMENT: usize = 64;
-    let mut buffer = vec![0; 1 << 16];
+    let mut buffer = Buffer::new(1 << 16);
     let mut place = start.next_multiple_of(ALIGNMENT);
     while place < end {
         let length = memory.read(place, &mut buffer);

@@ -21,7 +21,7 @@ pub(super) struct Seed {
 }
 
 /// How many ranks there are.
-pub(super) const RANKS: usize = 5;
+pub(super) const RANKS: usize = 6;
 
 /// Which blocks a path may lead through.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,10 +31,12 @@ enum Through {
 }
 
 /// What a block that nobody follows is called.
-const OUTSIDE: &str = "memory from outside of the run";
+pub(super) const OUTSIDE: &str = "memory from outside of the run";
 
 pub(super) struct Search<'a> {
     graph: &'a Graph,
+    /// The site of each stack.
+    site_of: &'a [usize],
     /// For each site, what it allocates.
     types: &'a [String],
     paths: Paths,
@@ -46,11 +48,12 @@ pub(super) struct Search<'a> {
 pub(super) fn holders(
     graph: &Graph,
     seeds: &[Seed],
-    types: &[String],
+    (site_of, types): (&[usize], &[String]),
     is_whole: bool,
 ) -> Vec<Vec<Holder>> {
     let mut search = Search {
         graph,
+        site_of,
         types,
         paths: Paths::default(),
         path_of: vec![None; graph.nodes().len()],
@@ -79,7 +82,7 @@ impl Search<'_> {
 
     /// The block is held by what is at the end of `path`, unless a shorter one was found.
     fn step(&mut self, path: Path, node: u32, hold: Hold, through: Through) {
-        let is_open = through == Through::All || self.graph.nodes()[node as usize].site.is_some();
+        let is_open = through == Through::All || self.graph.nodes()[node as usize].stack.is_some();
         if is_open && self.path_of[node as usize].is_none() {
             let element = self.element_of(node);
             let path = self.paths.then(path, element);
@@ -108,9 +111,14 @@ impl Search<'_> {
         }
     }
 
+    fn site_of(&self, node: u32) -> Option<usize> {
+        let stack = self.graph.nodes()[node as usize].stack?;
+        self.site_of.get(stack as usize).copied()
+    }
+
     fn type_of(&self, node: u32) -> &str {
-        let site = self.graph.nodes()[node as usize].site;
-        let name = site.and_then(|site| self.types.get(site as usize));
+        let site = self.site_of(node);
+        let name = site.and_then(|site| self.types.get(site));
         name.map_or(OUTSIDE, String::as_str)
     }
 
@@ -132,7 +140,7 @@ impl Search<'_> {
         let is_left: Vec<_> = nodes
             .iter()
             .zip(&self.path_of)
-            .map(|(node, path)| node.site.is_some() && path.is_none())
+            .map(|(node, path)| node.stack.is_some() && path.is_none())
             .collect();
         if !is_left.contains(&true) {
             return;
@@ -177,27 +185,26 @@ impl Search<'_> {
     }
 
     fn grouped(&self) -> Vec<Vec<Holder>> {
-        let mut groups: HashMap<(u32, Option<(Hold, Path)>), (u64, u64)> = HashMap::new();
-        for (node, path) in self.graph.nodes().iter().zip(&self.path_of) {
-            if let Some(site) = node.site {
-                let (blocks, bytes) = groups.entry((site, *path)).or_default();
+        let mut groups = HashMap::new();
+        for (node, number) in self.graph.nodes().iter().zip(0_u32..) {
+            if let Some(site) = self.site_of(number) {
+                let key = (site, self.path_of[number as usize]);
+                let (blocks, bytes) = groups.entry(key).or_insert((0_u64, 0_u64));
                 *blocks += 1;
                 *bytes += node.size as u64;
             }
         }
         let mut holders = vec![Vec::new(); self.types.len()];
         for ((site, found), (blocks, bytes)) in groups {
-            let (hold, path) = found.map_or((Hold::Unknown, Vec::new()), |(hold, path)| {
-                (hold, self.paths.elements(path))
+            let unknown = (Hold::Unknown, Vec::new());
+            let (hold, path) =
+                found.map_or(unknown, |(hold, path)| (hold, self.paths.elements(path)));
+            holders[site].push(Holder {
+                hold,
+                path,
+                blocks,
+                bytes,
             });
-            if let Some(of_site) = holders.get_mut(site as usize) {
-                of_site.push(Holder {
-                    hold,
-                    path,
-                    blocks,
-                    bytes,
-                });
-            }
         }
         for of_site in &mut holders {
             of_site.sort_by(|a, b| b.blocks.cmp(&a.blocks).then_with(|| a.path.cmp(&b.path)));

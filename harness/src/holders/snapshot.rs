@@ -34,19 +34,23 @@ impl Snapshot {
         let (waiting, running) = threads().map_err(cant)?;
         let mut stacks: Vec<_> = waiting.iter().map(|thread| thread.stack_pointer).collect();
         stacks.push(state.address);
-        let Heap { chunks, is_whole } = heap(&memory, &mappings, &stacks);
-        let followed = trace.blocks().into_iter().map(|block| Node {
-            address: block.address,
-            size: block.size,
-            site: Some(block.site),
+        let Heap {
+            blocks: mut nodes,
+            in_motion,
+        } = heap(&memory, &mappings, &stacks);
+        let outside = nodes.len();
+        trace.for_each_block(|address, size, stack| {
+            nodes.push(Node::followed(address, size, stack));
         });
-        let outside = chunks.into_iter().map(|chunk| Node {
-            address: chunk.address,
-            size: chunk.size,
-            site: None,
+        let is_whole = is_heap_of(&nodes[outside..], &nodes[..outside]);
+        let graph = Graph::new(&memory, nodes);
+        let mut roots = roots(&memory, &mappings, &waiting, state);
+        let in_motion = in_motion.into_iter().map(|(start, end)| Area {
+            start,
+            end,
+            kind: Kind::InMotion,
         });
-        let graph = Graph::new(&memory, followed.chain(outside).collect());
-        let roots = roots(&memory, &mappings, &waiting, state);
+        roots.areas.extend(in_motion);
         let mut words = Vec::new();
         for (number, area) in roots.areas.iter().enumerate() {
             let targets = graph.targets(&memory, area.start, area.end).into_iter();
@@ -63,9 +67,14 @@ impl Snapshot {
         })
     }
 
-    /// For each site its holders, those of most blocks first; `types` says what each site
-    /// allocates.
-    pub(crate) fn holders(&self, types: &[String], names: &mut Names) -> Vec<Vec<Holder>> {
+    /// For each site its holders, those of most blocks first; `site_of` says which site a
+    /// stack belongs to, and `types` what each site allocates.
+    pub(crate) fn holders(
+        &self,
+        site_of: &[usize],
+        types: &[String],
+        names: &mut Names,
+    ) -> Vec<Vec<Holder>> {
         let mut naming = Naming {
             snapshot: self,
             symbols: HashMap::new(),
@@ -80,7 +89,7 @@ impl Snapshot {
             })
         };
         let seeds: Vec<_> = self.words.iter().filter_map(seed).collect();
-        search::holders(&self.graph, &seeds, types, self.is_whole)
+        search::holders(&self.graph, &seeds, (site_of, types), self.is_whole)
     }
 
     /// Threads of the scenario that could not be searched, because they were running.
@@ -96,6 +105,18 @@ impl Snapshot {
     }
 }
 
+/// Whether the blocks that are followed lie in the heap that was found, all but a few that
+/// came and went meanwhile: then it is the one that the program allocates from, and was at
+/// rest where they are.
+fn is_heap_of(followed: &[Node], heap: &[Node]) -> bool {
+    let hidden = |node: &Node| !node.address();
+    let mut starts: Vec<_> = heap.iter().map(hidden).collect();
+    starts.sort_unstable();
+    let is_start = |node: &&Node| starts.binary_search(&hidden(node)).is_ok();
+    let found = followed.iter().filter(is_start);
+    found.count() * 100 >= followed.len() * 99
+}
+
 fn rank(kind: &Kind) -> usize {
     match kind {
         Kind::Statics { .. } => 0,
@@ -103,6 +124,7 @@ fn rank(kind: &Kind) -> usize {
         Kind::State => 2,
         Kind::OwnStack => 3,
         Kind::Stack(_) => 4,
+        Kind::InMotion => 5,
     }
 }
 
@@ -154,6 +176,7 @@ impl Naming<'_> {
                 )
             }
             Kind::Stack(thread) => format!("stack of thread {thread}"),
+            Kind::InMotion => search::OUTSIDE.to_owned(),
         })
     }
 

@@ -4,9 +4,11 @@
 //! they unmap is an error to handle there, and would be a crash through a pointer.
 
 use std::fs::{self, File};
+use std::hint::black_box;
 use std::io::{self, Read as _};
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// A part of the address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +113,38 @@ impl Memory {
     }
 }
 
+/// What memory is read into. It is wiped before it is freed: whoever gets the memory next
+/// may not write all of it, and the addresses in it would be found there.
+pub(super) struct Buffer(Vec<u8>);
+
+impl Buffer {
+    pub(super) fn new(length: usize) -> Self {
+        Self(vec![0; length])
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Or else nobody would see a difference, as far as the compiler knows.
+        black_box(&mut self.0);
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
 /// A thread of this process that waits in the system.
 pub(super) struct Waiting {
     pub(super) name: String,
@@ -141,7 +175,7 @@ pub(super) fn threads() -> io::Result<(Vec<Waiting>, usize)> {
 }
 
 /// The last but one of the words that tell what a thread waits for.
-fn stack_pointer(task: &PathBuf) -> Option<usize> {
+fn stack_pointer(task: &Path) -> Option<usize> {
     /// A thread that wakes up for a moment will wait again.
     const TRIES: usize = 50;
     (0..TRIES).find_map(|_| {

@@ -148,18 +148,16 @@ mod tests {
         for (from, to, word) in [(1, 2, 0), (3, 4, 0), (4, 3, 0), (4, 5, 1)] {
             blocks[from][word] = address(to, &blocks);
         }
-        let nodes = blocks.iter().enumerate().map(|(site, block)| Node {
-            address: block.as_ptr() as usize,
-            size: 16,
-            site: u32::try_from(site).ok(),
+        let nodes = blocks.iter().enumerate().map(|(stack, block)| {
+            Node::followed(block.as_ptr() as usize, 16, u32::try_from(stack).unwrap())
         });
         let graph = Graph::new(&Memory::open().unwrap(), nodes.collect());
         let lost = lost(&graph, &[true; 6]);
-        let of = |site: u32| {
+        let of = |stack: u32| {
             let place = graph
                 .nodes()
                 .iter()
-                .position(|node| node.site == Some(site));
+                .position(|node| node.stack == Some(stack));
             lost[place.unwrap()]
         };
         let expected = [

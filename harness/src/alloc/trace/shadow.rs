@@ -100,22 +100,20 @@ pub(super) fn clear() {
     }
 }
 
-/// All blocks that are followed, each with its address. Allocates; what threads do
-/// meanwhile may be in it or not.
-pub(super) fn all() -> Vec<(usize, Entry)> {
-    let mut found = Vec::new();
+/// Passes on all blocks that are followed, each with its address. What threads do meanwhile
+/// may be among them or not.
+pub(super) fn for_each(mut pass_on: impl FnMut(usize, Entry)) {
     for region in regions() {
         let start = region.place.load(Relaxed) as usize;
         for (number, entry) in region.entries.iter().enumerate() {
             let packed = entry.load(Relaxed);
-            if packed != 0 {
-                let low = (packed >> SIZE_BITS) as usize & ((1 << LOW_BITS) - 1);
-                let address = start << REGION_BITS | number << GRANULE_BITS | low;
-                found.extend(unpacked(address, packed).map(|entry| (address, entry)));
+            let low = (packed >> SIZE_BITS) as usize & ((1 << LOW_BITS) - 1);
+            let address = start << REGION_BITS | number << GRANULE_BITS | low;
+            if let Some(entry) = unpacked(address, packed) {
+                pass_on(address, entry);
             }
         }
     }
-    found
 }
 
 fn regions() -> impl Iterator<Item = &'static Region> {
@@ -211,7 +209,9 @@ mod tests {
         assert_eq!(take(address), None);
         assert!(put(address, entry));
         assert!(!put(address + 8, entry), "it shares the sixteen bytes");
-        assert!(all().contains(&(address, entry)));
+        let mut found = Vec::new();
+        for_each(|address, entry| found.push((address, entry)));
+        assert!(found.contains(&(address, entry)));
         assert_eq!(take(address + 8), None);
         assert_eq!(take(address), Some(entry));
         assert_eq!(take(address), None);

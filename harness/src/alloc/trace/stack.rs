@@ -20,6 +20,10 @@ use std::sync::atomic::{
 /// The deepest stack that is told apart; of deeper ones, the innermost frames.
 pub(super) const DEPTH: usize = 64;
 
+/// How many frames libc starts a thread with, which have no frame pointers where all of
+/// Rust's do.
+const START_FRAMES: usize = 2;
+
 /// How many threads can unwind at one time.
 const CACHES: usize = 16;
 
@@ -233,7 +237,10 @@ impl Walker {
                 let rest = &truth[start..];
                 let depth = rest.len().min(walked.len());
                 let is_cut = truth.len() >= DEPTH || walked.len() >= DEPTH;
-                rest[..depth] == walked[..depth] && (is_cut || rest.len() == walked.len())
+                let missing = rest.len() - depth;
+                let lacks_start = depth > START_FRAMES && missing <= START_FRAMES;
+                let is_whole = rest.len() == walked.len() || walked.len() == depth && lacks_start;
+                rest[..depth] == walked[..depth] && (is_cut || is_whole)
             })
         });
         if agree {
