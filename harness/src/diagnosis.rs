@@ -7,7 +7,7 @@ mod frames;
 mod text;
 
 use crate::alloc::{Live, Trace};
-use crate::alloc::{Stopped, Traced, unscoped};
+use crate::alloc::{Stopped, Total, Traced, unscoped};
 use crate::floors::{Floors, Levels};
 use crate::verdict::{self, Verdict};
 pub use frames::Frame;
@@ -21,6 +21,8 @@ use frames::Names;
 pub struct Diagnosis {
     pub(crate) sites: Vec<Site>,
     pub(crate) steps: (u64, u64),
+    /// None if the moment of the peak was not met.
+    pub(crate) peak_step: Option<u64>,
     pub(crate) growth_bytes: i64,
     pub(crate) lost_blocks: u64,
     pub(crate) has_lines: bool,
@@ -67,7 +69,8 @@ pub struct Site {
     pub(crate) live: Live,
     /// None if the moment of the peak was not met.
     pub(crate) at_peak: Option<Live>,
-    pub(crate) total_blocks: u64,
+    /// From set-up to the end of the requested steps.
+    pub(crate) total: Total,
     pub(crate) verdict: Verdict,
 }
 
@@ -162,7 +165,9 @@ pub(crate) struct Watch<'a> {
     sites: Vec<Watched>,
     start: Vec<Live>,
     end: Vec<Live>,
+    totals: Vec<Total>,
     end_steps: u64,
+    peak_step: Option<u64>,
 }
 
 struct Watched {
@@ -177,7 +182,9 @@ impl<'a> Watch<'a> {
             sites: Vec::new(),
             start: Vec::new(),
             end: Vec::new(),
+            totals: Vec::new(),
             end_steps: 0,
+            peak_step: None,
         }
     }
 
@@ -191,6 +198,7 @@ impl<'a> Watch<'a> {
     /// Set-up and warm-up are done.
     pub(crate) fn start(&mut self) {
         unscoped(|| self.start = self.all());
+        self.note_peak_in(0);
     }
 
     /// The step with this number, from 1 on, is done.
@@ -207,12 +215,23 @@ impl<'a> Watch<'a> {
             site.floors.observe(step, &levels(self.trace.live(number)));
         }
         self.none.observe(step, &[0; 5]);
+        self.note_peak_in(step);
+    }
+
+    fn note_peak_in(&mut self, step: u64) {
+        if self.peak_step.is_none() && self.trace.has_peak() {
+            self.peak_step = Some(step);
+        }
     }
 
     /// The requested steps are done.
     pub(crate) fn requested_steps_done(&mut self, steps: u64) {
         self.end_steps = steps;
-        unscoped(|| self.end = self.all());
+        unscoped(|| {
+            self.end = self.all();
+            let sites = 0..self.trace.count();
+            self.totals = sites.map(|site| self.trace.total(site)).collect();
+        });
     }
 
     /// Whether live bytes have passed the limit to stop at.
@@ -239,13 +258,12 @@ impl<'a> Watch<'a> {
     pub(crate) fn into_diagnosis(self, growth_bytes: i64) -> Diagnosis {
         let mut names = Names::new();
         let at = |all: &[Live], number: usize| all.get(number).copied().unwrap_or_default();
+        let total = |number: usize| self.totals.get(number).copied().unwrap_or_default();
         let mut sites: Vec<Site> = (0..self.trace.count())
+            .filter(|number| self.trace.total(*number).blocks > 0)
             .map(|number| {
                 let Traced {
-                    frames,
-                    at_peak,
-                    total_blocks,
-                    ..
+                    frames, at_peak, ..
                 } = self.trace.read(number);
                 let (start, end) = (at(&self.start, number), at(&self.end, number));
                 let stack = names.stack(&frames);
@@ -259,11 +277,10 @@ impl<'a> Watch<'a> {
                     },
                     live: end,
                     at_peak: self.trace.has_peak().then_some(at_peak),
-                    total_blocks,
+                    total: total(number),
                     verdict: verdict::judge(floors.unwrap_or(&self.none).windows()),
                 }
             })
-            .filter(|site| site.total_blocks > 0)
             .collect();
         sites.sort_by(|a, b| {
             let key = |site: &Site| {
@@ -279,6 +296,7 @@ impl<'a> Watch<'a> {
         Diagnosis {
             sites,
             steps: (0, self.end_steps),
+            peak_step: self.peak_step,
             growth_bytes,
             lost_blocks: self.trace.lost(),
             trap: self.trap(&mut names),
