@@ -1,7 +1,7 @@
 //! The format of dhat's viewer, version 2, as the crate `dhat` writes it.
 //!
-//! Its time is counted in steps. Outermost in a stack, as its innermost frame, stands the
-//! type: so the viewer has the sums by type at its first level. The format wants the most
+//! Its time is counted in steps. The innermost frame of each stack is the type, so the
+//! viewer, which starts there, has the sums by type at its first level. The format wants the most
 //! that each site ever held, which is not measured; what stands there is the greater of
 //! the two moments that are. Lifetimes are left out. The line that the viewer shows as
 //! the command says so.

@@ -96,14 +96,14 @@ pub(super) struct Line {
     pub(super) line: i64,
 }
 
+/// Without the name that the linker knows: pprof would take `name` for a symbol of C++, and
+/// `<Book>` off it.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(super) struct Function {
     #[prost(uint64, tag = "1")]
     pub(super) id: u64,
     #[prost(int64, tag = "2")]
     pub(super) name: i64,
-    #[prost(int64, tag = "3")]
-    pub(super) system_name: i64,
     #[prost(int64, tag = "4")]
     pub(super) filename: i64,
 }
@@ -247,12 +247,7 @@ impl Tables {
         let next = self.functions.len() as u64 + 1;
         let id = *self.function_ids.entry((name, filename)).or_insert(next);
         if id == next {
-            self.functions.push(Function {
-                id,
-                name,
-                system_name: name,
-                filename,
-            });
+            self.functions.push(Function { id, name, filename });
         }
         id
     }

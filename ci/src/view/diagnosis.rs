@@ -43,8 +43,7 @@ fn headline(diagnosis: &Diagnosis) -> String {
         text.push_str(&format!(", of which {rest} B have no known call stack."));
     }
     if lost > 0 {
-        let noun = if lost == 1 { "block" } else { "blocks" };
-        let lost = thousands(lost);
+        let (lost, noun) = (thousands(lost), blocks(lost));
         text.push_str(&format!(
             " {lost} {noun} could not be followed to their sites."
         ));
@@ -89,7 +88,7 @@ impl Sum {
 
     fn cells(&self) -> Markup {
         html! {
-            td.figure { (change(self.growth_blocks)) " blocks" }
+            td.figure { (change(self.growth_blocks)) " " (blocks(self.growth_blocks.unsigned_abs())) }
             td.figure { (change(self.growth_bytes)) " B" }
             td.figure { (self.peak_bytes.map_or_else(|| "not known".to_owned(), bytes)) }
             td.figure { (bytes(self.live_bytes)) }
@@ -228,14 +227,9 @@ fn held(holder: &Holder) -> Markup {
         "cycle" => "lost, in a cycle",
         other => other,
     };
-    let noun = if holder.blocks == 1 {
-        "block"
-    } else {
-        "blocks"
-    };
     html! {
         p.holder {
-            (thousands(holder.blocks)) " " (noun) ", " (thousands(holder.bytes)) " B "
+            (thousands(holder.blocks)) " " (blocks(holder.blocks)) ", " (thousands(holder.bytes)) " B "
             span.kind { (how) }
             @if !holder.path.is_empty() { " " code { (holder.path.join(" → ")) } }
         }
@@ -253,6 +247,10 @@ fn type_or_unknown(name: Option<&str>) -> Markup {
 
 fn thousands(figure: u64) -> Thousands {
     Thousands(figure.into())
+}
+
+fn blocks(count: u64) -> &'static str {
+    if count == 1 { "block" } else { "blocks" }
 }
 
 fn bytes(figure: i64) -> String {
