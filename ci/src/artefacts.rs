@@ -144,13 +144,11 @@ fn file(name: &'static str, what: &'static str, program: &str, contents: Option<
 #[cfg(feature = "flamegraph")]
 fn flame_graphs(report: &Report, diagnosis: &Diagnosis) -> Vec<File> {
     let title = |of: &str| format!("{}: {of}", report.full_name());
-    let at_peak = flame_graph::render(
-        &title("live bytes at the peak"),
-        diagnosis,
-        |site: &Site| site.peak_bytes,
-    );
+    let at_peak = flame_graph::render(title("live bytes at the peak"), diagnosis, |site: &Site| {
+        site.peak_bytes
+    });
     let growth = flame_graph::render(
-        &title(&format!(
+        title(&format!(
             "growth of live bytes over {} steps",
             crate::table::Thousands((diagnosis.last_step - diagnosis.first_step).into())
         )),
@@ -187,13 +185,6 @@ pub fn summary(artefacts: &[Artefact]) -> String {
         text.push_str("  flame graphs are drawn by a build with the feature `flamegraph`\n");
     }
     text
-}
-
-/// The functions of a site, the innermost first.
-fn functions(site: &Site) -> impl Iterator<Item = &str> {
-    let none = site.frames.is_empty().then_some(NO_STACK);
-    let known = site.frames.iter().map(|frame| frame.function.as_str());
-    known.chain(none)
 }
 
 /// The function with its file and line, if they are known.

@@ -1,6 +1,6 @@
 //! Flame graphs: of each site as many bytes as a function says, as SVG.
 
-use super::{functions, type_of};
+use super::{NO_STACK, type_of};
 use crate::report::{Diagnosis, Site};
 use inferno::flamegraph::color::{BasicPalette, Palette};
 use inferno::flamegraph::{Options, from_lines};
@@ -8,7 +8,7 @@ use inferno::flamegraph::{Options, from_lines};
 /// The graph, the outermost functions below and the types on top; none if no site has
 /// more than nothing.
 pub(super) fn render(
-    title: &str,
+    title: String,
     diagnosis: &Diagnosis,
     bytes: impl Fn(&Site) -> Option<i64>,
 ) -> Option<Vec<u8>> {
@@ -18,8 +18,8 @@ pub(super) fn render(
         .map(|(site, bytes)| format!("{} {bytes}", stack(site)))
         .collect();
     let mut options = Options::default();
-    options.title = title.to_owned();
-    options.count_name = "bytes".to_owned();
+    options.title = title;
+    options.count_name = "bytes".into();
     options.colors = Palette::Basic(BasicPalette::Mem);
     options.deterministic = true;
     let mut svg = Vec::new();
@@ -29,8 +29,11 @@ pub(super) fn render(
 }
 
 fn stack(site: &Site) -> String {
-    let mut stack: Vec<_> = functions(site).collect();
-    stack.reverse();
+    let known = site.frames.iter().map(|frame| frame.function.as_str());
+    let mut stack: Vec<_> = known.rev().collect();
+    if stack.is_empty() {
+        stack.push(NO_STACK);
+    }
     let kind = format!("[{}]", type_of(site));
     stack.push(&kind);
     // A semicolon ends a frame; arrays have them, such as `[u8; 4]`.

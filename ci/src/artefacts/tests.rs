@@ -149,10 +149,13 @@ fn flame_graphs_have_the_types_on_top_and_what_they_count() {
     let report = report();
     let diagnosis = report.diagnosis.as_ref().expect("a diagnosis");
     let growth = |site: &Site| Some(site.growth_bytes);
-    let svg = flame_graph::render("growth of x", diagnosis, growth);
-    assert_eq!(svg, flame_graph::render("growth of x", diagnosis, growth));
+    let svg = flame_graph::render("growth of x".into(), diagnosis, growth);
+    assert_eq!(
+        svg,
+        flame_graph::render("growth of x".into(), diagnosis, growth)
+    );
     let alike = |site: &Site| Some(site.growth_bytes.min(1));
-    let alike = flame_graph::render("sites of x", diagnosis, alike);
+    let alike = flame_graph::render("sites of x".into(), diagnosis, alike);
     let texts = [svg, alike].map(|svg| String::from_utf8(svg.expect("some grew")));
     let text = texts.map(|text| text.expect("a text")).concat();
     for part in [
@@ -167,7 +170,7 @@ fn flame_graphs_have_the_types_on_top_and_what_they_count() {
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
-    assert!(flame_graph::render("x", diagnosis, |_| None).is_none());
+    assert!(flame_graph::render("x".into(), diagnosis, |_| None).is_none());
 }
 
 #[test]

@@ -23,29 +23,22 @@ pub(super) fn render(diagnosis: &Diagnosis) -> Markup {
 }
 
 fn headline(diagnosis: &Diagnosis) -> String {
-    let Diagnosis {
-        first_step: first,
-        last_step: last,
-        growth_bytes: growth,
-        explained_bytes: explained,
-        lost_blocks: lost,
-        ..
-    } = *diagnosis;
-    let steps = match first {
-        0 => format!("{} steps", thousands(last)),
-        _ => format!("steps {} to {}", thousands(first), thousands(last)),
+    let steps = [diagnosis.first_step, diagnosis.last_step].map(thousands);
+    let steps = match (diagnosis.first_step, steps) {
+        (0, [_, last]) => format!("{last} steps"),
+        (_, [first, last]) => format!("steps {first} to {last}"),
     };
-    let mut text = format!("Over {steps} live memory changed by {} B", change(growth));
-    if explained == growth {
-        text.push_str(", all of it explained.");
-    } else {
-        let rest = change(growth - explained);
-        text.push_str(&format!(", of which {rest} B have no known call stack."));
-    }
-    if lost > 0 {
-        let (lost, noun) = (thousands(lost), blocks(lost));
+    let growth = change(diagnosis.growth_bytes);
+    let mut text = format!("Over {steps} live memory changed by {growth} B");
+    text.push_str(&match diagnosis.growth_bytes - diagnosis.explained_bytes {
+        0 => ", all of it explained.".to_owned(),
+        rest => format!(", of which {} B have no known call stack.", change(rest)),
+    });
+    if diagnosis.lost_blocks > 0 {
+        let count = thousands(diagnosis.lost_blocks);
+        let noun = blocks(diagnosis.lost_blocks);
         text.push_str(&format!(
-            " {lost} {noun} could not be followed to their sites."
+            " {count} {noun} could not be followed to their sites."
         ));
     }
     text
