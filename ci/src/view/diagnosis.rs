@@ -160,12 +160,10 @@ fn sites(diagnosis: &Diagnosis) -> Markup {
     }
 }
 
-/// How much of the growth this is; nothing where none grew.
+/// How much of the growth this is; nothing for what did not grow.
 fn share(part: i64, growth: i64) -> Markup {
-    let per_mille = match (part.max(0), growth) {
-        (_, ..=0) => None,
-        (part, growth) => Some(i128::from(part) * 1000 / i128::from(growth)),
-    };
+    let is_part = part > 0 && growth > 0;
+    let per_mille = is_part.then(|| i128::from(part) * 1000 / i128::from(growth));
     html! {
         @if let Some(share) = per_mille {
             @let (whole, rest) = (share / 10, share % 10);
@@ -223,7 +221,7 @@ fn held(holder: &Holder) -> Markup {
     html! {
         p.holder {
             (thousands(holder.blocks)) " " (blocks(holder.blocks)) ", " (thousands(holder.bytes)) " B "
-            span.kind { (how) }
+            span.kind .failure[holder.kind != "held"] { (how) }
             @if !holder.path.is_empty() { " " code { (holder.path.join(" → ")) } }
         }
     }
