@@ -1,6 +1,6 @@
 //! `repro`: one scenario with call stacks, on the terminal and in files for other programs.
 
-use crate::{EXIT_UNSOUND, Plan, exit_code, explained};
+use crate::{EXIT_UNSOUND, EXIT_USAGE, Plan, exit_code, explained};
 use cargo_highwater::artefacts;
 use cargo_highwater::report::Report;
 
@@ -18,8 +18,13 @@ pub(crate) fn report(plan: &Plan) -> Result<(String, u8), String> {
         let report: Report = serde_json::from_str(&report.to_json())
             .map_err(|error| format!("the report is not what this program reads: {error}"))?;
         let directory = artefacts::directory(reports, &path);
-        let artefacts = artefacts::write(&report, &directory).map_err(|error| error.to_string())?;
-        text.push_str(&format!("\n{}", artefacts::summary(&artefacts)));
+        match artefacts::write(&report, &directory) {
+            Ok(artefacts) => text.push_str(&format!("\n{}", artefacts::summary(&artefacts))),
+            Err(error) => {
+                eprintln!("error: {error}");
+                return Ok((text, EXIT_USAGE));
+            }
+        }
     }
     Ok((text, exit_code(&outcomes)))
 }

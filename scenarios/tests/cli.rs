@@ -43,8 +43,14 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, "on-failure")
+    }
+
+    /// With `HIGHWATER_SITES` set so.
+    fn run_with(&self, arguments: &[&str], sites: &str) -> Output {
         let mut command = Command::new(self.path().join("program"));
         command.args(arguments).current_dir(self.path());
+        command.env("HIGHWATER_SITES", sites);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let starting = COPYING.read();
         let child = command.spawn().expect("the program runs");
@@ -184,6 +190,23 @@ fn repro_of_what_is_sound_has_call_stacks_too() {
         printed.contains("\nsites, by growth over 200 steps: +1,775 B"),
         "{printed}"
     );
+}
+
+#[test]
+fn repro_without_call_stacks_says_what_they_need() {
+    let place = Place::new();
+    let output = place.run_with(&["repro", "trades-1k"], "never");
+    assert_eq!(output.status.code(), Some(2));
+    let printed = place.stdout(&output);
+    assert!(
+        printed.starts_with("memory scenario `trades-1k` passed\n"),
+        "{printed}"
+    );
+    let message = "error: the report of `trades-1k` has no call stacks: they are taken on Linux \
+                   on x86-64, with the feature `diagnosis` of highwater, which is on by default, \
+                   and unless HIGHWATER_SITES is `never`\n";
+    assert_eq!(place.stderr(&output), message);
+    assert!(!place.path().join("target/highwater/repro").exists());
 }
 
 #[test]

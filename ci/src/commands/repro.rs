@@ -30,12 +30,9 @@ pub(crate) fn repro(
             code = exit_code::FAILED;
         }
         let directory = artefacts::directory(&project.reports, &file);
+        print(report.explanation.as_deref().unwrap_or_default())?;
         let written = artefacts::write(&report, &directory)?;
-        let explanation = report.explanation.unwrap_or_default();
-        print(&format!(
-            "{explanation}\n{}\n",
-            artefacts::summary(&written)
-        ))?;
+        print(&format!("\n{}\n", artefacts::summary(&written)))?;
     }
     Ok(code)
 }
