@@ -131,6 +131,7 @@ fn unsafe_code_is_where_it_belongs() {
 fn dependencies_point_one_way() {
     let allowed = BTreeSet::from([
         ("highwater", "highwater-macros"),
+        ("highwater-scenarios", "cargo-highwater"),
         ("highwater-scenarios", "highwater"),
         ("highwater-scenarios", "highwater-fixtures"),
         ("highwater-tests", "highwater"),

@@ -1,6 +1,9 @@
 //! What each command does, with the library's parts.
 
+pub(crate) mod repro;
+
 use crate::{BaseArguments, Format, Outputs};
+use cargo_highwater::artefacts::ArtefactError;
 use cargo_highwater::baseline::{self, Baseline, BaselineError};
 use cargo_highwater::config::{Config, ConfigError};
 use cargo_highwater::file;
@@ -34,6 +37,13 @@ pub(crate) enum Failure {
     Baseline(#[from] BaselineError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Artefact(#[from] ArtefactError),
+    #[error(
+        "no test's name contains `{0}`, or none that has a memory scenario, and no scenario of \
+         the last run is called that; `cargo highwater report` lists them"
+    )]
+    NothingToReproduce(String),
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error(transparent)]

@@ -12,10 +12,10 @@ const UNFINISHED: &str = "highwater-tmp";
 ///
 /// # Errors
 /// If the system refuses.
-pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub fn replace(path: &Path, contents: &(impl AsRef<[u8]> + ?Sized)) -> io::Result<()> {
     let temporary = path.with_added_extension(format!("{}.{UNFINISHED}", std::process::id()));
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    fs::write(&temporary, text)
+    fs::write(&temporary, contents)
         .and_then(|()| fs::rename(&temporary, path))
         .inspect_err(|_| {
             let _ = fs::remove_file(&temporary);

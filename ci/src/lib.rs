@@ -12,7 +12,7 @@
 //! - [`sites`] says which call sites hold more or less.
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
 //!   another revision; [`merge`] joins what several machines measured.
-//! - [`view`] makes the page.
+//! - [`view`] makes the page, [`artefacts`] what other programs open of a diagnosis.
 //! - [`exit_code`] lists what the tool exits with.
 //!
 //! Nothing in here measures: of `highwater` the tool uses the sizes only, so that it
@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod artefacts;
 pub mod base;
 pub mod baseline;
 pub mod compare;

@@ -79,6 +79,17 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Runs one scenario again with a call stack for each block, says where its memory
+    /// comes from, and writes that for dhat's viewer, pprof and the browser
+    Repro {
+        /// A scenario's name, or a part of its test's
+        test: String,
+        /// Steps to run instead of the scenario's own number
+        #[arg(long, value_name = "N")]
+        steps: Option<u64>,
+        #[command(flatten)]
+        tests: TestArguments,
+    },
     /// Joins the reports of a suite that ran in shards
     Merge {
         /// Directories of reports, one a shard
@@ -151,6 +162,9 @@ fn main() -> ExitCode {
             tests,
         } => commands::gate(&base, &outputs, &tests.arguments),
         Command::View { output } => commands::view(output),
+        Command::Repro { test, steps, tests } => {
+            commands::repro::repro(&test, steps, &tests.arguments)
+        }
         Command::Merge { shards, into } => commands::merge(&shards, into),
     };
     match code {

@@ -18,6 +18,8 @@ const CONFIG: &str = "highwater.toml";
 const BASE_TARGET: &str = "highwater-base";
 /// The folder of the base's reports, in that of the reports.
 const BASE: &str = "base";
+/// The folder of the reports with call stacks, likewise.
+const REPRO: &str = "repro-reports";
 /// The file in it that says which revision it is.
 const REVISION: &str = "REVISION";
 /// The file among the reports that is locked while they are made.
@@ -36,6 +38,8 @@ pub struct Project {
     pub reports: PathBuf,
     /// Where the reports of a base are put beside them.
     pub base_reports: PathBuf,
+    /// Where the reports of tests that are run again for their call stacks are.
+    pub repro_reports: PathBuf,
     /// Where baselines are kept.
     pub baselines: PathBuf,
     /// What the project says of its scenarios; there may be no such file.
@@ -96,6 +100,7 @@ impl Project {
         let reports = metadata.target_directory.join("highwater");
         Ok(Self {
             base_reports: reports.join(BASE).into(),
+            repro_reports: reports.join(REPRO).into(),
             reports: reports.into(),
             baselines: metadata.workspace_root.join(BASELINES).into(),
             config: metadata.workspace_root.join(CONFIG).into(),
@@ -148,6 +153,31 @@ impl Project {
             directory: Path::new("."),
             target: None,
             reports: &self.reports,
+            environment: Vec::new(),
+            arguments,
+        };
+        command.run("this project")
+    }
+
+    /// Runs the tests as [`measure`](Self::measure) does, once more for their call
+    /// stacks whether they fail or not, with so many `steps` if that is said. What the
+    /// last run found stays as it is. Whether they passed.
+    ///
+    /// # Errors
+    /// If they are not built or not run.
+    pub fn reproduce(
+        &self,
+        steps: Option<u64>,
+        arguments: &[OsString],
+    ) -> Result<bool, ProjectError> {
+        remove_reports(&self.repro_reports)?;
+        let steps = steps.map(|steps| ("HIGHWATER_STEPS", steps.to_string()));
+        let sites = ("HIGHWATER_SITES", "replay".to_owned());
+        let command = Tests {
+            directory: Path::new("."),
+            target: None,
+            reports: &self.repro_reports,
+            environment: steps.into_iter().chain([sites]).collect(),
             arguments,
         };
         command.run("this project")
@@ -171,6 +201,7 @@ impl Project {
             directory: &base.directory,
             target: Some(self.target.join(BASE_TARGET)),
             reports: &self.base_reports,
+            environment: Vec::new(),
             arguments,
         };
         let passed = tests.run(&format!("the base `{revision}`"))?;
@@ -239,6 +270,8 @@ struct Tests<'a> {
     target: Option<PathBuf>,
     /// Where they write their reports.
     reports: &'a Path,
+    /// What else they are told.
+    environment: Vec<(&'static str, String)>,
     arguments: &'a [OsString],
 }
 
@@ -304,6 +337,7 @@ impl Tests<'_> {
             .args(words)
             .args(arguments)
             .current_dir(self.directory)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("HIGHWATER_REPORTS", self.reports);
         if let Some(target) = &self.target {
             command.env("CARGO_TARGET_DIR", target);

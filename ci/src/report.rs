@@ -121,6 +121,9 @@ pub struct Report {
     /// Which call stacks allocated what, if that was asked.
     #[serde(deserialize_with = "present")]
     pub diagnosis: Option<Diagnosis>,
+    /// All of it in words; none in reports of older libraries.
+    #[serde(default)]
+    pub explanation: Option<String>,
 }
 
 /// A place in the code.
@@ -257,14 +260,36 @@ pub struct Diagnosis {
     pub first_step: u64,
     /// The number of the step behind the last one.
     pub last_step: u64,
+    /// The step in which the peak was met; none if it was not, and in reports of older
+    /// libraries.
+    #[serde(default)]
+    pub peak_step: Option<u64>,
     /// By how much live bytes rose over these steps.
     pub growth_bytes: i64,
     /// How much of that the sites tell.
     pub explained_bytes: i64,
     /// Blocks that could not be followed to their sites.
     pub lost_blocks: u64,
+    /// The allocation that passed the limit to stop at, if there was one.
+    #[serde(default)]
+    pub trap: Option<Trap>,
     /// The allocation sites, those that grow and grew most first.
     pub sites: Vec<Site>,
+}
+
+/// The allocation that passed the limit to stop at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Trap {
+    /// What was allocated, if that is known.
+    #[serde(rename = "type", deserialize_with = "present")]
+    pub type_name: Option<String>,
+    /// How many bytes the block has.
+    pub size_bytes: u64,
+    /// Live bytes with it.
+    pub live_bytes: u64,
+    /// The functions, the innermost first; empty if they are not known.
+    pub frames: Vec<Frame>,
 }
 
 /// A call stack, and what is live of what it allocated.
@@ -288,12 +313,35 @@ pub struct Site {
     /// Blocks live at the peak, if that was met.
     #[serde(deserialize_with = "present")]
     pub peak_blocks: Option<i64>,
-    /// All blocks that it allocated, the extension included.
+    /// All bytes that it allocated up to the end of the requested steps; none in reports
+    /// of older libraries.
+    #[serde(default)]
+    pub total_bytes: Option<u64>,
+    /// All blocks that it allocated up to the end of the requested steps.
     pub total_blocks: u64,
     /// Whether what is live of it is bounded.
     pub verdict: Verdict,
     /// The functions, the innermost first; empty if they are not known.
     pub frames: Vec<Frame>,
+    /// What holds its blocks; none if nobody looked, and in reports of older libraries.
+    #[serde(default)]
+    pub holders: Option<Vec<Holder>>,
+}
+
+/// What holds some of a site's blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Holder {
+    /// From a root, such as a static, to the blocks.
+    pub path: Vec<String>,
+    /// How many blocks it holds.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// `"held"` from a root; or lost: `"direct"` if nothing points to them, `"indirect"`
+    /// if only lost blocks do, `"cycle"` if they do to each other; `"unknown"` if no root
+    /// was found, but not everything could be searched.
+    pub kind: String,
 }
 
 /// A function in a call stack.

@@ -5,11 +5,12 @@
 //! drawn is drawn here, as SVG, so that it prints and scales.
 
 mod chart;
+mod diagnosis;
 
-use crate::compare::Kind;
+use crate::compare::{Change, Kind};
 use crate::figure::{Figure, figures};
 use crate::outcome::{Comparison, Evidence, Outcome, Status};
-use crate::report::{Ceiling, Report};
+use crate::report::{Ceiling, Location, Report};
 use crate::table::Thousands;
 use highwater::ByteSize;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -55,6 +56,34 @@ pub fn render<'a>(outcome: &'a Outcome, evidence: &'a Evidence) -> String {
         }
     };
     let scenarios: Vec<_> = outcome.scenarios.iter().map(scenario).collect();
+    let body = html! {
+        (head(outcome))
+        main {
+            (overview(&scenarios))
+            @for (place, scenario) in scenarios.iter().enumerate() {
+                (scenario.section(place))
+            }
+        }
+        script { (PreEscaped(SCRIPT)) }
+    };
+    page(&format!("Memory: {}", outcome.counts()), &body)
+}
+
+/// The page for one report: all of it, and nothing that it is compared with.
+pub fn render_report(report: &Report) -> String {
+    let body = html! {
+        header { h1 { (report.full_name()) } }
+        main { section {
+            @if let Some(location) = &report.location { (place_in_code(location)) }
+            @for failure in &report.failures { p.failure { (failure) } }
+            (about(report, None))
+            div.scroll { (figures_of(None, Some(report), &[])) }
+        } }
+    };
+    page(&format!("Memory of {}", report.full_name()), &body)
+}
+
+fn page(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -62,22 +91,26 @@ pub fn render<'a>(outcome: &'a Outcome, evidence: &'a Evidence) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "Memory: " (outcome.counts()) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                (head(outcome))
-                main {
-                    (overview(&scenarios))
-                    @for (place, scenario) in scenarios.iter().enumerate() {
-                        (scenario.section(place))
-                    }
-                }
-                script { (PreEscaped(SCRIPT)) }
-            }
+            body { (body) }
         }
     };
     page.into_string()
+}
+
+fn place_in_code(location: &Location) -> Markup {
+    html! { p.place { code { (location.file) ":" (location.line) } } }
+}
+
+/// The curve of a report, its verdict, and where its memory comes from if that is known.
+fn about(report: &Report, base: Option<&Report>) -> Markup {
+    html! {
+        (chart::large(report, base))
+        p { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
+        @if let Some(found) = &report.diagnosis { (diagnosis::render(found)) }
+    }
 }
 
 fn by_name<'a>(reports: impl Iterator<Item = &'a Report>) -> BTreeMap<String, &'a Report> {
@@ -164,62 +197,59 @@ impl Scenario<'_> {
                     (comparison.scenario) " "
                     span class={ "pill " (comparison.status.word()) } { (comparison.status.word()) }
                 }
-                @if let Some(location) = &comparison.location {
-                    p.place { code { (location.file) ":" (location.line) } }
-                }
+                @if let Some(location) = &comparison.location { (place_in_code(location)) }
                 @for failure in &comparison.failures { p.failure { (failure) } }
                 @for note in &comparison.notes { p.note { (note) } }
                 @if let Some(report) = self.shown() {
-                    (chart::large(report, self.base.filter(|_| self.head.is_some())))
-                    p { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
+                    (about(report, self.base.filter(|_| self.head.is_some())))
                 }
                 details open[comparison.is_changed()] {
                     summary { "All figures" }
-                    div.scroll { (self.figures()) }
+                    div.scroll { (figures_of(self.base, self.head, &comparison.changes)) }
                 }
             }
         }
     }
+}
 
-    /// The figures of the base and of what is checked out, side by side.
-    fn figures(&self) -> Markup {
-        let [base, head] = [self.base, self.head].map(|report| report.map(figures));
-        let shown = |figures: &Option<BTreeMap<Figure, i64>>, figure: Figure| {
-            let value = figures.as_ref().and_then(|figures| figures.get(&figure));
-            value.map_or_else(
-                || "–".to_owned(),
-                |value| figure.display(*value).to_string(),
-            )
-        };
-        let change = |figure| {
-            let changes = self.comparison.changes.iter();
-            changes
-                .clone()
-                .find(|change| change.what == Kind::Figure(figure))
-        };
-        html! {
-            table.figures {
-                thead { tr {
-                    th scope="col" { "figure" }
-                    @if base.is_some() { th.figure scope="col" { "base" } }
-                    th.figure scope="col" { "now" }
-                    th.figure scope="col" { "change" }
-                    th.figure scope="col" { "ceiling" }
-                } }
-                tbody {
-                    @for figure in Figure::ALL {
-                        tr {
-                            th scope="row" { (figure.name()) }
-                            @if base.is_some() { td.figure { (shown(&base, figure)) } }
-                            td.figure { (shown(&head, figure)) }
+/// The figures of the base and of what is checked out, side by side.
+fn figures_of(base: Option<&Report>, head: Option<&Report>, changes: &[Change]) -> Markup {
+    let [of_base, of_head] = [base, head].map(|report| report.map(figures));
+    let shown = |figures: &Option<BTreeMap<Figure, i64>>, figure: Figure| {
+        let value = figures.as_ref().and_then(|figures| figures.get(&figure));
+        value.map_or_else(
+            || "–".to_owned(),
+            |value| figure.display(*value).to_string(),
+        )
+    };
+    let change = |figure| {
+        changes
+            .iter()
+            .find(|change| change.what == Kind::Figure(figure))
+    };
+    let ceiling = |figure: Figure| head.and_then(|report| lowest(report, figure.name()));
+    html! {
+        table.figures {
+            thead { tr {
+                th scope="col" { "figure" }
+                @if base.is_some() { th.figure scope="col" { "base" } }
+                th.figure scope="col" { "now" }
+                @if !changes.is_empty() { th.figure scope="col" { "change" } }
+                th.figure scope="col" { "ceiling" }
+            } }
+            tbody {
+                @for figure in Figure::ALL {
+                    tr {
+                        th scope="row" { (figure.name()) }
+                        @if base.is_some() { td.figure { (shown(&of_base, figure)) } }
+                        td.figure { (shown(&of_head, figure)) }
+                        @if !changes.is_empty() {
                             td.figure {
                                 @if let Some(change) = change(figure) { (change.difference()) }
                             }
-                            td.figure {
-                                @if let Some(ceiling) = self.head.and_then(|r| lowest(r, figure.name())) {
-                                    (limit(ceiling))
-                                }
-                            }
+                        }
+                        td.figure {
+                            @if let Some(ceiling) = ceiling(figure) { (limit(ceiling)) }
                         }
                     }
                 }

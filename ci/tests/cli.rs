@@ -212,7 +212,7 @@ fn bad_usage() {
         NO_ANSWER,
         "",
         "error: unrecognized subcommand 'reports'\n\n  \
-         tip: a similar subcommand exists: 'report'\n\n\
+         tip: some similar subcommands exist: 'repro', 'report'\n\n\
          Usage: cargo highwater <COMMAND>\n\n\
          For more information, try '--help'.\n",
     );

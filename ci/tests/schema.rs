@@ -69,7 +69,14 @@ fn fields_of_all(report: &Value) -> Vec<BTreeSet<String>> {
     let lists = ["resources", "ceilings", "breaches", "curve"];
     let entries = lists.map(|list| fields(&report[list][0]));
     let site = &report["diagnosis"]["sites"][0];
-    let diagnosis = [&report["diagnosis"], site, &site["frames"][0]].map(fields);
+    let diagnosis = [
+        &report["diagnosis"],
+        site,
+        &site["frames"][0],
+        &site["holders"][0],
+        &report["diagnosis"]["trap"],
+    ];
+    let diagnosis = diagnosis.map(fields);
     std::iter::once(fields(report))
         .chain(objects)
         .chain(entries)

@@ -4,6 +4,7 @@
 
 mod support;
 
+use cargo_highwater::view::render_report;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -91,10 +92,13 @@ fn the_page_has_everything_in_it() {
 #[test]
 fn the_page_loads_nothing() {
     let page = page(&viewed());
-    for part in [
-        "http://", "https://", " src=", "@import", "url(", "<link", "fetch(",
-    ] {
-        assert!(!page.contains(part), "{part}");
+    let [all, one] = pages_with_sites();
+    for page in [page, all, one] {
+        for part in [
+            "http://", "https://", " src=", "@import", "url(", "<link", "fetch(",
+        ] {
+            assert!(!page.contains(part), "{part}");
+        }
     }
 }
 
@@ -107,6 +111,72 @@ fn the_page_is_written_where_it_is_asked_for() {
     );
     let other = fs::read_to_string(project.path().join("out/page.html"));
     assert_eq!(other.expect("a page"), page(&project));
+}
+
+/// A report with call stacks, of every kind that there is.
+const GROWING: &str = include_str!("data/growing.json");
+
+/// A page of that report: as one of all that `view` shows, and by itself.
+fn pages_with_sites() -> [String; 2] {
+    let project = Project::new();
+    project.write("lib.rs", "");
+    project.write("target/highwater/shop.json", GROWING);
+    project.run(&["view"], 0);
+    let report = serde_json::from_str(GROWING).expect("a report");
+    [page(&project), render_report(&report)]
+}
+
+#[test]
+fn the_page_says_where_memory_comes_from() {
+    for page in pages_with_sites() {
+        for part in [
+            "Over 10,000 steps live memory changed by +740,672 B, of which +8 B have no known \
+             call stack. 3 blocks could not be followed to their sites.",
+            "Stopped at a block of 20 B, <code>String</code>, with which live memory was \
+             65,540 B:",
+            "<th scope=\"row\"><code>String</code></th><td class=\"figure\">+10,000 blocks</td>\
+             <td class=\"figure\">+200,000 B</td><td class=\"figure\">180,000 B</td>\
+             <td class=\"figure\">200,000 B</td>",
+            "<th scope=\"row\"><code>Vec&lt;u64&gt;</code></th>\
+             <td class=\"figure\">-1 block</td><td class=\"figure\">-64 B</td>",
+            "<th scope=\"row\"><span class=\"note\">type unknown</span></th>",
+            "<li><code>shop::key</code> <span class=\"place\">src/shop.rs:21</span></li>",
+            "<td class=\"figure\">27.0 %<span class=\"bar\"><span style=\"width:27%\">",
+            "9,998 blocks, 199,960 B <span class=\"kind\">held by</span> \
+             <code>static PRICE_CACHE → HashMap&lt;String, f64&gt; → String</code>",
+            "2 blocks, 40 B <span class=\"kind failure\">lost, nothing points to it</span>",
+            "<p class=\"note\">its call stack is not known</p>",
+            "<summary>2 more frames</summary>",
+        ] {
+            assert!(page.contains(part), "{part} is missing in\n{page}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_known_of_the_peak_is_no_figure() {
+    let mut report: Value = serde_json::from_str(GROWING).expect("JSON");
+    for site in report["diagnosis"]["sites"].as_array_mut().expect("a list") {
+        site["peak_bytes"] = Value::Null;
+        site["peak_blocks"] = Value::Null;
+    }
+    let page = render_report(&serde_json::from_value(report).expect("a report"));
+    assert_eq!(
+        page.matches("<td class=\"figure\">not known</td>").count(),
+        5 + 6
+    );
+}
+
+#[test]
+fn of_many_sites_the_last_are_one_line() {
+    let mut report: Value = serde_json::from_str(GROWING).expect("JSON");
+    let sites = report["diagnosis"]["sites"].as_array_mut().expect("a list");
+    let site = sites[3].clone();
+    sites.extend(vec![site; 30]);
+    let page = render_report(&serde_json::from_value(report).expect("a report"));
+    let last = "<td colspan=\"3\">11 more</td><td class=\"figure\">+11 blocks</td>\
+                <td class=\"figure\">+88 B</td>";
+    assert!(page.contains(last), "{page}");
 }
 
 const NEEDS_CHROMIUM: &str = "chromium is installed";
@@ -212,6 +282,32 @@ fn a_browser_shows_it_light_and_dark_and_without_scripts() {
         let setting = format!("--blink-settings=preferredColorScheme={scheme}");
         let (size, pixels) = screenshot(page, &setting);
         assert_eq!(size, (1200, 1600));
+        assert_eq!(pixels[0], colours[0]);
+        for colour in colours {
+            let count = pixels.iter().filter(|pixel| **pixel == colour).count();
+            assert!(count > 100, "{count} pixels of {colour:?} with {setting}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
+fn a_browser_shows_where_memory_comes_from() {
+    let directory: TempDir = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("page.html");
+    let [_, one] = pages_with_sites();
+    fs::write(&path, one).expect("a page");
+    // The colours of page.css: the page, the panel, the curve and the bars, what failed.
+    let light = [
+        [255, 255, 255],
+        [246, 247, 249],
+        [29, 95, 209],
+        [180, 35, 24],
+    ];
+    let dark = [[20, 23, 27], [28, 32, 38], [116, 169, 255], [255, 143, 133]];
+    for (scheme, colours) in [(1, light), (0, dark)] {
+        let setting = format!("--blink-settings=preferredColorScheme={scheme}");
+        let (_, pixels) = screenshot(&path, &setting);
         assert_eq!(pixels[0], colours[0]);
         for colour in colours {
             let count = pixels.iter().filter(|pixel| **pixel == colour).count();

@@ -7,7 +7,7 @@ mod frames;
 mod text;
 mod watch;
 
-use crate::alloc::Live;
+use crate::alloc::{Live, Total};
 use crate::holders::Holder;
 use crate::verdict::Verdict;
 pub use frames::Frame;
@@ -22,6 +22,8 @@ pub(crate) use watch::Watch;
 pub struct Diagnosis {
     pub(crate) sites: Vec<Site>,
     pub(crate) steps: (u64, u64),
+    /// None if the moment of the peak was not met.
+    pub(crate) peak_step: Option<u64>,
     pub(crate) growth_bytes: i64,
     pub(crate) lost_blocks: u64,
     pub(crate) has_lines: bool,
@@ -71,7 +73,8 @@ pub struct Site {
     pub(crate) live: Live,
     /// None if the moment of the peak was not met.
     pub(crate) at_peak: Option<Live>,
-    pub(crate) total_blocks: u64,
+    /// From set-up to the end of the requested steps.
+    pub(crate) total: Total,
     pub(crate) verdict: Verdict,
     pub(crate) holders: Option<Vec<Holder>>,
 }

@@ -1,7 +1,7 @@
-//! Running a scenario again, with call stacks, when it failed.
+//! Running a scenario again, with call stacks, when it failed or that is asked for.
 //!
-//! Without a failure nothing in here costs anything: call stacks are taken in a run of
-//! their own. `HIGHWATER_SITES` says when.
+//! Otherwise nothing in here costs anything: call stacks are taken in a run of their own.
+//! `HIGHWATER_SITES` says when, and `HIGHWATER_STEPS` how many steps a run has.
 
 use crate::alloc::Trace;
 use crate::diagnosis::Diagnosis;
@@ -15,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sites {
     Always,
+    Replay,
     OnFailure,
     Never,
 }
@@ -28,21 +29,46 @@ pub(crate) fn sites() -> Sites {
     let asked = std::env::var_os("HIGHWATER_SITES").unwrap_or_default();
     match asked.to_str() {
         Some("always") => Sites::Always,
+        Some("replay") => Sites::Replay,
         Some("" | "on-failure") => Sites::OnFailure,
         Some("never") => Sites::Never,
         _ => panic!(
-            "highwater: HIGHWATER_SITES is {asked:?}; it may be `always`, `on-failure` or `never`"
+            "highwater: HIGHWATER_SITES is {asked:?}; it may be `always`, `replay`, \
+             `on-failure` or `never`"
         ),
     }
 }
 
-/// Whether what failed is something that sites explain, and they are not known yet.
+/// Whether a run with call stacks is to follow: it was asked for, or what failed is
+/// something that sites explain, and they are not known yet.
 #[track_caller]
-pub(crate) fn is_wanted(report: &Report) -> bool {
+pub(crate) fn is_wanted(scenario: &Scenario, report: &Report) -> bool {
     let of_memory = |breach: &Breach| breach.ceiling.unit() == "bytes";
-    sites() == Sites::OnFailure
-        && report.diagnosis.is_none()
-        && (report.verdict.is_growing() || report.breaches.iter().any(of_memory))
+    let is_asked_for = match sites() {
+        Sites::Always | Sites::Never => false,
+        Sites::Replay => true,
+        Sites::OnFailure => {
+            scenario.diagnose
+                || report.verdict.is_growing()
+                || report.breaches.iter().any(of_memory)
+        }
+    };
+    is_asked_for && report.diagnosis.is_none()
+}
+
+/// The steps that `HIGHWATER_STEPS` asks for, whatever the scenario says.
+///
+/// # Panics
+/// If it asks for what is no number.
+#[track_caller]
+pub(crate) fn steps() -> Option<u64> {
+    let asked = std::env::var_os("HIGHWATER_STEPS").filter(|asked| !asked.is_empty())?;
+    match asked.to_str().map(str::parse) {
+        Some(Ok(steps)) => Some(steps),
+        _ => panic!(
+            "highwater: HIGHWATER_STEPS is {asked:?}; it may be a number of steps, such as 10000"
+        ),
+    }
 }
 
 /// The scenario once more, with call stacks, and what they tell. What a static keeps from

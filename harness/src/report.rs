@@ -172,7 +172,7 @@ impl Report {
     }
 
     /// Which call stacks allocated what it holds; none unless it failed for its memory
-    /// or `HIGHWATER_SITES` is `always`, and where call stacks can't be taken: on other
+    /// or that was [asked for](crate::Scenario::diagnose), and where call stacks can't be taken: on other
     /// systems than Linux on x86-64, and without the feature `diagnosis`.
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
         self.diagnosis.as_ref()

@@ -30,6 +30,8 @@ pub(crate) fn run<S>(
     setup: &impl Fn() -> S,
     step: &impl Fn(&mut S, u64),
 ) -> Report {
+    let asked = replay::steps().map(|steps| scenario.clone().steps(steps));
+    let scenario = asked.as_ref().unwrap_or(scenario);
     keep_panic_output_out_of_scopes();
     let turn = Turn::take(scenario.needs_the_process_alone());
     let rehearsal = Scope::enter(&scenario.name);
@@ -56,7 +58,7 @@ pub(crate) fn run<S>(
     if asks && report.verdict.is_bounded() {
         report.self_test = Some(self_test(scenario, setup, step, &turn, &report));
     }
-    if replay::is_wanted(&report) {
+    if replay::is_wanted(scenario, &report) {
         report.diagnosis = replay::replayed(scenario, setup, step, &turn, &report);
     }
     drop(turn);

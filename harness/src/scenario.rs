@@ -44,6 +44,7 @@ pub struct Scenario {
     pub(crate) stop_at: Option<ByteSize>,
     pub(crate) time_budget: Duration,
     pub(crate) self_test: bool,
+    pub(crate) diagnose: bool,
 }
 
 impl Scenario {
@@ -69,6 +70,7 @@ impl Scenario {
             stop_at: None,
             time_budget: Duration::from_secs(300),
             self_test: false,
+            diagnose: false,
         }
     }
 
@@ -81,6 +83,10 @@ impl Scenario {
 
     /// How many steps to run at least. With 0 only set-up and drop are measured
     /// and the verdict is inconclusive.
+    ///
+    /// The environment variable `HIGHWATER_STEPS=10000` asks it of every scenario, in
+    /// place of what is set here. A value that is no number is a panic when the scenario
+    /// is run.
     pub fn steps(mut self, steps: u64) -> Self {
         self.steps = steps;
         self
@@ -217,6 +223,14 @@ impl Scenario {
     /// scenario that is not bounded by itself has nothing to prove.
     pub fn self_test(mut self, on: bool) -> Self {
         self.self_test = on;
+        self
+    }
+
+    /// Whether to say [where its memory comes from](crate::Report::diagnosis) even if it
+    /// does not fail, by running it once more with a call stack for each block. The
+    /// environment variable `HIGHWATER_SITES=replay` asks it of every scenario.
+    pub fn diagnose(mut self, on: bool) -> Self {
+        self.diagnose = on;
         self
     }
 

@@ -32,6 +32,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Run one scenario and print its full report
     Show(Show),
+    /// Run one scenario again with a call stack for each block, print where its memory
+    /// comes from, and write that for dhat's viewer, pprof and the browser
+    Repro(Repro),
     /// Measure what the post-mortems estimated, and print both side by side
     Findings(Findings),
 }
@@ -49,6 +52,8 @@ pub(crate) struct Run {
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
     /// How to print the results
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -61,6 +66,24 @@ pub(crate) struct Show {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+}
+
+#[derive(Args)]
+pub(crate) struct Repro {
+    /// Which scenario
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+#[derive(Args, Default)]
+pub(crate) struct Proof {
+    /// Run each once more with a small leak in it, which must be found
+    #[arg(long, conflicts_with = "leaky")]
+    pub(crate) self_test: bool,
 }
 
 #[derive(Args, Default)]
@@ -72,9 +95,6 @@ pub(crate) struct Selection {
     /// Run the leaky twins, with their defects switched on
     #[arg(long)]
     pub(crate) leaky: bool,
-    /// Run each once more with a small leak in it, which must be found
-    #[arg(long, conflicts_with = "leaky")]
-    pub(crate) self_test: bool,
     /// Candles to use: CSV with `open_time,open,high,low,close,volume`, or the
     /// exchange's 12-column rows
     #[arg(long, value_name = "FILE")]

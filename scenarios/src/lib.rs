@@ -124,6 +124,15 @@ impl Entry {
         (self.run)(&scenario, Twin::Sound, inputs)
     }
 
+    /// Runs it as [`run`](Self::run) does, and once more with a call stack for each
+    /// block, whether it fails or not.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run) does.
+    pub fn diagnose(&self, twin: Twin, steps: Option<u64>, inputs: &Inputs) -> Report {
+        (self.run)(&self.scenario(twin, steps).diagnose(true), twin, inputs)
+    }
+
     fn scenario(&self, twin: Twin, steps: Option<u64>) -> Scenario {
         let scenario = Scenario::new(self.id)
             .steps(steps.unwrap_or(self.steps))

@@ -8,15 +8,15 @@
 
 mod arguments;
 mod findings_output;
+mod repro;
 mod table;
 
-use arguments::{Arguments, Command, Format, Selection};
+use arguments::{Arguments, Command, Format, Proof, Selection};
 use clap::Parser as _;
 use highwater::Report;
 use highwater_fixtures::{CandleSource, InputError, TradeSource};
 use highwater_scenarios::{Entry, Inputs, Reads, SCENARIOS, Twin};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -36,11 +36,24 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command() {
         Command::List => Ok((table::list(), EXIT_SOUND)),
-        Command::Run(run) => prepare(&run.selection, run.ids.iter().map(String::as_str))
-            .map(|plan| report_all(&plan, run.format)),
-        Command::Show(show) => {
-            prepare(&show.selection, [show.id.as_str()].into_iter()).map(|plan| report_one(&plan))
-        }
+        Command::Run(run) => prepare(
+            &run.selection,
+            Manner::of(&run.proof),
+            run.ids.iter().map(String::as_str),
+        )
+        .map(|plan| report_all(&plan, run.format)),
+        Command::Show(show) => prepare(
+            &show.selection,
+            Manner::of(&show.proof),
+            [show.id.as_str()].into_iter(),
+        )
+        .map(|plan| report_one(&plan)),
+        Command::Repro(repro) => prepare(
+            &repro.selection,
+            Manner::Diagnose,
+            [repro.id.as_str()].into_iter(),
+        )
+        .and_then(|plan| repro::report(&plan)),
         Command::Findings(asked) => findings_output::text(&asked).map(|text| (text, EXIT_SOUND)),
     };
     match outcome {
@@ -68,12 +81,34 @@ fn print(text: &str, code: u8) -> ExitCode {
 struct Plan {
     entries: Vec<&'static Entry>,
     twin: Twin,
-    self_test: bool,
+    manner: Manner,
     steps: Option<u64>,
     inputs: Inputs,
 }
 
-fn prepare<'a>(selection: &Selection, ids: impl Iterator<Item = &'a str>) -> Result<Plan, String> {
+/// How each scenario is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    Run,
+    SelfTest,
+    Diagnose,
+}
+
+impl Manner {
+    fn of(proof: &Proof) -> Self {
+        if proof.self_test {
+            Self::SelfTest
+        } else {
+            Self::Run
+        }
+    }
+}
+
+fn prepare<'a>(
+    selection: &Selection,
+    manner: Manner,
+    ids: impl Iterator<Item = &'a str>,
+) -> Result<Plan, String> {
     let mut entries: Vec<&'static Entry> = Vec::new();
     for id in ids {
         let entry = Entry::find(id).ok_or_else(|| unknown(id))?;
@@ -103,7 +138,7 @@ fn prepare<'a>(selection: &Selection, ids: impl Iterator<Item = &'a str>) -> Res
         } else {
             Twin::Sound
         },
-        self_test: selection.self_test,
+        manner,
         steps: selection.steps,
         inputs: Inputs { candles, trades },
     })
@@ -152,12 +187,10 @@ impl Plan {
         let mut outcomes = Vec::new();
         for entry in &self.entries {
             bar.set_message(entry.id);
-            let run = || {
-                if self.self_test {
-                    entry.self_test(self.steps, &self.inputs)
-                } else {
-                    entry.run(self.twin, self.steps, &self.inputs)
-                }
+            let run = || match self.manner {
+                Manner::Run => entry.run(self.twin, self.steps, &self.inputs),
+                Manner::SelfTest => entry.self_test(self.steps, &self.inputs),
+                Manner::Diagnose => entry.diagnose(self.twin, self.steps, &self.inputs),
             };
             // The panic's own message was printed when it happened.
             let report = catch_unwind(AssertUnwindSafe(run))
@@ -190,16 +223,19 @@ fn report_all(plan: &Plan, format: Format) -> (String, u8) {
 
 fn report_one(plan: &Plan) -> (String, u8) {
     let outcomes = plan.run();
-    let mut text = String::new();
-    for outcome in &outcomes {
-        match &outcome.report {
-            Ok(report) => text.push_str(&report.explanation()),
-            Err(problem) => text.push_str(problem),
-        }
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "\n{}\n", outcome.entry.description());
-    }
-    (text, exit_code(&outcomes))
+    (
+        outcomes.iter().map(explained).collect(),
+        exit_code(&outcomes),
+    )
+}
+
+/// All that is known of a scenario.
+fn explained(outcome: &Outcome) -> String {
+    let text = match &outcome.report {
+        Ok(report) => report.explanation(),
+        Err(problem) => problem.clone(),
+    };
+    format!("{text}\n{}\n", outcome.entry.description())
 }
 
 fn json(outcomes: &[Outcome]) -> String {

@@ -106,6 +106,8 @@ impl Project {
             // What the workspace was built with is enough.
             .env("CARGO_NET_OFFLINE", "true")
             .env_remove("HIGHWATER_REPORTS")
+            .env_remove("HIGHWATER_SITES")
+            .env_remove("HIGHWATER_STEPS")
             .env_remove("GITHUB_ACTIONS")
             .env_remove("GITHUB_STEP_SUMMARY");
         command
@@ -131,6 +133,17 @@ impl Project {
     pub(crate) fn refuse(&self, arguments: &[&str]) -> String {
         let output = self.highwater(arguments);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        self.refused(&output)
+    }
+
+    /// The same for what runs tests, which print.
+    #[track_caller]
+    pub(crate) fn refuse_with_output(&self, arguments: &[&str]) -> String {
+        self.refused(&self.highwater(arguments))
+    }
+
+    #[track_caller]
+    fn refused(&self, output: &Output) -> String {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
         let path = self.path().to_str().expect("a path in UTF-8");

@@ -47,7 +47,7 @@ pub(crate) use ledger::FLUSH_BYTES;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) use memory::heap;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
-pub(crate) use trace::{Live, Stopped, Trace, with_stacks_from};
+pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 
 use scopes::{ROOT, Record};
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -13,6 +13,13 @@ pub(crate) struct Live {
     pub(crate) blocks: i64,
 }
 
+/// All that a site allocated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    pub(crate) bytes: u64,
+    pub(crate) blocks: u64,
+}
+
 /// The allocation that passed the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stopped {
@@ -27,7 +34,6 @@ pub(crate) struct Traced {
     pub(crate) frames: Vec<usize>,
     pub(crate) live: Live,
     pub(crate) at_peak: Live,
-    pub(crate) total_blocks: u64,
 }
 
 impl Trace {
@@ -64,6 +70,10 @@ impl Trace {
     }
 
     pub(crate) fn live(&self, _number: usize) -> Live {
+        match *self {}
+    }
+
+    pub(crate) fn total(&self, _number: usize) -> Total {
         match *self {}
     }
 

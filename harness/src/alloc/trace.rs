@@ -16,8 +16,8 @@ mod stack;
 use super::scopes::{self, Record};
 use super::{footer, ledger};
 use shadow::Entry;
-pub(crate) use sites::Live;
 use sites::{Company, Sites};
+pub(crate) use sites::{Live, Total};
 use stack::{Registers, Stack, Walker};
 use std::cell::Cell;
 use std::ptr;
@@ -90,7 +90,6 @@ pub(crate) struct Traced {
     pub(crate) frames: Vec<usize>,
     pub(crate) live: Live,
     pub(crate) at_peak: Live,
-    pub(crate) total_blocks: u64,
 }
 
 fn state() -> Option<&'static State> {
@@ -200,6 +199,11 @@ impl Trace {
         self.state.sites.get(number_of(number)).live()
     }
 
+    /// All that the site with this number, below [`count`](Self::count), allocated.
+    pub(crate) fn total(&self, number: usize) -> Total {
+        self.state.sites.get(number_of(number)).total()
+    }
+
     /// The site with this number, below [`count`](Self::count). Allocates.
     pub(crate) fn read(&self, number: usize) -> Traced {
         let site = self.state.sites.get(number_of(number));
@@ -211,7 +215,6 @@ impl Trace {
             },
             live: site.live(),
             at_peak: site.at_peak(),
-            total_blocks: site.total_blocks(),
         }
     }
 }

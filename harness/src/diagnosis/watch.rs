@@ -5,7 +5,7 @@
 
 use super::frames::{Frame, Named, Names};
 use super::{Diagnosis, Site, Trap};
-use crate::alloc::{Live, Stopped, Trace, unscoped};
+use crate::alloc::{Live, Stopped, Total, Trace, unscoped};
 use crate::floors::{Floors, Levels};
 use crate::holders::{Snapshot, State};
 use crate::verdict;
@@ -21,6 +21,7 @@ pub(crate) struct Watch<'a> {
     site_of: Vec<usize>,
     known: HashMap<Named, usize>,
     end_steps: u64,
+    peak_step: Option<u64>,
     memory: Option<Result<Snapshot, String>>,
 }
 
@@ -31,11 +32,21 @@ struct Watched {
     floors: Floors,
     start: Live,
     end: Live,
+    /// At the end as well.
+    total: Total,
 }
 
 impl Watched {
     fn live(&self, trace: &Trace) -> Live {
         sum(self.stacks.iter().map(|stack| trace.live(*stack)))
+    }
+
+    fn total(&self, trace: &Trace) -> Total {
+        let totals = self.stacks.iter().map(|stack| trace.total(*stack));
+        totals.fold(Total::default(), |sum, total| Total {
+            bytes: sum.bytes + total.bytes,
+            blocks: sum.blocks + total.blocks,
+        })
     }
 
     /// What stands for its blocks where they hold others: their type, or else the
@@ -60,6 +71,7 @@ impl<'a> Watch<'a> {
             site_of: Vec::new(),
             known: HashMap::new(),
             end_steps: 0,
+            peak_step: None,
             memory: None,
         }
     }
@@ -83,6 +95,7 @@ impl<'a> Watch<'a> {
                 floors: self.none.copy(),
                 start: Live::default(),
                 end: Live::default(),
+                total: Total::default(),
             });
         }
     }
@@ -95,6 +108,7 @@ impl<'a> Watch<'a> {
                 site.start = site.live(self.trace);
             }
         });
+        self.note_peak_in(0);
     }
 
     /// The step with this number, from 1 on, is done.
@@ -106,6 +120,13 @@ impl<'a> Watch<'a> {
             site.floors.observe(step, &levels(site.live(self.trace)));
         }
         self.none.observe(step, &[0; 5]);
+        self.note_peak_in(step);
+    }
+
+    fn note_peak_in(&mut self, step: u64) {
+        if self.peak_step.is_none() && self.trace.has_peak() {
+            self.peak_step = Some(step);
+        }
     }
 
     /// The requested steps are done.
@@ -115,6 +136,7 @@ impl<'a> Watch<'a> {
             self.look_for_new_stacks();
             for site in &mut self.sites {
                 site.end = site.live(self.trace);
+                site.total = site.total(self.trace);
             }
             self.memory = Some(Snapshot::take(self.trace, state));
         });
@@ -154,7 +176,14 @@ impl<'a> Watch<'a> {
                 site.holders = Some(holders);
             }
         }
-        sites.retain(|site| site.total_blocks > 0);
+        // The first is for stacks that can't be told, of which there may be none.
+        if self
+            .sites
+            .first()
+            .is_some_and(|site| site.total(self.trace).blocks == 0)
+        {
+            sites.remove(0);
+        }
         sites.sort_by(|a, b| {
             let key = |site: &Site| {
                 (
@@ -169,6 +198,7 @@ impl<'a> Watch<'a> {
         Diagnosis {
             sites,
             steps: (0, self.end_steps),
+            peak_step: self.peak_step,
             growth_bytes,
             lost_blocks: self.trace.lost(),
             trap,
@@ -181,8 +211,7 @@ impl<'a> Watch<'a> {
     /// Without its holders.
     fn site(&self, watched: &Watched) -> Site {
         let stacks = watched.stacks.iter().map(|stack| self.trace.read(*stack));
-        let stacks: Vec<_> = stacks.collect();
-        let at_peak = sum(stacks.iter().map(|stack| stack.at_peak));
+        let at_peak = sum(stacks.map(|stack| stack.at_peak));
         Site {
             frames: watched.name.frames.clone(),
             type_name: watched.name.type_name.clone(),
@@ -192,7 +221,7 @@ impl<'a> Watch<'a> {
             },
             live: watched.end,
             at_peak: self.trace.has_peak().then_some(at_peak),
-            total_blocks: stacks.iter().map(|stack| stack.total_blocks).sum(),
+            total: watched.total,
             verdict: verdict::judge(watched.floors.windows()),
             holders: None,
         }

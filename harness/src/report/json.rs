@@ -5,7 +5,7 @@
 //! field; readers must refuse a `schema` that they do not know.
 
 use super::{Breach, Report, Resource, SelfTest};
-use crate::diagnosis::{Diagnosis, Frame, Site};
+use crate::diagnosis::{Diagnosis, Frame, Site, Trap};
 use crate::holders::Holder;
 use std::fmt::Write as _;
 
@@ -69,6 +69,7 @@ impl Report {
         json.list("curve", curve);
         let diagnosis = self.diagnosis.as_ref().map(diagnosis);
         json.member("diagnosis", diagnosis.as_deref().unwrap_or("null"));
+        json.text("explanation", Some(&self.explanation()));
         json.finish()
     }
 
@@ -171,16 +172,53 @@ fn diagnosis(diagnosis: &Diagnosis) -> String {
     let sites: Vec<_> = sites.collect();
     format!(
         "{{\n    \"first_step\": {first},\n    \"last_step\": {last},\n    \
-         \"growth_bytes\": {},\n    \"explained_bytes\": {},\n    \"lost_blocks\": {},\n    \
-         \"sites\": [{}]\n  }}",
+         \"peak_step\": {},\n    \"growth_bytes\": {},\n    \"explained_bytes\": {},\n    \
+         \"lost_blocks\": {},\n    \"trap\": {},\n    \"sites\": [{}]\n  }}",
+        or_null(diagnosis.peak_step),
         diagnosis.growth_bytes,
         diagnosis.explained_bytes(),
         diagnosis.lost_blocks,
+        or_null(diagnosis.trap.as_ref().map(trap)),
         sites.join(",")
     )
 }
 
+fn trap(trap: &Trap) -> String {
+    format!(
+        "{{\"type\": {}, \"size_bytes\": {}, \"live_bytes\": {}, \"frames\": {}}}",
+        or_null(trap.type_name.as_deref().map(quoted)),
+        trap.size_bytes,
+        trap.live_bytes,
+        frames(&trap.frames)
+    )
+}
+
 fn site(site: &Site) -> String {
+    let holders = site.holders.as_ref().map(|holders| {
+        let holders: Vec<_> = holders.iter().map(holder).collect();
+        format!("[{}]", holders.join(", "))
+    });
+    format!(
+        "{{\"type\": {}, \"growth_bytes\": {}, \"growth_blocks\": {}, \"live_bytes\": {}, \
+         \"live_blocks\": {}, \"peak_bytes\": {}, \"peak_blocks\": {}, \"total_bytes\": {}, \
+         \"total_blocks\": {}, \"verdict\": {}, \"frames\": {}, \
+         \"holders\": {}}}",
+        or_null(site.type_name.as_deref().map(quoted)),
+        site.growth.bytes,
+        site.growth.blocks,
+        site.live.bytes,
+        site.live.blocks,
+        or_null(site.at_peak.map(|live| live.bytes)),
+        or_null(site.at_peak.map(|live| live.blocks)),
+        site.total.bytes,
+        site.total.blocks,
+        quoted(site.verdict.word()),
+        frames(&site.frames),
+        or_null(holders)
+    )
+}
+
+fn frames(frames: &[Frame]) -> String {
     let frame = |frame: &Frame| {
         format!(
             "{{\"function\": {}, \"file\": {}, \"line\": {}}}",
@@ -189,37 +227,18 @@ fn site(site: &Site) -> String {
             or_null(frame.line)
         )
     };
-    let frames: Vec<_> = site.frames.iter().map(frame).collect();
-    let holders = site.holders.as_ref().map(|holders| {
-        let holders: Vec<_> = holders.iter().map(holder).collect();
-        format!("[{}]", holders.join(", "))
-    });
-    format!(
-        "{{\"type\": {}, \"growth_bytes\": {}, \"growth_blocks\": {}, \"live_bytes\": {}, \
-         \"live_blocks\": {}, \"peak_bytes\": {}, \"peak_blocks\": {}, \"total_blocks\": {}, \
-         \"verdict\": {}, \"frames\": [{}], \"holders\": {}}}",
-        or_null(site.type_name.as_deref().map(quoted)),
-        site.growth.bytes,
-        site.growth.blocks,
-        site.live.bytes,
-        site.live.blocks,
-        or_null(site.at_peak.map(|live| live.bytes)),
-        or_null(site.at_peak.map(|live| live.blocks)),
-        site.total_blocks,
-        quoted(site.verdict.word()),
-        frames.join(", "),
-        or_null(holders)
-    )
+    let frames: Vec<_> = frames.iter().map(frame).collect();
+    format!("[{}]", frames.join(", "))
 }
 
 fn holder(holder: &Holder) -> String {
     let path: Vec<_> = holder.path.iter().map(|element| quoted(element)).collect();
     format!(
-        "{{\"kind\": {}, \"path\": [{}], \"blocks\": {}, \"bytes\": {}}}",
-        quoted(holder.hold.word()),
+        "{{\"path\": [{}], \"blocks\": {}, \"bytes\": {}, \"kind\": {}}}",
         path.join(", "),
         holder.blocks,
-        holder.bytes
+        holder.bytes,
+        quoted(holder.hold.word())
     )
 }
 

@@ -35,10 +35,11 @@ impl Report {
     /// report, then how to run it again.
     pub fn explanation(&self) -> String {
         let mut text = format!("memory scenario `{}`", self.full_name());
-        if !self.is_failure() {
-            return format!("{text} passed\n\n{self}");
-        }
-        text.push_str(" failed\n\n");
+        text.push_str(if self.is_failure() {
+            " failed\n\n"
+        } else {
+            " passed\n"
+        });
         for failure in self.failures() {
             text.push_str(&format!("  {failure}\n"));
         }
@@ -46,7 +47,7 @@ impl Report {
         if let Some(diagnosis) = &self.diagnosis {
             text.push_str(&format!("\n{diagnosis}"));
         }
-        if let Some(command) = test_command() {
+        if let Some(command) = test_command().filter(|_| self.is_failure()) {
             text.push_str(&format!("\nrun it again: {command}\n"));
         }
         text

@@ -33,6 +33,7 @@ struct Counts {
     live_bytes: AtomicI64,
     live_blocks: AtomicI64,
     total_blocks: AtomicI64,
+    total_bytes: AtomicI64,
 }
 
 impl Counts {
@@ -41,11 +42,17 @@ impl Counts {
             live_bytes: AtomicI64::new(0),
             live_blocks: AtomicI64::new(0),
             total_blocks: AtomicI64::new(0),
+            total_bytes: AtomicI64::new(0),
         }
     }
 
-    fn all(&self) -> [&AtomicI64; 3] {
-        [&self.live_bytes, &self.live_blocks, &self.total_blocks]
+    fn all(&self) -> [&AtomicI64; 4] {
+        [
+            &self.live_bytes,
+            &self.live_blocks,
+            &self.total_blocks,
+            &self.total_bytes,
+        ]
     }
 }
 
@@ -81,6 +88,13 @@ pub(crate) struct Live {
     pub(crate) blocks: i64,
 }
 
+/// All that a site allocated so far; a block that is resized counts again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    pub(crate) bytes: u64,
+    pub(crate) blocks: u64,
+}
+
 impl Site {
     const fn new() -> Self {
         Self {
@@ -108,6 +122,7 @@ impl Site {
         add(&counts.live_bytes, size as i64, company);
         add(&counts.live_blocks, 1, company);
         add(&counts.total_blocks, 1, company);
+        add(&counts.total_bytes, size as i64, company);
     }
 
     #[inline(always)]
@@ -117,13 +132,14 @@ impl Site {
         add(&counts.live_blocks, -1, company);
     }
 
+    fn sum(&self, of: fn(&Counts) -> &AtomicI64) -> i64 {
+        of(&self.alone).load(Relaxed) + of(&self.together).load(Relaxed)
+    }
+
     pub(super) fn live(&self) -> Live {
-        let sum = |of: fn(&Counts) -> &AtomicI64| {
-            of(&self.alone).load(Relaxed) + of(&self.together).load(Relaxed)
-        };
         Live {
-            bytes: sum(|counts| &counts.live_bytes),
-            blocks: sum(|counts| &counts.live_blocks),
+            bytes: self.sum(|counts| &counts.live_bytes),
+            blocks: self.sum(|counts| &counts.live_blocks),
         }
     }
 
@@ -134,9 +150,12 @@ impl Site {
         }
     }
 
-    pub(super) fn total_blocks(&self) -> u64 {
-        let [alone, together] = [&self.alone, &self.together].map(|c| c.total_blocks.load(Relaxed));
-        u64::try_from(alone + together).unwrap_or(0)
+    pub(super) fn total(&self) -> Total {
+        let total = |of| u64::try_from(self.sum(of)).unwrap_or(0);
+        Total {
+            bytes: total(|counts| &counts.total_bytes),
+            blocks: total(|counts| &counts.total_blocks),
+        }
     }
 
     /// The return addresses, innermost first. Allocates.

@@ -1,0 +1,203 @@
+//! A report's diagnosis as files that other programs open: dhat's viewer, pprof, a
+//! browser.
+//!
+//! All of them are made from the one report, here and nowhere else. What a format asks
+//! for and nobody measured is left out of it, or said in the file to be missing.
+
+mod dhat;
+#[cfg(feature = "flamegraph")]
+mod flame_graph;
+mod pprof;
+
+use crate::file::replace;
+use crate::report::{Diagnosis, Frame, Report, Site};
+use crate::view;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What stands for a call stack that is not known.
+const NO_STACK: &str = "[call stack not known]";
+/// Where dhat's viewer is, for those who have no valgrind.
+const DHAT_VIEWER: &str = "https://nnethercote.github.io/dh_view/dh_view.html";
+
+/// A file that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artefact {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is, in a few words.
+    pub what: &'static str,
+    /// The command that opens it.
+    pub command: String,
+}
+
+/// Why there are no artefacts.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArtefactError {
+    /// The report has no diagnosis.
+    #[error(
+        "the report of `{0}` has no call stacks: they are taken on Linux on x86-64, with the \
+         feature `diagnosis` of highwater, which is on by default, and unless HIGHWATER_SITES \
+         is `never`"
+    )]
+    NoDiagnosis(String),
+    /// The report does not say how much each site allocated.
+    #[error(
+        "the report of `{0}` is of an older highwater, which did not write how much each call \
+         stack allocated; update highwater and run this again"
+    )]
+    Older(String),
+    /// The system refused to write a file.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Where the artefacts of the report in the file `report` belong: `repro/`, in the
+/// directory `reports`, and in it a directory with that file's name.
+pub fn directory(reports: &Path, report: &Path) -> PathBuf {
+    let name = report.file_stem().unwrap_or_default();
+    reports.join("repro").join(name)
+}
+
+/// Writes all that can be made of the report's diagnosis into `directory`, in place of
+/// what an earlier call wrote there.
+///
+/// # Errors
+/// If it has no diagnosis, or the system refuses.
+pub fn write(report: &Report, directory: &Path) -> Result<Vec<Artefact>, ArtefactError> {
+    let Some(diagnosis) = &report.diagnosis else {
+        return Err(ArtefactError::NoDiagnosis(report.full_name()));
+    };
+    let totals = diagnosis.sites.iter().map(|site| site.total_bytes);
+    let Some(totals) = totals.collect::<Option<Vec<u64>>>() else {
+        return Err(ArtefactError::Older(report.full_name()));
+    };
+    let mut files = vec![
+        file(
+            "index.html",
+            "page",
+            "xdg-open",
+            Some(view::render_report(report).into_bytes()),
+        ),
+        file(
+            "dhat.json",
+            "dhat",
+            &format!("xdg-open {DHAT_VIEWER}  # and load"),
+            Some(dhat::profile(report, diagnosis, &totals)),
+        ),
+        file(
+            "pprof.pb.gz",
+            "pprof",
+            "go tool pprof -http=:",
+            Some(pprof::profile(report, diagnosis, &totals)),
+        ),
+    ];
+    files.extend(flame_graphs(report, diagnosis));
+    let mut artefacts = Vec::new();
+    for file in files {
+        let path = directory.join(file.name);
+        let written = match &file.contents {
+            Some(contents) => replace(&path, contents),
+            None => remove(&path),
+        };
+        written.map_err(|source| ArtefactError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        if file.contents.is_some() {
+            artefacts.push(Artefact {
+                command: format!("{} {}", file.program, path.display()),
+                what: file.what,
+                path,
+            });
+        }
+    }
+    Ok(artefacts)
+}
+
+/// A file that may be written.
+struct File {
+    name: &'static str,
+    what: &'static str,
+    /// What opens it, with its path behind.
+    program: String,
+    /// None if there is nothing to show.
+    contents: Option<Vec<u8>>,
+}
+
+fn file(name: &'static str, what: &'static str, program: &str, contents: Option<Vec<u8>>) -> File {
+    File {
+        name,
+        what,
+        program: program.to_owned(),
+        contents,
+    }
+}
+
+#[cfg(feature = "flamegraph")]
+fn flame_graphs(report: &Report, diagnosis: &Diagnosis) -> Vec<File> {
+    let title = |of: &str| format!("{}: {of}", report.full_name());
+    let at_peak = flame_graph::render(title("live bytes at the peak"), diagnosis, |site: &Site| {
+        site.peak_bytes
+    });
+    let growth = flame_graph::render(
+        title(&format!(
+            "growth of live bytes over {} steps",
+            crate::table::Thousands((diagnosis.last_step - diagnosis.first_step).into())
+        )),
+        diagnosis,
+        |site: &Site| Some(site.growth_bytes),
+    );
+    vec![
+        file("peak.svg", "flame graph, at the peak", "xdg-open", at_peak),
+        file("growth.svg", "flame graph, growth", "xdg-open", growth),
+    ]
+}
+
+#[cfg(not(feature = "flamegraph"))]
+fn flame_graphs(_: &Report, _: &Diagnosis) -> Vec<File> {
+    Vec::new()
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Where the artefacts are, and the command that opens each.
+pub fn summary(artefacts: &[Artefact]) -> String {
+    let width = artefacts.iter().map(|artefact| artefact.what.len());
+    let width = width.max().unwrap_or(0);
+    let mut text = String::from("artefacts, and what opens them:\n");
+    for Artefact { what, command, .. } in artefacts {
+        text.push_str(&format!("  {what:<width$}  {command}\n"));
+    }
+    if cfg!(not(feature = "flamegraph")) {
+        text.push_str("  flame graphs are drawn by a build with the feature `flamegraph`\n");
+    }
+    text
+}
+
+/// The function with its file and line, if they are known.
+fn described(frame: &Frame) -> String {
+    match (&frame.file, frame.line) {
+        (Some(file), Some(line)) => format!("{} ({file}:{line})", frame.function),
+        _ => frame.function.clone(),
+    }
+}
+
+fn type_of(site: &Site) -> &str {
+    site.type_name.as_deref().unwrap_or("type unknown")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! `repro`: one scenario with call stacks, on the terminal and in files for other programs.
+
+use crate::{EXIT_UNSOUND, EXIT_USAGE, Plan, exit_code, explained};
+use cargo_highwater::artefacts;
+use cargo_highwater::report::Report;
+
+/// The text to print, and the exit code of the scenario.
+pub(crate) fn report(plan: &Plan) -> Result<(String, u8), String> {
+    let outcomes = plan.run();
+    let mut text = String::new();
+    for outcome in &outcomes {
+        text.push_str(&explained(outcome));
+        let Ok(report) = &outcome.report else {
+            return Ok((text, EXIT_UNSOUND));
+        };
+        let path = report.json_path();
+        let reports = path.parent().unwrap_or(&path);
+        let report: Report = serde_json::from_str(&report.to_json())
+            .map_err(|error| format!("the report is not what this program reads: {error}"))?;
+        let directory = artefacts::directory(reports, &path);
+        match artefacts::write(&report, &directory) {
+            Ok(artefacts) => text.push_str(&format!("\n{}", artefacts::summary(&artefacts))),
+            Err(error) => {
+                eprintln!("error: {error}");
+                return Ok((text, EXIT_USAGE));
+            }
+        }
+    }
+    Ok((text, exit_code(&outcomes)))
+}
