@@ -12,6 +12,7 @@ use crate::floors::{Floors, Levels};
 use crate::verdict::{self, Verdict};
 pub use frames::Frame;
 use frames::Names;
+use std::cmp::Reverse;
 
 /// Where the memory of a scenario comes from: its allocation sites, those that grew
 /// most first.
@@ -22,6 +23,8 @@ pub struct Diagnosis {
     pub(crate) sites: Vec<Site>,
     pub(crate) steps: (u64, u64),
     pub(crate) growth_bytes: i64,
+    /// If it is the peak that failed, and nothing else.
+    pub(crate) peak_bytes: Option<u64>,
     pub(crate) lost_blocks: u64,
     pub(crate) has_lines: bool,
     pub(crate) trap: Option<Trap>,
@@ -78,8 +81,20 @@ impl Diagnosis {
         self.steps.1 += first;
     }
 
+    /// It is about the peak, not about growth: the most at that moment comes first. If
+    /// that moment was not met again, as with several threads, nothing changes.
+    pub(crate) fn about_the_peak(mut self, peak_bytes: u64) -> Self {
+        if self.sites.iter().all(|site| site.at_peak.is_some()) {
+            self.peak_bytes = Some(peak_bytes);
+            self.sites
+                .sort_by_key(|site| Reverse(site.at_peak.map(|live| live.bytes)));
+        }
+        self
+    }
+
     /// The sites, by growth, the most first; those that are judged growing go before
-    /// the others.
+    /// the others. If nothing but a ceiling on the peak was passed: by what they held
+    /// then.
     pub fn sites(&self) -> &[Site] {
         &self.sites
     }
@@ -280,6 +295,7 @@ impl<'a> Watch<'a> {
             sites,
             steps: (0, self.end_steps),
             growth_bytes,
+            peak_bytes: None,
             lost_blocks: self.trace.lost(),
             trap: self.trap(&mut names),
             has_lines: names.has_lines(),
