@@ -8,6 +8,7 @@
 
 mod candles_10k;
 mod cleanup_cadence;
+mod collector_findings;
 mod feature_history;
 mod findings;
 mod ml_collector;

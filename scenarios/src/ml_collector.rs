@@ -3,7 +3,7 @@
 //! files: what had to wait, waited in a queue without an end. What fixed it were files
 //! of 500 samples and a producer that waits for the writer.
 
-use crate::{Entry, Inputs, Reads, Twin};
+use crate::{Entry, Inputs, Reads, Twin, collector_findings};
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{Recorder, RecorderConfig, SampleFiles};
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::mb(2),
     peak_ceiling: ByteSize::mb(4),
     reads: Reads::Nothing,
-    findings: None,
+    findings: Some(collector_findings::before_and_after),
     run,
 };
 

@@ -5,7 +5,7 @@
 //! Here the collector outlives the state, as it outlives its runs in the service. So
 //! what a stop leaves is residue.
 
-use crate::{Entry, Inputs, Reads, Twin};
+use crate::{Entry, Inputs, Reads, Twin, collector_findings};
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{Collector, CollectorConfig, OnStop};
 use tokio::sync::Mutex;
@@ -21,7 +21,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::b(0),
     peak_ceiling: ByteSize::mb(10),
     reads: Reads::Nothing,
-    findings: None,
+    findings: Some(collector_findings::stop),
     run,
 };
 
