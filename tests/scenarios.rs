@@ -34,7 +34,7 @@ fn caught_by(id: &str) -> Rule {
     }
 }
 
-fn assert_caught(report: &Report, rule: Rule) {
+fn assert_caught(report: &Report, rule: &Rule) {
     assert!(report.is_failure());
     match rule {
         Rule::Growing => assert!(report.verdict().is_growing()),
@@ -73,7 +73,7 @@ fn report(
             insta::assert_snapshot!(id, report);
         }
         Twin::Leaky => {
-            assert_caught(&report, caught_by(id));
+            assert_caught(&report, &caught_by(id));
             insta::assert_snapshot!(format!("{id}-leaky"), report);
         }
     }
