@@ -12,3 +12,9 @@ static ALLOC: highwater::Alloc<tikv_jemallocator::Jemalloc> =
 fn every_workload_has_the_same_figures() {
     compare_usage(env!("CARGO_BIN_EXE_meter")).unwrap();
 }
+
+/// glibc can't give back what it does not have.
+#[test]
+fn nothing_is_said_of_what_goes_back_to_the_system() {
+    assert_eq!(highwater::return_to_system(), None);
+}

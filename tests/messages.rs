@@ -17,7 +17,7 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 /// A message without its sites, which differ between debug and release, and have tests
 /// of their own.
 fn without_sites(message: &str) -> String {
-    let Some((before, sites)) = message.split_once("\nsites, by growth") else {
+    let Some((before, sites)) = message.split_once("\nsites, by ") else {
         return message.to_owned();
     };
     let after = sites.split_once("\n\n").map_or("", |(_, after)| after);

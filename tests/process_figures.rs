@@ -1,6 +1,6 @@
-//! Leaks of descriptors and of mapped memory, which are the whole process's: a test
-//! beside this one would change them with its thread's stack alone. So there is one
-//! test in here.
+//! Leaks of descriptors and of mapped memory, and what goes back to the system. They are
+//! the whole process's: a test beside this one would change them with its thread's stack
+//! alone. So there is one test in here.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,24 @@ fn leaks_of_the_process_are_found() {
         descriptors(leaky);
         mapped_memory(leaky);
     }
+    freed_memory_goes_back();
+}
+
+/// Small blocks of 64 MB in all; each thousandth stays, so that the heap's end does
+/// not move. Whether glibc gives back any of it by itself is its own affair.
+fn freed_memory_goes_back() {
+    const BLOCK_BYTES: usize = 1_000;
+    let mut blocks: Vec<_> = (0..64_000_u32)
+        .map(|number| (number, vec![1_u8; BLOCK_BYTES]))
+        .collect();
+    let full = highwater::return_to_system().expect("glibc on Linux");
+    blocks.retain(|(number, _)| number % 1_000 == 999);
+    let returned = highwater::return_to_system().expect("glibc on Linux");
+    assert!(
+        returned.resident_after_bytes + 32_000_000 < full.resident_after_bytes,
+        "{full:?} {returned:?}"
+    );
+    assert_eq!(blocks.len(), 64);
 }
 
 fn descriptors(leaky: bool) {

@@ -351,6 +351,33 @@ fn a_small_leak_under_churn() {
     );
 }
 
+#[inline(never)]
+fn unpack() -> Vec<u64> {
+    vec![1; 10_000]
+}
+
+#[test]
+fn a_peak_that_leaves_nothing_behind() {
+    let report = Scenario::new("peak-alone")
+        .steps(STEPS)
+        .peak_ceiling(ByteSize::kb(40))
+        .run(Vec::new, |state, i| {
+            let work = (i == 50).then(unpack);
+            *state = text(i).into_bytes();
+            drop(work);
+        });
+    assert!(report.verdict().is_bounded(), "{report}");
+    let diagnosis = diagnosis(&report);
+    let first = &diagnosis.sites()[0];
+    assert_eq!(first.frames()[0].function(), "sites::unpack");
+    assert_eq!(first.peak_bytes(), Some(80_000));
+    let shown = diagnosis.to_string();
+    let expected =
+        "sites, by what they held at the peak of 80,064 B\n  80,000 B, 1 block  Vec<u64>\n";
+    assert!(shown.starts_with(expected), "{shown}");
+    assert!(shown.contains("  64 B, 2 blocks  String\n"), "{shown}");
+}
+
 #[test]
 fn what_does_not_fail_is_not_diagnosed() {
     let report = Scenario::new("sound")

@@ -12,6 +12,7 @@ use crate::holders::Holder;
 use crate::verdict::Verdict;
 pub use frames::Frame;
 pub(crate) use frames::{Names, short, shortened_type};
+use std::cmp::Reverse;
 pub(crate) use watch::Watch;
 
 /// Where the memory of a scenario comes from: its allocation sites, those that grew
@@ -25,6 +26,8 @@ pub struct Diagnosis {
     /// None if the moment of the peak was not met.
     pub(crate) peak_step: Option<u64>,
     pub(crate) growth_bytes: i64,
+    /// If it is the peak that failed, and nothing else.
+    pub(crate) peak_bytes: Option<u64>,
     pub(crate) lost_blocks: u64,
     pub(crate) has_lines: bool,
     /// Why nobody knows who holds what.
@@ -86,8 +89,20 @@ impl Diagnosis {
         self.steps.1 += first;
     }
 
+    /// It is about the peak, not about growth: the most at that moment comes first. If
+    /// that moment was not met again, as with several threads, nothing changes.
+    pub(crate) fn about_the_peak(mut self, peak_bytes: u64) -> Self {
+        if self.sites.iter().all(|site| site.at_peak.is_some()) {
+            self.peak_bytes = Some(peak_bytes);
+            self.sites
+                .sort_by_key(|site| Reverse(site.at_peak.map(|live| live.bytes)));
+        }
+        self
+    }
+
     /// The sites, by growth, the most first; those that are judged growing go before
-    /// the others.
+    /// the others. If nothing but a ceiling on the peak was passed: by what they held
+    /// then.
     pub fn sites(&self) -> &[Site] {
         &self.sites
     }

@@ -23,6 +23,7 @@
 //!   bounded: see [`Verdict`].
 //! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its
 //!   JSON from `target/highwater/`.
+//! - [`return_to_system`] tells what the system gets of what a program frees.
 //! - `#[highwater::test]` makes a test of a single function.
 //!
 //! Figures are exact: a deterministic scenario gives the same bytes and blocks
@@ -55,6 +56,7 @@ pub use alloc::Alloc;
 pub use byte_size::{ByteSize, ByteSizeError};
 pub use diagnosis::{Diagnosis, Frame, Site, Trap};
 pub use holders::{Hold, Holder};
+pub use process::{Returned, return_to_system};
 pub use report::{Breach, Ceiling, Checkpoint, Repetition, Report, Resource, SelfTest};
 pub use scenario::Scenario;
 pub use scope::{Scope, ScopeHandle, measure};

@@ -1,5 +1,5 @@
-//! Figures of the whole process: open descriptors, and memory mapped outside the
-//! heap.
+//! Figures of the whole process: open descriptors, memory mapped outside the heap, and
+//! what it gives back to the system.
 //!
 //! They can't be told apart by scope. So they are judged only for a scenario that
 //! ran with no other beside it, and one with a ceiling on them waits for that.
@@ -102,6 +102,67 @@ pub(crate) fn mapped_bytes() -> Option<u64> {
 #[cfg(not(all(target_os = "linux", target_env = "gnu", not(highwater_portable))))]
 pub(crate) fn mapped_bytes() -> Option<u64> {
     None
+}
+
+/// What became of the process's resident memory when it gave back what it could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Returned {
+    /// Resident memory before, in bytes.
+    pub resident_before_bytes: u64,
+    /// Resident memory after, in bytes.
+    pub resident_after_bytes: u64,
+}
+
+/// Gives memory that the program has freed, and the system's allocator still holds,
+/// back to the system, and says what that came to. None where it can't be done: it
+/// takes Linux with glibc, and glibc's allocator beneath [`Alloc`](crate::Alloc).
+///
+/// What a program frees is not what the system gets: a page goes back only when
+/// everything on it is free, and even then the allocator may keep it. Live bytes tell
+/// whether a program lets go of its memory, this tells what was gained by it.
+///
+/// The figures are the whole process's (`VmRSS`) and differ from run to run: compare
+/// them with a wide margin or not at all.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// let numbers: Vec<_> = (0..100_000).map(Box::new).collect();
+/// drop(numbers);
+/// if let Some(returned) = highwater::return_to_system() {
+///     let (before, after) = (returned.resident_before_bytes, returned.resident_after_bytes);
+///     println!("{before} B before, {after} B after");
+/// }
+/// ```
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+pub fn return_to_system() -> Option<Returned> {
+    if !is_heap_known() {
+        return None;
+    }
+    let resident_before_bytes = resident_bytes()?;
+    alloc::trim_heap();
+    Some(Returned {
+        resident_before_bytes,
+        resident_after_bytes: resident_bytes()?,
+    })
+}
+
+/// Gives memory that the program has freed, and the system's allocator still holds,
+/// back to the system. None: on this system it can't be done.
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(highwater_portable))))]
+pub fn return_to_system() -> Option<Returned> {
+    None
+}
+
+/// How much of the process's memory is in RAM, as Linux says it.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mut lines = status.lines();
+    let figure = lines.find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = figure.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1_024)
 }
 
 /// Whether Rust's blocks come from glibc's heap: tried with one, larger than any

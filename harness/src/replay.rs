@@ -6,7 +6,7 @@
 use crate::alloc::Trace;
 use crate::diagnosis::Diagnosis;
 use crate::process::Turn;
-use crate::report::{Breach, Report};
+use crate::report::{Breach, Ceiling, Report};
 use crate::run::once;
 use crate::scenario::Scenario;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,6 +92,10 @@ pub(crate) fn replayed<S>(
         Some(again)
     };
     let again = replay(0)?;
+    if is_peak_alone(first) {
+        let diagnosis = again.diagnosis;
+        return diagnosis.map(|diagnosis| diagnosis.about_the_peak(first.peak_bytes));
+    }
     if again.growth_bytes == first.growth_bytes || first.residue_bytes == 0 {
         return again.diagnosis;
     }
@@ -101,6 +105,15 @@ pub(crate) fn replayed<S>(
     } else {
         again.diagnosis
     }
+}
+
+/// Whether it was too much at one moment, and nothing else of memory is wrong.
+fn is_peak_alone(report: &Report) -> bool {
+    let of_memory = |breach: &&Breach| breach.ceiling.unit() == "bytes";
+    let mut breaches = report.breaches.iter().filter(of_memory).peekable();
+    breaches.peek().is_some()
+        && breaches.all(|breach| breach.ceiling == Ceiling::Peak)
+        && !report.verdict.is_growing()
 }
 
 /// From set-up to drop, with call stacks where they can be taken.

@@ -7,11 +7,16 @@
 #![forbid(unsafe_code)]
 
 mod candles_10k;
+mod cleanup_cadence;
+mod collector_findings;
+mod feature_history;
 mod findings;
+mod ml_collector;
 mod pattern_cycle;
 mod pattern_global_cache;
 mod pattern_unbounded_list;
 mod sessions_10k;
+mod stop_releases;
 mod trades_1k;
 
 use highwater::{ByteSize, Report, Scenario};
@@ -20,13 +25,17 @@ use highwater_fixtures::{CandleSource, TradeSource};
 pub use findings::Findings;
 
 /// Every scenario, in the order in which they are run and listed.
-pub static SCENARIOS: [&Entry; 6] = [
+pub static SCENARIOS: [&Entry; 10] = [
     &candles_10k::ENTRY,
     &sessions_10k::ENTRY,
     &trades_1k::ENTRY,
     &pattern_unbounded_list::ENTRY,
     &pattern_cycle::ENTRY,
     &pattern_global_cache::ENTRY,
+    &ml_collector::ENTRY,
+    &feature_history::ENTRY,
+    &cleanup_cadence::ENTRY,
+    &stop_releases::ENTRY,
 ];
 
 /// One scenario.

@@ -1,7 +1,7 @@
 //! What the system provides, past the allocator that is being counted, so that
 //! asking for it inside a hook cannot come back into the hook: zeroed memory that is
 //! never given back, for tables that hooks read; the way to standard error; and what
-//! glibc says of its heap.
+//! glibc says of its heap and does with it.
 
 /// `bytes` of zeroed memory, aligned to at least 128; none when the system has
 /// no more.
@@ -76,6 +76,13 @@ pub(crate) struct Heap {
     pub(crate) mapped_bytes: u64,
     /// What it has handed out.
     pub(crate) used_bytes: u64,
+}
+
+/// Has glibc give the memory that is free in it back to the system, as far as it can.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+pub(crate) fn trim_heap() {
+    // SAFETY: it touches only what is free, and any thread may call it.
+    unsafe { libc::malloc_trim(0) };
 }
 
 /// Asks glibc; none before version 2.33, which is why the function is looked up

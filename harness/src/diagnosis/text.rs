@@ -1,6 +1,7 @@
 //! How a diagnosis reads.
 
 use super::{Diagnosis, Frame, Site, Trap};
+use crate::alloc::Live;
 use crate::byte_size::{Blocks, RateWithin, Signed, Thousands};
 use crate::holders::{Hold, Holder};
 use std::fmt;
@@ -11,30 +12,18 @@ const FRAMES: usize = 6;
 /// How many holders, if none has most of the blocks.
 const HOLDERS: usize = 3;
 
+/// Sites that are worth showing, each with what it grew by or held.
+type Sites<'a> = Vec<(&'a Site, Live)>;
+
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(trap) = &self.trap {
             writeln!(f, "{trap}")?;
         }
-        let (first, last) = self.steps;
-        write!(f, "sites, by growth over ")?;
-        if first > 0 {
-            write!(f, "steps {} to {}", Thousands(first), Thousands(last))?;
-        } else {
-            write!(f, "{} steps", Thousands(last))?;
-        }
-        writeln!(f, ": {}", self.share())?;
-        let grew = |site: &&Site| site.growth.bytes > 0 || site.verdict.is_growing();
-        let shown: Vec<_> = self.sites.iter().filter(grew).collect();
-        for site in shown.iter().take(SITES) {
-            write!(f, "{site}")?;
-        }
-        if shown.len() > SITES {
-            let rest = shown[SITES..].iter().map(|site| site.growth.bytes).sum();
-            let count = shown.len() - SITES;
-            let noun = if count == 1 { "site" } else { "sites" };
-            writeln!(f, "  {} B at {count} other {noun}", Change(rest))?;
-        }
+        let shown = match self.peak_bytes {
+            Some(peak_bytes) => self.write_peak(f, peak_bytes)?,
+            None => self.write_growth(f)?,
+        };
         if self.lost_blocks > 0 {
             writeln!(
                 f,
@@ -52,7 +41,7 @@ impl fmt::Display for Diagnosis {
                 self.unsearched_threads
             )?;
         }
-        if self.has_lines && shown.iter().all(|site| site.type_name.is_none()) {
+        if self.has_lines && shown.iter().all(|(site, _)| site.type_name.is_none()) {
             writeln!(
                 f,
                 "  types are not known: build with -Csymbol-mangling-version=v0 and debug = \
@@ -70,6 +59,54 @@ impl fmt::Display for Diagnosis {
 }
 
 impl Diagnosis {
+    /// The sites that held something at the peak.
+    fn write_peak(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        peak_bytes: u64,
+    ) -> Result<Sites<'_>, fmt::Error> {
+        writeln!(
+            f,
+            "sites, by what they held at the peak of {} B",
+            Thousands(peak_bytes)
+        )?;
+        let sites = self.sites.iter();
+        let sites = sites.filter_map(|site| Some((site, site.at_peak?)));
+        let held: Sites<'_> = sites.filter(|(_, live)| live.bytes > 0).collect();
+        for (site, live) in held.iter().take(SITES) {
+            let (bytes, blocks) = (Signed(live.bytes), u64::try_from(live.blocks));
+            let blocks = Blocks(blocks.unwrap_or(0));
+            writeln!(f, "  {bytes} B, {blocks}  {}", site.kind())?;
+            write_stack(f, &site.frames)?;
+        }
+        if let Some((bytes, others)) = rest(&held) {
+            writeln!(f, "  {} B at {others}", Signed(bytes))?;
+        }
+        Ok(held)
+    }
+
+    /// The sites that grew.
+    fn write_growth(&self, f: &mut fmt::Formatter<'_>) -> Result<Sites<'_>, fmt::Error> {
+        let (first, last) = self.steps;
+        write!(f, "sites, by growth over ")?;
+        if first > 0 {
+            write!(f, "steps {} to {}", Thousands(first), Thousands(last))?;
+        } else {
+            write!(f, "{} steps", Thousands(last))?;
+        }
+        writeln!(f, ": {}", self.share())?;
+        let sites = self.sites.iter();
+        let sites = sites.filter(|site| site.growth.bytes > 0 || site.verdict.is_growing());
+        let grew: Sites<'_> = sites.map(|site| (site, site.growth)).collect();
+        for (site, _) in grew.iter().take(SITES) {
+            write!(f, "{site}")?;
+        }
+        if let Some((bytes, others)) = rest(&grew) {
+            writeln!(f, "  {} B at {others}", Change(bytes))?;
+        }
+        Ok(grew)
+    }
+
     /// How much of the growth is explained.
     fn share(&self) -> String {
         let (growth, explained) = (self.growth_bytes, self.explained_bytes());
@@ -97,12 +134,12 @@ impl fmt::Display for Site {
         } else {
             "blocks"
         };
-        let kind = self.type_name.as_deref().unwrap_or("type unknown");
         writeln!(
             f,
-            "  {} B, {} {noun}  {kind}, {}",
+            "  {} B, {} {noun}  {}, {}",
             Change(self.growth.bytes),
             Change(self.growth.blocks),
+            self.kind(),
             self.rate()
         )?;
         write_stack(f, &self.frames)?;
@@ -182,7 +219,19 @@ impl fmt::Display for Share {
     }
 }
 
+/// What the sites that are not shown come to, and how many they are.
+fn rest(sites: &Sites<'_>) -> Option<(i64, String)> {
+    let rest = sites.get(SITES..).filter(|rest| !rest.is_empty())?;
+    let bytes = rest.iter().map(|(_, live)| live.bytes).sum();
+    let noun = if rest.len() == 1 { "site" } else { "sites" };
+    Some((bytes, format!("{} other {noun}", rest.len())))
+}
+
 impl Site {
+    fn kind(&self) -> &str {
+        self.type_name.as_deref().unwrap_or("type unknown")
+    }
+
     /// What its verdict comes to, in a few words.
     fn rate(&self) -> String {
         let verdict = &self.verdict;

@@ -200,6 +200,7 @@ impl<'a> Watch<'a> {
             steps: (0, self.end_steps),
             peak_step: self.peak_step,
             growth_bytes,
+            peak_bytes: None,
             lost_blocks: self.trace.lost(),
             trap,
             has_lines: self.names.has_lines(),
