@@ -8,9 +8,13 @@
 
 mod candles_10k;
 mod findings;
+mod market_data;
+mod ohlcv_store;
+mod open_interest;
 mod pattern_cycle;
 mod pattern_global_cache;
 mod pattern_unbounded_list;
+mod periodic_cleanup;
 mod sessions_10k;
 mod trades_1k;
 
@@ -20,13 +24,16 @@ use highwater_fixtures::{CandleSource, TradeSource};
 pub use findings::Findings;
 
 /// Every scenario, in the order in which they are run and listed.
-pub static SCENARIOS: [&Entry; 6] = [
+pub static SCENARIOS: [&Entry; 9] = [
     &candles_10k::ENTRY,
     &sessions_10k::ENTRY,
     &trades_1k::ENTRY,
     &pattern_unbounded_list::ENTRY,
     &pattern_cycle::ENTRY,
     &pattern_global_cache::ENTRY,
+    &ohlcv_store::ENTRY,
+    &open_interest::ENTRY,
+    &periodic_cleanup::ENTRY,
 ];
 
 /// One scenario.

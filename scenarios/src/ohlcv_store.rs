@@ -1,0 +1,40 @@
+//! A service grew by 220 MB a minute and hit its limit of 6 GB after 25 minutes.
+//! It held candles of ten symbols in four timeframes, and fetched all of them 79
+//! times in a quarter of an hour. Each fetch was merged with what was held and
+//! duplicates were dropped, so nobody suspected the store; but whatever a window
+//! brought for the first time stayed. What fixed it was a cap for each timeframe.
+
+use crate::market_data::{FETCHES, caps, fetch_candles};
+use crate::{Entry, Inputs, Reads, Twin};
+use highwater::{ByteSize, Report, Scenario};
+use highwater_fixtures::{MarketFeed, OhlcvStore};
+
+pub(crate) static ENTRY: Entry = Entry {
+    id: "ohlcv-store",
+    what: "candles of 10 symbols in 4 timeframes are fetched and merged, up to a cap each",
+    defect: "has no caps",
+    steps: FETCHES,
+    growth_ceiling: ByteSize::mb(2),
+    peak_ceiling: ByteSize::mb(3),
+    reads: Reads::Candles,
+    findings: None,
+    run,
+};
+
+struct Collector {
+    feed: MarketFeed,
+    store: OhlcvStore,
+}
+
+fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
+    scenario.run(
+        || Collector {
+            feed: MarketFeed::new(&inputs.candles),
+            store: OhlcvStore::new(caps(twin)),
+        },
+        |collector, _| {
+            fetch_candles(&collector.feed, &mut collector.store);
+            collector.feed.move_on();
+        },
+    )
+}

@@ -1,0 +1,64 @@
+//! The second line of defence: a task that enforces the caps of both stores every
+//! ten minutes, whatever was merged in between. Live memory is a sawtooth over a
+//! flat floor, which a comparison of its ends calls a leak as often as not. A task
+//! that is written, reviewed and never started looks the same for ten minutes.
+
+use crate::market_data::{FETCHES, PERIOD, fetch_candles, fetch_open_interest};
+use crate::{Entry, Inputs, Reads, Twin};
+use highwater::{ByteSize, Report, Scenario, Scope};
+use highwater_fixtures::{CleanUpSchedule, MarketFeed, MarketService};
+use std::time::Duration;
+
+pub(crate) static ENTRY: Entry = Entry {
+    id: "periodic-cleanup",
+    what: "a task enforces the caps of both stores every 600 s, on a simulated clock",
+    defect: "the task never runs",
+    // Two simulated hours.
+    steps: 8 * FETCHES,
+    growth_ceiling: ByteSize::mb(30),
+    peak_ceiling: ByteSize::mb(40),
+    reads: Reads::Candles,
+    findings: None,
+    run,
+};
+
+struct Collector {
+    feed: MarketFeed,
+    service: MarketService,
+    /// What the service says of its memory is read from this, so it has to last.
+    _scope: Scope,
+}
+
+fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
+    let schedule = match twin {
+        Twin::Sound => CleanUpSchedule::Every(Duration::from_secs(600)),
+        Twin::Leaky => CleanUpSchedule::Never,
+    };
+    // Twice is enough to tell, and the twin would be at a gigabyte before long.
+    let scenario = scenario.clone().step_budget(2 * ENTRY.steps);
+    scenario.run_async(
+        async || {
+            tokio::time::pause();
+            let scope = Scope::enter("market data");
+            let handle = scope.handle();
+            Collector {
+                feed: MarketFeed::new(&inputs.candles),
+                service: MarketService::start(schedule, move || handle.usage().live_bytes),
+                _scope: scope,
+            }
+        },
+        async |collector, _| collector.fetch().await,
+    )
+}
+
+impl Collector {
+    async fn fetch(&mut self) {
+        let between_fetches = PERIOD.div_f64(FETCHES as f64);
+        tokio::time::sleep(between_fetches).await;
+        let mut data = self.service.data();
+        fetch_candles(&self.feed, &mut data.candles);
+        fetch_open_interest(&self.feed, &mut data.open_interest);
+        drop(data);
+        self.feed.move_on();
+    }
+}
