@@ -4,7 +4,7 @@
 //! duplicates were dropped, so nobody suspected the store; but whatever a window
 //! brought for the first time stayed. What fixed it was a cap for each timeframe.
 
-use crate::market_data::{FETCHES, caps, fetch_candles};
+use crate::market_data::{FETCHES, caps, feed};
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{MarketFeed, OhlcvStore};
@@ -27,13 +27,15 @@ struct Collector {
 }
 
 fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
+    // Half of what is usual, since the twin holds a lot by then.
+    let scenario = scenario.clone().step_budget(8 * FETCHES);
     scenario.run(
         || Collector {
-            feed: MarketFeed::new(&inputs.candles),
+            feed: feed(&inputs.candles),
             store: OhlcvStore::new(caps(twin)),
         },
         |collector, _| {
-            fetch_candles(&collector.feed, &mut collector.store);
+            collector.store.fetch(&collector.feed);
             collector.feed.move_on();
         },
     )

@@ -3,7 +3,7 @@
 //! was left out of the first fix, and went on growing behind it. What fixed it was
 //! the same: a day of it is held, 288 entries a symbol.
 
-use crate::market_data::{FETCHES, caps, fetch_open_interest};
+use crate::market_data::{FETCHES, caps, feed};
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{MarketFeed, OpenInterestStore};
@@ -26,13 +26,14 @@ struct Collector {
 }
 
 fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
+    let scenario = scenario.clone().step_budget(8 * FETCHES);
     scenario.run(
         || Collector {
-            feed: MarketFeed::new(&inputs.candles),
+            feed: feed(&inputs.candles),
             store: OpenInterestStore::new(caps(twin)),
         },
         |collector, _| {
-            fetch_open_interest(&collector.feed, &mut collector.store);
+            collector.store.fetch(&collector.feed);
             collector.feed.move_on();
         },
     )

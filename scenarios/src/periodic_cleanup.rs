@@ -3,7 +3,7 @@
 //! flat floor, which a comparison of its ends calls a leak as often as not. A task
 //! that is written, reviewed and never started looks the same for ten minutes.
 
-use crate::market_data::{FETCHES, PERIOD, fetch_candles, fetch_open_interest};
+use crate::market_data::{FETCHES, PERIOD, feed};
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario, Scope};
 use highwater_fixtures::{CleanUpSchedule, MarketFeed, MarketService};
@@ -13,8 +13,8 @@ pub(crate) static ENTRY: Entry = Entry {
     id: "periodic-cleanup",
     what: "a task enforces the caps of both stores every 600 s, on a simulated clock",
     defect: "the task never runs",
-    // Two simulated hours.
-    steps: 8 * FETCHES,
+    // A simulated hour.
+    steps: 4 * FETCHES,
     growth_ceiling: ByteSize::mb(30),
     peak_ceiling: ByteSize::mb(40),
     reads: Reads::Candles,
@@ -31,10 +31,10 @@ struct Collector {
 
 fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
     let schedule = match twin {
-        Twin::Sound => CleanUpSchedule::Every(Duration::from_secs(600)),
+        Twin::Sound => CleanUpSchedule::Every(Duration::from_mins(10)),
         Twin::Leaky => CleanUpSchedule::Never,
     };
-    // Twice is enough to tell, and the twin would be at a gigabyte before long.
+    // Twice is enough to tell, and the twin holds a lot by then.
     let scenario = scenario.clone().step_budget(2 * ENTRY.steps);
     scenario.run_async(
         async || {
@@ -42,7 +42,7 @@ fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
             let scope = Scope::enter("market data");
             let handle = scope.handle();
             Collector {
-                feed: MarketFeed::new(&inputs.candles),
+                feed: feed(&inputs.candles),
                 service: MarketService::start(schedule, move || handle.usage().live_bytes),
                 _scope: scope,
             }
@@ -55,10 +55,7 @@ impl Collector {
     async fn fetch(&mut self) {
         let between_fetches = PERIOD.div_f64(FETCHES as f64);
         tokio::time::sleep(between_fetches).await;
-        let mut data = self.service.data();
-        fetch_candles(&self.feed, &mut data.candles);
-        fetch_open_interest(&self.feed, &mut data.open_interest);
-        drop(data);
+        self.service.fetch(&self.feed);
         self.feed.move_on();
     }
 }
