@@ -9,6 +9,7 @@
 mod candles_10k;
 mod findings;
 mod market_data;
+mod market_findings;
 mod ohlcv_store;
 mod open_interest;
 mod pattern_cycle;

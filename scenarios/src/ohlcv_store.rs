@@ -5,7 +5,8 @@
 //! brought for the first time stayed. What fixed it was a cap for each timeframe.
 
 use crate::market_data::{FETCHES, caps, feed};
-use crate::{Entry, Inputs, Reads, Twin};
+use crate::market_findings::{Estimate, Hour, criteria, sizes, unexplained};
+use crate::{Entry, Findings, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{MarketFeed, OhlcvStore};
 
@@ -17,7 +18,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::mb(2),
     peak_ceiling: ByteSize::mb(3),
     reads: Reads::Candles,
-    findings: None,
+    findings: Some(findings),
     run,
 };
 
@@ -39,4 +40,28 @@ fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
             collector.feed.move_on();
         },
     )
+}
+
+/// The post-mortem's estimate on paper.
+const ESTIMATE: Estimate = Estimate {
+    item: "a candle",
+    items: "candles",
+    item_bytes: 200,
+    cap: 1_440 + 864 + 672 + 360,
+    symbol: "667 KB",
+    ten_symbols: "6.7 MB",
+};
+
+fn findings() -> Vec<Findings> {
+    let hour = |twin| {
+        Hour::of(
+            || OhlcvStore::new(caps(twin)),
+            OhlcvStore::fetch,
+            OhlcvStore::len,
+        )
+    };
+    let (sound, leaky) = (hour(Twin::Sound), hour(Twin::Leaky));
+    let mut criteria = criteria(&sound, &leaky);
+    criteria.notes.push(unexplained());
+    vec![sizes(&ESTIMATE, &sound, &leaky), criteria]
 }

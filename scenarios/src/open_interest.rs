@@ -4,7 +4,8 @@
 //! the same: a day of it is held, 288 entries a symbol.
 
 use crate::market_data::{FETCHES, caps, feed};
-use crate::{Entry, Inputs, Reads, Twin};
+use crate::market_findings::{Estimate, Hour, criteria, sizes};
+use crate::{Entry, Findings, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{MarketFeed, OpenInterestStore};
 
@@ -16,7 +17,7 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::kb(100),
     peak_ceiling: ByteSize::kb(300),
     reads: Reads::Candles,
-    findings: None,
+    findings: Some(findings),
     run,
 };
 
@@ -37,4 +38,26 @@ fn run(scenario: &Scenario, twin: Twin, inputs: &Inputs) -> Report {
             collector.feed.move_on();
         },
     )
+}
+
+/// The post-mortem's estimate on paper.
+const ESTIMATE: Estimate = Estimate {
+    item: "an entry",
+    items: "entries",
+    item_bytes: 100,
+    cap: 288,
+    symbol: "28.8 KB",
+    ten_symbols: "288 KB",
+};
+
+fn findings() -> Vec<Findings> {
+    let hour = |twin| {
+        Hour::of(
+            || OpenInterestStore::new(caps(twin)),
+            OpenInterestStore::fetch,
+            OpenInterestStore::len,
+        )
+    };
+    let (sound, leaky) = (hour(Twin::Sound), hour(Twin::Leaky));
+    vec![sizes(&ESTIMATE, &sound, &leaky), criteria(&sound, &leaky)]
 }
