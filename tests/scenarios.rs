@@ -25,7 +25,10 @@ fn report(
         "trades-1k",
         "pattern-unbounded-list",
         "pattern-cycle",
-        "pattern-global-cache"
+        "pattern-global-cache",
+        "ohlcv-store",
+        "open-interest",
+        "periodic-cleanup"
     )]
     id: &str,
     #[values(Twin::Sound, Twin::Leaky)] twin: Twin,

@@ -8,7 +8,7 @@ mod findings;
 use crate::market_data::{FETCHES, PERIOD, feed};
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario, Scope};
-use highwater_fixtures::{CandleSource, CleanUpRecord, CleanUpSchedule, MarketFeed, MarketService};
+use highwater_fixtures::{CandleSource, CleanUpSchedule, MarketFeed, MarketService};
 use std::time::Duration;
 
 pub(crate) static ENTRY: Entry = Entry {
