@@ -22,7 +22,7 @@ mod trades_1k;
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{CandleSource, TradeSource};
 
-pub use findings::Findings;
+pub use findings::{Findings, thousands};
 
 /// Every scenario, in the order in which they are run and listed.
 pub static SCENARIOS: [&Entry; 9] = [

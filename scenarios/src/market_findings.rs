@@ -1,7 +1,7 @@
 //! What the post-mortem of the market-data store estimated, beside what a simulated
 //! hour of its twins measures.
 
-use crate::Findings;
+use crate::findings::{Findings, thousands};
 use crate::market_data::{FETCHES, PERIOD, SYMBOLS, feed};
 use highwater::{ByteSize, Scope};
 use highwater_fixtures::{CandleSource, MarketFeed};
@@ -205,10 +205,4 @@ pub(crate) fn unexplained() -> String {
 
 pub(crate) fn bytes(number: u64) -> String {
     ByteSize::b(number).to_string()
-}
-
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().collect();
-    String::from_utf8_lossy(&groups.join(&b',')).into_owned()
 }

@@ -1,8 +1,8 @@
 //! What the clean-ups of a simulated hour did, and what is live without them.
 
 use super::{Collector, ENTRY};
-use crate::market_findings::{bytes, thousands};
-use crate::{Findings, Twin};
+use crate::market_findings::bytes;
+use crate::{Findings, Twin, thousands};
 use highwater_fixtures::{CandleSource, CleanUpRecord};
 use tokio::runtime::Builder;
 
