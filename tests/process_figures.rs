@@ -22,6 +22,27 @@ fn leaks_of_the_process_are_found() {
         descriptors(leaky);
         mapped_memory(leaky);
     }
+    tables_of_call_stacks();
+}
+
+/// A heap that spreads out takes ever larger tables for its call stacks. They are
+/// mapped, but not by the scenario.
+fn tables_of_call_stacks() {
+    let report = Scenario::new("tables-of-call-stacks")
+        .steps(40)
+        .step_budget(80)
+        .mapped_ceiling(ByteSize::mib(1))
+        .stop_at(ByteSize::gib(1))
+        .run(
+            || Vec::with_capacity(100),
+            |blocks, _| blocks.push(Vec::<u8>::with_capacity(1 << 20)),
+        );
+    assert!(report.growth_bytes() >= 40 << 20, "{report}");
+    let mapped = resource(&report, Ceiling::Mapped);
+    assert!(
+        mapped.growth().is_some_and(|growth| growth < 1 << 20),
+        "{report}"
+    );
 }
 
 fn descriptors(leaky: bool) {
