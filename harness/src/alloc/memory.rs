@@ -6,7 +6,8 @@
 #[cfg(all(unix, not(highwater_portable)))]
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What was mapped for the harness's own tables, in whole pages. Not the scheduler's in model checks: nothing is decided by it.
+/// What is mapped for the harness's own tables, in whole pages. Not the scheduler's in
+/// model checks: nothing is decided by it.
 #[cfg(all(unix, not(highwater_portable)))]
 static OWN_BYTES: AtomicU64 = AtomicU64::new(0);
 
