@@ -23,6 +23,7 @@ fn leaks_of_the_process_are_found() {
         mapped_memory(leaky);
     }
     freed_memory_goes_back();
+    tables_of_call_stacks();
 }
 
 /// Small blocks of 64 MB in all; each thousandth stays, so that the heap's end does
@@ -40,6 +41,28 @@ fn freed_memory_goes_back() {
         "{full:?} {returned:?}"
     );
     assert_eq!(blocks.len(), 64);
+}
+
+/// A heap that spreads out takes ever larger tables for its call stacks. They are
+/// mapped, but not by the scenario.
+fn tables_of_call_stacks() {
+    let report = Scenario::new("tables-of-call-stacks")
+        .steps(8)
+        .step_budget(16)
+        .mapped_ceiling(ByteSize::mib(1))
+        // Not reached: so that call stacks are taken from the start.
+        .stop_at(ByteSize::gib(1))
+        .run(
+            || Vec::with_capacity(16),
+            // Larger than any block that glibc serves from an arena.
+            |blocks, _| blocks.push(Vec::<u8>::with_capacity(40 << 20)),
+        );
+    assert_eq!(report.growth_bytes(), 320 << 20, "{report}");
+    let mapped = resource(&report, Ceiling::Mapped);
+    assert!(
+        mapped.growth().is_some_and(|growth| growth < 1 << 20),
+        "{report}"
+    );
 }
 
 fn descriptors(leaky: bool) {

@@ -70,8 +70,8 @@ pub(crate) fn descriptors() -> Option<u64> {
     open.checked_sub(1)
 }
 
-/// How many bytes are mapped and usable outside the system allocator's heap; none
-/// where that can't be told.
+/// How many bytes are mapped and usable outside the system allocator's heap and the
+/// harness's tables; none where that can't be told.
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) fn mapped_bytes() -> Option<u64> {
     use std::io::{BufRead as _, BufReader};
@@ -94,7 +94,7 @@ pub(crate) fn mapped_bytes() -> Option<u64> {
         line.clear();
     }
     // Before the buffer is freed, which is part of both.
-    mapped.checked_sub(alloc::heap()?.mapped_bytes)
+    mapped.checked_sub(alloc::heap()?.mapped_bytes + alloc::own_bytes())
 }
 
 /// How many bytes are mapped and usable outside the system allocator's heap; none

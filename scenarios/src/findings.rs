@@ -15,3 +15,15 @@ pub struct Findings {
     /// What the table comes to, a sentence each.
     pub notes: Vec<String>,
 }
+
+/// A number with a comma before every third digit from the right.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(String::from_utf8_lossy)
+        .collect();
+    groups.join(",")
+}

@@ -11,10 +11,15 @@ mod cleanup_cadence;
 mod collector_findings;
 mod feature_history;
 mod findings;
+mod market_data;
+mod market_findings;
 mod ml_collector;
+mod ohlcv_store;
+mod open_interest;
 mod pattern_cycle;
 mod pattern_global_cache;
 mod pattern_unbounded_list;
+mod periodic_cleanup;
 mod sessions_10k;
 mod stop_releases;
 mod trades_1k;
@@ -22,16 +27,19 @@ mod trades_1k;
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{CandleSource, TradeSource};
 
-pub use findings::Findings;
+pub use findings::{Findings, thousands};
 
 /// Every scenario, in the order in which they are run and listed.
-pub static SCENARIOS: [&Entry; 10] = [
+pub static SCENARIOS: [&Entry; 13] = [
     &candles_10k::ENTRY,
     &sessions_10k::ENTRY,
     &trades_1k::ENTRY,
     &pattern_unbounded_list::ENTRY,
     &pattern_cycle::ENTRY,
     &pattern_global_cache::ENTRY,
+    &ohlcv_store::ENTRY,
+    &open_interest::ENTRY,
+    &periodic_cleanup::ENTRY,
     &ml_collector::ENTRY,
     &feature_history::ENTRY,
     &cleanup_cadence::ENTRY,

@@ -5,7 +5,7 @@ use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 use highwater::{ByteSize, Ceiling, Report};
-use highwater_scenarios::{Findings, SCENARIOS, Twin};
+use highwater_scenarios::{Findings, SCENARIOS, Twin, thousands};
 use std::fmt::Write as _;
 use std::io;
 
@@ -214,17 +214,6 @@ fn plain_table(header: &[&str]) -> Table {
 
 fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(String::from_utf8_lossy)
-        .collect();
-    groups.join(",")
 }
 
 fn bytes(number: u64) -> String {

@@ -12,13 +12,16 @@ use std::process::{Command, Output, Stdio};
 use std::sync::RwLock;
 use tempfile::TempDir;
 
-const IDS: [&str; 10] = [
+const IDS: [&str; 13] = [
     "candles-10k",
     "sessions-10k",
     "trades-1k",
     "pattern-unbounded-list",
     "pattern-cycle",
     "pattern-global-cache",
+    "ohlcv-store",
+    "open-interest",
+    "periodic-cleanup",
     "ml-collector",
     "feature-history",
     "cleanup-cadence",
@@ -355,6 +358,19 @@ fn no_steps_measure_set_up_and_drop() {
     assert!(report["peak_bytes"].as_u64() > Some(0));
 }
 
+#[test]
+fn findings_of_the_market_data_store() {
+    let place = Place::new();
+    let output = place.run(&[
+        "findings",
+        "ohlcv-store",
+        "open-interest",
+        "periodic-cleanup",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(place.stdout(&output));
+}
+
 /// Three days of minutes in the three formats that candles come in.
 fn candles(format: &str) -> String {
     let header = "open_time,open,high,low,close,volume\n";
@@ -388,6 +404,9 @@ fn every_candle_format_gives_the_same_run() {
             "run",
             "candles-10k",
             "pattern-global-cache",
+            "ohlcv-store",
+            "open-interest",
+            "periodic-cleanup",
             "--candles",
             format,
             "--format",

@@ -3,6 +3,14 @@
 //! never given back, for tables that hooks read; the way to standard error; and what
 //! glibc says of its heap and does with it.
 
+#[cfg(all(unix, not(highwater_portable)))]
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What is mapped for the harness's own tables, in whole pages. Not the scheduler's in
+/// model checks: nothing is decided by it.
+#[cfg(all(unix, not(highwater_portable)))]
+static OWN_BYTES: AtomicU64 = AtomicU64::new(0);
+
 /// `bytes` of zeroed memory, aligned to at least 128; none when the system has
 /// no more.
 #[cfg(all(unix, not(highwater_portable)))]
@@ -19,7 +27,11 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
             0,
         )
     };
-    (address != libc::MAP_FAILED).then_some(address.cast())
+    if address == libc::MAP_FAILED {
+        return None;
+    }
+    OWN_BYTES.fetch_add(whole_pages(bytes), Relaxed);
+    Some(address.cast())
 }
 
 /// `bytes` of zeroed memory, aligned to at least 128; none when the system has
@@ -41,6 +53,22 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
 pub(super) fn give_back(address: *mut u8, bytes: usize) {
     // SAFETY: the callers pass a mapping of their own, which nobody else has seen.
     unsafe { libc::munmap(address.cast(), bytes) };
+    OWN_BYTES.fetch_sub(whole_pages(bytes), Relaxed);
+}
+
+/// The bytes of the harness's own tables, in whole pages. None of them are the
+/// scenario's.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+pub(crate) fn own_bytes() -> u64 {
+    OWN_BYTES.load(Relaxed)
+}
+
+#[cfg(all(unix, not(highwater_portable)))]
+fn whole_pages(bytes: usize) -> u64 {
+    // SAFETY: it takes any number and reads what the system said at the start.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = u64::try_from(page).unwrap_or(0).max(1);
+    (bytes as u64).next_multiple_of(page)
 }
 
 /// Makes memory that [`zeroed`] gave zero again. The address and the size are of whole

@@ -45,7 +45,7 @@ mod trace;
 pub(crate) use counters::Totals;
 pub(crate) use ledger::FLUSH_BYTES;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
-pub(crate) use memory::{heap, trim_heap};
+pub(crate) use memory::{heap, own_bytes, trim_heap};
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 
