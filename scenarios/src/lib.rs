@@ -12,6 +12,7 @@ mod pattern_cycle;
 mod pattern_global_cache;
 mod pattern_unbounded_list;
 mod sessions_10k;
+mod tail_watcher;
 mod trades_1k;
 
 use highwater::{ByteSize, Report, Scenario};
@@ -20,13 +21,14 @@ use highwater_fixtures::{CandleSource, TradeSource};
 pub use findings::Findings;
 
 /// Every scenario, in the order in which they are run and listed.
-pub static SCENARIOS: [&Entry; 6] = [
+pub static SCENARIOS: [&Entry; 7] = [
     &candles_10k::ENTRY,
     &sessions_10k::ENTRY,
     &trades_1k::ENTRY,
     &pattern_unbounded_list::ENTRY,
     &pattern_cycle::ENTRY,
     &pattern_global_cache::ENTRY,
+    &tail_watcher::ENTRY,
 ];
 
 /// One scenario.
