@@ -6,13 +6,14 @@
 //! lines out, which empties the buffer at once, and process what was taken.
 //!
 //! The log is a real file in a temporary directory. The clock is tokio's, paused. The
-//! paths are made outside of what is measured, so that their length doesn't count.
+//! paths and the threads are made outside of what is measured: the length of the ones
+//! and what a test runner hands to the others are nothing of the watcher's.
 
 mod findings;
 
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
-use highwater_fixtures::{DrainOrder, LogWriter, TailWatcher};
+use highwater_fixtures::{DrainOrder, LogWriter, Processor, TailWatcher};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,11 +39,13 @@ const SPREAD: u64 = 24;
 const PORTIONS: u64 = 10;
 const BETWEEN_PORTIONS: Duration = Duration::from_millis(100);
 
-/// Where the log is. The directory goes when this is dropped.
+/// Where the log is, and who adds up what is in it. The directory goes when this is
+/// dropped.
 struct Place {
     _directory: TempDir,
     log: Arc<Path>,
     put_aside: Arc<Path>,
+    processor: Arc<Processor>,
 }
 
 impl Place {
@@ -52,6 +55,7 @@ impl Place {
             log: Arc::from(directory.path().join("service.log")),
             put_aside: Arc::from(directory.path().join("service.log.1")),
             _directory: directory,
+            processor: Arc::new(Processor::new()),
         }
     }
 }
@@ -73,7 +77,8 @@ impl Service {
         pause();
         let log = LogWriter::create(&place.log, &place.put_aside);
         let log = log.expect("the log can be made");
-        let watcher = TailWatcher::start(&place.log, order).expect("the log is there");
+        let watcher = TailWatcher::start(&place.log, &place.processor, order);
+        let watcher = watcher.expect("the log is there");
         let now = Instant::now();
         let mut service = Self { log, watcher, now };
         service.write(LINES_A_ROUND / PORTIONS).await;
