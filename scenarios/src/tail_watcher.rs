@@ -13,12 +13,10 @@ mod findings;
 
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
-use highwater_fixtures::{DrainOrder, LogWriter, Processor, TailWatcher};
-use std::path::Path;
+use highwater_fixtures::{DrainOrder, LogPlace, Processor, TailedService};
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
-use tokio::time::{Instant, pause, sleep_until};
+use tokio::time::pause;
 
 pub(crate) static ENTRY: Entry = Entry {
     id: "tail-watcher",
@@ -32,80 +30,49 @@ pub(crate) static ENTRY: Entry = Entry {
     run,
 };
 
-/// How many lines the service read between two batches.
-const LINES_A_ROUND: u64 = 1_174;
 /// Rounds differ by up to this many lines, up and down.
 const SPREAD: u64 = 24;
-const PORTIONS: u64 = 10;
-const BETWEEN_PORTIONS: Duration = Duration::from_millis(100);
 
 /// Where the log is, and who adds up what is in it. The directory goes when this is
 /// dropped.
-struct Place {
+struct Setting {
     _directory: TempDir,
-    log: Arc<Path>,
-    put_aside: Arc<Path>,
+    place: LogPlace,
     processor: Arc<Processor>,
 }
 
-impl Place {
+impl Setting {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         Self {
-            log: Arc::from(directory.path().join("service.log")),
-            put_aside: Arc::from(directory.path().join("service.log.1")),
+            place: LogPlace::within(directory.path()),
             _directory: directory,
             processor: Arc::new(Processor::new()),
         }
     }
-}
 
-/// A service that writes a log, and the watcher of it.
-struct Service {
-    log: LogWriter,
-    watcher: TailWatcher,
-    now: Instant,
-}
-
-impl Service {
-    /// The first portion is read; from here on, a step is ten portions and one batch.
-    async fn start(place: &Place, twin: Twin) -> Self {
+    async fn start(&self, twin: Twin) -> TailedService {
         let order = match twin {
             Twin::Sound => DrainOrder::BeforeProcessing,
             Twin::Leaky => DrainOrder::AfterProcessing,
         };
         pause();
-        let log = LogWriter::create(&place.log, &place.put_aside);
-        let log = log.expect("the log can be made");
-        let watcher = TailWatcher::start(&place.log, &place.processor, order);
-        let watcher = watcher.expect("the log is there");
-        let now = Instant::now();
-        let mut service = Self { log, watcher, now };
-        service.write(LINES_A_ROUND / PORTIONS).await;
-        service
-    }
-
-    async fn round(&mut self, number: u64) {
-        let lines = LINES_A_ROUND - SPREAD + number * 37 % (2 * SPREAD + 1);
-        for portion in 0..PORTIONS {
-            let until = |portion| lines * portion / PORTIONS;
-            self.write(until(portion + 1) - until(portion)).await;
-        }
-    }
-
-    async fn write(&mut self, lines: u64) {
-        self.log.append(lines).expect("the log can be written");
-        self.now += BETWEEN_PORTIONS;
-        sleep_until(self.now).await;
+        TailedService::start(&self.place, &self.processor, order).await
     }
 }
 
+/// One reading and processing: a second of the service.
+async fn round(service: &mut TailedService, number: u64) {
+    let lines = TailedService::LINES_A_SECOND - SPREAD + number * 37 % (2 * SPREAD + 1);
+    service.second(lines).await;
+}
+
 fn run(scenario: &Scenario, twin: Twin, _: &Inputs) -> Report {
-    let place = Place::new();
+    let setting = Setting::new();
     scenario.run_async(
-        async || Service::start(&place, twin).await,
+        async || setting.start(twin).await,
         async |service, i| {
-            service.round(i).await;
+            round(service, i).await;
             if twin.is_sound() {
                 assert_each_line_once(service);
             }
@@ -114,12 +81,12 @@ fn run(scenario: &Scenario, twin: Twin, _: &Inputs) -> Report {
 }
 
 /// All that was written was read, and all that was read was processed once or waits.
-fn assert_each_line_once(service: &Service) {
-    let progress = service.watcher.progress().expect("the log can be read");
-    assert_eq!(progress.lines_read, service.log.lines(), "lines read");
+fn assert_each_line_once(service: &TailedService) {
+    let progress = service.progress();
+    assert_eq!(progress.lines_read, service.lines_written(), "lines read");
     let processed = progress.processed;
-    let waiting = service.watcher.buffered() as u64;
-    assert_eq!(processed.lines + waiting, progress.lines_read, "none lost");
+    let held = processed.lines + service.buffered();
+    assert_eq!(held, progress.lines_read, "none lost");
     assert_eq!(progress.lines_repeated(), 0, "none repeated");
     assert_eq!(processed.other_lines, 0, "all understood");
 }

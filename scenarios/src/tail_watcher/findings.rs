@@ -1,15 +1,16 @@
 //! The buffer of the tail watcher, round by round, beside the 41 and 44 million lines
 //! of the post-mortem; and what taking a batch costs.
 
-use super::{LINES_A_ROUND, Place, Service};
+use super::{Setting, round};
 use crate::{Findings, Twin};
 use highwater::Scope;
-use highwater_fixtures::{DrainOrder, LineBuffer, TailWatcher};
+use highwater_fixtures::{DrainOrder, LineBuffer, TailWatcher, TailedService};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
-const ROUNDS: u64 = 10;
+const ROUNDS: usize = 10;
+const LINES_A_ROUND: u64 = TailedService::LINES_A_SECOND;
 /// The post-mortem's figures: the buffer's length before and after.
 const LINES_BEFORE: u64 = 41_000_000;
 const LINES_AFTER: u64 = 44_000_000;
@@ -32,18 +33,18 @@ struct Round {
 }
 
 fn ten_rounds(twin: Twin) -> Vec<Round> {
-    let mut rounds = Vec::with_capacity(ROUNDS as usize);
-    let place = Place::new();
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    let setting = Setting::new();
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime without descriptors");
     let scope = Scope::enter("tail-watcher");
-    let mut service = runtime.block_on(Service::start(&place, twin));
-    for number in 0..ROUNDS {
-        runtime.block_on(service.round(number));
-        let progress = service.watcher.progress().expect("the log can be read");
+    let mut service = runtime.block_on(setting.start(twin));
+    for number in 0..ROUNDS as u64 {
+        runtime.block_on(round(&mut service, number));
+        let progress = service.progress();
         rounds.push(Round {
             batch: progress.last_batch as u64,
-            waiting: service.watcher.buffered() as u64,
+            waiting: service.buffered(),
             repeated: progress.lines_repeated(),
             live_bytes: scope.usage().live_bytes,
         });

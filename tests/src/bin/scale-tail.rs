@@ -1,0 +1,194 @@
+//! The tail watcher with as many lines as its buffer held when the real one was looked
+//! at: time and memory against size. Run on request, in release.
+//!
+//! The log is a real file, which is put aside every 10,000 lines. The clock is paused,
+//! so that ten hours of a service pass in seconds.
+//!
+//! Exit codes: 0 when every line was processed once, 1 when not, 2 for bad usage.
+
+#![forbid(unsafe_code)]
+
+use clap::Parser;
+use comfy_table::{Cell, CellAlignment, Table, TableStyle, presets};
+use highwater::Scope;
+use highwater_fixtures::{DrainOrder, LogPlace, LogWriter, Processor, TailedService};
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Builder;
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+/// Runs the tail watcher with millions of lines and prints time and memory against
+/// size.
+#[derive(Parser)]
+#[command(
+    after_help = "Exit codes: 0 every line was processed once; 1 not so, as with --leaky; \
+    2 bad usage."
+)]
+struct Arguments {
+    /// How many million lines
+    #[arg(value_name = "MILLIONS", default_values_t = [1, 4, 16, 44], value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    millions: Vec<u64>,
+    /// Clear the buffer after processing; 44 million lines take 6 GB of memory
+    #[arg(long)]
+    leaky: bool,
+    /// Write the table as Markdown, too
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let order = if arguments.leaky {
+        DrainOrder::AfterProcessing
+    } else {
+        DrainOrder::BeforeProcessing
+    };
+    let runs: Vec<_> = arguments
+        .millions
+        .iter()
+        .map(|millions| run(order, millions * 1_000_000))
+        .collect();
+    println!("{}", table(&runs, presets::NOTHING));
+    if let Some(file) = &arguments.markdown {
+        let markdown = format!("{}\n", table(&runs, presets::ASCII_MARKDOWN));
+        if let Err(error) = fs::write(file, markdown) {
+            eprintln!("error: {}: {error}", file.display());
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::from(u8::from(!runs.iter().all(|run| run.each_line_once)))
+}
+
+/// What became of a number of lines.
+struct Run {
+    lines: u64,
+    time: Duration,
+    simulated: Duration,
+    batches: u64,
+    /// When the last pass that was finished began, and when it was finished.
+    last_pass: (u64, u64),
+    most_buffered: u64,
+    live_bytes: u64,
+    peak_bytes: u64,
+    lines_processed: u64,
+    each_line_once: bool,
+}
+
+fn run(order: DrainOrder, lines: u64) -> Run {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let place = LogPlace::within(directory.path());
+    let processor = Arc::new(Processor::new());
+    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime without descriptors");
+    let began = Instant::now();
+    runtime.block_on(async {
+        let scope = Scope::enter("scale-tail");
+        tokio::time::pause();
+        let clock = tokio::time::Instant::now();
+        let mut service = TailedService::start(&place, &processor, order).await;
+        let mut watch = Watch::default();
+        while service.lines_written() < lines {
+            let rest = lines - service.lines_written();
+            service
+                .second(rest.min(TailedService::LINES_A_SECOND))
+                .await;
+            watch.look_at(&service);
+        }
+        // What was read last is processed within two seconds, if anything ever is.
+        for _ in 0..2 {
+            service.second(0).await;
+            watch.look_at(&service);
+        }
+        let (usage, processed) = (scope.usage(), service.progress().processed);
+        Run {
+            lines,
+            time: began.elapsed(),
+            simulated: clock.elapsed(),
+            batches: service.progress().batches,
+            last_pass: watch.last_pass,
+            most_buffered: watch.most_buffered,
+            live_bytes: usage.live_bytes,
+            peak_bytes: usage.peak_bytes,
+            lines_processed: processed.lines,
+            each_line_once: processed.lines == lines
+                && processed.newest_trade == lines
+                && processed.lots == LogWriter::lots_until(lines),
+        }
+    })
+}
+
+/// What was seen of a service, second by second.
+#[derive(Default)]
+struct Watch {
+    lines_done: u64,
+    last_pass: (u64, u64),
+    most_buffered: u64,
+}
+
+impl Watch {
+    fn look_at(&mut self, service: &TailedService) {
+        let progress = service.progress();
+        self.most_buffered = self.most_buffered.max(service.buffered());
+        let done = progress.processed.lines - self.lines_done;
+        if done > 0 {
+            self.lines_done = progress.processed.lines;
+            self.last_pass = (done, service.buffered());
+        }
+    }
+}
+
+fn table(runs: &[Run], style: TableStyle) -> Table {
+    let mut table = Table::new();
+    table.load_style(style);
+    let header = [
+        "lines",
+        "time",
+        "a line",
+        "simulated",
+        "batches",
+        "last pass, from",
+        "buffered at its end",
+        "most buffered",
+        "live",
+        "peak",
+        "processed",
+        "once each",
+    ];
+    table.set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for run in runs {
+        let (pass_began, pass_ended) = run.last_pass;
+        table.add_row(
+            [
+                thousands(run.lines),
+                format!("{:.1} s", run.time.as_secs_f64()),
+                format!("{:.0} ns", run.time.as_nanos() as f64 / run.lines as f64),
+                format!("{} s", thousands(run.simulated.as_secs())),
+                thousands(run.batches),
+                thousands(pass_began),
+                thousands(pass_ended),
+                thousands(run.most_buffered),
+                format!("{} B", thousands(run.live_bytes)),
+                format!("{} B", thousands(run.peak_bytes)),
+                thousands(run.lines_processed),
+                if run.each_line_once { "yes" } else { "no" }.to_owned(),
+            ]
+            .map(Cell::new),
+        );
+    }
+    table
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
