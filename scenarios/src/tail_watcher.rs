@@ -20,8 +20,8 @@ use tokio::time::pause;
 
 pub(crate) static ENTRY: Entry = Entry {
     id: "tail-watcher",
-    what: "each step a log grows by about 1,174 lines, read and processed at the same time",
-    defect: "clears its buffer after processing, if nothing came meanwhile",
+    what: "about 1,174 lines of a growing log are read and processed each step",
+    defect: "clears its buffer after processing, not before",
     steps: 10,
     growth_ceiling: ByteSize::kb(50),
     peak_ceiling: ByteSize::kb(300),

@@ -124,6 +124,21 @@ fn list_and_show() {
     );
 }
 
+/// What is measured is the same on every run, but for times.
+#[test]
+fn findings_of_the_tail_watcher() {
+    let place = Place::new();
+    let output = place.run(&["findings", "tail-watcher"]);
+    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+    let found = place.stdout(&output);
+    let (figures, times) = found
+        .split_once("tail-watcher: taking 1,000 lines")
+        .expect("the table of times is the last");
+    insta::assert_snapshot!("findings-tail-watcher", figures);
+    assert_eq!(times.matches("varies from run to run").count(), 1);
+    assert!(!place.wrote_anything());
+}
+
 #[test]
 fn json_is_the_same_on_every_run() {
     let place = Place::new();

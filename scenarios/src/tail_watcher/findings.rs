@@ -110,23 +110,27 @@ fn projection(leaky: &[Round]) -> Findings {
     let row = |name: &str, paper: String, here: String| vec![name.to_owned(), paper, here];
     let unknown = || "not known".to_owned();
     Findings {
-        title: "one pass over the post-mortem's buffer, projected".to_owned(),
+        title: "one leaky pass over the post-mortem's buffer, projected".to_owned(),
         header: ["", "post-mortem", "here"].map(str::to_owned).to_vec(),
         rows: vec![
-            row("when it begins", lines(LINES_BEFORE), lines(LINES_BEFORE)),
+            row(
+                "lines when it begins",
+                lines(LINES_BEFORE),
+                lines(LINES_BEFORE),
+            ),
             row(
                 "it takes",
                 unknown(),
                 format!("{} s, {MICROS_PER_LINE} µs a line", thousands(pass_s)),
             ),
-            row("when it ends", lines(LINES_AFTER), lines(after)),
+            row("lines when it ends", lines(LINES_AFTER), lines(after)),
             row(
-                "memory of a line in the leaky twin, measured",
+                "memory of a line in the leaky twin",
                 unknown(),
                 bytes(bytes_per_line),
             ),
-            row("when it begins", unknown(), gigabytes(LINES_BEFORE)),
-            row("when it ends", unknown(), gigabytes(after)),
+            row("memory when it begins", unknown(), gigabytes(LINES_BEFORE)),
+            row("memory when it ends", unknown(), gigabytes(after)),
         ],
         notes: vec![format!(
             "A round is taken to be a second. {MICROS_PER_LINE} µs a line is what makes 44 of 41 \

@@ -11,7 +11,7 @@
 use clap::Parser;
 use comfy_table::{Cell, CellAlignment, Table, TableStyle, presets};
 use highwater::Scope;
-use highwater_fixtures::{DrainOrder, LogPlace, LogWriter, Processor, TailedService};
+use highwater_fixtures::{DrainOrder, LogPlace, LogWriter, Processor, TailWatcher, TailedService};
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +21,10 @@ use tokio::runtime::Builder;
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+/// A batch of more lines than this takes longer than a second, so that the next one
+/// must wait.
+const LONG_PASS: u64 = 1_000_000 / TailWatcher::MICROS_PER_LINE;
 
 /// Runs the tail watcher with millions of lines and prints time and memory against
 /// size.
@@ -53,9 +57,9 @@ fn main() -> ExitCode {
         .iter()
         .map(|millions| run(order, millions * 1_000_000))
         .collect();
-    println!("{}", table(&runs, presets::NOTHING));
+    print!("{}", text(&runs, presets::NOTHING));
     if let Some(file) = &arguments.markdown {
-        let markdown = format!("{}\n", table(&runs, presets::ASCII_MARKDOWN));
+        let markdown = text(&runs, presets::ASCII_MARKDOWN);
         if let Err(error) = fs::write(file, markdown) {
             eprintln!("error: {}: {error}", file.display());
             return ExitCode::from(2);
@@ -70,8 +74,8 @@ struct Run {
     time: Duration,
     simulated: Duration,
     batches: u64,
-    /// When the last pass that was finished began, and when it was finished.
-    last_pass: (u64, u64),
+    largest_batch: u64,
+    long_pass: Option<(u64, u64)>,
     most_buffered: u64,
     live_bytes: u64,
     peak_bytes: u64,
@@ -110,7 +114,8 @@ fn run(order: DrainOrder, lines: u64) -> Run {
             time: began.elapsed(),
             simulated: clock.elapsed(),
             batches: service.progress().batches,
-            last_pass: watch.last_pass,
+            largest_batch: watch.largest_batch,
+            long_pass: watch.long_pass,
             most_buffered: watch.most_buffered,
             live_bytes: usage.live_bytes,
             peak_bytes: usage.peak_bytes,
@@ -126,7 +131,10 @@ fn run(order: DrainOrder, lines: u64) -> Run {
 #[derive(Default)]
 struct Watch {
     lines_done: u64,
-    last_pass: (u64, u64),
+    largest_batch: u64,
+    /// How many lines the last batch had whose pass took longer than a second, and
+    /// the buffer after it.
+    long_pass: Option<(u64, u64)>,
     most_buffered: u64,
 }
 
@@ -134,12 +142,31 @@ impl Watch {
     fn look_at(&mut self, service: &TailedService) {
         let progress = service.progress();
         self.most_buffered = self.most_buffered.max(service.buffered());
+        self.largest_batch = self.largest_batch.max(progress.last_batch as u64);
         let done = progress.processed.lines - self.lines_done;
-        if done > 0 {
-            self.lines_done = progress.processed.lines;
-            self.last_pass = (done, service.buffered());
+        self.lines_done = progress.processed.lines;
+        if done > LONG_PASS {
+            self.long_pass = Some((done, service.buffered()));
         }
     }
+}
+
+/// The table, and what a long pass did to the buffer.
+fn text(runs: &[Run], style: TableStyle) -> String {
+    let mut text = format!("{}\n", table(runs, style));
+    for run in runs {
+        if let Some((before, after)) = run.long_pass {
+            text.push_str(&format!(
+                "\n{} lines: the last pass began with {} lines in the buffer and ended with {}, \
+                 {:+.1} %.\n",
+                thousands(run.lines),
+                thousands(before),
+                thousands(after),
+                (after as f64 / before as f64 - 1.0) * 100.0,
+            ));
+        }
+    }
+    text
 }
 
 fn table(runs: &[Run], style: TableStyle) -> Table {
@@ -151,8 +178,7 @@ fn table(runs: &[Run], style: TableStyle) -> Table {
         "a line",
         "simulated",
         "batches",
-        "last pass, from",
-        "buffered at its end",
+        "largest batch",
         "most buffered",
         "live",
         "peak",
@@ -164,7 +190,6 @@ fn table(runs: &[Run], style: TableStyle) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for run in runs {
-        let (pass_began, pass_ended) = run.last_pass;
         table.add_row(
             [
                 thousands(run.lines),
@@ -172,8 +197,7 @@ fn table(runs: &[Run], style: TableStyle) -> Table {
                 format!("{:.0} ns", run.time.as_nanos() as f64 / run.lines as f64),
                 format!("{} s", thousands(run.simulated.as_secs())),
                 thousands(run.batches),
-                thousands(pass_began),
-                thousands(pass_ended),
+                thousands(run.largest_batch),
                 thousands(run.most_buffered),
                 format!("{} B", thousands(run.live_bytes)),
                 format!("{} B", thousands(run.peak_bytes)),
