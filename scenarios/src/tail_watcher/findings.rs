@@ -134,7 +134,7 @@ fn projection(leaky: &[Round]) -> Findings {
         ],
         notes: vec![format!(
             "A round is taken to be a second. {MICROS_PER_LINE} µs a line is what makes 44 of 41 \
-             million in one pass; a sound watcher is busy for 7 % of the time at that pace."
+             million in one pass; at that pace a sound watcher is busy for 7 % of the time."
         )],
     }
 }

@@ -83,6 +83,13 @@ struct Run {
     each_line_once: bool,
 }
 
+impl Run {
+    fn nanos_per_line(&self) -> u64 {
+        let nanos = self.time.as_nanos() / u128::from(self.lines);
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+}
+
 fn run(order: DrainOrder, lines: u64) -> Run {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let place = LogPlace::within(directory.path());
@@ -194,7 +201,7 @@ fn table(runs: &[Run], style: TableStyle) -> Table {
             [
                 thousands(run.lines),
                 format!("{:.1} s", run.time.as_secs_f64()),
-                format!("{:.0} ns", run.time.as_nanos() as f64 / run.lines as f64),
+                format!("{} ns", thousands(run.nanos_per_line())),
                 format!("{} s", thousands(run.simulated.as_secs())),
                 thousands(run.batches),
                 thousands(run.largest_batch),
