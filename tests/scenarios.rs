@@ -63,7 +63,8 @@ fn report(
         "ml-collector",
         "feature-history",
         "cleanup-cadence",
-        "stop-releases"
+        "stop-releases",
+        "tail-watcher"
     )]
     id: &str,
     #[values(Twin::Sound, Twin::Leaky)] twin: Twin,

@@ -22,6 +22,7 @@ mod pattern_unbounded_list;
 mod periodic_cleanup;
 mod sessions_10k;
 mod stop_releases;
+mod tail_watcher;
 mod trades_1k;
 
 use highwater::{ByteSize, Report, Scenario};
@@ -30,7 +31,7 @@ use highwater_fixtures::{CandleSource, TradeSource};
 pub use findings::{Findings, thousands};
 
 /// Every scenario, in the order in which they are run and listed.
-pub static SCENARIOS: [&Entry; 13] = [
+pub static SCENARIOS: [&Entry; 14] = [
     &candles_10k::ENTRY,
     &sessions_10k::ENTRY,
     &trades_1k::ENTRY,
@@ -44,6 +45,7 @@ pub static SCENARIOS: [&Entry; 13] = [
     &feature_history::ENTRY,
     &cleanup_cadence::ENTRY,
     &stop_releases::ENTRY,
+    &tail_watcher::ENTRY,
 ];
 
 /// One scenario.

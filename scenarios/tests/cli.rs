@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::RwLock;
 use tempfile::TempDir;
 
-const IDS: [&str; 13] = [
+const IDS: [&str; 14] = [
     "candles-10k",
     "sessions-10k",
     "trades-1k",
@@ -26,6 +26,7 @@ const IDS: [&str; 13] = [
     "feature-history",
     "cleanup-cadence",
     "stop-releases",
+    "tail-watcher",
 ];
 
 /// A copy of the program in a directory of its own, so that what it writes lands
@@ -216,6 +217,21 @@ fn repro_without_call_stacks_says_what_they_need() {
                    and unless HIGHWATER_SITES is `never`\n";
     assert_eq!(place.stderr(&output), message);
     assert!(!place.path().join("target/highwater/repro").exists());
+}
+
+/// What is measured is the same on every run, but for times.
+#[test]
+fn findings_of_the_tail_watcher() {
+    let place = Place::new();
+    let output = place.run(&["findings", "tail-watcher"]);
+    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+    let found = place.stdout(&output);
+    let (figures, times) = found
+        .split_once("tail-watcher: taking 1,000 lines")
+        .expect("the table of times is the last");
+    insta::assert_snapshot!("findings-tail-watcher", figures);
+    assert_eq!(times.matches("varies from run to run").count(), 1);
+    assert!(!place.wrote_anything());
 }
 
 #[test]
