@@ -25,7 +25,8 @@ fn report(
         "trades-1k",
         "pattern-unbounded-list",
         "pattern-cycle",
-        "pattern-global-cache"
+        "pattern-global-cache",
+        "aggregator"
     )]
     id: &str,
     #[values(Twin::Sound, Twin::Leaky)] twin: Twin,

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aggregator;
 mod candles_10k;
 mod findings;
 mod pattern_cycle;
@@ -20,13 +21,14 @@ use highwater_fixtures::{CandleSource, TradeSource};
 pub use findings::Findings;
 
 /// Every scenario, in the order in which they are run and listed.
-pub static SCENARIOS: [&Entry; 6] = [
+pub static SCENARIOS: [&Entry; 7] = [
     &candles_10k::ENTRY,
     &sessions_10k::ENTRY,
     &trades_1k::ENTRY,
     &pattern_unbounded_list::ENTRY,
     &pattern_cycle::ENTRY,
     &pattern_global_cache::ENTRY,
+    &aggregator::ENTRY,
 ];
 
 /// One scenario.

@@ -10,13 +10,14 @@ use std::process::{Command, Output, Stdio};
 use std::sync::RwLock;
 use tempfile::TempDir;
 
-const IDS: [&str; 6] = [
+const IDS: [&str; 7] = [
     "candles-10k",
     "sessions-10k",
     "trades-1k",
     "pattern-unbounded-list",
     "pattern-cycle",
     "pattern-global-cache",
+    "aggregator",
 ];
 
 /// A copy of the program in a directory of its own, so that what it writes lands
