@@ -23,6 +23,8 @@
 //!   bounded: see [`Verdict`].
 //! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its
 //!   JSON from `target/highwater/`.
+//! - [`Audit`] sets what a program says that it holds against what is live, and
+//!   [`Hypothesis`] measures what a suspected factor adds.
 //! - `#[highwater::test]` makes a test of a single function.
 //!
 //! Figures are exact: a deterministic scenario gives the same bytes and blocks
@@ -34,9 +36,13 @@
 #![deny(unsafe_code)]
 
 mod alloc;
+mod audit;
 mod byte_size;
+mod columns;
 mod diagnosis;
 mod floors;
+mod hypothesis;
+mod json;
 mod process;
 mod recorder;
 mod replay;
@@ -51,8 +57,10 @@ mod usage;
 mod verdict;
 
 pub use alloc::Alloc;
+pub use audit::{Audit, AuditReport};
 pub use byte_size::{ByteSize, ByteSizeError};
 pub use diagnosis::{Diagnosis, Frame, Site, Trap};
+pub use hypothesis::{Control, Expected, Figure, Hypothesis, Priority, Register, Tested};
 pub use report::{Breach, Ceiling, Checkpoint, Repetition, Report, Resource, SelfTest};
 pub use scenario::Scenario;
 pub use scope::{Scope, ScopeHandle, measure};

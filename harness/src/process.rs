@@ -1,5 +1,5 @@
-//! Figures of the whole process: open descriptors, and memory mapped outside the
-//! heap.
+//! Figures of the whole process: open descriptors, memory mapped outside the heap, and
+//! resident memory.
 //!
 //! They can't be told apart by scope. So they are judged only for a scenario that
 //! ran with no other beside it, and one with a ceiling on them waits for that.
@@ -68,6 +68,21 @@ pub(crate) fn descriptors() -> Option<u64> {
     let open = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
     // One of them is for reading the list.
     open.checked_sub(1)
+}
+
+/// How many bytes of the process are in physical memory; none where the system does not
+/// say.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    // The kernel writes `kB` and means 1,024 bytes.
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1_024)
 }
 
 /// How many bytes are mapped and usable outside the system allocator's heap; none
