@@ -3,9 +3,13 @@
 //! the JSON of a candle and of every trade in that. Counting the records alone, without
 //! what they own, saw next to nothing. What fixed it was a queue that holds two intervals.
 
+mod audit;
+
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{Aggregator, AggregatorConfig, Retention, TradeFeed};
+
+pub use audit::CrossAudit;
 
 pub(crate) static ENTRY: Entry = Entry {
     id: "aggregator",
@@ -15,12 +19,12 @@ pub(crate) static ENTRY: Entry = Entry {
     growth_ceiling: ByteSize::kb(1_500),
     peak_ceiling: ByteSize::mb(2),
     reads: Reads::Nothing,
-    findings: None,
+    findings: Some(audit::findings),
     run,
 };
 
 /// How long the service was watched.
-const SECONDS: u64 = 120;
+pub(crate) const SECONDS: u64 = 120;
 
 struct Service {
     aggregator: Aggregator,
@@ -53,9 +57,23 @@ fn run(scenario: &Scenario, twin: Twin, _: &Inputs) -> Report {
 fn config(twin: Twin) -> AggregatorConfig {
     match twin {
         Twin::Sound => AggregatorConfig::default(),
-        Twin::Leaky => AggregatorConfig {
-            log_retention: Retention::Unbounded,
-            ..AggregatorConfig::default()
-        },
+        Twin::Leaky => leaky(),
     }
+}
+
+/// The queue to the log writer is never emptied.
+pub(crate) fn leaky() -> AggregatorConfig {
+    AggregatorConfig {
+        log_retention: Retention::Unbounded,
+        ..AggregatorConfig::default()
+    }
+}
+
+/// An aggregator as it was when it was looked at.
+pub(crate) fn after_two_minutes(config: AggregatorConfig) -> Aggregator {
+    let mut service = Service::new(config);
+    for _ in 0..SECONDS {
+        service.run_a_second();
+    }
+    service.aggregator
 }

@@ -9,6 +9,7 @@
 mod aggregator;
 mod candles_10k;
 mod findings;
+mod hypotheses;
 mod pattern_cycle;
 mod pattern_global_cache;
 mod pattern_unbounded_list;
@@ -18,7 +19,9 @@ mod trades_1k;
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{CandleSource, TradeSource};
 
+pub use aggregator::CrossAudit;
 pub use findings::Findings;
+pub use hypotheses::{Experiment, HYPOTHESES};
 
 /// Every scenario, in the order in which they are run and listed.
 pub static SCENARIOS: [&Entry; 7] = [

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod findings_output;
+mod hypotheses_output;
 mod table;
 
 use arguments::{Arguments, Command, Format, Selection};
@@ -42,6 +43,9 @@ fn main() -> ExitCode {
             prepare(&show.selection, [show.id.as_str()].into_iter()).map(|plan| report_one(&plan))
         }
         Command::Findings(asked) => findings_output::text(&asked).map(|text| (text, EXIT_SOUND)),
+        Command::Hypotheses(asked) => {
+            hypotheses_output::text(&asked).map(|text| (text, EXIT_SOUND))
+        }
     };
     match outcome {
         Ok((text, code)) => print(&text, code),
