@@ -48,7 +48,7 @@ impl Service {
 
 fn run(scenario: &Scenario, twin: Twin, _: &Inputs) -> Report {
     // Reading 20,000 messages takes a while without optimisation.
-    scenario.clone().step_budget(4 * SECONDS).run(
+    scenario.clone().step_budget(2 * SECONDS).run(
         || Service::new(config(twin)),
         |service, _| service.run_a_second(),
     )

@@ -18,7 +18,7 @@ const MATTERS: ByteSize = ByteSize::kb(300);
 const RESIDENT_BYTES: usize = 34_000_000;
 const CONNECTIONS: usize = 20;
 /// 59 symbols with 11 each.
-const CANDLES: usize = 649;
+const CANDLES: u32 = 649;
 /// 1,180 a minute.
 const CONSOLE_LINES: usize = 2_360;
 
@@ -127,8 +127,8 @@ const FIELDS: [&str; 11] = [
 fn candles_in_maps(hypothesis: Hypothesis) -> Tested {
     type Map = HashMap<String, f64, BuildHasherDefault<DefaultHasher>>;
     // A struct of eleven numbers is as large as the array of them.
-    let as_struct = |number: usize| FIELDS.map(|field| (number + field.len()) as f64);
-    let as_map = |number: usize| -> Map {
+    let as_struct = |number: u32| FIELDS.map(|field| f64::from(number) + field.len() as f64);
+    let as_map = |number: u32| -> Map {
         let named = FIELDS.into_iter().zip(as_struct(number));
         named
             .map(|(field, value)| (field.to_owned(), value))
@@ -137,6 +137,12 @@ fn candles_in_maps(hypothesis: Hypothesis) -> Tested {
     hypothesis
         .without(|| (0..CANDLES).map(as_struct).collect::<Vec<_>>())
         .with(|| (0..CANDLES).map(as_map).collect::<Vec<_>>())
+}
+
+/// What a candle takes in a string-keyed map beyond what it takes in a struct, in bytes.
+pub(crate) fn candle_overhead_bytes() -> Option<i64> {
+    let tested = Experiment::find("C4.1")?.test();
+    tested.effect_bytes().map(|all| all / i64::from(CANDLES))
 }
 
 /// Two minutes of messages, each handed over with the number of its connection.
