@@ -143,7 +143,7 @@ fn parts(sound: &CrossAudit, leaky: &CrossAudit) -> Findings {
                 "A candle takes {overhead} more in a string-keyed map than in a struct; the \
                  post-mortem estimated 540 B."
             ),
-            "What else was suspected: highwater-scenarios hypotheses.".to_owned(),
+            "What else was suspected: cargo run --release -- hypotheses".to_owned(),
         ],
     }
 }
