@@ -11,6 +11,7 @@ use crate::byte_size::ByteSize;
 use crate::process::{self, Turn};
 use crate::scope::measure;
 use std::fmt;
+use std::hint::black_box;
 
 pub use register::Register;
 
@@ -180,7 +181,9 @@ impl Hypothesis {
     /// The figure for `work`; none where it can't be measured.
     #[track_caller]
     fn bytes_of<R>(self, work: impl Fn() -> R) -> Option<i64> {
-        drop(measure(&work));
+        // What is never looked at might be optimised away.
+        let work = || black_box(work());
+        drop(measure(work));
         let (value, bytes) = match self.figure {
             Figure::Live => {
                 let (value, usage) = measure(work);

@@ -1,7 +1,8 @@
 //! A trade aggregator grew by 30 MB in two minutes, of which its own bookkeeping found
-//! 0.54 MB. The queue to its log writer was never emptied, and each record in it carried
-//! the JSON of a candle and of every trade in that. Counting the records alone, without
-//! what they own, saw next to nothing. What fixed it was a queue that holds two intervals.
+//! 0.54 MB. What fits that is a queue to the log writer that is never emptied, each record
+//! of which carries the JSON of a candle and of every trade in it: who counts the records
+//! alone, without what they own, sees next to nothing. What fixes it is a queue that holds
+//! two intervals.
 
 mod audit;
 
