@@ -28,16 +28,16 @@ fn assert_exact<T: GetSize>(make: impl FnOnce() -> T) {
     assert_eq!(deep, live);
 }
 
-fn name(number: u64) -> String {
+fn name(number: usize) -> String {
     format!("number {number}")
 }
 
 #[rstest]
 fn deep_sizes_of_buffers_and_of_hashbrown_tables_are_exact(
-    #[values(1, 7, 8, 100, 1_000)] count: u64,
+    #[values(1, 7, 8, 100, 1_000)] count: usize,
 ) {
     assert_exact(|| (0..count).map(name).collect::<Vec<_>>());
-    assert_exact(|| Vec::<u64>::with_capacity(3 * count as usize));
+    assert_exact(|| Vec::<u64>::with_capacity(3 * count));
     assert_exact(|| (0..count).map(name).collect::<VecDeque<_>>());
     assert_exact(|| (0..count).map(name).collect::<BinaryHeap<_>>());
     assert_exact(|| name(count).into_boxed_str());
