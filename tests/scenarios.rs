@@ -64,7 +64,8 @@ fn report(
         "feature-history",
         "cleanup-cadence",
         "stop-releases",
-        "tail-watcher"
+        "tail-watcher",
+        "aggregator"
     )]
     id: &str,
     #[values(Twin::Sound, Twin::Leaky)] twin: Twin,

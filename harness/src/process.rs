@@ -1,5 +1,5 @@
 //! Figures of the whole process: open descriptors, memory mapped outside the heap, and
-//! what it gives back to the system.
+//! resident memory, and what goes back to the system.
 //!
 //! They can't be told apart by scope. So they are judged only for a scenario that
 //! ran with no other beside it, and one with a ceiling on them waits for that.
@@ -68,6 +68,21 @@ pub(crate) fn descriptors() -> Option<u64> {
     let open = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
     // One of them is for reading the list.
     open.checked_sub(1)
+}
+
+/// How many bytes of the process are in physical memory; none where the system does not
+/// say.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    // The kernel writes `kB` and means 1,024 bytes.
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1_024)
 }
 
 /// How many bytes are mapped and usable outside the system allocator's heap and the
@@ -153,16 +168,6 @@ pub fn return_to_system() -> Option<Returned> {
 #[cfg(not(all(target_os = "linux", target_env = "gnu", not(highwater_portable))))]
 pub fn return_to_system() -> Option<Returned> {
     None
-}
-
-/// How much of the process's memory is in RAM, as Linux says it.
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let mut lines = status.lines();
-    let figure = lines.find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = figure.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib * 1_024)
 }
 
 /// Whether Rust's blocks come from glibc's heap: tried with one, larger than any

@@ -26,7 +26,7 @@ impl Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List the scenarios
+    /// List the scenarios and the hypotheses
     List,
     /// Run scenarios and print a table of the results
     Run(Run),
@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Repro(Repro),
     /// Measure what the post-mortems estimated, and print both side by side
     Findings(Findings),
+    /// Test what the post-mortems suspected, and print what came of it
+    Hypotheses(Hypotheses),
 }
 
 impl Default for Command {
@@ -117,6 +119,16 @@ pub(crate) enum Format {
 #[derive(Args)]
 pub(crate) struct Findings {
     /// Of which scenarios; of all that have them if none is named
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Args)]
+pub(crate) struct Hypotheses {
+    /// Which hypotheses; all of them if none is named
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
     /// How to print them

@@ -1,7 +1,7 @@
 //! The collector's post-mortem, measured: before and after its repair, and what its
 //! stop gives back.
 
-use crate::Findings;
+use crate::{Findings, thousands};
 use highwater::{Returned, Scope, return_to_system};
 use highwater_fixtures::{
     CleanUp, Collector, CollectorConfig, FeatureRetention, OnStop, RecorderConfig, Workspace,
@@ -308,13 +308,5 @@ fn bytes(number: f64) -> String {
     match units.iter().find(|(unit, _)| number.abs() >= *unit) {
         Some((unit, name)) => format!("{:.1} {name}", number / unit),
         None => format!("{number:.0} B"),
-    }
-}
-
-/// A count below a million.
-fn thousands(count: u64) -> String {
-    match (count / 1_000, count % 1_000) {
-        (0, rest) => rest.to_string(),
-        (thousands, rest) => format!("{thousands},{rest:03}"),
     }
 }

@@ -6,11 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+mod aggregator;
 mod candles_10k;
 mod cleanup_cadence;
 mod collector_findings;
 mod feature_history;
 mod findings;
+mod hypotheses;
 mod market_data;
 mod market_findings;
 mod ml_collector;
@@ -28,10 +30,12 @@ mod trades_1k;
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{CandleSource, TradeSource};
 
+pub use aggregator::CrossAudit;
 pub use findings::{Findings, thousands};
+pub use hypotheses::{Experiment, HYPOTHESES};
 
 /// Every scenario, in the order in which they are run and listed.
-pub static SCENARIOS: [&Entry; 14] = [
+pub static SCENARIOS: [&Entry; 15] = [
     &candles_10k::ENTRY,
     &sessions_10k::ENTRY,
     &trades_1k::ENTRY,
@@ -46,6 +50,7 @@ pub static SCENARIOS: [&Entry; 14] = [
     &cleanup_cadence::ENTRY,
     &stop_releases::ENTRY,
     &tail_watcher::ENTRY,
+    &aggregator::ENTRY,
 ];
 
 /// One scenario.

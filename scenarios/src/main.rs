@@ -8,6 +8,7 @@
 
 mod arguments;
 mod findings_output;
+mod hypotheses_output;
 mod repro;
 mod table;
 
@@ -55,6 +56,9 @@ fn main() -> ExitCode {
         )
         .and_then(|plan| repro::report(&plan)),
         Command::Findings(asked) => findings_output::text(&asked).map(|text| (text, EXIT_SOUND)),
+        Command::Hypotheses(asked) => {
+            hypotheses_output::text(&asked).map(|text| (text, EXIT_SOUND))
+        }
     };
     match outcome {
         Ok((text, code)) => print(&text, code),

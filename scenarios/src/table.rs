@@ -5,12 +5,17 @@ use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 use highwater::{ByteSize, Ceiling, Report};
-use highwater_scenarios::{Findings, SCENARIOS, Twin, thousands};
+use highwater_scenarios::{Findings, HYPOTHESES, SCENARIOS, Twin, thousands};
 use std::fmt::Write as _;
 use std::io;
 
-/// All scenarios with their steps, ceilings and what they do.
+/// All scenarios, and all hypotheses.
 pub(crate) fn list() -> String {
+    format!("{}\n{}", scenarios(), hypotheses())
+}
+
+/// With their steps, ceilings and what they do.
+fn scenarios() -> String {
     let mut table = plain_table(&[
         "scenario",
         "steps",
@@ -27,6 +32,21 @@ pub(crate) fn list() -> String {
             right(format!("<= {}", entry.peak_ceiling)),
             Cell::new(entry.what),
             Cell::new(entry.defect),
+        ]);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+/// With what makes them valid, and what they claim.
+fn hypotheses() -> String {
+    let mut table = plain_table(&["hypothesis", "priority", "valid if", "claim"]);
+    for experiment in &HYPOTHESES {
+        let hypothesis = experiment.hypothesis;
+        table.add_row([
+            Cell::new(hypothesis.id()),
+            Cell::new(hypothesis.priority()),
+            right(hypothesis.expected()),
+            Cell::new(hypothesis.claim()),
         ]);
     }
     format!("{}\n", table.trim_fmt())
@@ -177,6 +197,9 @@ fn summary(outcomes: &[Outcome], plan: &Plan) -> String {
 pub(crate) fn findings(found: &Findings) -> String {
     let header: Vec<_> = found.header.iter().map(String::as_str).collect();
     let mut table = plain_table(&header);
+    let (names, figures) = header.split_at(header.len().min(1));
+    let names = names.iter().map(Cell::new);
+    table.set_header(names.chain(figures.iter().map(right)));
     for row in &found.rows {
         let mut cells = row.iter();
         let name = cells.next().map(Cell::new);

@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::RwLock;
 use tempfile::TempDir;
 
-const IDS: [&str; 14] = [
+const IDS: [&str; 15] = [
     "candles-10k",
     "sessions-10k",
     "trades-1k",
@@ -27,6 +27,7 @@ const IDS: [&str; 14] = [
     "cleanup-cadence",
     "stop-releases",
     "tail-watcher",
+    "aggregator",
 ];
 
 /// A copy of the program in a directory of its own, so that what it writes lands
@@ -231,6 +232,55 @@ fn findings_of_the_tail_watcher() {
         .expect("the table of times is the last");
     insta::assert_snapshot!("findings-tail-watcher", figures);
     assert_eq!(times.matches("varies from run to run").count(), 1);
+    assert!(!place.wrote_anything());
+}
+
+/// A line without the figure that differs from run to run.
+fn without_resident(line: &str) -> &str {
+    let figures = ["resident memory (varies)", "C4.8 moved resident memory by"];
+    let known = figures
+        .into_iter()
+        .find(|known| line.trim_start().starts_with(known));
+    known.unwrap_or(line)
+}
+
+fn the_same_each_time(text: &str) -> String {
+    text.lines()
+        .map(without_resident)
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn findings_of_the_aggregator() {
+    let place = Place::new();
+    let output = place.run(&["findings", "aggregator"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = place.stdout(&output);
+    assert!(text.contains("\n resident memory (varies) "), "{text}");
+    insta::assert_snapshot!("findings-aggregator", the_same_each_time(&text));
+}
+
+#[test]
+fn hypotheses_are_tested() {
+    let place = Place::new();
+    let output = place.run(&["hypotheses"]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!("hypotheses", the_same_each_time(&place.stdout(&output)));
+    let output = place.run(&["hypotheses", "C4.7", "C4.8", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let register: Value = serde_json::from_slice(&output.stdout).expect("a JSON object");
+    let tested = register["hypotheses"].as_array().expect("a list");
+    let ids: Vec<_> = tested.iter().map(|one| &one["id"]).collect();
+    assert_eq!(ids, ["C4.7", "C4.8"]);
+    assert_eq!(
+        (&tested[0]["valid"], &tested[0]["effect_bytes"]),
+        (&false.into(), &0.into())
+    );
+    assert_eq!(
+        (&tested[1]["valid"], &tested[1]["varies"]),
+        (&true.into(), &true.into())
+    );
     assert!(!place.wrote_anything());
 }
 
@@ -475,6 +525,7 @@ fn a_bad_candle_file_is_refused(#[case] name: &str, #[case] text: &str) {
 #[rstest]
 #[case::missing_file("missing-file", &["run", "--candles", "nowhere.csv"])]
 #[case::unknown_scenario("unknown-scenario", &["run", "candles-10m"])]
+#[case::unknown_hypothesis("unknown-hypothesis", &["hypotheses", "C4.9"])]
 #[case::nobody_reads_candles("nobody-reads-candles", &["run", "sessions-10k", "--candles", "x.csv"])]
 #[case::nobody_reads_trades("nobody-reads-trades", &["show", "sessions-10k", "--trades", "x.csv"])]
 #[case::steps_no_number("steps-no-number", &["run", "--steps", "many"])]

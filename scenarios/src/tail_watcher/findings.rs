@@ -2,7 +2,7 @@
 //! of the post-mortem; and what taking a batch costs.
 
 use super::{Setting, round};
-use crate::{Findings, Twin};
+use crate::{Findings, Twin, thousands};
 use highwater::Scope;
 use highwater_fixtures::{DrainOrder, LineBuffer, TailWatcher, TailedService};
 use std::sync::Arc;
@@ -188,13 +188,4 @@ fn bytes(number: u64) -> String {
 
 fn micros(time: Duration) -> String {
     format!("{:.2} µs", time.as_nanos() as f64 / 1e3)
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    groups
-        .map(String::from_utf8_lossy)
-        .collect::<Vec<_>>()
-        .join(",")
 }

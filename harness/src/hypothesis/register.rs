@@ -1,0 +1,179 @@
+//! How hypotheses that were tested read, side by side.
+
+use super::{Expected, Figure, Tested};
+use crate::byte_size::{Signed, Thousands};
+use crate::columns::Align::{Left, Right};
+use crate::columns::aligned;
+use crate::json::{Object, or_null, quoted};
+use std::fmt;
+
+/// Hypotheses that were tested, in order.
+///
+/// Its `Display` form is a table that is the same on every run: exact effects as they
+/// are, and of resident memory only on which side of the threshold it came to lie.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Register(Vec<Tested>);
+
+impl Register {
+    /// All that is in it.
+    pub fn tested(&self) -> &[Tested] {
+        &self.0
+    }
+
+    /// The register as a JSON object, pretty-printed, without a final newline.
+    pub fn to_json(&self) -> String {
+        let mut json = Object::new();
+        json.number("schema", 1);
+        json.list("hypotheses", self.0.iter().map(|tested| tested.to_json()));
+        json.finish()
+    }
+}
+
+impl FromIterator<Tested> for Register {
+    fn from_iter<I: IntoIterator<Item = Tested>>(tested: I) -> Self {
+        Self(tested.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Register {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = ["id", "priority", "effect", "valid if", "verdict", "claim"];
+        let mut rows = vec![header.map(String::from).to_vec()];
+        rows.extend(self.0.iter().map(|tested| {
+            let hypothesis = tested.hypothesis;
+            vec![
+                hypothesis.id.to_owned(),
+                hypothesis.priority.to_string(),
+                tested.effect_text(),
+                hypothesis.expected.to_string(),
+                tested.verdict().to_owned(),
+                hypothesis.claim.to_owned(),
+            ]
+        }));
+        f.write_str(&aligned(&[Left, Left, Right, Right, Left, Left], &rows))?;
+        let valid = |tested: &&Tested| tested.is_valid() == Some(true);
+        writeln!(
+            f,
+            "{} of {} valid",
+            Thousands(self.0.iter().filter(valid).count() as u64),
+            Thousands(self.0.len() as u64)
+        )
+    }
+}
+
+impl Tested {
+    fn verdict(&self) -> &'static str {
+        match self.is_valid() {
+            Some(true) => "valid",
+            Some(false) => "invalid",
+            None => "not measured",
+        }
+    }
+
+    /// The effect, for a table that is the same on every run: of a figure that varies,
+    /// only on which side of the threshold it lies.
+    fn effect_text(&self) -> String {
+        let expected = self.hypothesis.expected;
+        match (self.effect_bytes, self.hypothesis.figure) {
+            (None, _) => String::from("not measured"),
+            (Some(effect), Figure::Live) => format!("{} B", Signed(effect)),
+            (Some(effect), Figure::Resident) => match (expected, expected.is_met_by(effect)) {
+                (_, true) => expected.to_string(),
+                (Expected::AtLeast(threshold), false) => format!("below {threshold}"),
+                (Expected::AtMost(threshold), false) => format!("above {threshold}"),
+            },
+        }
+    }
+
+    fn to_json(self) -> String {
+        let hypothesis = self.hypothesis;
+        let figure = match hypothesis.figure {
+            Figure::Live => "live",
+            Figure::Resident => "resident",
+        };
+        format!(
+            "{{\"id\": {}, \"claim\": {}, \"priority\": \"{}\", \"figure\": \"{figure}\", \
+             \"varies\": {}, \"effect_bytes\": {}, \"expected\": \"{}\", \
+             \"threshold_bytes\": {}, \"valid\": {}}}",
+            quoted(hypothesis.id),
+            quoted(hypothesis.claim),
+            hypothesis.priority,
+            hypothesis.figure == Figure::Resident,
+            or_null(self.effect_bytes),
+            hypothesis.expected.words(),
+            hypothesis.expected.threshold().bytes(),
+            or_null(self.is_valid()),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Expected, Figure, Hypothesis, Priority, Tested};
+    use super::Register;
+    use crate::ByteSize;
+
+    const LEAST: Hypothesis = Hypothesis::new(
+        "A1",
+        "the factor matters",
+        Priority::High,
+        Expected::AtLeast(ByteSize::kb(1)),
+    );
+    const MOST: Hypothesis = Hypothesis::new(
+        "A2",
+        "the factor is \"free\"",
+        Priority::Low,
+        Expected::AtMost(ByteSize::kb(1)),
+    );
+
+    fn tested(hypothesis: Hypothesis, effect: impl Into<Option<i64>>) -> Tested {
+        Tested {
+            hypothesis,
+            effect_bytes: effect.into(),
+        }
+    }
+
+    #[test]
+    fn a_register_reads_as_a_table() {
+        let resident = |hypothesis: Hypothesis| hypothesis.about(Figure::Resident);
+        let register: Register = [
+            tested(LEAST, 1_234_567),
+            tested(MOST, 1_001),
+            tested(resident(LEAST), 123_456),
+            tested(resident(MOST), 1_234),
+            tested(resident(MOST), None),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(
+            register.to_string(),
+            "id  priority         effect       valid if  verdict       claim\n\
+             A1  high        1,234,567 B  at least 1 KB  valid         the factor matters\n\
+             A2  low             1,001 B   at most 1 KB  invalid       the factor is \"free\"\n\
+             A1  high      at least 1 KB  at least 1 KB  valid         the factor matters\n\
+             A2  low          above 1 KB   at most 1 KB  invalid       the factor is \"free\"\n\
+             A2  low        not measured   at most 1 KB  not measured  the factor is \"free\"\n\
+             2 of 5 valid\n"
+        );
+    }
+
+    #[test]
+    fn a_register_as_json() {
+        let register: Register = [
+            tested(MOST, -7),
+            tested(LEAST.about(Figure::Resident), None),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(
+            register.to_json(),
+            "{\n  \"schema\": 1,\n  \"hypotheses\": [\n    \
+             {\"id\": \"A2\", \"claim\": \"the factor is \\\"free\\\"\", \"priority\": \"low\", \
+             \"figure\": \"live\", \"varies\": false, \"effect_bytes\": -7, \
+             \"expected\": \"at most\", \"threshold_bytes\": 1000, \"valid\": true},\n    \
+             {\"id\": \"A1\", \"claim\": \"the factor matters\", \"priority\": \"high\", \
+             \"figure\": \"resident\", \"varies\": true, \"effect_bytes\": null, \
+             \"expected\": \"at least\", \"threshold_bytes\": 1000, \"valid\": null}\n  ]\n}"
+        );
+    }
+}
