@@ -2,15 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+mod place;
+
+use place::{Place, json};
 use rstest::rstest;
 use serde_json::Value;
-use std::env;
-use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::sync::RwLock;
-use tempfile::TempDir;
 
 const IDS: [&str; 15] = [
     "candles-10k",
@@ -29,72 +26,6 @@ const IDS: [&str; 15] = [
     "tail-watcher",
     "aggregator",
 ];
-
-/// A copy of the program in a directory of its own, so that what it writes lands
-/// in there and nowhere else.
-struct Place(TempDir);
-
-/// Held for writing while a program is copied, for reading while one is started:
-/// a child that is started meanwhile would have the copy open for writing for a
-/// moment, and what is open for writing cannot be run.
-static COPYING: RwLock<()> = RwLock::new(());
-
-impl Place {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let program = env!("CARGO_BIN_EXE_highwater-scenarios");
-        let copying = COPYING.write();
-        fs::copy(program, directory.path().join("program")).expect("the program is copied");
-        drop(copying);
-        Self(directory)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.run_with(arguments, "HIGHWATER_SITES", "on-failure".as_ref())
-    }
-
-    /// With this variable set.
-    fn run_with(&self, arguments: &[&str], variable: &str, value: &OsStr) -> Output {
-        let mut command = Command::new(self.path().join("program"));
-        command.args(arguments).current_dir(self.path());
-        command.env(variable, value);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let starting = COPYING.read();
-        let child = command.spawn().expect("the program runs");
-        drop(starting);
-        child.wait_with_output().expect("the program ends")
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).expect("the input is written");
-    }
-
-    /// Standard output with this place's path taken out.
-    fn stdout(&self, output: &Output) -> String {
-        self.redacted(&output.stdout)
-    }
-
-    fn stderr(&self, output: &Output) -> String {
-        self.redacted(&output.stderr)
-    }
-
-    fn redacted(&self, bytes: &[u8]) -> String {
-        let place = self.path().display().to_string();
-        String::from_utf8_lossy(bytes).replace(&place, "[place]")
-    }
-
-    fn wrote_anything(&self) -> bool {
-        self.path().join("target").exists()
-    }
-}
-
-fn json(output: &Output) -> Vec<Value> {
-    serde_json::from_slice(&output.stdout).expect("a JSON array")
-}
 
 #[test]
 fn without_arguments_all_scenarios_run_and_pass() {
@@ -138,150 +69,6 @@ fn list_and_show() {
         sites.contains("patterns::family  fixtures/src/patterns.rs:"),
         "{sites}"
     );
-}
-
-/// The files that other programs open, as far as they are in their own formats.
-#[test]
-fn repro_writes_what_other_programs_open() {
-    let place = Place::new();
-    let id = "pattern-unbounded-list";
-    let output = place.run(&["repro", id, "--leaky", "--steps", "2000"]);
-    assert_eq!(output.status.code(), Some(1), "{}", place.stderr(&output));
-    let printed = place.stdout(&output);
-    // Call stacks differ between debug and release.
-    let (figures, rest) = printed.split_once("\nsites, by growth").expect("sites");
-    let (sites, rest) = rest.split_once("\n\n").expect("an end of them");
-    assert!(sites.starts_with(" over 2,000 steps: +98,304 B in all, all of it explained\n"));
-    // Flame graphs are there in some builds only.
-    let rest: String = rest
-        .lines()
-        .filter(|line| !line.contains("flame graph"))
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n")
-        .collect();
-    insta::assert_snapshot!("repro", format!("{figures}\n{rest}"));
-    let directory = place
-        .path()
-        .join(format!("target/highwater/repro/{id}@leaky"));
-    let file = |name: &str| fs::read(directory.join(name)).expect("it was written");
-    let dhat: Value = serde_json::from_slice(&file("dhat.json")).expect("JSON");
-    assert_eq!(dhat["mode"], "rust-heap");
-    assert_eq!(
-        (&dhat["te"], &dhat["pps"][0]["eb"]),
-        (&2_000.into(), &98_304.into())
-    );
-    assert_eq!(dhat["pps"][0]["gb"], 98_304);
-    assert!(file("pprof.pb.gz").starts_with(&[0x1f, 0x8b]));
-    let page = String::from_utf8(file("index.html")).expect("a text");
-    assert!(
-        page.starts_with("<!DOCTYPE html>") && page.contains("+98,304 B"),
-        "{page}"
-    );
-    if cfg!(feature = "flamegraph") {
-        for name in ["peak.svg", "growth.svg"] {
-            let graph = String::from_utf8(file(name)).expect("a text");
-            assert!(
-                graph.contains("<title>all (98,304 bytes, 100%)</title>"),
-                "{graph}"
-            );
-        }
-    }
-}
-
-#[test]
-fn repro_of_what_is_sound_has_call_stacks_too() {
-    let place = Place::new();
-    let output = place.run(&["repro", "trades-1k", "--steps", "200"]);
-    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
-    let printed = place.stdout(&output);
-    assert!(
-        printed.starts_with("memory scenario `trades-1k` passed\n"),
-        "{printed}"
-    );
-    assert!(
-        printed.contains("\nsites, by growth over 200 steps: +1,775 B"),
-        "{printed}"
-    );
-}
-
-#[test]
-fn repro_without_call_stacks_says_what_they_need() {
-    let place = Place::new();
-    let output = place.run_with(&["repro", "trades-1k"], "HIGHWATER_SITES", "never".as_ref());
-    assert_eq!(output.status.code(), Some(2));
-    let printed = place.stdout(&output);
-    assert!(
-        printed.starts_with("memory scenario `trades-1k` passed\n"),
-        "{printed}"
-    );
-    let message = "error: the report of `trades-1k` has no call stacks: they are taken on Linux \
-                   on x86-64, with the feature `diagnosis` of highwater, which is on by default, \
-                   and unless HIGHWATER_SITES is `never`\n";
-    assert_eq!(place.stderr(&output), message);
-    assert!(!place.path().join("target/highwater/repro").exists());
-}
-
-/// What is measured is the same on every run, but for times.
-#[test]
-fn findings_of_the_tail_watcher() {
-    let place = Place::new();
-    let output = place.run(&["findings", "tail-watcher"]);
-    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
-    let found = place.stdout(&output);
-    let (figures, times) = found
-        .split_once("tail-watcher: taking 1,000 lines")
-        .expect("the table of times is the last");
-    insta::assert_snapshot!("findings-tail-watcher", figures);
-    assert_eq!(times.matches("varies from run to run").count(), 1);
-    assert!(!place.wrote_anything());
-}
-
-/// A line without the figure that differs from run to run.
-fn without_resident(line: &str) -> &str {
-    let figures = ["resident memory (varies)", "C4.8 moved resident memory by"];
-    let known = figures
-        .into_iter()
-        .find(|known| line.trim_start().starts_with(known));
-    known.unwrap_or(line)
-}
-
-fn the_same_each_time(text: &str) -> String {
-    text.lines()
-        .map(without_resident)
-        .map(|line| format!("{line}\n"))
-        .collect()
-}
-
-#[test]
-fn findings_of_the_aggregator() {
-    let place = Place::new();
-    let output = place.run(&["findings", "aggregator"]);
-    assert_eq!(output.status.code(), Some(0));
-    let text = place.stdout(&output);
-    assert!(text.contains("\n resident memory (varies) "), "{text}");
-    insta::assert_snapshot!("findings-aggregator", the_same_each_time(&text));
-}
-
-#[test]
-fn hypotheses_are_tested() {
-    let place = Place::new();
-    let output = place.run(&["hypotheses"]);
-    assert_eq!(output.status.code(), Some(0));
-    insta::assert_snapshot!("hypotheses", the_same_each_time(&place.stdout(&output)));
-    let output = place.run(&["hypotheses", "C4.7", "C4.8", "--format", "json"]);
-    assert_eq!(output.status.code(), Some(0));
-    let register: Value = serde_json::from_slice(&output.stdout).expect("a JSON object");
-    let tested = register["hypotheses"].as_array().expect("a list");
-    let ids: Vec<_> = tested.iter().map(|one| &one["id"]).collect();
-    assert_eq!(ids, ["C4.7", "C4.8"]);
-    assert_eq!(
-        (&tested[0]["valid"], &tested[0]["effect_bytes"]),
-        (&false.into(), &0.into())
-    );
-    assert_eq!(
-        (&tested[1]["valid"], &tested[1]["varies"]),
-        (&true.into(), &true.into())
-    );
-    assert!(!place.wrote_anything());
 }
 
 #[test]
@@ -361,34 +148,6 @@ fn the_temporary_folder_changes_no_figure() {
 }
 
 #[test]
-fn findings_of_the_collector() {
-    let place = Place::new();
-    let exact = place.run(&["findings", "ml-collector"]);
-    assert_eq!(exact.status.code(), Some(0));
-    insta::assert_snapshot!("findings-ml-collector", place.stdout(&exact));
-
-    let stop = json(&place.run(&["findings", "stop-releases", "--format", "json"]));
-    let rows = stop[0]["rows"].as_array().expect("rows");
-    // Those of the process vary from run to run.
-    let (vary, exact): (Vec<_>, Vec<_>) = rows
-        .iter()
-        .partition(|row| row[0].as_str().is_some_and(|name| name.ends_with('*')));
-    assert_eq!(vary.len(), 3);
-    let figures: Vec<_> = exact
-        .iter()
-        .map(|row| [&row[0], &row[1], &row[3]])
-        .collect();
-    assert_eq!(
-        figures,
-        [
-            ["live before stop", "31.6 MB", "31.6 MB"],
-            ["live after stop", "31.6 MB", "0 B"],
-            ["released by stop", "12.5 KB", "31.6 MB"],
-        ]
-    );
-}
-
-#[test]
 fn a_selection_runs_once_each_and_in_order() {
     let place = Place::new();
     let ids = [
@@ -422,19 +181,6 @@ fn no_steps_measure_set_up_and_drop() {
     );
     assert_eq!(report["verdict"], "inconclusive");
     assert!(report["peak_bytes"].as_u64() > Some(0));
-}
-
-#[test]
-fn findings_of_the_market_data_store() {
-    let place = Place::new();
-    let output = place.run(&[
-        "findings",
-        "ohlcv-store",
-        "open-interest",
-        "periodic-cleanup",
-    ]);
-    assert_eq!(output.status.code(), Some(0));
-    insta::assert_snapshot!(place.stdout(&output));
 }
 
 /// Three days of minutes in the three formats that candles come in.

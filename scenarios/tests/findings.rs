@@ -1,0 +1,113 @@
+//! What is printed beside the figures of the post-mortems.
+
+#![forbid(unsafe_code)]
+
+mod place;
+
+use place::{Place, json};
+use serde_json::Value;
+
+/// What is measured is the same on every run, but for times.
+#[test]
+fn findings_of_the_tail_watcher() {
+    let place = Place::new();
+    let output = place.run(&["findings", "tail-watcher"]);
+    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+    let found = place.stdout(&output);
+    let (figures, times) = found
+        .split_once("tail-watcher: taking 1,000 lines")
+        .expect("the table of times is the last");
+    insta::assert_snapshot!("findings-tail-watcher", figures);
+    assert_eq!(times.matches("varies from run to run").count(), 1);
+    assert!(!place.wrote_anything());
+}
+
+/// A line without the figure that differs from run to run.
+fn without_resident(line: &str) -> &str {
+    let figures = ["resident memory (varies)", "C4.8 moved resident memory by"];
+    let known = figures
+        .into_iter()
+        .find(|known| line.trim_start().starts_with(known));
+    known.unwrap_or(line)
+}
+
+fn the_same_each_time(text: &str) -> String {
+    text.lines()
+        .map(without_resident)
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn findings_of_the_aggregator() {
+    let place = Place::new();
+    let output = place.run(&["findings", "aggregator"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = place.stdout(&output);
+    assert!(text.contains("\n resident memory (varies) "), "{text}");
+    insta::assert_snapshot!("findings-aggregator", the_same_each_time(&text));
+}
+
+#[test]
+fn hypotheses_are_tested() {
+    let place = Place::new();
+    let output = place.run(&["hypotheses"]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!("hypotheses", the_same_each_time(&place.stdout(&output)));
+    let output = place.run(&["hypotheses", "C4.7", "C4.8", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let register: Value = serde_json::from_slice(&output.stdout).expect("a JSON object");
+    let tested = register["hypotheses"].as_array().expect("a list");
+    let ids: Vec<_> = tested.iter().map(|one| &one["id"]).collect();
+    assert_eq!(ids, ["C4.7", "C4.8"]);
+    assert_eq!(
+        (&tested[0]["valid"], &tested[0]["effect_bytes"]),
+        (&false.into(), &0.into())
+    );
+    assert_eq!(
+        (&tested[1]["valid"], &tested[1]["varies"]),
+        (&true.into(), &true.into())
+    );
+    assert!(!place.wrote_anything());
+}
+
+#[test]
+fn findings_of_the_collector() {
+    let place = Place::new();
+    let exact = place.run(&["findings", "ml-collector"]);
+    assert_eq!(exact.status.code(), Some(0));
+    insta::assert_snapshot!("findings-ml-collector", place.stdout(&exact));
+
+    let stop = json(&place.run(&["findings", "stop-releases", "--format", "json"]));
+    let rows = stop[0]["rows"].as_array().expect("rows");
+    // Those of the process vary from run to run.
+    let (vary, exact): (Vec<_>, Vec<_>) = rows
+        .iter()
+        .partition(|row| row[0].as_str().is_some_and(|name| name.ends_with('*')));
+    assert_eq!(vary.len(), 3);
+    let figures: Vec<_> = exact
+        .iter()
+        .map(|row| [&row[0], &row[1], &row[3]])
+        .collect();
+    assert_eq!(
+        figures,
+        [
+            ["live before stop", "31.6 MB", "31.6 MB"],
+            ["live after stop", "31.6 MB", "0 B"],
+            ["released by stop", "12.5 KB", "31.6 MB"],
+        ]
+    );
+}
+
+#[test]
+fn findings_of_the_market_data_store() {
+    let place = Place::new();
+    let output = place.run(&[
+        "findings",
+        "ohlcv-store",
+        "open-interest",
+        "periodic-cleanup",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(place.stdout(&output));
+}

@@ -1,0 +1,89 @@
+//! `repro`: what it prints and writes.
+
+#![forbid(unsafe_code)]
+
+mod place;
+
+use place::Place;
+use serde_json::Value;
+use std::fs;
+
+/// The files that other programs open, as far as they are in their own formats.
+#[test]
+fn repro_writes_what_other_programs_open() {
+    let place = Place::new();
+    let id = "pattern-unbounded-list";
+    let output = place.run(&["repro", id, "--leaky", "--steps", "2000"]);
+    assert_eq!(output.status.code(), Some(1), "{}", place.stderr(&output));
+    let printed = place.stdout(&output);
+    // Call stacks differ between debug and release.
+    let (figures, rest) = printed.split_once("\nsites, by growth").expect("sites");
+    let (sites, rest) = rest.split_once("\n\n").expect("an end of them");
+    assert!(sites.starts_with(" over 2,000 steps: +98,304 B in all, all of it explained\n"));
+    // Flame graphs are there in some builds only.
+    let rest: String = rest
+        .lines()
+        .filter(|line| !line.contains("flame graph"))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n")
+        .collect();
+    insta::assert_snapshot!("repro", format!("{figures}\n{rest}"));
+    let directory = place
+        .path()
+        .join(format!("target/highwater/repro/{id}@leaky"));
+    let file = |name: &str| fs::read(directory.join(name)).expect("it was written");
+    let dhat: Value = serde_json::from_slice(&file("dhat.json")).expect("JSON");
+    assert_eq!(dhat["mode"], "rust-heap");
+    assert_eq!(
+        (&dhat["te"], &dhat["pps"][0]["eb"]),
+        (&2_000.into(), &98_304.into())
+    );
+    assert_eq!(dhat["pps"][0]["gb"], 98_304);
+    assert!(file("pprof.pb.gz").starts_with(&[0x1f, 0x8b]));
+    let page = String::from_utf8(file("index.html")).expect("a text");
+    assert!(
+        page.starts_with("<!DOCTYPE html>") && page.contains("+98,304 B"),
+        "{page}"
+    );
+    if cfg!(feature = "flamegraph") {
+        for name in ["peak.svg", "growth.svg"] {
+            let graph = String::from_utf8(file(name)).expect("a text");
+            assert!(
+                graph.contains("<title>all (98,304 bytes, 100%)</title>"),
+                "{graph}"
+            );
+        }
+    }
+}
+
+#[test]
+fn repro_of_what_is_sound_has_call_stacks_too() {
+    let place = Place::new();
+    let output = place.run(&["repro", "trades-1k", "--steps", "200"]);
+    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+    let printed = place.stdout(&output);
+    assert!(
+        printed.starts_with("memory scenario `trades-1k` passed\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("\nsites, by growth over 200 steps: +1,775 B"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn repro_without_call_stacks_says_what_they_need() {
+    let place = Place::new();
+    let output = place.run_with(&["repro", "trades-1k"], "HIGHWATER_SITES", "never".as_ref());
+    assert_eq!(output.status.code(), Some(2));
+    let printed = place.stdout(&output);
+    assert!(
+        printed.starts_with("memory scenario `trades-1k` passed\n"),
+        "{printed}"
+    );
+    let message = "error: the report of `trades-1k` has no call stacks: they are taken on Linux \
+                   on x86-64, with the feature `diagnosis` of highwater, which is on by default, \
+                   and unless HIGHWATER_SITES is `never`\n";
+    assert_eq!(place.stderr(&output), message);
+    assert!(!place.path().join("target/highwater/repro").exists());
+}
