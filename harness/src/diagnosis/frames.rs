@@ -257,8 +257,22 @@ fn type_of(library: &[Raw]) -> Option<String> {
     let inside = closing(&method.function)?;
     // Of a trait's method, the type that has it.
     let name = inside.split(" as ").next()?;
-    Some(shortened(name, 1))
+    let short = shortened(name, 1);
+    // What a map allocates through an entry is the map's.
+    let is_entry = |map: &str| name.contains(map) && name.contains("Entry<");
+    let map = MAPS.iter().find(|(path, _)| is_entry(path));
+    Some(match (map, short.find('<')) {
+        (Some((_, map)), Some(arguments)) => format!("{map}{}", &short[arguments..]),
+        _ => short,
+    })
 }
+
+/// Where entries of maps are, and the maps.
+const MAPS: [(&str, &str); 3] = [
+    ("alloc::collections::btree::map::", "BTreeMap"),
+    ("std::collections::hash::map::", "HashMap"),
+    ("hashbrown::", "HashMap"),
+];
 
 /// What the methods of types that allocate start with, and those of types that only such
 /// types are made of.
@@ -391,6 +405,9 @@ mod tests {
             raw("<alloc::vec::Vec<my::Candle>>::push", true),
         ];
         assert_eq!(type_of(&frames).as_deref(), Some("Vec<Candle>"));
+        let entry = "<alloc::collections::btree::map::entry::Entry<u64, my::Candle>>::or_default";
+        let told = type_of(&[raw(entry, true)]);
+        assert_eq!(told.as_deref(), Some("BTreeMap<u64, Candle>"));
         let legacy = [raw("alloc::vec::Vec<T,A>::push", false)];
         assert_eq!(type_of(&legacy), None);
     }
