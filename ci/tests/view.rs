@@ -142,9 +142,9 @@ fn the_page_says_where_memory_comes_from() {
             "<th scope=\"row\"><span class=\"note\">type unknown</span></th>",
             "<li><code>shop::key</code> <span class=\"place\">src/shop.rs:21</span></li>",
             "<td class=\"figure\">27.0 %<span class=\"bar\"><span style=\"width:27%\">",
-            "9,998 blocks, 199,960 B <span class=\"kind\">held by</span> \
-             <code>static PRICE_CACHE → HashMap&lt;String, f64&gt; → String</code>",
-            "2 blocks, 40 B <span class=\"kind failure\">lost, nothing points to it</span>",
+            "<span class=\"kind\">held by</span> \
+             <code>static PRICE_CACHE → HashMap&lt;String, f64&gt; → String</code>, 9,998 of \
+             10,000 blocks",
             "<p class=\"note\">its call stack is not known</p>",
             "<summary>2 more frames</summary>",
         ] {

@@ -177,7 +177,7 @@ fn description(site: &Site) -> Markup {
     html! {
         b { (type_or_unknown(site.type_name.as_deref())) }
         (stack(&site.frames))
-        @for holder in site.holders.iter().flatten() { (held(holder)) }
+        (held(site.holders.as_deref().unwrap_or_default()))
     }
 }
 
@@ -210,20 +210,34 @@ fn list(frames: &[Frame]) -> Markup {
     }
 }
 
-fn held(holder: &Holder) -> Markup {
-    let how = match holder.kind.as_str() {
-        "held" => "held by",
-        "direct" => "lost, nothing points to it",
-        "indirect" => "lost, held by what is lost",
-        "cycle" => "lost, in a cycle",
-        other => other,
-    };
+/// How many holders are shown, if none has most of the blocks.
+const HOLDERS: usize = 3;
+
+/// Who holds most of a site's blocks; or those who hold some, if nobody does.
+fn held(holders: &[Holder]) -> Markup {
+    let all: u64 = holders.iter().map(|holder| holder.blocks).sum();
+    let has_majority = holders.first().is_some_and(|first| first.blocks * 2 > all);
+    let shown = if has_majority { 1 } else { HOLDERS };
     html! {
-        p.holder {
-            (thousands(holder.blocks)) " " (blocks(holder.blocks)) ", " (thousands(holder.bytes)) " B "
-            span.kind .failure[holder.kind != "held"] { (how) }
-            @if !holder.path.is_empty() { " " code { (holder.path.join(" → ")) } }
+        @for holder in holders.iter().take(shown) {
+            p.holder {
+                span.kind .failure[holder.kind != "held"] { (how(&holder.kind)) }
+                @if holder.kind != "direct" && !holder.path.is_empty() {
+                    " " code { (holder.path.join(" → ")) }
+                }
+                ", " (thousands(holder.blocks)) " of " (thousands(all)) " " (blocks(all))
+            }
         }
+    }
+}
+
+fn how(kind: &str) -> &'static str {
+    match kind {
+        "held" => "held by",
+        "direct" => "unreachable: nothing points to them",
+        "indirect" => "unreachable, held only by what is unreachable itself:",
+        "cycle" => "unreachable: a cycle of",
+        _ => "no holder was found in what could be searched",
     }
 }
 
