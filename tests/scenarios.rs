@@ -58,9 +58,8 @@ fn comes_from(id: &str) -> (&'static str, &'static str) {
             "Rc<Child>, Rc<Parent>, Vec<Rc<Child>>",
         ),
         "pattern-global-cache" => ("<PriceCache>::record", "static patterns::UNBOUNDED"),
-        "ohlcv-store" => ("<Series<Candle>>::merge", "state Collector"),
+        "ohlcv-store" | "periodic-cleanup" => ("<Series<Candle>>::merge", "state Collector"),
         "open-interest" => ("<Series<OpenInterest>>::merge", "state Collector"),
-        "periodic-cleanup" => ("<Series<Candle>>::merge", "state Collector"),
         "ml-collector" => ("<Sample>::take", "state Recorder"),
         "feature-history" => ("<OrderBook>::take", "state FeatureHistory"),
         // All of it is gone again at the end of the steps.

@@ -11,7 +11,7 @@ use crate::alloc::{Live, Total};
 use crate::holders::Holder;
 use crate::verdict::Verdict;
 pub use frames::Frame;
-pub(crate) use frames::{Names, short, shortened_type};
+pub(crate) use frames::Names;
 use std::cmp::Reverse;
 pub(crate) use watch::Watch;
 

@@ -151,6 +151,8 @@ impl Holder {
 
 /// Where a scenario's state is, and its type.
 #[derive(Clone, Copy, Debug)]
+// Not needed where memory can't be searched.
+#[allow(dead_code)]
 pub(crate) struct State {
     address: usize,
     size: usize,

@@ -123,8 +123,24 @@ impl Names {
         Named { frames, type_name }
     }
 
+    /// A static's path, cut to what tells.
+    // Not needed where call stacks can't be taken.
+    #[allow(dead_code)]
+    pub(crate) fn of_static(path: &str) -> String {
+        short(path)
+    }
+
+    /// A type's path, each part of it cut to its name.
+    // Not needed where call stacks can't be taken.
+    #[allow(dead_code)]
+    pub(crate) fn of_type(path: &str) -> String {
+        shortened(path, 1)
+    }
+
     /// What a stack is called in the frame that is to go on at `address`: by the function,
     /// without those that were inlined into it.
+    // Not needed where call stacks can't be taken.
+    #[allow(dead_code)]
     pub(crate) fn place_on_stack(&mut self, address: usize) -> String {
         let raw = self
             .known
@@ -305,13 +321,8 @@ fn closing(function: &str) -> Option<&str> {
 
 /// `alloc::vec::Vec<my::Candle>` as `Vec<Candle>`: in types, the last part of each path;
 /// of a function's own path, the last two.
-pub(crate) fn short(path: &str) -> String {
+fn short(path: &str) -> String {
     shortened(path, 0)
-}
-
-/// A type's path, each part of it cut to its name.
-pub(crate) fn shortened_type(path: &str) -> String {
-    shortened(path, 1)
 }
 
 /// The same for a text that stands inside so many brackets.

@@ -8,7 +8,7 @@ use super::symbols::{Symbols, library};
 use super::system::{Memory, mappings, threads};
 use super::{Holder, State};
 use crate::alloc::Trace;
-use crate::diagnosis::{Names, short, shortened_type};
+use crate::diagnosis::Names;
 use std::collections::HashMap;
 
 pub(crate) struct Snapshot {
@@ -154,7 +154,7 @@ impl Naming<'_> {
                 let module = &modules[*object];
                 match self.symbols(*object).static_at(place - shift) {
                     Some(name) if is_of_diagnosis(&name) => return None,
-                    Some(name) => format!("static {}", short(&name)),
+                    Some(name) => format!("static {}", Names::of_static(&name)),
                     None if module.is_program => "a static without a name".to_owned(),
                     None => format!("a static of {}", library(&module.path)),
                 }
@@ -164,7 +164,7 @@ impl Naming<'_> {
                 let name = self.symbols(program);
                 name.thread_local_before_end(area.end - place).map_or_else(
                     || "a thread-local without a name".to_owned(),
-                    |name| format!("thread-local {}", short(&name)),
+                    |name| format!("thread-local {}", Names::of_static(&name)),
                 )
             }
             Kind::State => format!("state {}", state_type(self.snapshot.state.type_name)),
@@ -199,7 +199,7 @@ fn is_of_diagnosis(name: &str) -> bool {
 
 /// Without the runtime that stands around the state of an async scenario.
 fn state_type(path: &str) -> String {
-    let short = shortened_type(path);
+    let short = Names::of_type(path);
     let inner = short
         .strip_prefix("OnRuntime<")
         .and_then(|rest| rest.strip_suffix('>'));
