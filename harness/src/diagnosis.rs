@@ -5,6 +5,7 @@
 
 mod frames;
 mod text;
+mod types;
 mod watch;
 
 use crate::alloc::{Live, Total};

@@ -1,5 +1,6 @@
 //! How a diagnosis reads.
 
+use super::types::growth_by_type;
 use super::{Diagnosis, Frame, Site, Trap};
 use crate::alloc::Live;
 use crate::byte_size::{Blocks, RateWithin, Signed, Thousands};
@@ -9,6 +10,8 @@ use std::fmt;
 /// How many sites are shown, and how many frames of each.
 const SITES: usize = 5;
 const FRAMES: usize = 6;
+/// How many types.
+const TYPES: usize = 5;
 /// How many holders, if none has most of the blocks.
 const HOLDERS: usize = 3;
 
@@ -104,7 +107,29 @@ impl Diagnosis {
         if let Some((bytes, others)) = rest(&grew) {
             writeln!(f, "  {} B at {others}", Change(bytes))?;
         }
+        self.write_types(f)?;
         Ok(grew)
+    }
+
+    /// What grew, by type, if that says more than the sites do.
+    fn write_types(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grew = growth_by_type(&self.sites);
+        let is_known = grew.iter().any(|(name, _)| name.is_some());
+        if !is_known || grew.len() < 2 {
+            return Ok(());
+        }
+        writeln!(f, "objects, by type")?;
+        for (name, growth) in grew.iter().take(TYPES) {
+            writeln!(
+                f,
+                "  {} B, {} {}  {}",
+                Change(growth.bytes),
+                Change(growth.blocks),
+                noun(growth.blocks),
+                name.unwrap_or("type unknown")
+            )?;
+        }
+        Ok(())
     }
 
     /// How much of the growth is explained.
@@ -127,18 +152,18 @@ impl Diagnosis {
     }
 }
 
+fn noun(blocks: i64) -> &'static str {
+    if blocks.abs() == 1 { "block" } else { "blocks" }
+}
+
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let noun = if self.growth.blocks.abs() == 1 {
-            "block"
-        } else {
-            "blocks"
-        };
         writeln!(
             f,
-            "  {} B, {} {noun}  {}, {}",
+            "  {} B, {} {}  {}, {}",
             Change(self.growth.bytes),
             Change(self.growth.blocks),
+            noun(self.growth.blocks),
             self.kind(),
             self.rate()
         )?;
