@@ -75,7 +75,10 @@ fn printed(project: &TempDir, profile: &str, rustflags: &str) -> String {
     let manifest = format!(
         "[package]\nname = \"book\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
          [[bin]]\nname = \"book\"\npath = \"main.rs\"\n\
-         [dependencies]\nhighwater = {{ path = '{}' }}\n{profile}",
+         [dependencies]\nhighwater = {{ path = '{}', default-features = false, \
+         features = ['diagnosis', 'threads'] }}\n{profile}\
+         [profile.release.package.\"*\"]\nopt-level = 0\n\
+         [profile.release.package.highwater]\nopt-level = 3\n",
         harness.canonicalize().expect("it is there").display()
     );
     fs::write(project.path().join("Cargo.toml"), manifest).expect("a file in it");
