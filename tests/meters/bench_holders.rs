@@ -150,7 +150,9 @@ fn main() {
         "| 1,000,000 blocks   | run (ms) | reading (ms) | searching (ms) | memory (MiB) | first \
          holder |"
     );
-    println!("|:-------------------|---------:|-------------:|---------------:|-------------:|:---|");
+    println!(
+        "|:-------------------|---------:|-------------:|---------------:|-------------:|:---|"
+    );
     let program = std::env::current_exe().expect("this program's file");
     for what in ROWS {
         let status = Command::new(&program)

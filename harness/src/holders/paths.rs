@@ -17,6 +17,8 @@ pub(super) struct Paths {
     /// What each is without its last element, and that element.
     all: Vec<(Path, u32)>,
     known: HashMap<(Path, u32), Path>,
+    /// What was asked for last, and is likely to be asked for again.
+    last: Option<((Path, u32), Path)>,
     elements: Vec<String>,
     numbers: HashMap<String, u32>,
 }
@@ -40,6 +42,17 @@ impl Paths {
 
     /// `path`, and this element.
     pub(super) fn then(&mut self, path: Path, element: u32) -> Path {
+        match self.last {
+            Some((asked, found)) if asked == (path, element) => found,
+            _ => {
+                let found = self.find_or_add(path, element);
+                self.last = Some(((path, element), found));
+                found
+            }
+        }
+    }
+
+    fn find_or_add(&mut self, path: Path, element: u32) -> Path {
         let mut earlier = path;
         for _ in 0..REPEATS_WITHIN {
             let (before, last) = self.all[earlier as usize];
