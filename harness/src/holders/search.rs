@@ -94,14 +94,7 @@ impl Search<'_> {
         for seed in seeds.iter().filter(|seed| seed.rank == rank) {
             let root = self.paths.element(&seed.root);
             let path = self.paths.from(root);
-            // A state that is a list, say, and the list's own block are one to a reader.
-            let is_its_block = seed.root.strip_prefix("state ") == Some(self.type_of(seed.node));
-            if is_its_block && self.path_of[seed.node as usize].is_none() {
-                self.path_of[seed.node as usize] = Some((hold, path));
-                self.queue.push_back(seed.node);
-            } else {
-                self.step(path, seed.node, hold, through);
-            }
+            self.step(path, seed.node, hold, through);
         }
         self.follow(through);
     }

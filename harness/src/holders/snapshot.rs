@@ -17,7 +17,8 @@ pub(crate) struct Snapshot {
     /// The words of the roots that point to a block: the number of the root, the place of
     /// the word, and the block.
     words: Vec<(usize, usize, u32)>,
-    /// This thread's stack: where each frame ends, and where it returns to.
+    /// This thread's stack: where each frame starts, its lowest address, and where its
+    /// function is to go on.
     frames: Vec<(usize, usize)>,
     state: State,
     is_whole: bool,
@@ -109,8 +110,8 @@ impl Snapshot {
     /// The function on this thread's stack in whose frame `place` lies, as the address that
     /// it was to go on at.
     fn frame_at(&self, place: usize) -> Option<usize> {
-        let after = self.frames.partition_point(|(end, _)| *end <= place);
-        self.frames.get(after).map(|(_, address)| *address)
+        let after = self.frames.partition_point(|(start, _)| *start <= place);
+        self.frames[..after].last().map(|(_, address)| *address)
     }
 }
 

@@ -9,6 +9,8 @@ use std::io::{self, Read as _};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A part of the address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,40 +181,43 @@ pub(super) struct Waiting {
     pub(super) stack_pointer: usize,
 }
 
-/// The threads that wait, and how many others run, this one not counted.
+/// The threads that wait, and how many others run, this one not counted. One that was
+/// woken up for a moment is given the time to wait again.
 pub(super) fn threads() -> io::Result<(Vec<Waiting>, usize)> {
+    const LONGEST: Duration = Duration::from_millis(50);
+    let started = Instant::now();
     let own = fs::read_link("/proc/thread-self")?;
-    let (mut waiting, mut running) = (Vec::new(), 0);
+    let mut running = Vec::new();
     for entry in fs::read_dir("/proc/self/task")? {
-        let task = entry?.path();
-        if own.file_name() == task.file_name() {
-            continue;
-        }
-        match stack_pointer(&task) {
-            Some(stack_pointer) => waiting.push(Waiting {
-                name: fs::read_to_string(task.join("comm"))
-                    .map_or_else(|_| String::new(), |name| name.trim_end().to_owned()),
-                stack_pointer,
-            }),
-            None if task.exists() => running += 1,
-            None => {}
-        }
+        running.push(entry?.path());
     }
-    Ok((waiting, running))
+    running.retain(|task| task.file_name() != own.file_name());
+    let mut waiting = Vec::new();
+    loop {
+        running.retain(|task| match stack_pointer(task) {
+            Some(stack_pointer) => {
+                let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+                waiting.push(Waiting {
+                    name: name.trim_end().to_owned(),
+                    stack_pointer,
+                });
+                false
+            }
+            None => task.exists(),
+        });
+        if running.is_empty() || started.elapsed() > LONGEST {
+            return Ok((waiting, running.len()));
+        }
+        thread::yield_now();
+    }
 }
 
 /// The last but one of the words that tell what a thread waits for.
 fn stack_pointer(task: &Path) -> Option<usize> {
-    /// A thread that wakes up for a moment will wait again.
-    const TRIES: usize = 50;
-    (0..TRIES).find_map(|_| {
-        let text = fs::read_to_string(task.join("syscall")).ok()?;
-        let word = text.split_whitespace().rev().nth(1)?;
-        let address = word.strip_prefix("0x")?;
-        usize::from_str_radix(address, 16)
-            .ok()
-            .filter(|address| *address > 0)
-    })
+    let text = fs::read_to_string(task.join("syscall")).ok()?;
+    let word = text.split_whitespace().rev().nth(1)?;
+    let address = usize::from_str_radix(word.strip_prefix("0x")?, 16).ok()?;
+    (address > 0).then_some(address)
 }
 
 #[cfg(test)]
