@@ -225,7 +225,9 @@ impl Drop for Chain {
 
 #[test]
 fn a_chain_of_100_000() {
-    let report = leaking("chain", || Chain { first: None }, |chain, _| chain.grow());
+    let scenario = Scenario::new("chain").steps(STEPS).step_budget(STEPS);
+    let scenario = scenario.diagnose(true);
+    let report = scenario.run(|| Chain { first: None }, |chain, _| chain.grow());
     assert_eq!(site(&report, "<Chain>::grow").live_blocks(), 100_000);
     check(&report, "<Chain>::grow", "held by state Chain → Box<Link>");
 }
@@ -303,7 +305,7 @@ impl Busy {
         let work = |stop: Arc<AtomicBool>| {
             let mut made = 0;
             while !stop.load(Relaxed) {
-                let blocks: Vec<_> = (1..50).map(|size| vec![0_u8; size * size]).collect();
+                let blocks: Vec<_> = (1..20).map(|size| vec![0_u8; size * size]).collect();
                 made += blocks.len();
             }
             made
@@ -332,7 +334,7 @@ impl Drop for Busy {
 
 #[test]
 fn threads_that_go_on_meanwhile() {
-    let scenario = Scenario::new("busy").steps(STEPS).step_budget(STEPS);
+    let scenario = Scenario::new("busy").steps(20).step_budget(20);
     let report = scenario
         .diagnose(true)
         .run(Busy::new, |busy, _| busy.kept.push(boxed()));

@@ -7,6 +7,7 @@
 
 use highwater::{Report, Scenario};
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -114,7 +115,7 @@ fn run(what: &str) {
             || (),
             |()| {
                 for i in 0..BLOCKS {
-                    std::mem::forget(Box::new([i; 8]));
+                    std::mem::forget(black_box(Box::new([i; 8])));
                 }
             },
         ),

@@ -73,23 +73,6 @@ pub(super) fn roots(
     let all_thread_locals: usize = sizes.sum();
     let program = modules.iter().find(|module| module.is_program);
     let own_thread_locals = program.map_or(0, |program| program.thread_locals);
-    let mut statics = Vec::new();
-    for (object, module) in modules.iter().enumerate() {
-        let (shift, kind) = (
-            module.shift,
-            Kind::Statics {
-                object,
-                shift: module.shift,
-            },
-        );
-        for (start, end) in without(&module.writable, &module.relocated) {
-            statics.push(Area {
-                start: start + shift,
-                end: end + shift,
-                kind: kind.clone(),
-            });
-        }
-    }
     let mut thread_locals = Vec::new();
     let mut stacks = Vec::new();
     let mut add_thread = |kind: Kind, start: usize| {
@@ -120,7 +103,7 @@ pub(super) fn roots(
     let are_all_threads = thread_locals.len() > waiting.len();
     let have_none = |module: &Module| module.is_program || module.has_no_thread_locals;
     let are_all = are_all_read && are_all_threads && modules.iter().all(have_none);
-    let mut areas = statics;
+    let mut areas = statics(&modules);
     areas.extend(thread_locals.into_iter().map(|pointer| Area {
         start: pointer.saturating_sub(own_thread_locals),
         end: pointer,
@@ -137,6 +120,21 @@ pub(super) fn roots(
         modules,
         are_all,
     }
+}
+
+/// The part of each module that is written to while the program runs.
+fn statics(modules: &[Module]) -> Vec<Area> {
+    let mut areas = Vec::new();
+    for (object, module) in modules.iter().enumerate() {
+        let shift = module.shift;
+        let written = without(&module.writable, &module.relocated).into_iter();
+        areas.extend(written.map(|(start, end)| Area {
+            start: start.saturating_add(shift),
+            end: end.saturating_add(shift),
+            kind: Kind::Statics { object, shift },
+        }));
+    }
+    areas
 }
 
 /// The first thread's thread-locals are not on its stack.
