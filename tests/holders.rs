@@ -170,7 +170,7 @@ fn a_tag_in_the_lowest_bits() {
 #[test]
 fn addresses_in_another_form_are_not_seen() {
     let report = leaking("inverted", Vec::new, |kept, _| {
-        kept.push(expose(usize::MAX))
+        kept.push(expose(usize::MAX));
     });
     let lost = "unreachable: nothing points to them";
     check(&report, "holders::boxed", lost);
