@@ -86,6 +86,7 @@ mod no_snapshot;
 use no_snapshot as snapshot;
 
 pub(crate) use snapshot::Snapshot;
+use std::hint::black_box;
 
 /// How a block is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -157,14 +158,22 @@ pub(crate) struct State {
     address: usize,
     size: usize,
     type_name: &'static str,
+    /// From here on, towards its start, this thread's stack is the scenario's and its
+    /// callers'.
+    stack: usize,
 }
 
 impl State {
+    /// Of a state that lives in the frame of the caller.
     pub(crate) fn of<S>(state: &S) -> Self {
+        // The state's own address would do, if it were not for what the compiler has put
+        // below it, or made of a state without a size.
+        let mark = black_box(0_u8);
         Self {
             address: (&raw const *state) as usize,
             size: size_of::<S>(),
             type_name: std::any::type_name::<S>(),
+            stack: (&raw const mark) as usize,
         }
     }
 }

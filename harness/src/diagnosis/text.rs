@@ -223,7 +223,10 @@ impl fmt::Display for Holder {
         match self.hold {
             Hold::Held => write!(f, "held by {path}"),
             Hold::Direct => write!(f, "unreachable: nothing points to them"),
-            Hold::Indirect => write!(f, "unreachable, by what is itself: {path}"),
+            Hold::Indirect => write!(
+                f,
+                "unreachable: only what is lost itself points to them: {path}"
+            ),
             Hold::Cycle => write!(f, "unreachable: a cycle of {path}"),
             Hold::Unknown => write!(f, "no holder was found in what could be searched"),
         }

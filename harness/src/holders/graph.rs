@@ -51,7 +51,8 @@ pub(super) struct Graph {
 }
 
 const WORD: usize = size_of::<usize>();
-const PAGE_BITS: usize = 12;
+/// Blocks are looked up by parts of the address space that are so large, in bits.
+const PART_BITS: usize = 9;
 /// Blocks that are farther apart are looked up in different tables.
 const FAR: usize = 16 << 20;
 /// How much is read at a time at most, and at least where there are many small blocks.
@@ -61,7 +62,8 @@ const READ_AHEAD: usize = 1 << 16;
 impl Graph {
     /// Of these blocks, in any order, as memory is now.
     pub(super) fn new(memory: &Memory, mut nodes: Vec<Node>) -> Self {
-        nodes.sort_unstable_by_key(Node::address);
+        // Both lists come nearly sorted, which this sort makes use of.
+        nodes.sort_by_key(Node::address);
         let nodes = without_overlaps(nodes);
         let mut graph = Self {
             index: Index::new(&nodes),
@@ -111,19 +113,30 @@ impl Graph {
         for number in 0..self.nodes.len() {
             self.starts.push(self.edges.len());
             let node = self.nodes[number];
-            let mut place = node.address().next_multiple_of(WORD);
-            while place + WORD <= node.end() {
-                let bytes = window.at(place, node.end() - place);
-                if bytes.len() < WORD {
-                    break;
-                }
-                for (_, word) in words(bytes) {
-                    self.edges.extend(self.index.find(&self.nodes, word));
-                }
-                place += bytes.len() / WORD * WORD;
+            let (start, end) = (node.address().next_multiple_of(WORD), node.end());
+            if node.size <= SLICE {
+                self.read_edges_between(&mut window, start, end);
+                continue;
+            }
+            for (start, end) in memory.used(start, end) {
+                self.read_edges_between(&mut window, start, end);
             }
         }
         self.starts.push(self.edges.len());
+    }
+
+    fn read_edges_between(&mut self, window: &mut Window<'_>, start: usize, end: usize) {
+        let mut place = start;
+        while place + WORD <= end {
+            let bytes = window.at(place, end - place);
+            if bytes.len() < WORD {
+                break;
+            }
+            for (_, word) in words(bytes) {
+                self.edges.extend(self.index.find(&self.nodes, word));
+            }
+            place += bytes.len() / WORD * WORD;
+        }
     }
 }
 
@@ -197,7 +210,7 @@ struct Index {
 struct Part {
     start: usize,
     end: usize,
-    /// For each page from the start's on, the first node that ends in it or after it.
+    /// For each so many bytes from the start on, the first node that ends in them or after.
     pages: Vec<u32>,
 }
 
@@ -209,7 +222,7 @@ impl Index {
         for (number, node) in nodes.iter().enumerate() {
             let is_far = |part: &Part| node.address() - part.end > FAR;
             if parts.last().is_none_or(is_far) {
-                let start = node.address() >> PAGE_BITS << PAGE_BITS;
+                let start = node.address() >> PART_BITS << PART_BITS;
                 parts.push(Part {
                     start,
                     end: start,
@@ -218,7 +231,7 @@ impl Index {
             }
             if let Some(part) = parts.last_mut() {
                 part.end = node.end();
-                let pages = (part.end - part.start).div_ceil(1 << PAGE_BITS);
+                let pages = (part.end - part.start).div_ceil(1 << PART_BITS);
                 while part.pages.len() < pages {
                     part.pages.push(number as u32);
                 }
@@ -237,9 +250,9 @@ impl Index {
         let part = self.parts[..after]
             .last()
             .filter(|part| address < part.end)?;
-        let page = (address - part.start) >> PAGE_BITS;
+        let page = (address - part.start) >> PART_BITS;
         let mut number = *part.pages.get(page)? as usize;
-        // A page has 256 blocks at most.
+        // Of which there are few.
         let beyond = part
             .pages
             .get(page + 1)

@@ -22,6 +22,9 @@ const SHARED: usize = 8;
 const ARENA: usize = 64 << 20;
 /// What such a heap starts with is no longer than this.
 const LONGEST_START: usize = 0xc00;
+/// A larger mapping is address space that something keeps for itself, no block: it would
+/// take seconds to ask which of its pages are used.
+const LARGEST: usize = 1 << 38;
 /// How often a heap is looked at that changes meanwhile.
 const TRIES: usize = 20;
 
@@ -47,7 +50,10 @@ pub(super) fn heap(memory: &Memory, mappings: &[Mapping], stacks: &[usize]) -> H
             } else {
                 found.in_motion.push((mapping.start, mapping.end));
             }
-        } else if mapping.name.is_empty() && !stacks.iter().any(|sp| mapping.contains(*sp)) {
+        } else if mapping.name.is_empty()
+            && mapping.end - mapping.start <= LARGEST
+            && !stacks.iter().any(|sp| mapping.contains(*sp))
+        {
             mapped_alone(memory, mapping, &mut found.blocks);
         }
     }
@@ -124,11 +130,13 @@ impl<'a> Walker<'a> {
     /// Where the used part of a thread's heap ends. It starts with where its arena is,
     /// which heap was before it, and how large it and its mapping are.
     fn end_of_arena(&mut self, start: usize) -> Option<usize> {
+        if start % ARENA != 0 {
+            return None;
+        }
         self.words.forget();
         let mut word = |offset| self.words.at(start + offset);
         let (arena, before, size, mapped) = (word(0)?, word(8)?, word(16)?, word(24)?);
-        let is_one = start % ARENA == 0
-            && arena > 0
+        let is_one = arena > 0
             && before % ARENA == 0
             && (1..=mapped).contains(&size)
             && mapped <= ARENA
@@ -145,9 +153,10 @@ impl<'a> Walker<'a> {
             };
             let size = word & !FLAGS;
             // At the end of a heap that is full are two that are no blocks.
-            if place + size == end || end - place <= SMALLEST {
+            if size == end - place || end - place <= SMALLEST {
                 return !self.blocks.is_empty();
             }
+            // What is no heap may have any word there.
             if size < SMALLEST || size % HEADER != 0 || size > end - place {
                 return false;
             }
@@ -164,7 +173,8 @@ impl<'a> Walker<'a> {
 /// Blocks so large that each has a mapping of its own.
 fn mapped_alone(memory: &Memory, mapping: &Mapping, blocks: &mut Vec<Node>) {
     let mut beyond = mapping.start;
-    for page in Memory::used_pages(mapping) {
+    let used = memory.used(mapping.start, mapping.end).into_iter();
+    for page in used.flat_map(|(start, end)| (start..end).step_by(PAGE)) {
         if page < beyond {
             continue;
         }

@@ -17,6 +17,8 @@ pub(super) struct Paths {
     /// What each is without its last element, and that element.
     all: Vec<(Path, u32)>,
     known: HashMap<(Path, u32), Path>,
+    /// What was asked for last, and is likely to be asked for again.
+    last: Option<((Path, u32), Path)>,
     elements: Vec<String>,
     numbers: HashMap<String, u32>,
 }
@@ -40,10 +42,21 @@ impl Paths {
 
     /// `path`, and this element.
     pub(super) fn then(&mut self, path: Path, element: u32) -> Path {
+        match self.last {
+            Some((asked, found)) if asked == (path, element) => found,
+            _ => {
+                let found = self.find_or_add(path, element);
+                self.last = Some(((path, element), found));
+                found
+            }
+        }
+    }
+
+    fn find_or_add(&mut self, path: Path, element: u32) -> Path {
         let mut earlier = path;
         for _ in 0..REPEATS_WITHIN {
             let (before, last) = self.all[earlier as usize];
-            if last == element {
+            if last == element || self.is_state_of(last, element) {
                 return earlier;
             }
             if before == NOTHING {
@@ -52,6 +65,12 @@ impl Paths {
             earlier = before;
         }
         self.add(path, element)
+    }
+
+    /// A state that is a list, say, and the list's own block are one to a reader.
+    fn is_state_of(&self, root: u32, element: u32) -> bool {
+        let state = self.elements[root as usize].strip_prefix("state ");
+        state == Some(self.elements[element as usize].as_str())
     }
 
     fn add(&mut self, before: Path, element: u32) -> Path {
@@ -96,5 +115,8 @@ mod tests {
         let leaf = paths.then(next, text);
         assert_eq!(paths.then(leaf, list), node, "back in the list");
         assert_eq!(paths.elements(leaf), ["static LIST", "Box<Node>", "String"]);
+        let state = paths.element("state Box<Node>");
+        let first = paths.from(state);
+        assert_eq!(paths.then(first, list), first);
     }
 }

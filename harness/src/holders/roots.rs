@@ -3,7 +3,7 @@
 
 use super::State;
 use super::system::{Buffer, Mapping, Memory, Waiting};
-use object::elf::{PT_GNU_RELRO, PT_LOAD, PT_TLS};
+use object::elf::{PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TLS};
 use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, ReadCache};
 use std::fs::File;
@@ -42,17 +42,24 @@ pub(super) struct Module {
     shift: usize,
     writable: Vec<(usize, usize)>,
     relocated: Vec<(usize, usize)>,
-    /// The size of its thread-locals, rounded up to their alignment.
+    /// How far before the end of all thread-locals the program's start; of a library, how
+    /// much space it has there.
     pub(super) thread_locals: usize,
+    has_no_thread_locals: bool,
 }
 
 pub(super) struct Roots {
     pub(super) areas: Vec<Area>,
     pub(super) modules: Vec<Module>,
+    /// Whether these are all: each library could be read, and each thread's thread-locals
+    /// were found. Those of libraries are not looked for.
+    pub(super) are_all: bool,
 }
 
 /// Whose statics are none of the program's: the system's own lists of blocks are there.
 const SYSTEM: [&str; 4] = ["libc.so", "libc-", "ld-linux", "ld-"];
+/// Whose thread-locals hold no blocks: those, and what serves exceptions in C++.
+const WITHOUT_BLOCKS: [&str; 2] = ["libgcc_s", "libstdc++"];
 
 /// The areas in the order in which they are asked.
 pub(super) fn roots(
@@ -61,27 +68,11 @@ pub(super) fn roots(
     waiting: &[Waiting],
     state: &State,
 ) -> Roots {
-    let modules = modules(mappings);
-    let all_thread_locals: usize = modules.iter().map(|module| module.thread_locals + 64).sum();
+    let (modules, are_all_read) = modules(mappings);
+    let sizes = modules.iter().map(|module| module.thread_locals + 64);
+    let all_thread_locals: usize = sizes.sum();
     let program = modules.iter().find(|module| module.is_program);
     let own_thread_locals = program.map_or(0, |program| program.thread_locals);
-    let mut statics = Vec::new();
-    for (object, module) in modules.iter().enumerate() {
-        let (shift, kind) = (
-            module.shift,
-            Kind::Statics {
-                object,
-                shift: module.shift,
-            },
-        );
-        for (start, end) in without(&module.writable, &module.relocated) {
-            statics.push(Area {
-                start: start + shift,
-                end: end + shift,
-                kind: kind.clone(),
-            });
-        }
-    }
     let mut thread_locals = Vec::new();
     let mut stacks = Vec::new();
     let mut add_thread = |kind: Kind, start: usize| {
@@ -92,22 +83,29 @@ pub(super) fn roots(
         if let Some(pointer) = pointer {
             thread_locals.push(pointer);
         }
-        let end = pointer.map_or(mapping.end, |pointer| pointer - all_thread_locals);
+        let end = pointer.map_or(mapping.end, |pointer| {
+            pointer.saturating_sub(all_thread_locals)
+        });
         stacks.push(Area { start, end, kind });
     };
-    add_thread(Kind::OwnStack, state.end());
+    add_thread(Kind::OwnStack, state.stack);
     for thread in waiting {
         add_thread(Kind::Stack(thread.name.clone()), thread.stack_pointer);
     }
     for mapping in mappings
         .iter()
-        .filter(|mapping| may_be_first_thread(mapping))
+        .filter(|mapping| may_be_first_thread(mapping, all_thread_locals))
     {
         thread_locals.extend(thread_pointer(memory, mapping.start, mapping.end));
     }
-    let mut areas = statics;
+    thread_locals.sort_unstable();
+    thread_locals.dedup();
+    let are_all_threads = thread_locals.len() > waiting.len();
+    let have_none = |module: &Module| module.is_program || module.has_no_thread_locals;
+    let are_all = are_all_read && are_all_threads && modules.iter().all(have_none);
+    let mut areas = statics(&modules);
     areas.extend(thread_locals.into_iter().map(|pointer| Area {
-        start: pointer - own_thread_locals,
+        start: pointer.saturating_sub(own_thread_locals),
         end: pointer,
         kind: Kind::ThreadLocals,
     }));
@@ -117,12 +115,32 @@ pub(super) fn roots(
         kind: Kind::State,
     });
     areas.extend(stacks);
-    Roots { areas, modules }
+    Roots {
+        areas,
+        modules,
+        are_all,
+    }
+}
+
+/// The part of each module that is written to while the program runs.
+fn statics(modules: &[Module]) -> Vec<Area> {
+    let mut areas = Vec::new();
+    for (object, module) in modules.iter().enumerate() {
+        let shift = module.shift;
+        let written = without(&module.writable, &module.relocated).into_iter();
+        areas.extend(written.map(|(start, end)| Area {
+            start: start.saturating_add(shift),
+            end: end.saturating_add(shift),
+            kind: Kind::Statics { object, shift },
+        }));
+    }
+    areas
 }
 
 /// The first thread's thread-locals are not on its stack.
-fn may_be_first_thread(mapping: &Mapping) -> bool {
-    mapping.is_data && mapping.name.is_empty() && mapping.end - mapping.start <= 64 << 10
+fn may_be_first_thread(mapping: &Mapping, all_thread_locals: usize) -> bool {
+    let largest = all_thread_locals.saturating_add(64 << 10);
+    mapping.is_data && mapping.name.is_empty() && mapping.end - mapping.start <= largest
 }
 
 /// What the processor's register for thread-locals points to: a structure that starts
@@ -163,63 +181,84 @@ fn without(ranges: &[(usize, usize)], others: &[(usize, usize)]) -> Vec<(usize, 
     left
 }
 
-/// The program and its libraries.
-fn modules(mappings: &[Mapping]) -> Vec<Module> {
+/// The program and its libraries, and whether each of them could be read. They are what has
+/// code: other files that are mapped may be anything.
+fn modules(mappings: &[Mapping]) -> (Vec<Module>, bool) {
     let program = std::fs::read_link("/proc/self/exe").unwrap_or_default();
     let mut modules: Vec<Module> = Vec::new();
-    for mapping in mappings
+    let mut are_all_read = true;
+    let files = mappings
         .iter()
-        .filter(|mapping| mapping.name.starts_with('/'))
-    {
-        if modules.iter().any(|module| module.path == mapping.name) {
+        .filter(|mapping| mapping.name.starts_with('/'));
+    for code in files.filter(|mapping| mapping.is_code) {
+        if modules.iter().any(|module| module.path == code.name) {
             continue;
         }
-        let is_program = Path::new(&mapping.name) == program;
+        let is_program = Path::new(&code.name) == program;
         // The program's file may have been replaced since it was started.
         let file = if is_program {
             "/proc/self/exe"
         } else {
-            &mapping.name
+            &code.name
         };
-        modules.extend(module(file, mapping, is_program));
+        let module = module(file, code, is_program);
+        are_all_read &= module.is_some();
+        modules.extend(module);
     }
-    modules
+    let has_program = modules.iter().any(|module| module.is_program);
+    (modules, are_all_read && has_program)
 }
 
-fn module(file: &str, first: &Mapping, is_program: bool) -> Option<Module> {
+fn module(file: &str, code: &Mapping, is_program: bool) -> Option<Module> {
     let cache = ReadCache::new(File::open(file).ok()?);
     let elf = ElfFile64::<Endianness, _>::parse(&cache).ok()?;
     let endian = elf.endian();
-    let number = |word: u64| usize::try_from(word).unwrap_or(usize::MAX);
     let (mut writable, mut relocated) = (Vec::new(), Vec::new());
-    let (mut thread_locals, mut lowest) = (0, None);
-    let name = Path::new(&first.name).file_name()?.to_string_lossy();
-    let is_system = SYSTEM.iter().any(|system| name.starts_with(system));
+    let (mut thread_locals, mut shift) = (0, None);
+    let name = Path::new(&code.name).file_name()?.to_string_lossy();
+    let is_one_of = |names: &[&str]| names.iter().any(|start| name.starts_with(start));
+    let is_system = is_one_of(&SYSTEM);
     for header in elf.elf_program_headers() {
-        let start = number(header.p_vaddr(endian));
-        let size = number(header.p_memsz(endian));
+        let start = usize::try_from(header.p_vaddr(endian)).ok()?;
+        let size = usize::try_from(header.p_memsz(endian)).ok()?;
+        let end = start.checked_add(size)?;
         match header.p_type(endian) {
-            PT_LOAD => {
-                lowest.get_or_insert(start);
-                if header.p_flags(endian) & object::elf::PF_W != 0 && !is_system {
-                    writable.push((start, start + size));
-                }
+            PT_LOAD if header.p_flags(endian) & PF_X != 0 => {
+                let offset = usize::try_from(header.p_offset(endian)).ok()?;
+                // The loader maps whole pages.
+                let first = (start & !0xfff).checked_add(code.offset)?;
+                let first = first.checked_sub(offset & !0xfff)?;
+                shift = shift.or(code.start.checked_sub(first));
             }
-            PT_GNU_RELRO => relocated.push((start, start + size)),
+            PT_LOAD if header.p_flags(endian) & PF_W != 0 && !is_system => {
+                writable.push((start, end));
+            }
+            PT_GNU_RELRO => relocated.push((start, end)),
             PT_TLS => {
-                thread_locals = size.next_multiple_of(number(header.p_align(endian)).max(1));
+                let alignment = usize::try_from(header.p_align(endian)).ok()?.max(1);
+                thread_locals = distance_of_thread_locals(start, size, alignment)?;
             }
             _ => {}
         }
     }
     Some(Module {
-        path: first.name.clone(),
+        path: code.name.clone(),
         is_program,
-        shift: first.start.checked_sub(lowest? & !0xfff)?,
+        shift: shift?,
         writable,
         relocated,
         thread_locals,
+        has_no_thread_locals: thread_locals == 0 || is_system || is_one_of(&WITHOUT_BLOCKS),
     })
+}
+
+/// How far before their end the thread-locals of a program start, as glibc lays them out:
+/// so that the start is aligned as it is in the file.
+fn distance_of_thread_locals(start: usize, size: usize, alignment: usize) -> Option<usize> {
+    let beyond = start.checked_next_multiple_of(alignment)? - start;
+    let rest = size.saturating_sub(beyond);
+    rest.checked_next_multiple_of(alignment)?
+        .checked_add(beyond)
 }
 
 #[cfg(test)]
@@ -234,5 +273,13 @@ mod tests {
         );
         assert_eq!(without(&[(10, 20)], &[(12, 14)]), [(10, 12), (14, 20)]);
         assert_eq!(without(&[(10, 20)], &[(0, 30)]), []);
+    }
+
+    #[test]
+    fn thread_locals_are_aligned_as_in_their_file() {
+        assert_eq!(distance_of_thread_locals(0x1000, 20, 16), Some(32));
+        assert_eq!(distance_of_thread_locals(0x1008, 20, 16), Some(24));
+        assert_eq!(distance_of_thread_locals(0x1008, 4, 16), Some(8));
+        assert_eq!(distance_of_thread_locals(usize::MAX, 20, 16), None);
     }
 }

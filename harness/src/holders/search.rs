@@ -20,8 +20,9 @@ pub(super) struct Seed {
     pub(super) root: String,
 }
 
-/// How many ranks there are.
-pub(super) const RANKS: usize = 6;
+/// The rank of memory in which no blocks can be told apart; what only that leads to may
+/// be held or not. It is asked at last.
+pub(super) const IN_MOTION: usize = 5;
 
 /// Which blocks a path may lead through.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,8 +41,16 @@ pub(super) struct Search<'a> {
     /// For each site, what it allocates.
     types: &'a [String],
     paths: Paths,
+    /// For each site its element in paths, and whether that is text.
+    elements: Vec<(u32, bool)>,
+    /// The element of what nobody follows.
+    outside: u32,
     path_of: Vec<Option<(Hold, Path)>>,
     queue: VecDeque<u32>,
+}
+
+fn is_text(type_name: &str) -> bool {
+    matches!(type_name, "String" | "Vec<u8>" | "Box<str>" | "Box<[u8]>")
 }
 
 /// For each site its holders, those of most blocks first.
@@ -51,11 +60,16 @@ pub(super) fn holders(
     (site_of, types): (&[usize], &[String]),
     is_whole: bool,
 ) -> Vec<Vec<Holder>> {
+    let mut paths = Paths::default();
+    let element = |name: &String| (paths.element(name), is_text(name));
+    let elements = types.iter().map(element).collect();
     let mut search = Search {
         graph,
         site_of,
         types,
-        paths: Paths::default(),
+        elements,
+        outside: paths.element(OUTSIDE),
+        paths,
         path_of: vec![None; graph.nodes().len()],
         queue: VecDeque::new(),
     };
@@ -69,15 +83,20 @@ pub(super) fn holders(
 impl Search<'_> {
     fn reach(&mut self, seeds: &[Seed]) {
         for through in [Through::Followed, Through::All] {
-            for rank in 0..RANKS {
-                for seed in seeds.iter().filter(|seed| seed.rank == rank) {
-                    let root = self.paths.element(&seed.root);
-                    let path = self.paths.from(root);
-                    self.step(path, seed.node, Hold::Held, through);
-                }
-                self.follow(through);
+            for rank in 0..IN_MOTION {
+                self.start(seeds, rank, Hold::Held, through);
             }
         }
+        self.start(seeds, IN_MOTION, Hold::Unknown, Through::All);
+    }
+
+    fn start(&mut self, seeds: &[Seed], rank: usize, hold: Hold, through: Through) {
+        for seed in seeds.iter().filter(|seed| seed.rank == rank) {
+            let root = self.paths.element(&seed.root);
+            let path = self.paths.from(root);
+            self.step(path, seed.node, hold, through);
+        }
+        self.follow(through);
     }
 
     /// The block is held by what is at the end of `path`, unless a shorter one was found.
@@ -97,12 +116,12 @@ impl Search<'_> {
             let Some((hold, path)) = self.path_of[node as usize] else {
                 continue;
             };
-            let hold = if hold == Hold::Held {
-                hold
-            } else {
-                Hold::Indirect
+            let hold = match hold {
+                Hold::Held | Hold::Unknown => hold,
+                Hold::Direct | Hold::Indirect | Hold::Cycle => Hold::Indirect,
             };
-            if self.is_text(node) {
+            // What is written in a text is no address.
+            if self.site_of(node).is_some_and(|site| self.elements[site].1) {
                 continue;
             }
             for target in graph.edges(node) {
@@ -113,7 +132,8 @@ impl Search<'_> {
 
     fn site_of(&self, node: u32) -> Option<usize> {
         let stack = self.graph.nodes()[node as usize].stack?;
-        self.site_of.get(stack as usize).copied()
+        let site = self.site_of.get(stack as usize).copied();
+        site.filter(|site| *site < self.elements.len())
     }
 
     fn type_of(&self, node: u32) -> &str {
@@ -122,17 +142,9 @@ impl Search<'_> {
         name.map_or(OUTSIDE, String::as_str)
     }
 
-    fn element_of(&mut self, node: u32) -> u32 {
-        let name = self.type_of(node).to_owned();
-        self.paths.element(&name)
-    }
-
-    /// What is written in a text is no address.
-    fn is_text(&self, node: u32) -> bool {
-        matches!(
-            self.type_of(node),
-            "String" | "Vec<u8>" | "Box<str>" | "Box<[u8]>"
-        )
+    fn element_of(&self, node: u32) -> u32 {
+        let site = self.site_of(node);
+        site.map_or(self.outside, |site| self.elements[site].0)
     }
 
     fn look_at_what_is_left(&mut self) {
@@ -188,7 +200,9 @@ impl Search<'_> {
         let mut groups = HashMap::new();
         for (node, number) in self.graph.nodes().iter().zip(0_u32..) {
             if let Some(site) = self.site_of(number) {
-                let key = (site, self.path_of[number as usize]);
+                // By which way it can't be told is nothing to tell apart.
+                let known = |(hold, _): &(Hold, Path)| *hold != Hold::Unknown;
+                let key = (site, self.path_of[number as usize].filter(known));
                 let (blocks, bytes) = groups.entry(key).or_insert((0_u64, 0_u64));
                 *blocks += 1;
                 *bytes += node.size as u64;

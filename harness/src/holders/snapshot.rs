@@ -17,7 +17,8 @@ pub(crate) struct Snapshot {
     /// The words of the roots that point to a block: the number of the root, the place of
     /// the word, and the block.
     words: Vec<(usize, usize, u32)>,
-    /// This thread's stack: where each frame ends, and where it returns to.
+    /// This thread's stack: where each frame starts, its lowest address, and where its
+    /// function is to go on.
     frames: Vec<(usize, usize)>,
     state: State,
     is_whole: bool,
@@ -28,12 +29,16 @@ impl Snapshot {
     /// Of the blocks that are followed, as memory is now. Allocates; outside of every
     /// scope, please.
     pub(crate) fn take(trace: &Trace, state: &State) -> Result<Self, String> {
+        // Of another libc's threads and heap nothing is known.
+        if !cfg!(target_env = "gnu") {
+            return Err("they are looked for where the system's library is glibc".to_owned());
+        }
         let cant = |error: std::io::Error| format!("this process can't be read: {error}");
         let memory = Memory::open().map_err(cant)?;
         let mappings = mappings().map_err(cant)?;
         let (waiting, running) = threads().map_err(cant)?;
         let mut stacks: Vec<_> = waiting.iter().map(|thread| thread.stack_pointer).collect();
-        stacks.push(state.address);
+        stacks.push(state.stack);
         let Heap {
             blocks: mut nodes,
             in_motion,
@@ -42,7 +47,8 @@ impl Snapshot {
         trace.for_each_block(|address, size, stack| {
             nodes.push(Node::followed(address, size, stack));
         });
-        let is_whole = is_heap_of(&nodes[outside..], &nodes[..outside]);
+        let is_whole_heap = is_heap_of(&nodes[outside..], &nodes[..outside]);
+        let unsearched_threads = if trace.is_shared() { running } else { 0 };
         let graph = Graph::new(&memory, nodes);
         let mut roots = roots(&memory, &mappings, &waiting, state);
         let in_motion = in_motion.into_iter().map(|(start, end)| Area {
@@ -54,8 +60,12 @@ impl Snapshot {
         let mut words = Vec::new();
         for (number, area) in roots.areas.iter().enumerate() {
             let targets = graph.targets(&memory, area.start, area.end).into_iter();
+            // What lies in a block that is known is that block's.
+            let is_in_block = |place| area.kind == Kind::InMotion && graph.find(place).is_some();
+            let targets = targets.filter(|(place, _)| !is_in_block(*place));
             words.extend(targets.map(|(place, node)| (number, place, node)));
         }
+        let is_whole = is_whole_heap && roots.are_all && unsearched_threads == 0;
         Ok(Self {
             graph,
             roots,
@@ -63,7 +73,7 @@ impl Snapshot {
             frames: frames(),
             state: *state,
             is_whole,
-            unsearched_threads: if trace.is_shared() { running } else { 0 },
+            unsearched_threads,
         })
     }
 
@@ -100,8 +110,8 @@ impl Snapshot {
     /// The function on this thread's stack in whose frame `place` lies, as the address that
     /// it was to go on at.
     fn frame_at(&self, place: usize) -> Option<usize> {
-        let after = self.frames.partition_point(|(end, _)| *end <= place);
-        self.frames.get(after).map(|(_, address)| *address)
+        let after = self.frames.partition_point(|(start, _)| *start <= place);
+        self.frames[..after].last().map(|(_, address)| *address)
     }
 }
 
@@ -124,11 +134,11 @@ fn rank(kind: &Kind) -> usize {
         Kind::State => 2,
         Kind::OwnStack => 3,
         Kind::Stack(_) => 4,
-        Kind::InMotion => 5,
+        Kind::InMotion => search::IN_MOTION,
     }
 }
 
-/// This thread's frames, the innermost first.
+/// This thread's frames, the innermost first, which lies at the lowest addresses.
 fn frames() -> Vec<(usize, usize)> {
     let mut frames = Vec::new();
     backtrace::trace(|frame| {

@@ -9,6 +9,8 @@ use std::io::{self, Read as _};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A part of the address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,9 @@ pub(super) struct Mapping {
     pub(super) end: usize,
     /// Readable and writable, and not shared with other processes.
     pub(super) is_data: bool,
+    pub(super) is_code: bool,
+    /// Which part of the file it shows first.
+    pub(super) offset: usize,
     /// The file that it shows, or the system's word for it, such as `[heap]`; empty for
     /// memory of its own.
     pub(super) name: String,
@@ -39,10 +44,13 @@ fn mapping(line: &str) -> Option<Mapping> {
     let (range, rest) = line.split_once(' ')?;
     let (start, end) = range.split_once('-')?;
     let name = rest.splitn(5, ' ').nth(4).unwrap_or_default().trim_start();
+    let offset = rest.split(' ').nth(1)?;
     Some(Mapping {
         start: usize::from_str_radix(start, 16).ok()?,
         end: usize::from_str_radix(end, 16).ok()?,
         is_data: rest.starts_with("rw") && rest.get(3..4) == Some("p"),
+        is_code: rest.get(2..3) == Some("x"),
+        offset: usize::from_str_radix(offset, 16).ok()?,
         name: name.to_owned(),
     })
 }
@@ -66,11 +74,18 @@ pub(super) fn end_of_mapping(buffer: &mut String, start: usize) -> Option<usize>
 pub(super) const PAGE: usize = 4096;
 
 /// The memory of this process.
-pub(super) struct Memory(File);
+pub(super) struct Memory {
+    words: File,
+    /// What the system knows of each page, if it says so.
+    pages: Option<File>,
+}
 
 impl Memory {
     pub(super) fn open() -> io::Result<Self> {
-        File::open("/proc/self/mem").map(Self)
+        Ok(Self {
+            words: File::open("/proc/self/mem")?,
+            pages: File::open("/proc/self/pagemap").ok(),
+        })
     }
 
     /// Fills the buffer from `address` on, as far as there is memory, and says how far
@@ -79,7 +94,7 @@ impl Memory {
         let mut filled = 0;
         while filled < buffer.len() {
             match self
-                .0
+                .words
                 .read_at(&mut buffer[filled..], (address + filled) as u64)
             {
                 Ok(0) => break,
@@ -93,23 +108,37 @@ impl Memory {
 }
 
 impl Memory {
-    /// The addresses of the pages of a mapping that were ever written; all of them, where
-    /// the system does not say.
-    pub(super) fn used_pages(mapping: &Mapping) -> Vec<usize> {
+    /// The parts of a range whose pages were ever touched, by address; all of it, where
+    /// the system does not say. What was reserved and never used is not to be read: that
+    /// takes time, and may be larger than the machine's memory.
+    pub(super) fn used(&self, start: usize, end: usize) -> Vec<(usize, usize)> {
         /// In the word for each page, whether it is in memory or swapped out.
         const USED: u64 = 3 << 62;
-        let pages = (mapping.start..mapping.end).step_by(PAGE);
-        let mut words = vec![0; pages.len() * 8];
-        let place = (mapping.start / PAGE * 8) as u64;
-        let known =
-            File::open("/proc/self/pagemap").and_then(|file| file.read_exact_at(&mut words, place));
-        if known.is_err() {
-            return pages.collect();
+        const PAGES_AT_A_TIME: usize = 1 << 14;
+        let mut words = vec![0; PAGES_AT_A_TIME * 8];
+        let mut used: Vec<(usize, usize)> = Vec::new();
+        let mut page = start / PAGE * PAGE;
+        while page < end {
+            let pages = (end - page).div_ceil(PAGE).min(PAGES_AT_A_TIME);
+            let words = &mut words[..pages * 8];
+            let place = (page / PAGE * 8) as u64;
+            let is_known = self
+                .pages
+                .as_ref()
+                .is_some_and(|file| file.read_exact_at(words, place).is_ok());
+            for word in words.chunks_exact(8) {
+                let is_used = word.try_into().map_or(0, u64::from_ne_bytes) & USED != 0;
+                if is_used || !is_known {
+                    let part = (page.max(start), (page + PAGE).min(end));
+                    match used.last_mut() {
+                        Some(last) if last.1 == part.0 => last.1 = part.1,
+                        _ => used.push(part),
+                    }
+                }
+                page += PAGE;
+            }
         }
-        let words = words.chunks_exact(8);
-        let is_used = words.map(|word| word.try_into().map_or(0, u64::from_ne_bytes) & USED != 0);
-        let used = pages.zip(is_used).filter(|(_, is_used)| *is_used);
-        used.map(|(page, _)| page).collect()
+        used
     }
 }
 
@@ -152,40 +181,43 @@ pub(super) struct Waiting {
     pub(super) stack_pointer: usize,
 }
 
-/// The threads that wait, and how many others run, this one not counted.
+/// The threads that wait, and how many others run, this one not counted. One that was
+/// woken up for a moment is given the time to wait again.
 pub(super) fn threads() -> io::Result<(Vec<Waiting>, usize)> {
+    const LONGEST: Duration = Duration::from_millis(50);
+    let started = Instant::now();
     let own = fs::read_link("/proc/thread-self")?;
-    let (mut waiting, mut running) = (Vec::new(), 0);
+    let mut running = Vec::new();
     for entry in fs::read_dir("/proc/self/task")? {
-        let task = entry?.path();
-        if own.file_name() == task.file_name() {
-            continue;
-        }
-        match stack_pointer(&task) {
-            Some(stack_pointer) => waiting.push(Waiting {
-                name: fs::read_to_string(task.join("comm"))
-                    .map_or_else(|_| String::new(), |name| name.trim_end().to_owned()),
-                stack_pointer,
-            }),
-            None if task.exists() => running += 1,
-            None => {}
-        }
+        running.push(entry?.path());
     }
-    Ok((waiting, running))
+    running.retain(|task| task.file_name() != own.file_name());
+    let mut waiting = Vec::new();
+    loop {
+        running.retain(|task| match stack_pointer(task) {
+            Some(stack_pointer) => {
+                let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+                waiting.push(Waiting {
+                    name: name.trim_end().to_owned(),
+                    stack_pointer,
+                });
+                false
+            }
+            None => task.exists(),
+        });
+        if running.is_empty() || started.elapsed() > LONGEST {
+            return Ok((waiting, running.len()));
+        }
+        thread::yield_now();
+    }
 }
 
 /// The last but one of the words that tell what a thread waits for.
 fn stack_pointer(task: &Path) -> Option<usize> {
-    /// A thread that wakes up for a moment will wait again.
-    const TRIES: usize = 50;
-    (0..TRIES).find_map(|_| {
-        let text = fs::read_to_string(task.join("syscall")).ok()?;
-        let word = text.split_whitespace().rev().nth(1)?;
-        let address = word.strip_prefix("0x")?;
-        usize::from_str_radix(address, 16)
-            .ok()
-            .filter(|address| *address > 0)
-    })
+    let text = fs::read_to_string(task.join("syscall")).ok()?;
+    let word = text.split_whitespace().rev().nth(1)?;
+    let address = usize::from_str_radix(word.strip_prefix("0x")?, 16).ok()?;
+    (address > 0).then_some(address)
 }
 
 #[cfg(test)]
@@ -200,12 +232,15 @@ mod tests {
             start: 0x7f1c_5c00_0000,
             end: 0x7f1c_5c02_1000,
             is_data: true,
+            is_code: false,
+            offset: 0,
             name: "[heap of it]".to_owned(),
         };
         assert_eq!(mapping(line), Some(expected));
-        let code = mapping("00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/with blanks");
+        let code = mapping("00400000-00452000 r-xp 00001000 08:02 173521 /usr/bin/with blanks");
         let code = code.expect("a mapping");
-        assert!(!code.is_data);
+        assert!(!code.is_data && code.is_code);
+        assert_eq!(code.offset, 0x1000);
         assert_eq!(code.name, "/usr/bin/with blanks");
         assert_eq!(
             mapping("7f1c5c000000-7f1c5c021000 rw-p 00000000 00:00 0")
@@ -223,5 +258,18 @@ mod tests {
         assert_eq!(memory.read((&raw const value) as usize, &mut buffer), 64);
         assert_eq!(buffer, value);
         assert_eq!(memory.read(64, &mut buffer), 0, "nothing is mapped there");
+    }
+
+    #[test]
+    fn pages_that_nobody_touched_are_not_used() {
+        // Nobody has that much memory; it is a promise of the system's.
+        let mut large = Vec::<u8>::with_capacity(1 << 30);
+        large.resize(3 * PAGE, 1);
+        let start = large.as_ptr() as usize;
+        let memory = Memory::open().expect("this is Linux");
+        let used = memory.used(start, start + large.capacity());
+        assert_eq!(used.first().map(|part| part.0), Some(start));
+        let sum: usize = used.iter().map(|(from, to)| to - from).sum();
+        assert!((3 * PAGE..=8 << 20).contains(&sum), "{sum}");
     }
 }
