@@ -235,7 +235,7 @@ fn how(kind: &str) -> &'static str {
     match kind {
         "held" => "held by",
         "direct" => "unreachable: nothing points to them",
-        "indirect" => "unreachable, held only by what is unreachable itself:",
+        "indirect" => "unreachable: only what is lost itself points to them:",
         "cycle" => "unreachable: a cycle of",
         _ => "no holder was found in what could be searched",
     }

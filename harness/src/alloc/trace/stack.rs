@@ -40,6 +40,8 @@ thread_local! {
     /// Where the thread's stack ends, or the part of it that counts; 0 if that is not
     /// known.
     static END: Cell<usize> = const { Cell::new(0) };
+    /// Whether only a part of it counts.
+    static IS_PART: Cell<bool> = const { Cell::new(false) };
     /// Where it starts, the lowest address of it.
     static START: Cell<usize> = const { Cell::new(0) };
 }
@@ -47,13 +49,14 @@ thread_local! {
 /// Runs `work`; its stacks end with the frame of the caller, in which the address `mark`
 /// lies.
 pub(super) fn within<R>(mark: usize, work: impl FnOnce() -> R) -> R {
-    struct Back(usize);
+    struct Back(usize, bool);
     impl Drop for Back {
         fn drop(&mut self) {
             END.set(self.0);
+            IS_PART.set(self.1);
         }
     }
-    let _back = Back(END.replace(mark));
+    let _back = Back(END.replace(mark), IS_PART.replace(true));
     work()
 }
 
@@ -238,7 +241,7 @@ impl Walker {
                 let depth = rest.len().min(walked.len());
                 let is_cut = truth.len() >= DEPTH || walked.len() >= DEPTH;
                 let missing = rest.len() - depth;
-                let lacks_start = depth > START_FRAMES && missing <= START_FRAMES;
+                let lacks_start = !IS_PART.get() && depth > START_FRAMES && missing <= START_FRAMES;
                 let is_whole = rest.len() == walked.len() || walked.len() == depth && lacks_start;
                 rest[..depth] == walked[..depth] && (is_cut || is_whole)
             })
