@@ -53,7 +53,7 @@ fn spawn_in<R: Send + 'static>(
     scope: OpenScope,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> thread::JoinHandle<R> {
-    scope.0.thread_enters();
+    scope.0.thread_enters(&ROOT);
     thread::spawn(move || {
         ledger::current().start_in(scope.0);
         work()

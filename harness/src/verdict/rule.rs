@@ -44,17 +44,22 @@ impl<'a> Series<'a> {
     }
 
     /// Whether no more steps are needed: the floor has not risen over the last
-    /// two doublings, nor at the end of the last.
+    /// two doublings, nor at the end of the last, and the highest level does not grow.
     pub(super) fn is_level(&self) -> bool {
         let ends_level = self.windows.last().is_some_and(|last| {
             let [a, b, c, end] = self.quarters(last);
             end <= a.max(b).max(c)
         });
-        self.level_doublings() >= 2 && ends_level
+        self.level_doublings() >= 2 && ends_level && !self.highest_grows()
     }
 
     /// The law of the figure; none when it can't be told. Needs two windows.
     pub(super) fn law(&self) -> Option<Law> {
+        let law = self.law_of_floors()?;
+        (law.is_growing() || !self.highest_grows()).then_some(law)
+    }
+
+    fn law_of_floors(&self) -> Option<Law> {
         if self.rises().next().unwrap_or(0.0) <= 0.0 {
             return Some(Law::Constant);
         }
@@ -83,6 +88,22 @@ impl<'a> Series<'a> {
             return Some(Law::Fading);
         }
         self.swings_in_its_range().then_some(Law::Constant)
+    }
+
+    /// Whether the highest level rose over the last doublings, by more each time, as
+    /// only growth does. Then floors that lie still may be chance: moments in which
+    /// a copy of what grows was not held.
+    pub(super) fn highest_grows(&self) -> bool {
+        let highest = |window: &Window| window.highest(self.figure) as f64;
+        let pairs = self.windows.windows(2).rev();
+        let rises = pairs.map(|pair| highest(&pair[1]) - highest(&pair[0]));
+        let rises: Vec<_> = rises.take(3).collect();
+        let [late, .., early] = rises[..] else {
+            return false;
+        };
+        let doublings = (rises.len() - 1) as f64;
+        rises.iter().all(|rise| *rise > 0.0)
+            && (late / early).log2() / doublings >= SLOWEST_GROWTH
     }
 
     /// By how the rise changes from one doubling of the run to the next, over the
