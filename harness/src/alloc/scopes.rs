@@ -140,8 +140,7 @@ impl Record {
 
     /// Those of the [`chain`](Self::chain) that `other` is not within.
     fn chain_outside(&'static self, other: &'static Self) -> impl Iterator<Item = &'static Record> {
-        self.chain()
-            .take_while(|record| !other.is_within(record))
+        self.chain().take_while(|record| !other.is_within(record))
     }
 
     /// Whether `outer` is this scope or one around it.
