@@ -15,7 +15,8 @@
 //!    first quarter, or in every eighth along a straight line, or jumps once or twice
 //!    in each window, further each time; and if the law of that rise is a square
 //!    root or faster.
-//! 5. Anything else leaves the verdict open.
+//! 5. Anything else leaves the verdict open, and so does a floor that rests while the
+//!    highest level of each window grows: then it may rest by chance.
 
 mod detectability;
 mod rule;
