@@ -196,8 +196,8 @@ fn a_square_root_is_growth() {
 fn a_floor_that_rests_by_chance_is_not_bounded() {
     #[derive(Default)]
     struct Buffered {
-        rows: Vec<Box<u64>>,
-        copy: Option<Vec<Box<u64>>>,
+        rows: Vec<Vec<u64>>,
+        copy: Option<Vec<Vec<u64>>>,
         done_ms: u64,
     }
     let run = |steps| {
@@ -206,7 +206,7 @@ fn a_floor_that_rests_by_chance_is_not_bounded() {
             .run(Buffered::default, |buffered, i| {
                 // A step is the 1,000 ms from here on; in the first 110 a pass may end.
                 let begin_ms = i * 1_000;
-                buffered.rows.extend((0..12).map(Box::new));
+                buffered.rows.extend((0..12).map(|row| vec![row]));
                 if buffered.done_ms <= begin_ms {
                     buffered.copy = Some(buffered.rows.clone());
                     buffered.done_ms = begin_ms + buffered.rows.len() as u64 * 6;
