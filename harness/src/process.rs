@@ -87,6 +87,9 @@ pub(crate) fn resident_bytes() -> Option<u64> {
 
 /// How many bytes are mapped and usable outside the system allocator's heap and the
 /// harness's tables; none where that can't be told.
+///
+/// What an arena has given back stays usable, but glibc no longer counts it: until the
+/// arena grows again it is taken for mapped memory.
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) fn mapped_bytes() -> Option<u64> {
     use std::io::{BufRead as _, BufReader};
