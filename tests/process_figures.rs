@@ -18,6 +18,8 @@ fn resource(report: &Report, kind: Ceiling) -> &Resource {
 
 #[test]
 fn leaks_of_the_process_are_found() {
+    // First: what an arena once gave back stays mapped, but is not in its size.
+    blocks_of_an_arena();
     for leaky in [false, true] {
         descriptors(leaky);
         mapped_memory(leaky);
@@ -41,6 +43,26 @@ fn freed_memory_goes_back() {
         "{full:?} {returned:?}"
     );
     assert_eq!(blocks.len(), 64);
+}
+
+/// Blocks that come from the arena of the test's thread, once glibc has seen one of
+/// their size freed: the arena takes what it needs from what it has set aside.
+fn blocks_of_an_arena() {
+    drop(Vec::<u8>::with_capacity(1 << 20));
+    let report = Scenario::new("blocks-of-an-arena")
+        .steps(25)
+        .step_budget(50)
+        .mapped_ceiling(ByteSize::mib(1))
+        .run(
+            || Vec::with_capacity(100),
+            |blocks, _| blocks.push(Vec::<u8>::with_capacity(1 << 20)),
+        );
+    assert_eq!(report.growth_bytes(), 25 << 20, "{report}");
+    let mapped = resource(&report, Ceiling::Mapped);
+    assert!(
+        mapped.growth().is_some_and(|growth| growth.abs() < 1 << 20),
+        "{report}"
+    );
 }
 
 /// A heap that spreads out takes ever larger tables for its call stacks. They are

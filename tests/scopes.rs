@@ -201,7 +201,7 @@ struct Level {
 
 proptest! {
     /// Nested scopes against plain sums: live bytes and peaks of every open scope
-    /// are exact after every move.
+    /// are exact after every move, and one thread is never taken for two.
     #[test]
     fn nested_scopes_are_exact(moves in moves()) {
         let mut blocks: Vec<(Vec<u8>, usize)> = Vec::with_capacity(moves.len());
@@ -244,6 +244,7 @@ proptest! {
             found.clear();
             found.extend(scopes.iter().map(|scope| {
                 let usage = scope.usage();
+                assert_eq!(usage.peak_error_bytes, 0);
                 Level { live: usage.live_bytes, peak: usage.peak_bytes }
             }));
             assert_eq!(found, levels);

@@ -189,6 +189,43 @@ fn a_square_root_is_growth() {
     assert_eq!(report.verdict().law(), Some(Law::Sublinear), "{report}");
 }
 
+/// A buffer grows by 12 blocks in each step, and a copy of it is held while it is gone
+/// through: for longer and longer. The floor is at the odd moment without a copy, and
+/// whether a window has one late is chance.
+#[test]
+fn a_floor_that_rests_by_chance_is_not_bounded() {
+    #[derive(Default)]
+    struct Buffered {
+        rows: Vec<Vec<u64>>,
+        copy: Option<Vec<Vec<u64>>>,
+        done_ms: u64,
+    }
+    let run = |steps| {
+        Scenario::new("growing-copy")
+            .steps(steps)
+            .run(Buffered::default, |buffered, i| {
+                // A step is the 1,000 ms from here on; in the first 110 a pass may end.
+                let begin_ms = i * 1_000;
+                buffered.rows.extend((0..12).map(|row| vec![row]));
+                if buffered.done_ms <= begin_ms {
+                    buffered.copy = Some(buffered.rows.clone());
+                    buffered.done_ms = begin_ms + buffered.rows.len() as u64 * 6;
+                }
+                if buffered.done_ms <= begin_ms + 110 {
+                    buffered.copy = None;
+                }
+            })
+    };
+    for steps in [10, 20, 40, 100] {
+        let report = run(steps);
+        assert!(!report.verdict().is_bounded(), "{report}");
+        if steps == 100 {
+            let reason = "the floor comes to rest, but the highest level rises ever more";
+            assert!(report.verdict().reason().starts_with(reason), "{report}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "as a whole, memory is level; only a verdict for each allocation site can tell the two"]
 fn a_slow_leak_beside_a_slow_shrink_of_equal_size() {

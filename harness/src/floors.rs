@@ -17,6 +17,17 @@ pub(crate) enum Figure {
     MappedBytes,
 }
 
+impl Figure {
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Self::Bytes | Self::MappedBytes => "B",
+            Self::Blocks => "blocks",
+            Self::Threads => "threads",
+            Self::Descriptors => "descriptors",
+        }
+    }
+}
+
 /// One number for each [`Figure`].
 pub(crate) type Levels = [u64; 5];
 

@@ -87,6 +87,9 @@ pub(crate) fn resident_bytes() -> Option<u64> {
 
 /// How many bytes are mapped and usable outside the system allocator's heap and the
 /// harness's tables; none where that can't be told.
+///
+/// What an arena has given back stays usable, but glibc no longer counts it: until the
+/// arena grows again it is taken for mapped memory.
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) fn mapped_bytes() -> Option<u64> {
     use std::io::{BufRead as _, BufReader};
@@ -98,18 +101,22 @@ pub(crate) fn mapped_bytes() -> Option<u64> {
     let mut line = String::with_capacity(256);
     let mut mapped = 0_u64;
     while maps.read_line(&mut line).ok()? > 0 {
-        let mut fields = line.split([' ', '-']);
-        let mut address = || u64::from_str_radix(fields.next()?, 16).ok();
-        let (start, end) = (address()?, address()?);
-        // What can't be read or written is only set aside, such as the rest of an
-        // arena, or guards a stack.
-        if !fields.next()?.starts_with("---") {
-            mapped += end - start;
-        }
+        mapped += usable_bytes(&line)?;
         line.clear();
     }
     // Before the buffer is freed, which is part of both.
     mapped.checked_sub(alloc::heap()?.mapped_bytes + alloc::own_bytes())
+}
+
+/// The bytes of a mapping, from its line in `/proc/self/maps`. What can't be read or
+/// written is only set aside, such as the rest of an arena, or guards a stack.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+fn usable_bytes(line: &str) -> Option<u64> {
+    let (range, rest) = line.split_once(' ')?;
+    let (start, end) = range.split_once('-')?;
+    let address = |text| u64::from_str_radix(text, 16).ok();
+    let bytes = address(end)?.checked_sub(address(start)?)?;
+    Some(if rest.starts_with("---") { 0 } else { bytes })
 }
 
 /// How many bytes are mapped and usable outside the system allocator's heap; none

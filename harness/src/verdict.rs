@@ -15,7 +15,8 @@
 //!    first quarter, or in every eighth along a straight line, or jumps once or twice
 //!    in each window, further each time; and if the law of that rise is a square
 //!    root or faster.
-//! 5. Anything else leaves the verdict open.
+//! 5. Anything else leaves the verdict open, and so does a floor that rests while the
+//!    highest level of each window grows: then it may rest by chance.
 
 mod detectability;
 mod rule;
@@ -248,7 +249,7 @@ pub(crate) fn judge(windows: &[Window]) -> Verdict {
         bytes: bytes.slope(),
         blocks: blocks.slope(),
         swing: last.swing(),
-        ..Verdict::inconclusive(open_reason(last))
+        ..Verdict::inconclusive(open_reason(last, &[&bytes, &blocks]))
     };
     let Some(law) = law else { return verdict };
     verdict.law = Some(law);
@@ -277,7 +278,7 @@ pub(crate) fn judge_alone(windows: &[Window], figure: Figure) -> (Verdict, f64) 
         return (Verdict::inconclusive(TOO_SHORT), 0.0);
     };
     let series = Series::new(windows, figure);
-    let mut verdict = Verdict::inconclusive(open_reason(last));
+    let mut verdict = Verdict::inconclusive(open_reason(last, &[&series]));
     let law = if windows.len() > 1 {
         series.law()
     } else {
@@ -297,7 +298,9 @@ pub(crate) fn judge_alone(windows: &[Window], figure: Figure) -> (Verdict, f64) 
         return (verdict, 0.0);
     }
     let slope = series.slope();
-    verdict.reason = rising_reason(law, windows, &slope.to_string());
+    let rate = Some(slope).filter(|slope| slope.per_step > 0.0);
+    let rate = rate.map_or_else(String::new, |slope| slope.to_string());
+    verdict.reason = rising_reason(law, windows, &rate);
     (verdict, slope.per_step)
 }
 
@@ -338,13 +341,21 @@ impl fmt::Display for Slope {
     }
 }
 
-fn open_reason(last: &Window) -> String {
-    format!(
-        "the floor moved in the last doubling, {} to {} steps, but not so that it tells whether \
-         it goes on; more steps would",
-        Thousands(last.after_step),
-        Thousands(last.to_step),
-    )
+fn open_reason(last: &Window, series: &[&Series<'_>]) -> String {
+    let (from, to) = (Thousands(last.after_step), Thousands(last.to_step));
+    match series.iter().find_map(|series| series.rests_by_chance()) {
+        Some((before, now, unit)) => format!(
+            "the floor comes to rest, but the highest level rises ever more, from {} to {} {unit} \
+             in the last doubling, {from} to {to} steps; more steps would tell whether the floor \
+             rests by chance",
+            Thousands(before),
+            Thousands(now),
+        ),
+        None => format!(
+            "the floor moved in the last doubling, {from} to {to} steps, but not so that it tells \
+             whether it goes on; more steps would",
+        ),
+    }
 }
 
 fn rising_reason(law: Law, windows: &[Window], rates: &str) -> String {
@@ -355,9 +366,15 @@ fn rising_reason(law: Law, windows: &[Window], rates: &str) -> String {
         Law::WorseThanLinear => "the floor rises faster than in proportion to the steps",
         Law::Constant | Law::Linear => "the floor rises in proportion to the steps",
     };
+    // None where what moves falls back as far as it rose.
+    let rates = if rates.is_empty() {
+        String::new()
+    } else {
+        format!("by {rates} a step ")
+    };
     let last = windows.len() - 1;
     format!(
-        "{shape}, by {rates} a step from {} to {} steps",
+        "{shape}, {rates}from {} to {} steps",
         Thousands(windows[last - 1].after_step),
         Thousands(windows[last].to_step),
     )

@@ -376,18 +376,26 @@ impl Ledger {
 
     /// Moves the thread to another scope.
     pub(super) fn stand_in(&'static self, scope: &'static Record) {
-        scope.thread_enters();
-        self.start_in(scope);
-    }
-
-    /// The same, for a thread that is counted in `scope` already.
-    pub(super) fn start_in(&'static self, scope: &'static Record) {
         if self.is_spill() {
-            scope.thread_leaves();
             return;
         }
-        self.flush();
         let before = self.scope();
+        scope.thread_enters(before);
+        self.move_to(scope);
+        before.thread_leaves(scope);
+    }
+
+    /// The same, for a thread outside every scope that is counted in `scope` already.
+    pub(super) fn start_in(&'static self, scope: &'static Record) {
+        if self.is_spill() {
+            scope.thread_leaves(&ROOT);
+        } else {
+            self.move_to(scope);
+        }
+    }
+
+    fn move_to(&'static self, scope: &'static Record) {
+        self.flush();
         let pointer = if scope.is_root() {
             ptr::null()
         } else {
@@ -396,7 +404,6 @@ impl Ledger {
         self.while_moving(|| self.scope.store(pointer.cast_mut(), Release));
         self.footer.store(footer::seal(scope.tag()), Relaxed);
         self.take_route();
-        before.thread_leaves();
     }
 
     /// Sends this thread's allocations the quick way, or, if its scope is traced, the

@@ -53,7 +53,7 @@ fn spawn_in<R: Send + 'static>(
     scope: OpenScope,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> thread::JoinHandle<R> {
-    scope.0.thread_enters();
+    scope.0.thread_enters(&ROOT);
     thread::spawn(move || {
         ledger::current().start_in(scope.0);
         work()
@@ -276,11 +276,13 @@ fn a_peak_is_off_by_a_flush_for_each_thread_at_most() {
         let threads = [[4000, 60], [2000, 3000], [50_000, 10]].map(|sizes| {
             spawn_in(scope, move || {
                 for size in sizes {
+                    let inner = enter("inner");
                     let block = Block::new(size);
                     let live = LIVE.fetch_add(size as u64, SeqCst) + size as u64;
                     PEAK.fetch_max(live, SeqCst);
                     LIVE.fetch_sub(size as u64, SeqCst);
                     drop(block);
+                    inner.leave();
                 }
             })
         });
@@ -288,6 +290,7 @@ fn a_peak_is_off_by_a_flush_for_each_thread_at_most() {
             thread.join().unwrap();
         }
         let reading = scope.read();
+        assert!(reading.peak_error_bytes <= 4 * 4096, "{reading:?}");
         let seen = PEAK.load(SeqCst);
         assert!(
             reading.peak_bytes + reading.peak_error_bytes >= seen,

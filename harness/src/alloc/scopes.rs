@@ -138,6 +138,11 @@ impl Record {
         std::iter::successors(first, |record| record.parent())
     }
 
+    /// Those of the [`chain`](Self::chain) that `other` is not within.
+    fn chain_outside(&'static self, other: &'static Self) -> impl Iterator<Item = &'static Record> {
+        self.chain().take_while(|record| !other.is_within(record))
+    }
+
     /// Whether `outer` is this scope or one around it.
     pub(super) fn is_within(&'static self, outer: &Record) -> bool {
         self.chain().any(|record| ptr::eq(record, outer))
@@ -177,15 +182,18 @@ impl Record {
         }
     }
 
-    pub(super) fn thread_enters(&'static self) {
-        for record in self.chain() {
+    /// Counts a thread that comes `from` another scope. Where it stands in both, it was
+    /// counted before: one thread is never taken for two.
+    pub(super) fn thread_enters(&'static self, from: &'static Self) {
+        for record in self.chain_outside(from) {
             let now = record.threads.fetch_add(1, AcqRel) + 1;
             record.most_threads.fetch_max(now, Relaxed);
         }
     }
 
-    pub(super) fn thread_leaves(&'static self) {
-        for record in self.chain() {
+    /// The reverse, for a thread that goes `to` another scope.
+    pub(super) fn thread_leaves(&'static self, to: &'static Self) {
+        for record in self.chain_outside(to) {
             record.threads.fetch_sub(1, AcqRel);
         }
     }

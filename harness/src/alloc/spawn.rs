@@ -110,11 +110,11 @@ pub(super) unsafe extern "C" fn pthread_create(
     }
     // Here already, so that the record is not used again before the thread
     // stands in it.
-    scope.thread_enters();
+    scope.thread_enters(&ROOT);
     // SAFETY: the caller's promises are passed on; `in_scope` takes the handover.
     let result = unsafe { create(thread, attributes, in_scope, handover.cast()) };
     if result != 0 {
-        scope.thread_leaves();
+        scope.thread_leaves(&ROOT);
         // SAFETY: no thread was started, so the handover is still ours.
         unsafe { libc::free(handover.cast()) };
     }

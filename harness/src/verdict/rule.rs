@@ -44,17 +44,21 @@ impl<'a> Series<'a> {
     }
 
     /// Whether no more steps are needed: the floor has not risen over the last
-    /// two doublings, nor at the end of the last.
+    /// two doublings, nor at the end of the last, and the highest level does not grow.
     pub(super) fn is_level(&self) -> bool {
         let ends_level = self.windows.last().is_some_and(|last| {
             let [a, b, c, end] = self.quarters(last);
             end <= a.max(b).max(c)
         });
-        self.level_doublings() >= 2 && ends_level
+        self.level_doublings() >= 2 && ends_level && !self.highest_grows()
     }
 
     /// The law of the figure; none when it can't be told. Needs two windows.
     pub(super) fn law(&self) -> Option<Law> {
+        (self.law_of_floors()).filter(|law| law.is_growing() || !self.highest_grows())
+    }
+
+    fn law_of_floors(&self) -> Option<Law> {
         if self.rises().next().unwrap_or(0.0) <= 0.0 {
             return Some(Law::Constant);
         }
@@ -83,6 +87,42 @@ impl<'a> Series<'a> {
             return Some(Law::Fading);
         }
         self.swings_in_its_range().then_some(Law::Constant)
+    }
+
+    /// Whether the highest level grows: it rose with each of the last doublings, over
+    /// them all like a square root or faster, and by no little part of what it swings
+    /// by. Then floors that lie still may be chance: moments in which a copy of what
+    /// grows was not held. A sawtooth's highest level does not grow, nor does noise's
+    /// by much.
+    pub(super) fn highest_grows(&self) -> bool {
+        /// No little part of a swing.
+        const PART: f64 = 0.25;
+
+        let highest = |window: &Window| window.highest(self.figure) as f64;
+        let pairs = self.windows.windows(2).rev().take(3);
+        let rises: Vec<_> = pairs
+            .map(|pair| highest(&pair[1]) - highest(&pair[0]))
+            .collect();
+        let ([latest, ..], [.., earliest], [.., last]) = (&rises[..], &rises[..], self.windows)
+        else {
+            return false;
+        };
+        let doublings = (rises.len() - 1) as f64;
+        let swing = highest(last) - self.floor(last).level as f64;
+        rises.iter().all(|rise| *rise > 0.0)
+            && *latest >= earliest * (SLOWEST_GROWTH * doublings).exp2()
+            && *latest >= PART * swing
+    }
+
+    /// The highest levels of the last two windows, with their unit, if they are why the
+    /// law can't be told.
+    pub(super) fn rests_by_chance(&self) -> Option<(u64, u64, &'static str)> {
+        let [.., before, last] = self.windows else {
+            return None;
+        };
+        let highest = [before, last].map(|window| window.highest(self.figure));
+        let is_doubted = self.law().is_none() && self.law_of_floors().is_some();
+        is_doubted.then_some((highest[0], highest[1], self.figure.unit()))
     }
 
     /// By how the rise changes from one doubling of the run to the next, over the

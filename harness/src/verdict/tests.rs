@@ -160,4 +160,14 @@ fn a_cache_and_a_sawtooth_have_their_shapes() {
     assert_eq!(run(10_000, |_| 5_000).0.shape(), None);
 }
 
+/// A cache that fills, under a sawtooth whose emptyings come later and later.
+#[test]
+fn what_fades_but_does_not_rise_along_a_line_has_no_rate() {
+    let (verdict, _) = run(10, |i| 100_000 + i.min(57) * 16 + i % 28 * 698);
+    assert_eq!(verdict.law(), Some(Law::Fading), "{verdict}");
+    let sentence = "bounded: the floor rises less with every doubling, from 40 to 160 steps; a \
+                    leak of 1,600 B or 24 blocks a step would have shown";
+    assert_eq!(verdict.to_string(), sentence);
+}
+
 mod properties;

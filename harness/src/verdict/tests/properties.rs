@@ -91,6 +91,39 @@ fn live(parts: &[Part], step: u64) -> u64 {
     parts.iter().map(|part| part.live(step)).sum()
 }
 
+/// A buffer that grows by `rows` in each step, which takes a second, and a copy of it
+/// that is held while it is gone through, at `row_us` for each row. In the first
+/// `ready_ms` of a step a pass may end and, as it is over, no other begins. So passes
+/// get longer, and moments without a copy rarer.
+#[derive(Clone, Debug)]
+struct GrowingCopy {
+    rows: u64,
+    row_us: u64,
+    ready_ms: u64,
+}
+
+impl GrowingCopy {
+    const ROW_BYTES: u64 = 112;
+
+    /// What is live after each of so many steps.
+    fn live(&self, steps: u64) -> Vec<u64> {
+        let mut copied = 0;
+        let mut done_ms = 0;
+        let after = |step: u64| {
+            let (begin_ms, buffered) = (step * 1_000, step * self.rows);
+            if done_ms <= begin_ms {
+                copied = buffered;
+                done_ms = begin_ms + buffered * self.row_us / 1_000;
+            }
+            if done_ms <= begin_ms + self.ready_ms {
+                copied = 0;
+            }
+            (buffered + copied) * Self::ROW_BYTES
+        };
+        (0..=steps).map(after).collect()
+    }
+}
+
 /// A block of `bytes` every `every` steps, first after `phase` steps.
 #[derive(Clone, Copy, Debug)]
 struct Leak {
@@ -151,6 +184,18 @@ proptest! {
         let leak = Leak { bytes, every: 1.0 / (rate * stronger), phase };
         let verdict = judged(requested, &parts, Some(leak));
         prop_assert!(verdict.is_growing(), "{sound}\n{leak:?}\n{verdict}");
+    }
+
+    #[test]
+    fn a_copy_of_what_grows_is_never_called_bounded(
+        requested in 1..500_u64,
+        rows in 1..5_000_u64,
+        row_us in 1..1_000_u64,
+        ready_ms in 0..1_000_u64,
+    ) {
+        let live = GrowingCopy { rows, row_us, ready_ms }.live(16 * requested);
+        let (verdict, _) = run(requested, |step| live[step as usize]);
+        prop_assert!(!verdict.is_bounded(), "{verdict}");
     }
 
     #[test]
