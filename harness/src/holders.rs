@@ -6,84 +6,16 @@
 //! inside of a block. What is found is the shortest path to each block; what is not
 //! found, nobody can free any more.
 
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
-mod graph;
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
-mod heap;
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
-mod paths;
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
-mod roots;
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
-mod search;
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
+#[cfg_attr(
+    not(all(
+        feature = "diagnosis",
+        target_os = "linux",
+        target_arch = "x86_64",
+        not(highwater_portable)
+    )),
+    path = "holders/no_snapshot.rs"
+)]
 mod snapshot;
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
-mod symbols;
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
-mod system;
-#[cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
-mod unreachable;
-
-#[cfg(not(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-)))]
-mod no_snapshot;
-#[cfg(not(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(highwater_portable)
-)))]
-use no_snapshot as snapshot;
 
 pub(crate) use snapshot::Snapshot;
 use std::hint::black_box;

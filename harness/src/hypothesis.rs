@@ -264,20 +264,20 @@ mod tests {
     use crate::ByteSize;
     use rstest::rstest;
 
-    const LEAST: Hypothesis = Hypothesis::new(
+    pub(super) const LEAST: Hypothesis = Hypothesis::new(
         "A1",
         "the factor matters",
         Priority::High,
         Expected::AtLeast(ByteSize::kb(1)),
     );
-    const MOST: Hypothesis = Hypothesis::new(
+    pub(super) const MOST: Hypothesis = Hypothesis::new(
         "A2",
         "the factor is \"free\"",
         Priority::Low,
         Expected::AtMost(ByteSize::kb(1)),
     );
 
-    fn tested(hypothesis: Hypothesis, effect: impl Into<Option<i64>>) -> Tested {
+    pub(super) fn tested(hypothesis: Hypothesis, effect: impl Into<Option<i64>>) -> Tested {
         Tested {
             hypothesis,
             effect_bytes: effect.into(),

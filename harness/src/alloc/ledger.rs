@@ -386,6 +386,8 @@ impl Ledger {
     }
 
     /// The same, for a thread outside every scope that is counted in `scope` already.
+    // Not needed without the feature `threads`.
+    #[allow(dead_code)]
     pub(super) fn start_in(&'static self, scope: &'static Record) {
         if self.is_spill() {
             scope.thread_leaves(&ROOT);

@@ -1,15 +1,24 @@
 //! What is in memory at one moment: the blocks, what points where, and from which roots.
 
-use super::graph::{Graph, Node};
-use super::heap::{Heap, heap};
-use super::roots::{Area, Kind, Roots, roots};
-use super::search::{self, Seed};
-use super::symbols::{Symbols, library};
-use super::system::{Memory, mappings, threads};
+mod graph;
+mod heap;
+mod paths;
+mod roots;
+mod search;
+mod symbols;
+mod system;
+mod unreachable;
+
 use super::{Holder, State};
 use crate::alloc::Trace;
 use crate::diagnosis::Names;
+use graph::{Graph, Node};
+use heap::{Heap, heap};
+use roots::{Area, Kind, Roots, roots};
+use search::Seed;
 use std::collections::HashMap;
+use symbols::{Symbols, library};
+use system::{Memory, mappings, threads};
 
 pub(crate) struct Snapshot {
     graph: Graph,

@@ -109,29 +109,9 @@ impl Tested {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Expected, Figure, Hypothesis, Priority, Tested};
+    use super::super::tests::{LEAST, MOST, tested};
+    use super::super::{Figure, Hypothesis};
     use super::Register;
-    use crate::ByteSize;
-
-    const LEAST: Hypothesis = Hypothesis::new(
-        "A1",
-        "the factor matters",
-        Priority::High,
-        Expected::AtLeast(ByteSize::kb(1)),
-    );
-    const MOST: Hypothesis = Hypothesis::new(
-        "A2",
-        "the factor is \"free\"",
-        Priority::Low,
-        Expected::AtMost(ByteSize::kb(1)),
-    );
-
-    fn tested(hypothesis: Hypothesis, effect: impl Into<Option<i64>>) -> Tested {
-        Tested {
-            hypothesis,
-            effect_bytes: effect.into(),
-        }
-    }
 
     #[test]
     fn a_register_reads_as_a_table() {

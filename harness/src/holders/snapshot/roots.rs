@@ -1,8 +1,8 @@
 //! Where a search for holders starts: statics, thread-locals, the scenario's state, and
 //! the stacks.
 
-use super::State;
 use super::system::{Buffer, Mapping, Memory, Waiting};
+use crate::holders::State;
 use object::elf::{PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TLS};
 use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, ReadCache};

@@ -8,7 +8,7 @@
 use super::graph::Graph;
 use super::paths::{Path, Paths};
 use super::unreachable::{Lost, lost};
-use super::{Hold, Holder};
+use crate::holders::{Hold, Holder};
 use std::collections::{HashMap, VecDeque};
 
 /// Where a root points to.
