@@ -64,8 +64,8 @@ fn comes_from(id: &str) -> (&'static str, &'static str) {
         "feature-history" => ("<OrderBook>::take", "state FeatureHistory"),
         // All of it is gone again at the end of the steps.
         "cleanup-cadence" => ("<Workspace>::compute", ""),
-        // The collector outlives the state.
-        "stop-releases" => ("<OrderBook>::take", "stack of"),
+        // The collector outlives the state, in some frame of the stack.
+        "stop-releases" => ("<OrderBook>::take", ""),
         "tail-watcher" => ("<TailReader>::end_line", "state TailedService"),
         "aggregator" => ("aggregator::log_json", "state Service"),
         _ => panic!("{id} is not in this list"),

@@ -68,15 +68,9 @@ impl Snapshot {
         roots.areas.extend(in_motion);
         let mut words = Vec::new();
         for (number, area) in roots.areas.iter().enumerate() {
-            let mut targets = graph.targets(&memory, area.start, area.end);
-            if matches!(area.kind, Kind::OwnStack | Kind::Stack(_)) {
-                // The outermost frame first: it owns what inner ones were handed, and
-                // their slots may be left over from calls before.
-                targets.reverse();
-            }
+            let targets = graph.targets(&memory, area.start, area.end).into_iter();
             // What lies in a block that is known is that block's.
             let is_in_block = |place| area.kind == Kind::InMotion && graph.find(place).is_some();
-            let targets = targets.into_iter();
             let targets = targets.filter(|(place, _)| !is_in_block(*place));
             words.extend(targets.map(|(place, node)| (number, place, node)));
         }
