@@ -110,6 +110,32 @@ impl Counters {
         self.freed_blocks.fetch_add(1, Release);
     }
 
+    /// Any thread: a block was resized by a thread that stands in another scope, and
+    /// stays with this one. Returns the live bytes after that.
+    pub(super) fn resized_elsewhere(&self, old_size: usize, new_size: usize) -> i64 {
+        if let Some(growth) = new_size.checked_sub(old_size) {
+            self.total_bytes.fetch_add(growth as u64, Relaxed);
+            self.regrown_bytes.fetch_add(growth as u64, Relaxed);
+        }
+        self.reallocated_elsewhere(new_size);
+        let change = new_size as i64 - old_size as i64;
+        self.live_bytes.fetch_add(change, Relaxed) + change
+    }
+
+    /// Any thread: `realloc` was called for a block that ends up with `new_size` bytes.
+    pub(super) fn reallocated_elsewhere(&self, new_size: usize) {
+        self.reallocations.fetch_add(1, Relaxed);
+        self.reallocated_bytes.fetch_add(new_size as u64, Relaxed);
+    }
+
+    /// Any thread: a block of `size` bytes is now this scope's, though no ledger of its
+    /// threads counts it. Returns the live bytes after that.
+    pub(super) fn allocated_elsewhere(&self, size: usize) -> i64 {
+        self.total_blocks.fetch_add(1, Relaxed);
+        self.total_bytes.fetch_add(size as u64, Relaxed);
+        self.live_bytes.fetch_add(size as i64, Relaxed) + size as i64
+    }
+
     /// Any thread: adds `totals`. Returns the live bytes before.
     pub(super) fn absorb(&self, totals: &Totals) -> i64 {
         self.total_bytes.fetch_add(totals.total_bytes, Relaxed);
@@ -161,6 +187,19 @@ impl Totals {
 
     pub(super) fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What came since `before`, of the same counters.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self {
+            live_bytes: self.live_bytes - before.live_bytes,
+            total_bytes: self.total_bytes.wrapping_sub(before.total_bytes),
+            total_blocks: self.total_blocks.wrapping_sub(before.total_blocks),
+            freed_blocks: self.freed_blocks.wrapping_sub(before.freed_blocks),
+            reallocations: self.reallocations.wrapping_sub(before.reallocations),
+            reallocated_bytes: self.reallocated_bytes.wrapping_sub(before.reallocated_bytes),
+            regrown_bytes: self.regrown_bytes.wrapping_sub(before.regrown_bytes),
+        }
     }
 
     pub(super) fn add(&mut self, other: &Self) {

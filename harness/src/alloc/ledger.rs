@@ -12,9 +12,9 @@
 use super::counters::{Counters, Totals};
 use super::footer;
 use super::memory;
-use super::scopes::{self, ROOT, Record};
+use super::scopes::{self, OWN, ROOT, Record};
 use super::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU32,
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
     fence,
 };
@@ -29,12 +29,17 @@ pub(crate) const FLUSH_BYTES: i64 = 4096;
 
 const LEDGERS_PER_POOL: usize = 64;
 
+/// Above every footer, which has 32 bits: what is marked by it counts no block of the
+/// quick ways, whatever stands behind that block.
+const NO_FOOTER: u64 = 1 << 32;
+
 /// One thread's counts since its last flush. Aligned so that no two threads
 /// share a cache line, nor the pair of lines that prefetching takes together.
 #[repr(align(128))]
 pub(crate) struct Ledger {
-    /// The footer of blocks that this thread allocates now.
-    footer: AtomicU32,
+    /// The footer of blocks that this thread allocates now, or [`NO_FOOTER`] and the
+    /// footer of blocks that it allocates without counting.
+    footer: AtomicU64,
     counters: Counters,
     /// The maximum of `counters.live_bytes` since the last flush, at least 0.
     highest: AtomicI64,
@@ -44,6 +49,13 @@ pub(crate) struct Ledger {
     /// to another scope; see [`totals_of`].
     version: AtomicU32,
     taken: AtomicBool,
+    /// Which thread it is, as the system numbers them; 0 where that is not known.
+    thread: AtomicU32,
+    /// Whether the thread was started by the one that runs `main`.
+    is_of_main: AtomicBool,
+    /// What it flushed since it took the ledger, wherever it stood.
+    flushed_bytes: AtomicI64,
+    flushed_blocks: AtomicI64,
 }
 
 struct Pool {
@@ -53,15 +65,15 @@ struct Pool {
 
 static POOL: Pool = Pool::new();
 
-/// For threads that have ended, or for which there is no memory: they allocate
-/// outside every scope, where counts are never read, so sharing it is harmless.
-/// Frees are still credited to the owner.
-static SPILL: Ledger = Ledger::new();
+/// For threads that have ended, or for which there is no memory: what they allocate
+/// belongs to no scope, and is counted in the root by atomic additions. Nothing is ever
+/// counted in the ledger itself, by the means of [`NONE`].
+static SPILL: Ledger = Ledger::sentinel();
 
 /// What a thread has before its first allocation. Nothing is ever counted in it:
-/// no block has its footer, and it always looks as if it had to be flushed, so
+/// no block can have its footer, and it always looks as if it had to be flushed, so
 /// the quick ways below need no check of their own for it.
-static NONE: Ledger = Ledger::starting_with(0, FLUSH_BYTES);
+static NONE: Ledger = Ledger::sentinel();
 
 thread_local! {
     /// Const-initialised and without a destructor: reading it is one load, and
@@ -99,7 +111,7 @@ fn traced() -> Option<&'static Ledger> {
 /// scope than this thread's, or this thread's is traced.
 #[inline(always)]
 pub(super) fn is_slow(footer: u32) -> bool {
-    footer != LEDGER.with(Cell::get).footer()
+    !LEDGER.with(Cell::get).has(footer)
 }
 
 /// Counts a new block and returns the footer to write behind it. Does nothing
@@ -126,7 +138,7 @@ pub(super) fn try_allocated(size: usize) -> Option<u32> {
 pub(super) fn try_freed(footer: u32, size: usize) -> bool {
     let ledger = LEDGER.with(Cell::get);
     let live = ledger.counters.live_after(-(size as i64));
-    if footer != ledger.footer() || live <= -FLUSH_BYTES {
+    if !ledger.has(footer) || live <= -FLUSH_BYTES {
         return false;
     }
     ledger.counters.freed(live);
@@ -142,10 +154,36 @@ pub(super) fn is_attached() -> bool {
 #[cold]
 #[inline(never)]
 fn attach() -> &'static Ledger {
+    let ledger = take();
+    if !ledger.is_spill() {
+        ROOT.thread_starts();
+        ledger.take_route();
+    }
+    ledger
+}
+
+/// Takes a ledger for a thread that starts in `scope`, where it is counted already.
+// Not needed without the feature `threads`.
+#[allow(dead_code)]
+pub(super) fn start_in(scope: &'static Record, is_of_main: bool) {
+    let ledger = take();
+    if ledger.is_spill() {
+        scope.thread_ends();
+    } else {
+        ledger.is_of_main.store(is_of_main, Relaxed);
+        ledger.move_to(scope);
+    }
+}
+
+fn take() -> &'static Ledger {
     let ledger = take_free().unwrap_or(&SPILL);
     // Before `notify`, which may allocate where there are no pthreads.
     LEDGER.with(|own| own.set(ledger));
     if !ledger.is_spill() {
+        ledger.thread.store(memory::thread_id(), Relaxed);
+        ledger.is_of_main.store(false, Relaxed);
+        ledger.flushed_bytes.store(0, Relaxed);
+        ledger.flushed_blocks.store(0, Relaxed);
         thread_end::notify(ledger);
     }
     ledger
@@ -155,7 +193,9 @@ fn attach() -> &'static Ledger {
 /// now on belongs to no scope.
 pub(super) fn detach(ledger: &'static Ledger) {
     ledger.stand_in(&ROOT);
-    // Fails only where thread-locals are a model's, and end.
+    ROOT.thread_ends();
+    // Fail only where thread-locals are a model's, and end.
+    let _ = TRACED.try_with(|traced| traced.set(None));
     let _ = LEDGER.try_with(|own| own.set(&SPILL));
     ledger.taken.store(false, Release);
 }
@@ -225,6 +265,31 @@ pub(super) fn totals_of(scope: &'static Record) -> Totals {
     sum
 }
 
+/// Forgets how high the levels of the threads in `scope` were. One that allocates at this
+/// very moment may keep its own, within the bound that several threads have.
+pub(super) fn restart_peaks(scope: &'static Record) {
+    for ledger in ledgers().filter(|ledger| ledger.scope().is_within(scope)) {
+        let live = ledger.counters.live_after(0);
+        ledger.highest.store(live.max(0), Relaxed);
+    }
+}
+
+/// Puts every other thread that stands in the root where the harness counts for itself.
+/// They wait for this one, or do nothing that matters.
+pub(super) fn leave_to_harness() {
+    let own = current();
+    own.flush();
+    let others = ledgers().filter(|ledger| {
+        ledger.taken.load(Acquire) && !ptr::eq(*ledger, own) && ledger.scope().is_root()
+    });
+    for ledger in others {
+        ledger.scope.store(ptr::from_ref(&OWN).cast_mut(), Release);
+        ledger.footer.store(footer::seal(OWN.tag()).into(), Relaxed);
+        ROOT.thread_ends();
+        OWN.thread_starts();
+    }
+}
+
 /// A number that is another after a thread in `scope` has moved counts or left;
 /// none while one is about to.
 fn stamp(scope: &'static Record) -> Option<u64> {
@@ -242,8 +307,13 @@ fn stamp(scope: &'static Record) -> Option<u64> {
     Some(stamp)
 }
 
-fn ledgers() -> impl Iterator<Item = &'static Ledger> {
+pub(super) fn ledgers() -> impl Iterator<Item = &'static Ledger> {
     pools().flat_map(|pool| &pool.ledgers)
+}
+
+/// Adds without a locked instruction: right where one thread writes.
+fn add(counter: &AtomicI64, by: i64) {
+    counter.store(counter.load(Relaxed).wrapping_add(by), Relaxed);
 }
 
 impl Pool {
@@ -257,17 +327,26 @@ impl Pool {
 
 impl Ledger {
     const fn new() -> Self {
-        Self::starting_with(footer::seal(0), 0)
+        Self::starting_with(footer::seal(0) as u64, 0)
     }
 
-    const fn starting_with(footer: u32, live_bytes: i64) -> Self {
+    /// Looks as if it had to be flushed at any allocation, and fits no block.
+    const fn sentinel() -> Self {
+        Self::starting_with(NO_FOOTER | footer::seal(0) as u64, FLUSH_BYTES)
+    }
+
+    const fn starting_with(footer: u64, live_bytes: i64) -> Self {
         Self {
-            footer: AtomicU32::new(footer),
+            footer: AtomicU64::new(footer),
             counters: Counters::with_live_bytes(live_bytes),
             highest: AtomicI64::new(0),
             scope: AtomicPtr::new(ptr::null_mut()),
             version: AtomicU32::new(0),
             taken: AtomicBool::new(false),
+            thread: AtomicU32::new(0),
+            is_of_main: AtomicBool::new(false),
+            flushed_bytes: AtomicI64::new(0),
+            flushed_blocks: AtomicI64::new(0),
         }
     }
 
@@ -283,20 +362,31 @@ impl Ledger {
 
     /// The footer for a block that this thread allocates now.
     #[inline(always)]
+    // The lower half is the footer.
+    #[allow(clippy::cast_possible_truncation)]
     pub(super) fn footer(&self) -> u32 {
-        self.footer.load(Relaxed)
+        self.footer.load(Relaxed) as u32
+    }
+
+    /// Whether a block with `footer` is of the scope that this thread stands in.
+    #[inline(always)]
+    fn has(&self, footer: u32) -> bool {
+        self.footer.load(Relaxed) == u64::from(footer)
     }
 
     /// Counts a new block of `size` bytes.
-    pub(super) fn allocated(&self, size: usize) {
+    pub(super) fn allocated(&'static self, size: usize) {
+        if self.is_spill() {
+            return ROOT.allocated_without_ledger(size);
+        }
         let live = self.counters.live_after(size as i64);
         self.counters.allocated(size, live);
         self.moved_to(live);
     }
 
     /// Counts the free of a block with `footer` and `size` bytes.
-    pub(super) fn freed(&self, footer: u32, size: usize) {
-        if footer == self.footer() {
+    pub(super) fn freed(&'static self, footer: u32, size: usize) {
+        if self.has(footer) {
             let live = self.counters.live_after(-(size as i64));
             self.counters.freed(live);
             self.moved_to(live);
@@ -305,30 +395,44 @@ impl Ledger {
         }
     }
 
-    /// Counts a block with `footer` that was resized and is this thread's now.
+    /// Counts a block with `footer` that was resized, and returns the footer that it has
+    /// from now on.
     #[cfg_attr(not(debug_assertions), inline)]
-    pub(super) fn resized(&self, footer: u32, old_size: usize, new_size: usize) {
-        if footer == self.footer() {
+    pub(super) fn resized(&'static self, footer: u32, old_size: usize, new_size: usize) -> u32 {
+        if self.has(footer) {
             let live = self.counters.resized(old_size, new_size);
             self.moved_to(live);
+            footer
         } else {
-            // The same as a new block, a copy, and a free of the old one; in
-            // the order that makes no peak of holding both.
-            self.freed_for_another(footer, old_size);
-            self.counters.note_reallocation(new_size);
+            self.resized_for_another(footer, old_size, new_size)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn resized_for_another(&'static self, footer: u32, old_size: usize, new_size: usize) -> u32 {
+        if let Some(owner) = footer::open(footer).and_then(scopes::lookup) {
+            self.flush();
+            let owner = owner.resized_elsewhere(old_size, new_size, self.scope());
+            footer::seal(owner.tag())
+        } else {
+            self.scope()
+                .note_overrun(old_size, footer::tag_bits(footer));
+            // Nobody knows whose it was; from now on it is ours.
             self.allocated(new_size);
+            self.footer()
         }
     }
 
     /// Keeps the highest level, and flushes when the level is far from the last
     /// flush.
     #[inline(always)]
-    fn moved_to(&self, live: i64) {
+    fn moved_to(&'static self, live: i64) {
         if live > self.highest.load(Relaxed) {
             self.highest.store(live, Relaxed);
         }
         if live.abs() >= FLUSH_BYTES {
-            self.flush();
+            self.flush_and_leave_ended();
         }
     }
 
@@ -340,7 +444,7 @@ impl Ledger {
             // before what the thread did earlier, and miss a peak.
             Some(owner) => {
                 self.flush();
-                owner.freed_elsewhere(size);
+                owner.freed_elsewhere(size, self.scope());
             }
             None => self.scope().note_overrun(size, footer::tag_bits(footer)),
         }
@@ -351,9 +455,11 @@ impl Ledger {
     #[inline(never)]
     pub(super) fn flush(&self) {
         let totals = self.counters.totals();
-        if totals.is_nothing() {
+        if totals.is_nothing() || self.is_spill() {
             return;
         }
+        add(&self.flushed_bytes, totals.live_bytes);
+        add(&self.flushed_blocks, totals.live_blocks());
         self.while_moving(|| {
             let highest = self.highest.load(Relaxed);
             self.counters.reset();
@@ -374,6 +480,17 @@ impl Ledger {
         self.version.store(version.wrapping_add(2), Release);
     }
 
+    /// Flushes. Whoever still stands in a scope that has ended leaves it then.
+    #[cold]
+    #[inline(never)]
+    fn flush_and_leave_ended(&'static self) {
+        self.flush();
+        let scope = self.scope();
+        if scope.has_ended() {
+            self.stand_in(scope.nearest_open());
+        }
+    }
+
     /// Moves the thread to another scope.
     pub(super) fn stand_in(&'static self, scope: &'static Record) {
         if self.is_spill() {
@@ -385,17 +502,6 @@ impl Ledger {
         before.thread_leaves(scope);
     }
 
-    /// The same, for a thread outside every scope that is counted in `scope` already.
-    // Not needed without the feature `threads`.
-    #[allow(dead_code)]
-    pub(super) fn start_in(&'static self, scope: &'static Record) {
-        if self.is_spill() {
-            scope.thread_leaves(&ROOT);
-        } else {
-            self.move_to(scope);
-        }
-    }
-
     fn move_to(&'static self, scope: &'static Record) {
         self.flush();
         let pointer = if scope.is_root() {
@@ -404,7 +510,8 @@ impl Ledger {
             ptr::from_ref(scope)
         };
         self.while_moving(|| self.scope.store(pointer.cast_mut(), Release));
-        self.footer.store(footer::seal(scope.tag()), Relaxed);
+        self.footer
+            .store(footer::seal(scope.tag()).into(), Relaxed);
         self.take_route();
     }
 
@@ -420,6 +527,11 @@ impl Ledger {
             TRACED.with(|traced| traced.set(None));
             LEDGER.with(|own| own.set(self));
         }
+    }
+
+    /// How many blocks this thread has allocated since its last flush.
+    pub(super) fn blocks(&self) -> u64 {
+        self.counters.totals().total_blocks
     }
 
     /// What this thread has not told its scope yet.

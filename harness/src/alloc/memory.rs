@@ -82,6 +82,16 @@ pub(super) fn make_zero(address: *mut u8, bytes: usize) {
     unsafe { libc::madvise(address.cast(), bytes, libc::MADV_DONTNEED) };
 }
 
+/// The number that the system has for this thread; 0 where it is not asked.
+pub(super) fn thread_id() -> u32 {
+    #[cfg(all(target_os = "linux", not(highwater_portable)))]
+    // SAFETY: the call takes no arguments and cannot fail.
+    let id = u32::try_from(unsafe { libc::syscall(libc::SYS_gettid) }).unwrap_or(0);
+    #[cfg(not(all(target_os = "linux", not(highwater_portable))))]
+    let id = 0;
+    id
+}
+
 /// Writes to standard error, as far as that works.
 pub(super) fn print(text: &[u8]) {
     #[cfg(unix)]

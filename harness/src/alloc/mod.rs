@@ -49,11 +49,11 @@ pub(crate) use memory::{heap, own_bytes, trim_heap};
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 
-use scopes::{ROOT, Record};
+use scopes::{OWN, ROOT, Record};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::type_name;
 // Not a model's: nothing depends on when it is seen.
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
 
 /// A global allocator that counts, exactly, what each scope allocates.
 ///
@@ -148,9 +148,9 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         // footer was found to be valid.
         let resized = unsafe { self.inner.realloc(block, enlarged(layout), new_with_room) };
         // SAFETY: `resized` is null or was just made for `new_with_room`.
-        unsafe { on_resized(resized, owner, layout.size(), new_size) };
+        let owner = unsafe { on_resized(resized, owner, layout.size(), new_size) };
         if is_slow {
-            trace::resized(block, resized, new_size, taken);
+            trace::resized(block, resized, new_size, owner, taken);
         }
         resized
     }
@@ -225,19 +225,20 @@ unsafe fn enlarged(layout: Layout) -> Layout {
     }
 }
 
-/// Counts a resized block and writes its footer; nothing if it is null.
+/// Counts a resized block, writes its footer and returns it; nothing of that if the
+/// block is null.
 ///
 /// # Safety
 /// `block` is null, or live with room for `new_size` bytes and the footer.
 #[cfg_attr(not(debug_assertions), inline)]
-unsafe fn on_resized(block: *mut u8, owner: u32, old_size: usize, new_size: usize) {
+unsafe fn on_resized(block: *mut u8, owner: u32, old_size: usize, new_size: usize) -> u32 {
     if block.is_null() {
-        return;
+        return owner;
     }
-    let ledger = ledger::current();
+    let owner = ledger::current().resized(owner, old_size, new_size);
     // SAFETY: the caller promises the room.
-    unsafe { footer::write(block, new_size, ledger.footer()) };
-    ledger.resized(owner, old_size, new_size);
+    unsafe { footer::write(block, new_size, owner) };
+    owner
 }
 
 /// What a scope has counted, read at one moment.
@@ -264,13 +265,36 @@ pub(crate) enum OpenError {
     TooManyScopes,
 }
 
-/// Whether this thread's allocations come through [`Alloc`]. Tried with an
-/// allocation only where there was none yet, so that none is ever counted.
+/// Whether the program's allocations come through [`Alloc`]. Proved by one that is
+/// counted, for the harness itself: a ledger alone is no proof, since threads that are
+/// started get one, and so does whoever uses another [`Alloc`] by hand.
 fn is_installed() -> bool {
-    if !ledger::is_attached() {
-        drop(std::hint::black_box(Box::new(0_u8)));
+    static PROVED: AtomicBool = AtomicBool::new(false);
+    if !PROVED.load(Relaxed) {
+        let is_counted = unscoped(|| {
+            let before = ledger::current().blocks();
+            let block = std::hint::black_box(Box::new(0_u8));
+            // A thread that is ending counts past its ledger.
+            let is_counted = ledger::current().blocks() != before || ledger::current().is_spill();
+            drop(block);
+            is_counted
+        });
+        PROVED.store(is_counted, Relaxed);
     }
-    ledger::is_attached()
+    PROVED.load(Relaxed)
+}
+
+/// From now on the root counts the whole process: what any thread allocates, whoever
+/// started it and wherever it stands, but for the harness's own notes. Threads that are
+/// there already, which are a test runner's, count for the harness.
+pub(crate) fn watch_whole_process() {
+    scopes::count_all_in_root();
+    ledger::leave_to_harness();
+}
+
+/// Whether the root counts the whole process.
+pub(crate) fn is_whole_process() -> bool {
+    scopes::root_counts_all()
 }
 
 impl OpenScope {
@@ -318,9 +342,11 @@ impl OpenScope {
     }
 
     /// From now on allocations of a page or more that would take the live bytes
-    /// above `limit` fail.
-    pub(crate) fn refuse_above(self, limit: u64) {
+    /// above `limit` fail; none if that is 0. Returns the limit before.
+    pub(crate) fn refuse_above(self, limit: u64) -> u64 {
+        let before = self.0.limit_bytes();
         self.0.set_limit(limit);
+        before.unwrap_or(0)
     }
 
     /// Live bytes and blocks now, the cheap way.
@@ -343,15 +369,46 @@ impl OpenScope {
         ledger::current().flush();
         let totals = ledger::totals_of(self.0);
         let threads = u64::from(self.0.most_threads());
+        let peak = self.0.peak_bytes().max(totals.live_bytes);
+        let of_threads = if threads <= 1 {
+            0
+        } else {
+            threads * FLUSH_BYTES.unsigned_abs()
+        };
+        let of_frees = self.0.peak_bound().saturating_sub(peak);
         Reading {
             totals,
-            peak_bytes: at_least_zero(self.0.peak_bytes().max(totals.live_bytes)),
-            peak_error_bytes: if threads <= 1 {
-                0
-            } else {
-                threads * FLUSH_BYTES.unsigned_abs()
-            },
+            peak_bytes: at_least_zero(peak),
+            peak_error_bytes: at_least_zero(of_frees).max(of_threads),
         }
+    }
+
+    /// The whole process, where that [is counted](watch_whole_process).
+    pub(crate) fn whole_process() -> Result<Self, OpenError> {
+        if !is_installed() {
+            return Err(OpenError::NotInstalled);
+        }
+        spawn::learn();
+        Ok(Self(&ROOT))
+    }
+
+    /// From now on the peak is that of what follows. Returns the figures now.
+    pub(crate) fn restart_peak(self) -> Reading {
+        ledger::current().flush();
+        ledger::restart_peaks(self.0);
+        self.0.restart_peak(ledger::totals_of(self.0).live_bytes);
+        self.read()
+    }
+
+    /// How many of its blocks were freed by threads outside of it, and how many blocks of
+    /// others by threads inside.
+    pub(crate) fn cross_frees(self) -> (u64, u64) {
+        self.0.cross_frees()
+    }
+
+    /// The most threads that were in it at one time, since its peak was restarted.
+    pub(crate) fn most_threads(self) -> u64 {
+        u64::from(self.0.most_threads())
     }
 }
 
@@ -374,9 +431,10 @@ impl HeldScope {
         self.0
     }
 
-    /// Runs `work` with this thread standing in the scope.
+    /// Runs `work` with this thread standing in the scope, or if that has ended, in the
+    /// nearest one around it that has not.
     pub(crate) fn run<R>(&self, work: impl FnOnce() -> R) -> R {
-        standing_in(self.0.0, work)
+        standing_in(self.0.0.nearest_open(), work)
     }
 }
 
@@ -405,9 +463,9 @@ pub(crate) fn is_in_scope() -> bool {
     ledger::is_attached() && !ledger::current().scope().is_root()
 }
 
-/// Runs `work` with its allocations counted outside every scope.
+/// Runs `work` with its allocations counted for the harness, and for nobody else.
 pub(crate) fn unscoped<R>(work: impl FnOnce() -> R) -> R {
-    standing_in(&ROOT, work)
+    standing_in(&OWN, work)
 }
 
 /// Runs `work` with this thread standing in `scope`, and puts the thread back

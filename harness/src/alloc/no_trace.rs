@@ -97,4 +97,11 @@ pub(super) fn take_if_traced(_block: *mut u8, _owner: u32) -> Option<Taken> {
     None
 }
 
-pub(super) fn resized(_old: *mut u8, _new: *mut u8, _new_size: usize, _taken: Option<Taken>) {}
+pub(super) fn resized(
+    _old: *mut u8,
+    _new: *mut u8,
+    _new_size: usize,
+    _footer: u32,
+    _taken: Option<Taken>,
+) {
+}

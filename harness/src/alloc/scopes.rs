@@ -1,5 +1,9 @@
 //! The table of scopes: a tag's number is the place of its scope in here.
 //!
+//! Two records are no scope that anybody opened. [`ROOT`] is outside of all: it counts what
+//! no scope does, or, where a process belongs to one scenario, everything. [`OWN`] is the
+//! harness's: its notes, and what a panic prints, are nobody's memory.
+//!
 //! Records live in chunks that are mapped on demand and never unmapped, so an
 //! allocator hook reaches one with two loads and no lock. A record is used again
 //! only when its scope has ended, no thread stands in it, no handle or child scope
@@ -8,6 +12,7 @@
 
 use super::counters::{Counters, Totals};
 use super::footer::TAG_LIMIT;
+use super::ledger::FLUSH_BYTES;
 use super::memory;
 use super::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
@@ -23,6 +28,12 @@ const CHUNKS: usize = 4096;
 pub(crate) const SCOPE_LIMIT: usize = RECORDS_PER_CHUNK * CHUNKS;
 const _: () = assert!(SCOPE_LIMIT < TAG_LIMIT as usize);
 
+/// The tag of [`OWN`]; that of [`ROOT`] is zero.
+const OWN_TAG: u32 = 1;
+
+/// The first tag of a scope that is opened.
+const FIRST_TAG: u32 = 2;
+
 /// How many ended scopes are examined for reuse when one is opened.
 const REUSE_CANDIDATES: usize = 8;
 
@@ -32,6 +43,13 @@ pub(crate) struct Record {
     pub(super) counters: Counters,
     /// The maximum of the live bytes, as far as it was flushed.
     peak_bytes: AtomicI64,
+    /// The most that the maximum can be, for blocks that went between two flushes;
+    /// below `peak_bytes` if there were none that matter.
+    peak_bound: AtomicI64,
+    /// Blocks of this scope that were freed by threads outside of it.
+    freed_outside: AtomicU64,
+    /// Blocks of others that were freed by threads in this scope.
+    freed_for_others: AtomicU64,
     /// Live bytes that large allocations may not pass; zero is none.
     limit_bytes: AtomicU64,
     /// The enclosing scope; null for the root and for scopes right below it.
@@ -70,13 +88,29 @@ pub(crate) struct Overruns {
     pub(crate) first_owner: Option<String>,
 }
 
-/// Outside every scope. Its counters are never read, so they may be wrong.
-pub(super) static ROOT: Record = Record::new();
+/// Outside every scope.
+pub(super) static ROOT: Record = Record::new(0);
+
+/// Where the harness allocates for itself.
+pub(super) static OWN: Record = Record::new(OWN_TAG);
+
+/// Whether scopes that are opened lie in [`ROOT`], which then counts all of the process.
+static ROOT_COUNTS_ALL: AtomicBool = AtomicBool::new(false);
+
+/// From now on the root counts what is in scopes too. Scopes that are open already
+/// stay outside.
+pub(super) fn count_all_in_root() {
+    ROOT_COUNTS_ALL.store(true, Relaxed);
+}
+
+pub(super) fn root_counts_all() -> bool {
+    ROOT_COUNTS_ALL.load(Relaxed)
+}
 
 static TABLE: [AtomicPtr<Record>; CHUNKS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
 
-/// Tags handed out so far, the root's zero among them.
-static TAGS: AtomicU32 = AtomicU32::new(1);
+/// Tags handed out so far, those of the two records above among them.
+static TAGS: AtomicU32 = AtomicU32::new(FIRST_TAG);
 
 /// Ended scopes in the order in which they are looked at for reuse.
 struct Retired {
@@ -93,13 +127,16 @@ static RETIRED: Mutex<Retired> = Mutex::new(Retired {
 });
 
 impl Record {
-    const fn new() -> Self {
+    const fn new(tag: u32) -> Self {
         Self {
             counters: Counters::new(),
             peak_bytes: AtomicI64::new(0),
+            peak_bound: AtomicI64::new(0),
+            freed_outside: AtomicU64::new(0),
+            freed_for_others: AtomicU64::new(0),
             limit_bytes: AtomicU64::new(0),
             parent: AtomicPtr::new(ptr::null_mut()),
-            tag: AtomicU32::new(0),
+            tag: AtomicU32::new(tag),
             threads: AtomicU32::new(0),
             most_threads: AtomicU32::new(0),
             children: AtomicU32::new(0),
@@ -125,17 +162,20 @@ impl Record {
         ptr::eq(self, &raw const ROOT)
     }
 
-    /// The enclosing scope, if that is not the root.
+    pub(super) fn is_own(&self) -> bool {
+        ptr::eq(self, &raw const OWN)
+    }
+
+    /// The enclosing scope; the root only where that counts everything.
     pub(super) fn parent(&self) -> Option<&'static Record> {
         let parent = self.parent.load(Acquire);
         // SAFETY: null, or one of our records, which are never unmapped.
         unsafe { parent.as_ref() }
     }
 
-    /// This scope and those around it, innermost first, without the root.
+    /// This scope and those around it, innermost first.
     pub(super) fn chain(&'static self) -> impl Iterator<Item = &'static Record> {
-        let first = (!self.is_root()).then_some(self);
-        std::iter::successors(first, |record| record.parent())
+        std::iter::successors(Some(self), |record| record.parent())
     }
 
     /// Those of the [`chain`](Self::chain) that `other` is not within.
@@ -148,10 +188,14 @@ impl Record {
         self.chain().any(|record| ptr::eq(record, outer))
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Relaxed)
+    }
+
     /// The nearest scope around this one that has not ended; the root if none.
     pub(super) fn nearest_open(&'static self) -> &'static Record {
         self.chain()
-            .find(|record| !record.ended.load(Relaxed))
+            .find(|record| !record.has_ended())
             .unwrap_or(&ROOT)
     }
 
@@ -164,12 +208,95 @@ impl Record {
         }
     }
 
-    /// Credits a free by a thread that stands in another scope. The chain has read
-    /// a record's parent before the record is credited, and thereby let go.
-    pub(super) fn freed_elsewhere(&'static self, size: usize) {
+    /// Credits a free by a thread that stands in another scope, `by`, and has flushed its
+    /// ledger. The chain has read a record's parent before the record is credited, and
+    /// thereby let go.
+    pub(super) fn freed_elsewhere(&'static self, size: usize, by: &'static Self) {
         for record in self.chain() {
+            let others = record.threads_without(by);
+            if !by.is_within(record) {
+                record.freed_outside.fetch_add(1, Relaxed);
+            }
+            if others > 0 {
+                // What they hold back may have made a higher maximum before this free.
+                let live = record.counters.live_after(0);
+                let bound = live.saturating_add(i64::from(others) * FLUSH_BYTES);
+                if bound > record.peak_bytes.load(Relaxed) {
+                    record.peak_bound.fetch_max(bound, Relaxed);
+                }
+            }
             record.counters.freed_elsewhere(size);
         }
+        for record in by.chain_outside(self) {
+            record.freed_for_others.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Counts the new size of a block of this scope that was resized by a thread which
+    /// stands in `by` and has flushed its ledger. The block changes hands only if `by` lies
+    /// inside of this scope: then the inner scopes have one block more. Those around both
+    /// count the net change, once. Returns whose it is now.
+    pub(super) fn resized_elsewhere(
+        &'static self,
+        old_size: usize,
+        new_size: usize,
+        by: &'static Self,
+    ) -> &'static Self {
+        let moves = !by.is_own() && (self.is_root() || by.is_within(self));
+        for record in self.chain() {
+            if moves && !by.is_within(record) {
+                record.counters.freed_elsewhere(old_size);
+            } else {
+                let live = record.counters.resized_elsewhere(old_size, new_size);
+                record.note_level(live, by);
+            }
+        }
+        if !moves {
+            return self;
+        }
+        for record in by.chain_outside(self) {
+            record.counters.reallocated_elsewhere(new_size);
+            let live = record.counters.allocated_elsewhere(new_size);
+            record.note_level(live, by);
+        }
+        by
+    }
+
+    /// Counts a block for a thread that has no ledger.
+    pub(super) fn allocated_without_ledger(&'static self, size: usize) {
+        for record in self.chain() {
+            let live = record.counters.allocated_elsewhere(size);
+            record.note_level(live, self);
+        }
+    }
+
+    /// Live bytes became `live` by a thread in `by`, past every ledger.
+    fn note_level(&'static self, live: i64, by: &'static Self) {
+        self.peak_bytes.fetch_max(live, Relaxed);
+        let others = self.threads_without(by);
+        if others > 0 {
+            let bound = live.saturating_add(i64::from(others) * FLUSH_BYTES);
+            self.peak_bound.fetch_max(bound, Relaxed);
+        }
+    }
+
+    /// Threads in this scope, without the calling one, which stands in `by`.
+    fn threads_without(&'static self, by: &'static Self) -> u32 {
+        let threads = self.threads.load(Relaxed);
+        threads.saturating_sub(u32::from(by.is_within(self)))
+    }
+
+    /// From now on the peak is that of what follows; live bytes are `live`.
+    pub(super) fn restart_peak(&self, live: i64) {
+        self.peak_bytes.store(live, Relaxed);
+        self.peak_bound.store(i64::MIN, Relaxed);
+        self.most_threads.store(self.threads.load(Acquire), Relaxed);
+    }
+
+    /// How many blocks of it were freed outside, and how many of others inside.
+    pub(super) fn cross_frees(&self) -> (u64, u64) {
+        let outside = self.freed_outside.load(Relaxed);
+        (outside, self.freed_for_others.load(Relaxed))
     }
 
     /// Notes a block freed by a thread in this scope whose footer was damaged.
@@ -179,6 +306,21 @@ impl Record {
                 record.overrun_size.store(size, Relaxed);
                 record.overrun_tag_bits.store(tag_bits, Relaxed);
             }
+        }
+    }
+
+    /// Counts a thread that starts in this scope.
+    pub(super) fn thread_starts(&'static self) {
+        for record in self.chain() {
+            let now = record.threads.fetch_add(1, AcqRel) + 1;
+            record.most_threads.fetch_max(now, Relaxed);
+        }
+    }
+
+    /// The reverse, for a thread that ends in it.
+    pub(super) fn thread_ends(&'static self) {
+        for record in self.chain() {
+            record.threads.fetch_sub(1, AcqRel);
         }
     }
 
@@ -235,6 +377,11 @@ impl Record {
         self.peak_bytes.load(Relaxed)
     }
 
+    /// The most that the maximum can be.
+    pub(super) fn peak_bound(&self) -> i64 {
+        self.peak_bound.load(Relaxed)
+    }
+
     /// The largest number of threads that stood in the scope at one time.
     pub(super) fn most_threads(&self) -> u32 {
         self.most_threads.load(Relaxed)
@@ -274,6 +421,9 @@ impl Record {
     fn start(&'static self, tag: u32, parent: &'static Record, name: &str) {
         self.counters.reset();
         self.peak_bytes.store(0, Relaxed);
+        self.peak_bound.store(i64::MIN, Relaxed);
+        self.freed_outside.store(0, Relaxed);
+        self.freed_for_others.store(0, Relaxed);
         self.limit_bytes.store(0, Relaxed);
         self.tag.store(tag, Relaxed);
         self.most_threads.store(0, Relaxed);
@@ -282,7 +432,7 @@ impl Record {
         self.ended.store(false, Relaxed);
         self.traced.store(parent.is_traced(), Relaxed);
         *lock(&self.name) = Name::cut(name);
-        let parent = if parent.is_root() {
+        let parent = if parent.is_own() || parent.is_root() && !root_counts_all() {
             ptr::null()
         } else {
             parent.children.fetch_add(1, AcqRel);
@@ -321,8 +471,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The scope of a tag that was handed out; none for any other number.
 pub(super) fn lookup(tag: u32) -> Option<&'static Record> {
-    if tag == 0 {
-        return Some(&ROOT);
+    match tag {
+        0 => return Some(&ROOT),
+        OWN_TAG => return Some(&OWN),
+        _ => {}
     }
     if tag >= TAGS.load(Acquire) {
         return None;
@@ -358,7 +510,7 @@ pub(super) fn open(name: &str, parent: &'static Record) -> Option<&'static Recor
     // mutex is anything else, the record is written below before it is used.
     let record: &'static Record = unsafe {
         let record = slot.load(Relaxed).add(place % RECORDS_PER_CHUNK);
-        record.write(Record::new());
+        record.write(Record::new(tag));
         &*record
     };
     record.start(tag, parent, name);
@@ -376,7 +528,7 @@ pub(super) fn close(record: &'static Record) {
 /// As if no scope had ever been opened, so that a model's runs are alike.
 #[cfg(all(test, highwater_shuttle))]
 pub(super) fn forget_all() {
-    TAGS.store(1, Relaxed);
+    TAGS.store(FIRST_TAG, Relaxed);
     let mut retired = lock(&RETIRED);
     retired.first = ptr::null();
     retired.last = ptr::null();

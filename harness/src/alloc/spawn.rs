@@ -15,7 +15,8 @@
 //! but pass the call on at any other time.
 
 use super::ledger;
-use super::scopes::{ROOT, Record};
+use super::memory;
+use super::scopes::{self, OWN, Record};
 use libc::{c_int, c_void, pthread_attr_t, pthread_t, stack_t};
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -36,6 +37,8 @@ struct Handover {
     routine: Routine,
     argument: *mut c_void,
     scope: &'static Record,
+    /// Whether the thread that runs `main` started it.
+    is_of_main: bool,
 }
 
 /// A function of libc's that we stand before, looked up when it is first needed.
@@ -88,8 +91,9 @@ pub(super) unsafe extern "C" fn pthread_create(
     if LEARNING.get() {
         STD_ROUTINE.store(routine as *mut c_void, Relaxed);
     }
-    let scope = ledger::current().scope();
-    if scope.is_root() {
+    let scope = ledger::current().scope().nearest_open();
+    let is_of_main = memory::thread_id() == std::process::id();
+    if scope.is_root() && !is_of_main && !scopes::root_counts_all() {
         // SAFETY: the caller's promises are passed on.
         return unsafe { create(thread, attributes, routine, argument) };
     }
@@ -106,15 +110,16 @@ pub(super) unsafe extern "C" fn pthread_create(
             routine,
             argument,
             scope,
+            is_of_main,
         });
     }
     // Here already, so that the record is not used again before the thread
     // stands in it.
-    scope.thread_enters(&ROOT);
+    scope.thread_starts();
     // SAFETY: the caller's promises are passed on; `in_scope` takes the handover.
     let result = unsafe { create(thread, attributes, in_scope, handover.cast()) };
     if result != 0 {
-        scope.thread_leaves(&ROOT);
+        scope.thread_ends();
         // SAFETY: no thread was started, so the handover is still ours.
         unsafe { libc::free(handover.cast()) };
     }
@@ -129,7 +134,7 @@ extern "C-unwind" fn in_scope(handover: *mut c_void) -> *mut c_void {
         libc::free(handover);
         told
     };
-    ledger::current().start_in(told.scope);
+    ledger::start_in(told.scope, told.is_of_main);
     if ptr::eq(told.routine as *mut c_void, STD_ROUTINE.load(Relaxed)) {
         PHASE.set(Phase::Starting);
     }
@@ -184,7 +189,7 @@ pub(super) unsafe extern "C" fn pthread_getattr_np(
         let ledger = ledger::current();
         let scope = ledger.scope();
         scope.hold();
-        ledger.stand_in(&ROOT);
+        ledger.stand_in(&OWN);
         PHASE.set(Phase::Listing(scope));
     }
     // SAFETY: this is the function's signature in glibc.

@@ -336,16 +336,31 @@ fn take(block: *mut u8) -> Option<Taken> {
     Some(Taken(entry))
 }
 
-/// A block that was at `old` and of which `taken` was known is now at `new`, or still at
-/// `old` if that is null.
+/// A block that was at `old` and of which `taken` was known is now at `new`, with this
+/// footer, or still at `old` if that is null. Where the thread that resized it is not
+/// traced, it stays with the site that it had.
 #[cold]
 #[inline(never)]
-pub(super) fn resized(old: *mut u8, new: *mut u8, new_size: usize, taken: Option<Taken>) {
-    if !new.is_null() {
+pub(super) fn resized(
+    old: *mut u8,
+    new: *mut u8,
+    new_size: usize,
+    footer: u32,
+    taken: Option<Taken>,
+) {
+    if new.is_null() {
+        if let (Some(state), Some(Taken(entry))) = (state(), taken) {
+            follow(state, old, entry);
+        }
+    } else if footer::open(footer)
+        .and_then(scopes::lookup)
+        .is_some_and(Record::is_traced)
+    {
         if ledger::is_traced() {
             allocated(new, new_size);
+        } else if let (Some(state), Some(Taken(Entry { site, .. }))) = (state(), taken) {
+            let size = new_size;
+            follow(state, new, Entry { site, size });
         }
-    } else if let (Some(state), Some(Taken(entry))) = (state(), taken) {
-        follow(state, old, entry);
     }
 }
