@@ -84,12 +84,6 @@ pub struct Site {
 }
 
 impl Diagnosis {
-    /// Its steps were numbered from this one on.
-    pub(crate) fn starts_at(&mut self, first: u64) {
-        self.steps.0 += first;
-        self.steps.1 += first;
-    }
-
     /// It is about the peak, not about growth: the most at that moment comes first. If
     /// that moment was not met again, as with several threads, nothing changes.
     pub(crate) fn about_the_peak(mut self, peak_bytes: u64) -> Self {

@@ -1,18 +1,23 @@
 //! What is written down while a scenario runs.
 //!
-//! Everything that it needs is allocated before the run's scope is entered, or
-//! outside every scope, so that the measuring is never measured.
+//! Everything that it needs is allocated for the harness, so that the measuring is
+//! never measured. A run's figures are those above what was live before its set-up: its
+//! scope was there before, for the rehearsal, and may be the whole process. What follows
+//! from them is in `outcome.rs`.
+
+mod outcome;
 
 use crate::alloc::{Overruns, Reading, Trace, unscoped};
-use crate::byte_size::{ByteSize, Thousands};
-use crate::diagnosis::{Diagnosis, Watch};
+use crate::byte_size::ByteSize;
+use crate::coverage::Lookout;
+use crate::diagnosis::Watch;
 use crate::floors::{Figure, Floors, Levels};
 use crate::holders::State;
-use crate::process::{self, Turn};
-use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
-use crate::scenario::Scenario;
+use crate::process;
+use crate::report::Checkpoint;
+use crate::run::Run;
 use crate::scope::Scope;
-use crate::verdict::{self, Verdict};
+use crate::verdict;
 use std::time::{Duration, Instant};
 
 /// How many points the requested steps put on the curve.
@@ -34,7 +39,12 @@ pub(crate) enum Stop {
 
 /// The record of one run.
 pub(crate) struct Recorder<'a> {
-    turn: &'a Turn,
+    run: &'a Run<'a>,
+    scope: &'a Scope,
+    lookout: Option<Lookout>,
+    /// The figures before set-up.
+    before: Reading,
+    overruns_before: u64,
     watch: Option<Watch<'a>>,
     requested: u64,
     limit: u64,
@@ -69,11 +79,16 @@ pub(crate) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     /// With a trace, of the sites too.
-    pub(crate) fn new(scenario: &Scenario, turn: &'a Turn, trace: Option<&'a Trace>) -> Self {
+    pub(crate) fn new(run: &'a Run<'a>, trace: Option<&'a Trace>) -> Self {
+        let (scenario, scope) = (run.scenario, &run.scope);
         let requested = scenario.steps;
         let limit = scenario.step_limit();
         Self {
-            turn,
+            run,
+            scope,
+            lookout: Lookout::new(scope, requested, limit),
+            before: Reading::default(),
+            overruns_before: 0,
             watch: trace.map(|trace| Watch::new(trace, requested, limit)),
             requested,
             limit,
@@ -105,26 +120,45 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// What is live now is not the run's.
+    pub(crate) fn begin(&mut self) {
+        self.overruns_before = self.scope.overrun_count();
+        self.before = self.scope.restart_peak();
+    }
+
+    /// The run's live bytes and blocks now.
+    fn live(&self) -> (u64, u64) {
+        let (bytes, blocks) = self.scope.live();
+        let before = &self.before.totals;
+        (
+            bytes.saturating_sub(unsigned(before.live_bytes)),
+            blocks.saturating_sub(unsigned(before.live_blocks())),
+        )
+    }
+
     /// Set-up and warm-up are done.
-    pub(crate) fn start(&mut self, scope: &Scope) {
-        let (bytes, blocks) = scope.live();
-        let totals = scope.read().totals;
+    pub(crate) fn start(&mut self) {
+        let (bytes, blocks) = self.live();
+        let totals = self.scope.read().totals;
         self.baseline_bytes = totals.live_bytes;
         self.before_steps = (totals.total_bytes, totals.total_blocks);
         self.put_on_curve(bytes, blocks);
         if let Some(watch) = &mut self.watch {
             watch.start();
         }
-        self.look(scope);
+        if let Some(lookout) = &mut self.lookout {
+            unscoped(|| lookout.start(self.scope));
+        }
+        self.look();
         self.sample();
         self.baseline = self.levels;
         self.started = Instant::now();
     }
 
-    /// A step is done; says so if the run must not go on.
-    pub(crate) fn after_step(&mut self, scope: &Scope) -> Option<Stop> {
+    /// A step is done; says if it was the last, for what it took.
+    pub(crate) fn after_step(&mut self) -> bool {
         self.steps_run += 1;
-        self.look(scope);
+        self.look();
         if self.steps_run == self.next_sample {
             self.sample();
         }
@@ -132,19 +166,32 @@ impl<'a> Recorder<'a> {
         if let Some(watch) = &mut self.watch {
             watch.after_step(self.steps_run);
         }
+        if let Some(lookout) = &mut self.lookout {
+            lookout.after_step(self.steps_run, self.scope);
+        }
         if self.checkpoint_every > 0 && self.steps_run % self.checkpoint_every == 0 {
             let [bytes, blocks, ..] = self.levels;
             self.put_on_curve(bytes, blocks);
         }
-        let highest = scope.flushed_peak_bytes().max(self.levels[0]);
+        let is_over = self.is_over();
+        let is_late = self.steps_run > self.requested && self.started.elapsed() > self.time_budget;
+        if is_late && !is_over {
+            self.stop = Some(Stop::TimeBudget);
+        }
+        is_over
+    }
+
+    /// Whether memory has passed its budget or the limit to stop at. Then no step follows.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let before = unsigned(self.before.totals.live_bytes);
+        let flushed = self.scope.flushed_peak_bytes().saturating_sub(before);
+        let highest = flushed.max(self.live().0);
         if self.is_above_limit(highest) {
             self.stop = Some(Stop::Limit);
         } else if highest > self.memory_budget {
             self.stop = Some(Stop::MemoryBudget);
-        } else if self.steps_run > self.requested && self.started.elapsed() > self.time_budget {
-            self.stop = Some(Stop::TimeBudget);
         }
-        self.stop
+        matches!(self.stop, Some(Stop::Limit | Stop::MemoryBudget))
     }
 
     /// Whether live bytes have passed the limit that the run is to stop at.
@@ -156,11 +203,11 @@ impl<'a> Recorder<'a> {
     }
 
     /// The figures of the scope.
-    fn look(&mut self, scope: &Scope) {
-        let (bytes, blocks) = scope.live();
+    fn look(&mut self) {
+        let (bytes, blocks) = self.live();
         self.levels[Figure::Bytes as usize] = bytes;
         self.levels[Figure::Blocks as usize] = blocks;
-        self.note(Figure::Threads, scope.other_threads());
+        self.note(Figure::Threads, self.scope.other_threads());
     }
 
     /// The figures of the process, outside every scope.
@@ -182,11 +229,11 @@ impl<'a> Recorder<'a> {
     }
 
     /// The requested steps are done, or the run was stopped in them.
-    pub(crate) fn requested_steps_done(&mut self, scope: &Scope, state: &State) {
-        self.end = scope.read();
+    pub(crate) fn requested_steps_done(&mut self, state: &State) {
+        self.end = self.scope.read();
         self.end_steps = self.steps_run;
-        self.finish_curve(scope);
-        self.look(scope);
+        self.finish_curve();
+        self.look();
         self.sample();
         self.end_levels = self.levels;
         if let Some(watch) = &mut self.watch {
@@ -231,7 +278,7 @@ impl<'a> Recorder<'a> {
     /// The figures beside memory that can be judged.
     fn watched(&self) -> Vec<Figure> {
         let mut figures = vec![Figure::Threads];
-        if self.turn.was_alone() {
+        if self.run.has_process() {
             figures.extend([Figure::Descriptors, Figure::MappedBytes]);
         }
         figures.retain(|figure| !self.unmeasured.contains(figure));
@@ -244,9 +291,13 @@ impl<'a> Recorder<'a> {
     }
 
     /// The state was dropped; what is live now is residue.
-    pub(crate) fn state_dropped(&mut self, scope: &Scope) {
-        self.residue_bytes = scope.live().0;
-        self.overruns = unscoped(|| scope.overruns());
+    pub(crate) fn state_dropped(&mut self) {
+        self.residue_bytes = self.live().0;
+        let is_new = self.scope.overrun_count() > self.overruns_before;
+        self.overruns = is_new.then(|| self.scope.overruns()).flatten();
+        if let Some(lookout) = &mut self.lookout {
+            lookout.state_dropped(self.scope);
+        }
     }
 
     fn put_on_curve(&mut self, live_bytes: u64, live_blocks: u64) {
@@ -261,180 +312,19 @@ impl<'a> Recorder<'a> {
     }
 
     /// The end of the requested steps is on the curve, wherever it falls.
-    fn finish_curve(&mut self, scope: &Scope) {
+    fn finish_curve(&mut self) {
         if self
             .curve
             .last()
             .is_none_or(|last| last.step != self.steps_run)
         {
-            let (bytes, blocks) = scope.live();
+            let (bytes, blocks) = self.live();
             self.put_on_curve(bytes, blocks);
         }
     }
+}
 
-    fn verdict(&self, scenario: &Scenario) -> Verdict {
-        if self.requested == 0 {
-            return Verdict::inconclusive("no steps were run");
-        }
-        let windows = self.floors.windows();
-        let verdict = verdict::judge(windows);
-        if self.stop == Some(Stop::TimeBudget) && !verdict::is_clear(windows) {
-            return verdict.but_inconclusive(format!(
-                "the floor was still moving when the time budget of {} s ended the run",
-                scenario.time_budget.as_secs()
-            ));
-        }
-        if self.stop == Some(Stop::MemoryBudget) && !verdict.is_growing() {
-            return self.over_budget(verdict, scenario);
-        }
-        match scenario.detect {
-            Some((size, per_steps)) if verdict.is_bounded() && !self.would_detect() => {
-                let reason = format!(
-                    "in {} steps a leak of {size} every {} steps would not have shown{}",
-                    Thousands(self.steps_run),
-                    Thousands(per_steps),
-                    verdict.detectability()
-                );
-                verdict.but_inconclusive(reason)
-            }
-            _ => verdict,
-        }
-    }
-
-    /// The verdict of a run that was stopped by its memory budget, though its
-    /// complete windows do not tell why. It is growing if memory became more than
-    /// twice what it ever was in them.
-    fn over_budget(&self, verdict: Verdict, scenario: &Scenario) -> Verdict {
-        let windows = self.floors.windows();
-        let highest = windows
-            .iter()
-            .map(|window| window.highest(Figure::Bytes))
-            .max();
-        let highest = highest.unwrap_or(0);
-        let [now, ..] = self.levels;
-        let reason = format!(
-            "live memory passed the budget of {} after {} steps, with {} B, where it had been \
-             {} B at most in the doublings before",
-            scenario.memory_budget,
-            Thousands(self.steps_run),
-            Thousands(now),
-            Thousands(highest),
-        );
-        if now / 2 > highest && highest > 0 {
-            verdict.but_growing(reason)
-        } else {
-            verdict.but_inconclusive(reason)
-        }
-    }
-
-    /// Why the run ended before the budget of steps, in words.
-    fn ending(&self, scenario: &Scenario) -> Option<String> {
-        let after = Thousands(self.steps_run);
-        match self.stop? {
-            Stop::MemoryBudget => Some(format!(
-                "stopped after {after} steps, when live memory had passed the budget of {}",
-                scenario.memory_budget
-            )),
-            Stop::Limit => Some(format!(
-                "stopped after {after} steps, when live memory had passed the limit to stop at"
-            )),
-            Stop::TimeBudget => Some(format!(
-                "stopped in the extension by the time budget of {} s",
-                scenario.time_budget.as_secs()
-            )),
-            Stop::Panic => Some(format!(
-                "the extension ended after {after} steps, when the next one panicked: {}",
-                self.panic_message
-            )),
-        }
-    }
-
-    /// What else was watched, where there is something to say.
-    fn resources(&self, scenario: &Scenario) -> Vec<Resource> {
-        const KINDS: [(Figure, Ceiling); 3] = [
-            (Figure::Threads, Ceiling::Threads),
-            (Figure::Descriptors, Ceiling::Descriptors),
-            (Figure::MappedBytes, Ceiling::Mapped),
-        ];
-        let watched = self.watched();
-        let mut resources = Vec::new();
-        for (figure, kind) in KINDS {
-            let has_ceiling = scenario.ceilings.iter().any(|(known, _)| *known == kind);
-            if !watched.contains(&figure) {
-                if has_ceiling {
-                    let why = if self.unmeasured.contains(&figure) {
-                        Unmeasured::Unavailable
-                    } else {
-                        Unmeasured::NotAlone
-                    };
-                    resources.push(Resource::unmeasured(kind, why));
-                }
-                continue;
-            }
-            let (verdict, per_step) = verdict::judge_alone(self.floors.windows(), figure);
-            let level =
-                |levels: &Levels| i64::try_from(levels[figure as usize]).unwrap_or(i64::MAX);
-            let growth = level(&self.end_levels) - level(&self.baseline);
-            let moved = figure == Figure::Threads && growth != 0;
-            if has_ceiling || moved || verdict.is_growing() {
-                resources.push(Resource::measured(kind, growth, per_step, verdict));
-            }
-        }
-        resources
-    }
-
-    pub(crate) fn into_report(mut self, scenario: &Scenario) -> Report {
-        let live_bytes = u64::try_from(self.end.totals.live_bytes).unwrap_or(0);
-        let growth_bytes = self.end.totals.live_bytes - self.baseline_bytes;
-        let watch = self.watch.take();
-        let diagnosis = watch.map(|watch| unscoped(|| watch.into_diagnosis(growth_bytes)));
-        let mut report = Report {
-            name: scenario.name.clone(),
-            variant: scenario.variant.clone(),
-            location: None,
-            requested_steps: self.requested,
-            steps: self.end_steps,
-            warm_up_steps: scenario.warm_up,
-            extended_steps: self.steps_run,
-            growth_bytes,
-            peak_bytes: self.end.peak_bytes,
-            peak_error_bytes: self.end.peak_error_bytes,
-            residue_bytes: self.residue_bytes,
-            repetition: None,
-            live_bytes,
-            live_blocks: u64::try_from(self.end.totals.live_blocks()).unwrap_or(0),
-            total_bytes: self.end.totals.total_bytes,
-            total_blocks: self.end.totals.total_blocks,
-            step_bytes: self.end.totals.total_bytes - self.before_steps.0,
-            step_blocks: self.end.totals.total_blocks - self.before_steps.1,
-            reallocations: self.end.totals.reallocations,
-            ceilings: scenario.ceilings.clone(),
-            breaches: Vec::new(),
-            verdict: self.verdict(scenario),
-            detects_too_little: self.requested > 0 && !self.would_detect(),
-            resources: self.resources(scenario),
-            self_test: None,
-            ending: self.ending(scenario),
-            overruns: self.overruns,
-            curve: self.curve,
-            diagnosis,
-        };
-        report.breaches = report.judge_ceilings();
-        if let (Some(Stop::Limit), Some(limit)) = (self.stop, self.stop_at) {
-            let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
-            report.breaches.push(Breach {
-                ceiling: Ceiling::StopAt,
-                limit,
-                actual: stopped.unwrap_or(self.levels[0].max(report.peak_bytes)),
-            });
-        }
-        if self.stop == Some(Stop::MemoryBudget) && self.end_steps == self.steps_run {
-            report.breaches.push(Breach {
-                ceiling: Ceiling::MemoryBudget,
-                limit: scenario.memory_budget.bytes(),
-                actual: self.end.peak_bytes,
-            });
-        }
-        report
-    }
+/// What is below zero only while other threads report theirs.
+fn unsigned(figure: i64) -> u64 {
+    u64::try_from(figure).unwrap_or(0)
 }

@@ -3,11 +3,10 @@
 //! Otherwise nothing in here costs anything: call stacks are taken in a run of their own.
 //! `HIGHWATER_SITES` says when, and `HIGHWATER_STEPS` how many steps a run has.
 
-use crate::alloc::Trace;
-use crate::diagnosis::Diagnosis;
-use crate::process::Turn;
+use crate::alloc::{Trace, unscoped};
+use crate::byte_size::Signed;
 use crate::report::{Breach, Ceiling, Report};
-use crate::run::once;
+use crate::run::{Run, message_of, once};
 use crate::scenario::Scenario;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -71,39 +70,53 @@ pub(crate) fn steps() -> Option<u64> {
     }
 }
 
-/// The scenario once more, with call stacks, and what they tell. What a static keeps from
-/// the first run may keep the same steps from growing again; then they go on where that
-/// ended. None where call stacks can't be taken, or the scenario panics this time.
-pub(crate) fn replayed<S>(
-    scenario: &Scenario,
+/// The scenario once more, with call stacks, and what they tell; or why they tell nothing.
+#[track_caller]
+pub(crate) fn diagnose<S>(
+    run: &Run<'_>,
     setup: &impl Fn() -> S,
     step: &impl Fn(&mut S, u64),
-    turn: &Turn,
-    first: &Report,
-) -> Option<Diagnosis> {
-    let replay = |first_step: u64| {
-        let peak = (first_step == 0).then_some(first.peak_bytes);
-        let step = |state: &mut S, i: u64| step(state, first_step + i);
-        let again = || traced(scenario, setup, &step, turn, peak);
-        let mut again = catch_unwind(AssertUnwindSafe(again)).ok()?;
-        if let Some(diagnosis) = &mut again.diagnosis {
-            diagnosis.starts_at(first_step);
+    report: &mut Report,
+) {
+    let again = || traced(run, setup, step, Some(report.peak_bytes));
+    match catch_unwind(AssertUnwindSafe(again)) {
+        Ok(again) => match again.diagnosis {
+            Some(diagnosis) if is_peak_alone(report) => {
+                report.diagnosis = Some(diagnosis.about_the_peak(report.peak_bytes));
+            }
+            Some(diagnosis) => {
+                if again.growth_bytes != report.growth_bytes {
+                    report.diagnosis_obstacle = Some(format!(
+                        "the second run, with call stacks, grew by {} B and the first by {} B: \
+                         what the first left in statics or threads changed the second; in a \
+                         process of its own, by `#[highwater::test]`, they are alike",
+                        Signed(again.growth_bytes),
+                        Signed(report.growth_bytes)
+                    ));
+                }
+                report.diagnosis = Some(diagnosis);
+            }
+            None => {
+                report.diagnosis_obstacle = unavailable().map(str::to_owned);
+            }
+        },
+        Err(payload) => {
+            report.diagnosis_obstacle = Some(format!(
+                "no call stacks: the second run, in which they are taken, panicked: {}",
+                message_of(payload.as_ref())
+            ));
         }
-        Some(again)
-    };
-    let again = replay(0)?;
-    if is_peak_alone(first) {
-        let diagnosis = again.diagnosis;
-        return diagnosis.map(|diagnosis| diagnosis.about_the_peak(first.peak_bytes));
     }
-    if again.growth_bytes == first.growth_bytes || first.residue_bytes == 0 {
-        return again.diagnosis;
-    }
-    let later = replay(scenario.warm_up + first.extended_steps)?;
-    if later.growth_bytes >= again.growth_bytes {
-        later.diagnosis
+}
+
+/// Why call stacks can't be taken at all; none where they can.
+fn unavailable() -> Option<&'static str> {
+    if cfg!(not(feature = "diagnosis")) {
+        Some("no call stacks: highwater was built without its feature `diagnosis`")
+    } else if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
+        Some("no call stacks: they are taken on Linux with x86-64 alone")
     } else {
-        again.diagnosis
+        Some("no call stacks: this scenario runs in a step of another, whose call stacks are taken")
     }
 }
 
@@ -119,18 +132,18 @@ fn is_peak_alone(report: &Report) -> bool {
 /// From set-up to drop, with call stacks where they can be taken.
 #[track_caller]
 pub(crate) fn traced<S>(
-    scenario: &Scenario,
+    run: &Run<'_>,
     setup: &impl Fn() -> S,
     step: &impl Fn(&mut S, u64),
-    turn: &Turn,
     peak_bytes: Option<u64>,
 ) -> Report {
-    let trace = Trace::start();
+    let trace = unscoped(Trace::start);
+    let live = run.scope.live().0;
     if let (Some(trace), Some(peak_bytes)) = (&trace, peak_bytes) {
-        trace.note_peak_at(peak_bytes);
+        trace.note_peak_at(live + peak_bytes);
     }
-    if let (Some(trace), Some(limit)) = (&trace, scenario.stop_at) {
-        trace.stop_above(limit.bytes());
+    if let (Some(trace), Some(limit)) = (&trace, run.scenario.stop_at) {
+        trace.stop_above(live + limit.bytes());
     }
-    once(scenario, setup, step, turn, trace.as_ref())
+    once(run, setup, step, trace.as_ref())
 }

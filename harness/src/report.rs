@@ -9,10 +9,12 @@ mod parts;
 mod text;
 
 use crate::alloc::Overruns;
+use crate::byte_size::Thousands;
+use crate::coverage::Coverage;
 use crate::diagnosis::Diagnosis;
 use crate::verdict::Verdict;
 pub(crate) use parts::Unmeasured;
-pub use parts::{Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
+pub use parts::{Accepted, Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
 use std::panic::Location;
 
 /// What a run of a [`Scenario`](crate::Scenario) measured, and how it was judged.
@@ -43,14 +45,15 @@ pub struct Report {
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) breaches: Vec<Breach>,
     pub(crate) verdict: Verdict,
-    /// A leak that was to be detected would not have shown.
-    pub(crate) detects_too_little: bool,
+    pub(crate) coverage: Coverage,
+    pub(crate) accepted: Vec<Accepted>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) self_test: Option<SelfTest>,
     pub(crate) ending: Option<String>,
     pub(crate) overruns: Option<Overruns>,
     pub(crate) curve: Vec<Checkpoint>,
     pub(crate) diagnosis: Option<Diagnosis>,
+    pub(crate) diagnosis_obstacle: Option<String>,
 }
 
 impl Report {
@@ -148,6 +151,18 @@ impl Report {
         &self.verdict
     }
 
+    /// What the figures and the verdict cover.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// What would have been a failure, and was accepted for a reason: an
+    /// [inconclusive verdict](crate::Scenario::accept_inconclusive), or a
+    /// [residue](crate::Scenario::accept_residue) that is more each time.
+    pub fn accepted(&self) -> &[Accepted] {
+        &self.accepted
+    }
+
     /// Threads, descriptors and mapped memory, where there is something to say: they
     /// grow, the number of threads changed, or a ceiling was set. Descriptors and
     /// mapped memory are judged if no other scenario ran at the same time.
@@ -178,20 +193,52 @@ impl Report {
         self.diagnosis.as_ref()
     }
 
-    /// Whether a ceiling was breached, memory or another resource grows without end,
-    /// the program damaged its own heap, or a self-test failed. An inconclusive
-    /// verdict alone is no failure, unless a leak that was [to be
-    /// detected](crate::Scenario::detect) would not have shown.
+    /// Why there is no [`diagnosis`](Self::diagnosis), or less in it than there should be,
+    /// though one was made; none if nothing is missing.
+    pub fn diagnosis_obstacle(&self) -> Option<&str> {
+        self.diagnosis_obstacle.as_deref()
+    }
+
+    /// Whether a ceiling was breached, memory or another resource grows without end or
+    /// may do so, memory is left each time that the state is made and dropped, the program
+    /// damaged its own heap, or a self-test failed. So what passes is bounded. An
+    /// inconclusive verdict and such a residue can be [accepted](Self::accepted).
     pub fn is_failure(&self) -> bool {
         !self.failures().is_empty()
+    }
+
+    /// Neither bounded nor growing.
+    pub(crate) fn is_inconclusive(&self) -> bool {
+        !self.verdict.is_bounded() && !self.verdict.is_growing()
+    }
+
+    /// What is left more each time that set-up, steps and drop are repeated, if anything is.
+    pub(crate) fn residue_each_time(&self) -> Option<Repetition> {
+        self.repetition
+            .filter(|repetition| repetition.residue_bytes > 0)
+    }
+
+    fn is_accepted(&self, what: &str) -> bool {
+        self.accepted.iter().any(|accepted| accepted.what == what)
     }
 
     /// Why it [is a failure](Self::is_failure), a sentence each.
     pub fn failures(&self) -> Vec<String> {
         let mut failures: Vec<_> = self.breaches.iter().map(ToString::to_string).collect();
-        if self.verdict.is_growing() || self.detects_too_little {
+        if self.verdict.is_growing()
+            || self.is_inconclusive() && !self.is_accepted(Accepted::INCONCLUSIVE)
+        {
             failures.push(self.verdict.to_string());
         }
+        let left = self.residue_each_time();
+        let left = left.filter(|_| !self.is_accepted(Accepted::RESIDUE));
+        failures.extend(left.map(|repetition| {
+            format!(
+                "residue: {} B more each time that it is set up, run for {} steps and dropped",
+                Thousands(repetition.residue_bytes),
+                Thousands(repetition.steps)
+            )
+        }));
         let growing = self
             .resources
             .iter()

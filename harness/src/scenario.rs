@@ -45,6 +45,8 @@ pub struct Scenario {
     pub(crate) time_budget: Duration,
     pub(crate) self_test: bool,
     pub(crate) diagnose: bool,
+    pub(crate) accept_inconclusive: Option<String>,
+    pub(crate) accept_residue: Option<String>,
 }
 
 impl Scenario {
@@ -71,6 +73,8 @@ impl Scenario {
             time_budget: Duration::from_secs(300),
             self_test: false,
             diagnose: false,
+            accept_inconclusive: None,
+            accept_residue: None,
         }
     }
 
@@ -234,6 +238,29 @@ impl Scenario {
         self
     }
 
+    /// Lets an inconclusive verdict pass, which is a failure otherwise. The `reason` stands
+    /// in the report.
+    ///
+    /// # Panics
+    /// If the reason is empty.
+    #[track_caller]
+    pub fn accept_inconclusive(mut self, reason: impl Into<String>) -> Self {
+        self.accept_inconclusive = Some(given(reason.into()));
+        self
+    }
+
+    /// Lets it pass that memory is left each time that the state is set up, used and
+    /// dropped, which is a failure otherwise: see [`Repetition`](crate::Repetition). The
+    /// `reason` stands in the report. A [ceiling](Self::residue_ceiling) still holds.
+    ///
+    /// # Panics
+    /// If the reason is empty.
+    #[track_caller]
+    pub fn accept_residue(mut self, reason: impl Into<String>) -> Self {
+        self.accept_residue = Some(given(reason.into()));
+        self
+    }
+
     /// Runs the scenario, writes its report to `target/highwater/` and returns
     /// it. The scenario itself fails nothing: ask the report, or call
     /// [`Report::assert`].
@@ -311,4 +338,14 @@ impl Scenario {
         let usual = self.steps.saturating_mul(16).max(to_detect);
         self.step_budget.unwrap_or(usual).max(self.steps)
     }
+}
+
+/// A reason that is one.
+#[track_caller]
+fn given(reason: String) -> String {
+    assert!(
+        !reason.trim().is_empty(),
+        "highwater: what is accepted needs a reason"
+    );
+    reason
 }

@@ -5,7 +5,9 @@
 //! side do not see each other, and freeing what came from outside never hides a
 //! leak inside.
 
-use crate::alloc::{HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT, Trace};
+use crate::alloc::{
+    self, Elsewhere, HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT, Seen, Trace,
+};
 use crate::usage::Usage;
 use std::fmt;
 use std::marker::PhantomData;
@@ -29,6 +31,8 @@ use std::marker::PhantomData;
 #[must_use = "the scope ends when the guard is dropped"]
 pub struct Scope {
     open: OpenScope,
+    /// False for the whole process, which nobody leaves.
+    was_entered: bool,
     /// The guard puts its own thread back, so it must not move to another.
     _not_send: PhantomData<*const ()>,
 }
@@ -43,9 +47,25 @@ impl Scope {
     /// open or own blocks that were never freed.
     #[track_caller]
     pub fn enter(name: &str) -> Self {
-        match OpenScope::enter(name) {
+        Self::of(OpenScope::enter(name), true)
+    }
+
+    /// The scope of a run: the whole process where that is the run's own.
+    #[track_caller]
+    pub(crate) fn of_run(name: &str) -> Self {
+        if alloc::is_whole_process() {
+            Self::of(OpenScope::whole_process(), false)
+        } else {
+            Self::enter(name)
+        }
+    }
+
+    #[track_caller]
+    fn of(open: Result<OpenScope, OpenError>, was_entered: bool) -> Self {
+        match open {
             Ok(open) => Self {
                 open,
+                was_entered,
                 _not_send: PhantomData,
             },
             Err(error) => panic!("{error}"),
@@ -81,8 +101,42 @@ impl Scope {
     }
 
     /// From now on large allocations that would take live bytes above `limit` fail.
-    pub(crate) fn refuse_above(&self, limit: u64) {
-        self.open.refuse_above(limit);
+    /// Returns the limit before; 0 is none.
+    pub(crate) fn refuse_above(&self, limit: u64) -> u64 {
+        self.open.refuse_above(limit)
+    }
+
+    /// From now on the peak is that of what follows. Returns the figures now.
+    pub(crate) fn restart_peak(&self) -> Reading {
+        self.open.restart_peak()
+    }
+
+    /// The most threads in it at one time, since the peak was restarted.
+    pub(crate) fn most_threads(&self) -> u64 {
+        self.open.most_threads()
+    }
+
+    /// Blocks of it that were freed outside, and of others that were freed inside.
+    pub(crate) fn cross_frees(&self) -> (u64, u64) {
+        self.open.cross_frees()
+    }
+
+    /// What is live outside of every scope; none for the whole process.
+    pub(crate) fn elsewhere(&self) -> Option<Elsewhere> {
+        self.open.elsewhere()
+    }
+
+    pub(crate) fn threads_elsewhere(&self) -> Vec<Seen> {
+        self.open.threads_elsewhere()
+    }
+
+    /// The other threads that stand in it.
+    pub(crate) fn threads_inside(&self) -> Vec<Seen> {
+        self.open.threads_inside()
+    }
+
+    pub(crate) fn overrun_count(&self) -> u64 {
+        self.open.overrun_count()
     }
 
     /// From now on blocks of this scope are followed to their sites.
@@ -103,7 +157,9 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        self.open.leave();
+        if self.was_entered {
+            self.open.leave();
+        }
     }
 }
 

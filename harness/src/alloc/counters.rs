@@ -197,7 +197,9 @@ impl Totals {
             total_blocks: self.total_blocks.wrapping_sub(before.total_blocks),
             freed_blocks: self.freed_blocks.wrapping_sub(before.freed_blocks),
             reallocations: self.reallocations.wrapping_sub(before.reallocations),
-            reallocated_bytes: self.reallocated_bytes.wrapping_sub(before.reallocated_bytes),
+            reallocated_bytes: self
+                .reallocated_bytes
+                .wrapping_sub(before.reallocated_bytes),
             regrown_bytes: self.regrown_bytes.wrapping_sub(before.regrown_bytes),
         }
     }

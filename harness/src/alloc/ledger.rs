@@ -53,9 +53,24 @@ pub(crate) struct Ledger {
     thread: AtomicU32,
     /// Whether the thread was started by the one that runs `main`.
     is_of_main: AtomicBool,
-    /// What it flushed since it took the ledger, wherever it stood.
-    flushed_bytes: AtomicI64,
-    flushed_blocks: AtomicI64,
+    /// What it flushed in the root.
+    root_bytes: AtomicI64,
+    root_blocks: AtomicI64,
+    /// What it flushed in the scope that it stands in.
+    scope_bytes: AtomicI64,
+    scope_blocks: AtomicI64,
+}
+
+const _: () = assert!(size_of::<Ledger>() == 128);
+
+/// A thread that has a ledger, as another sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Its number with the system; 0 where that is not known.
+    pub(crate) thread: u32,
+    /// What it allocated and did not free, less what it freed of others'.
+    pub(crate) bytes: i64,
+    pub(crate) blocks: i64,
 }
 
 struct Pool {
@@ -182,8 +197,9 @@ fn take() -> &'static Ledger {
     if !ledger.is_spill() {
         ledger.thread.store(memory::thread_id(), Relaxed);
         ledger.is_of_main.store(false, Relaxed);
-        ledger.flushed_bytes.store(0, Relaxed);
-        ledger.flushed_blocks.store(0, Relaxed);
+        ledger.root_bytes.store(0, Relaxed);
+        ledger.root_blocks.store(0, Relaxed);
+        ledger.forget_scope();
         thread_end::notify(ledger);
     }
     ledger
@@ -345,8 +361,10 @@ impl Ledger {
             taken: AtomicBool::new(false),
             thread: AtomicU32::new(0),
             is_of_main: AtomicBool::new(false),
-            flushed_bytes: AtomicI64::new(0),
-            flushed_blocks: AtomicI64::new(0),
+            root_bytes: AtomicI64::new(0),
+            root_blocks: AtomicI64::new(0),
+            scope_bytes: AtomicI64::new(0),
+            scope_blocks: AtomicI64::new(0),
         }
     }
 
@@ -458,8 +476,13 @@ impl Ledger {
         if totals.is_nothing() || self.is_spill() {
             return;
         }
-        add(&self.flushed_bytes, totals.live_bytes);
-        add(&self.flushed_blocks, totals.live_blocks());
+        let (bytes, blocks) = if self.scope().is_root() {
+            (&self.root_bytes, &self.root_blocks)
+        } else {
+            (&self.scope_bytes, &self.scope_blocks)
+        };
+        add(bytes, totals.live_bytes);
+        add(blocks, totals.live_blocks());
         self.while_moving(|| {
             let highest = self.highest.load(Relaxed);
             self.counters.reset();
@@ -509,9 +532,9 @@ impl Ledger {
         } else {
             ptr::from_ref(scope)
         };
+        self.forget_scope();
         self.while_moving(|| self.scope.store(pointer.cast_mut(), Release));
-        self.footer
-            .store(footer::seal(scope.tag()).into(), Relaxed);
+        self.footer.store(footer::seal(scope.tag()).into(), Relaxed);
         self.take_route();
     }
 
@@ -527,6 +550,50 @@ impl Ledger {
             TRACED.with(|traced| traced.set(None));
             LEDGER.with(|own| own.set(self));
         }
+    }
+
+    fn forget_scope(&self) {
+        self.scope_bytes.store(0, Relaxed);
+        self.scope_blocks.store(0, Relaxed);
+    }
+
+    /// Whether a thread has it.
+    pub(super) fn is_taken(&self) -> bool {
+        self.taken.load(Acquire)
+    }
+
+    /// Whether the thread that runs `main` started this one.
+    pub(super) fn is_of_main(&self) -> bool {
+        self.is_of_main.load(Relaxed)
+    }
+
+    /// What the thread has done in the root, or in the scope that it stands in.
+    pub(super) fn seen(&self) -> Seen {
+        let now = self.counters.totals();
+        let (bytes, blocks) = if self.scope().is_root() {
+            (&self.root_bytes, &self.root_blocks)
+        } else {
+            (&self.scope_bytes, &self.scope_blocks)
+        };
+        Seen {
+            thread: self.thread.load(Relaxed),
+            bytes: bytes.load(Relaxed) + now.live_bytes,
+            blocks: blocks.load(Relaxed) + now.live_blocks(),
+        }
+    }
+
+    /// What it flushed in the root, and has not flushed if it stands there.
+    pub(super) fn seen_in_root(&self) -> (i64, i64) {
+        let mut seen = (
+            self.root_bytes.load(Relaxed),
+            self.root_blocks.load(Relaxed),
+        );
+        if self.scope().is_root() {
+            let now = self.counters.totals();
+            seen.0 += now.live_bytes;
+            seen.1 += now.live_blocks();
+        }
+        seen
     }
 
     /// How many blocks this thread has allocated since its last flush.

@@ -13,6 +13,7 @@
 #![allow(clippy::cast_possible_wrap)]
 
 mod counters;
+mod elsewhere;
 mod footer;
 mod ledger;
 mod limit;
@@ -43,7 +44,8 @@ mod thread_end;
 mod trace;
 
 pub(crate) use counters::Totals;
-pub(crate) use ledger::FLUSH_BYTES;
+pub(crate) use elsewhere::{Elsewhere, has_neighbours};
+pub(crate) use ledger::{FLUSH_BYTES, Seen};
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
@@ -335,6 +337,11 @@ impl OpenScope {
         self.0.overruns()
     }
 
+    /// How many of its blocks were found damaged so far.
+    pub(crate) fn overrun_count(self) -> u64 {
+        self.0.overrun_count()
+    }
+
     /// How many threads stand in the scope beside the calling one; none where
     /// threads are not followed.
     pub(crate) fn other_threads(self) -> Option<u64> {
@@ -441,6 +448,27 @@ impl HeldScope {
 impl Drop for HeldScope {
     fn drop(&mut self) {
         self.0.0.let_go();
+    }
+}
+
+/// Says at the end of the process what was found damaged outside of every scope, where no
+/// report says it.
+#[cfg(all(target_os = "linux", not(highwater_portable)))]
+mod at_exit {
+    use super::ROOT;
+
+    #[used]
+    #[unsafe(link_section = ".fini_array")]
+    static SAY: extern "C" fn() = say;
+
+    extern "C" fn say() {
+        if !super::is_whole_process()
+            && let Some(overruns) = ROOT.overruns()
+        {
+            super::memory::print(
+                format!("highwater: outside of every scope, {overruns}\n").as_bytes(),
+            );
+        }
     }
 }
 

@@ -398,6 +398,10 @@ impl Record {
         self.name.try_lock().ok().map(|name| *name)
     }
 
+    pub(super) fn overrun_count(&self) -> u64 {
+        self.overruns.load(Relaxed)
+    }
+
     /// Allocates, so not for the allocator's hooks.
     pub(super) fn overruns(&self) -> Option<Overruns> {
         let count = self.overruns.load(Relaxed);

@@ -4,6 +4,7 @@
 //! they do not know.
 
 use super::{Breach, Report, Resource, SelfTest};
+use crate::coverage::Coverage;
 use crate::diagnosis::{Diagnosis, Frame, Site, Trap};
 use crate::holders::Holder;
 use crate::json::{Object, or_null, quoted};
@@ -49,6 +50,13 @@ impl Report {
         json.number("step_blocks", self.step_blocks);
         json.number("reallocations", self.reallocations);
         self.write_verdict(&mut json);
+        let coverage = coverage(&self.coverage);
+        json.member("coverage", &coverage);
+        let accepted = self.accepted.iter().map(|accepted| {
+            let (what, reason) = (quoted(accepted.what), quoted(&accepted.reason));
+            format!("{{\"what\": {what}, \"reason\": {reason}}}")
+        });
+        json.list("accepted", accepted);
         json.list("failures", self.failures().iter().map(|text| quoted(text)));
         json.text("ending", self.ending.as_deref());
         let damage = self.overruns.as_ref().map(ToString::to_string);
@@ -68,6 +76,7 @@ impl Report {
         json.list("curve", curve);
         let diagnosis = self.diagnosis.as_ref().map(diagnosis);
         json.member("diagnosis", diagnosis.as_deref().unwrap_or("null"));
+        json.text("diagnosis_obstacle", self.diagnosis_obstacle.as_deref());
         json.text("explanation", Some(&self.explanation()));
         json.finish()
     }
@@ -148,6 +157,34 @@ fn resource(resource: &Resource) -> String {
         quoted(resource.kind().unit()),
         or_null(verdict.map(|verdict| quoted(verdict.word()))),
         quoted(verdict.map_or(resource.obstacle(), |verdict| verdict.reason())),
+    )
+}
+
+/// In one line: what was seen elsewhere differs from run to run.
+fn coverage(coverage: &Coverage) -> String {
+    let process = if coverage.is_own_process {
+        "own"
+    } else {
+        "shared"
+    };
+    let threads = coverage.threads_elsewhere.iter().map(|name| quoted(name));
+    let not_judged = coverage.not_judged.iter().map(|(figure, reason)| {
+        let (figure, reason) = (quoted(figure), quoted(reason));
+        format!("{{\"figure\": {figure}, \"reason\": {reason}}}")
+    });
+    format!(
+        "{{\"process\": \"{process}\", \"threads\": {}, \"elsewhere_bytes\": {}, \
+         \"elsewhere_blocks\": {}, \"freed_elsewhere_blocks\": {}, \
+         \"freed_for_others_blocks\": {}, \"evidence\": {}, \"threads_elsewhere\": [{}], \
+         \"not_judged\": [{}]}}",
+        coverage.threads,
+        coverage.elsewhere_bytes,
+        coverage.elsewhere_blocks,
+        coverage.freed_elsewhere_blocks,
+        coverage.freed_for_others_blocks,
+        or_null(coverage.evidence.as_deref().map(quoted)),
+        threads.collect::<Vec<_>>().join(", "),
+        not_judged.collect::<Vec<_>>().join(", ")
     )
 }
 

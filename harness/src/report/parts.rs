@@ -130,6 +130,21 @@ pub struct Repetition {
     pub steps: u64,
 }
 
+/// Something that is let through for a reason that somebody gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// What: `"inconclusive"` or `"residue"`.
+    pub what: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+impl Accepted {
+    pub(crate) const INCONCLUSIVE: &str = "inconclusive";
+    pub(crate) const RESIDUE: &str = "residue";
+}
+
 /// Threads, descriptors or mapped memory: what a run may leak beside the heap.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {

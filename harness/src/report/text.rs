@@ -47,6 +47,9 @@ impl Report {
         if let Some(diagnosis) = &self.diagnosis {
             text.push_str(&format!("\n{diagnosis}"));
         }
+        if let Some(obstacle) = &self.diagnosis_obstacle {
+            text.push_str(&format!("\n{obstacle}\n"));
+        }
         if let Some(command) = test_command().filter(|_| self.is_failure()) {
             text.push_str(&format!("\nrun it again: {command}\n"));
         }
@@ -198,6 +201,12 @@ impl fmt::Display for Report {
                 .as_ref()
                 .map(|test| ("self-test", test.to_string())),
         );
+        lines.push(("coverage", self.coverage.line().to_owned()));
+        let accepted = self.accepted.iter();
+        lines.extend(accepted.map(|accepted| {
+            let text = format!("{}: {}", accepted.what, accepted.reason);
+            ("accepted", text)
+        }));
         lines.extend(self.ending.clone().map(|ending| ("ending", ending)));
         lines.extend(self.damage().map(|damage| ("damage", damage)));
         lines.push(("curve", self.sparkline()));

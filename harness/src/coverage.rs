@@ -1,0 +1,283 @@
+//! [`Coverage`]: what the figures of a run cover, and what points to work that they do not.
+//!
+//! In a process of its own a scenario is the process, and nothing can leave it. Beside
+//! others a scenario is its own thread and those that were started in it. Work that it hands
+//! to other threads is then looked for by the same floors as its own memory: live memory
+//! outside of every scope that rises with the steps is evidence that the verdict does not
+//! cover all, and such a verdict is never bounded. What other tests hold is told apart as
+//! far as their threads are known.
+
+use crate::alloc::{self, Elsewhere, Seen};
+use crate::byte_size::{Blocks, Thousands};
+use crate::floors::{Figure, Floors};
+use crate::scope::Scope;
+use crate::verdict;
+
+/// What the figures of a report cover.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// let report = highwater::Scenario::new("covered").run(|| (), |(), _| ());
+/// assert_eq!(report.coverage().evidence(), None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Coverage {
+    pub(crate) is_own_process: bool,
+    pub(crate) threads: u64,
+    pub(crate) elsewhere_bytes: i64,
+    pub(crate) elsewhere_blocks: i64,
+    pub(crate) freed_elsewhere_blocks: u64,
+    pub(crate) freed_for_others_blocks: u64,
+    pub(crate) evidence: Option<String>,
+    pub(crate) threads_elsewhere: Vec<String>,
+    pub(crate) not_judged: Vec<(&'static str, &'static str)>,
+}
+
+impl Coverage {
+    /// Whether every thread of the process was counted, since the process was the
+    /// scenario's own. If not, those were that it started.
+    pub fn is_own_process(&self) -> bool {
+        self.is_own_process
+    }
+
+    /// The most threads that were counted at one time, the scenario's own among them.
+    pub fn threads(&self) -> u64 {
+        self.threads
+    }
+
+    /// By how many bytes live memory outside of every scope rose over the steps,
+    /// whoever allocated it; 0 in a process of its own.
+    pub fn elsewhere_bytes(&self) -> i64 {
+        self.elsewhere_bytes
+    }
+
+    /// The same in blocks.
+    pub fn elsewhere_blocks(&self) -> i64 {
+        self.elsewhere_blocks
+    }
+
+    /// How many blocks of the scenario were freed by threads outside of it.
+    pub fn freed_elsewhere_blocks(&self) -> u64 {
+        self.freed_elsewhere_blocks
+    }
+
+    /// How many blocks of others were freed by the scenario's threads.
+    pub fn freed_for_others_blocks(&self) -> u64 {
+        self.freed_for_others_blocks
+    }
+
+    /// Why the figures do not cover all that ran for the scenario; none if nothing points
+    /// to that. With evidence the verdict is never bounded.
+    pub fn evidence(&self) -> Option<&str> {
+        self.evidence.as_deref()
+    }
+
+    /// The names of the threads that the evidence is about.
+    pub fn threads_elsewhere(&self) -> &[String] {
+        &self.threads_elsewhere
+    }
+
+    /// What was not judged, each with the reason.
+    pub fn not_judged(&self) -> &[(&'static str, &'static str)] {
+        &self.not_judged
+    }
+
+    /// In a line that is the same on every run.
+    pub(crate) fn line(&self) -> &'static str {
+        if self.is_own_process {
+            "every thread of its process; not what C allocates"
+        } else {
+            "the threads started in it, beside other tests; not what C allocates"
+        }
+    }
+}
+
+/// What is said of C's heap.
+pub(crate) const C_HEAP: (&str, &str) = (
+    "C's heap",
+    "only what Rust's global allocator serves is counted",
+);
+
+/// What to do about work that left the scenario.
+const REMEDY: &str = "write `#[highwater::test]` in place of `#[test]`: then the scenario has a \
+                      process of its own, in which every thread is counted";
+
+/// So many samples are taken of each stretch of steps that doubles.
+const SAMPLES: u64 = 1_024;
+
+/// Levels can fall; what is kept of them can't be below zero.
+const OFFSET: i64 = 1 << 40;
+
+/// Looks at what goes on beside a run.
+pub(crate) struct Lookout {
+    with_tests: Floors,
+    without_tests: Floors,
+    first: Elsewhere,
+    last: Elsewhere,
+    next_look: u64,
+    cross_frees: (u64, u64),
+    outside: Vec<Seen>,
+    inside: Vec<Seen>,
+    survivors: Vec<Seen>,
+}
+
+impl Lookout {
+    /// For a run beside others; none for one that has its process.
+    pub(crate) fn new(scope: &Scope, requested: u64, limit: u64) -> Option<Self> {
+        let first = scope.elsewhere()?;
+        Some(Self {
+            with_tests: Floors::new(requested, limit),
+            without_tests: Floors::new(requested, limit),
+            first,
+            last: first,
+            next_look: 0,
+            cross_frees: scope.cross_frees(),
+            outside: Vec::new(),
+            inside: Vec::new(),
+            survivors: Vec::new(),
+        })
+    }
+
+    /// Set-up and warm-up are done.
+    pub(crate) fn start(&mut self, scope: &Scope) {
+        self.first = scope.elsewhere().unwrap_or_default();
+        self.last = self.first;
+        self.outside = scope.threads_elsewhere();
+        self.inside = scope.threads_inside();
+    }
+
+    /// The step with this number is done.
+    pub(crate) fn after_step(&mut self, step: u64, scope: &Scope) {
+        if step >= self.next_look {
+            self.last = scope.elsewhere().unwrap_or_default();
+            self.next_look = step + (step / SAMPLES).max(1);
+        }
+        let level = |now: i64, first: i64| u64::try_from(now - first + OFFSET).unwrap_or(0);
+        let (now, first) = (&self.last, &self.first);
+        let bytes = level(now.bytes, first.bytes);
+        let blocks = level(now.blocks, first.blocks);
+        self.with_tests.observe(step, &[bytes, blocks, 0, 0, 0]);
+        let bytes = level(now.bytes_without_tests, first.bytes_without_tests);
+        let blocks = level(now.blocks_without_tests, first.blocks_without_tests);
+        self.without_tests.observe(step, &[bytes, blocks, 0, 0, 0]);
+    }
+
+    /// The state was dropped. Threads that are still there can serve others.
+    pub(crate) fn state_dropped(&mut self, scope: &Scope) {
+        self.survivors = scope.threads_inside();
+    }
+
+    /// What it came to. With the live bytes by which the run grew, if it was called growing.
+    pub(crate) fn coverage(&self, scope: &Scope, growing_by: Option<u64>) -> Coverage {
+        let (outside, for_others) = scope.cross_frees();
+        let mut coverage = Coverage {
+            elsewhere_bytes: self.last.bytes - self.first.bytes,
+            elsewhere_blocks: self.last.blocks - self.first.blocks,
+            freed_elsewhere_blocks: outside - self.cross_frees.0,
+            freed_for_others_blocks: for_others - self.cross_frees.1,
+            ..Coverage::default()
+        };
+        let (evidence, threads) = match growing_by {
+            Some(bytes) => self.is_others_work(bytes),
+            None => self.work_that_left(scope),
+        };
+        coverage.evidence = evidence;
+        coverage.threads_elsewhere = threads;
+        coverage
+    }
+
+    /// Whether live memory elsewhere rises with the steps.
+    fn work_that_left(&self, scope: &Scope) -> (Option<String>, Vec<String>) {
+        let is = |floors: &Floors, law: fn(&verdict::Verdict) -> bool| {
+            [Figure::Bytes, Figure::Blocks]
+                .into_iter()
+                .all(|figure| law(&verdict::judge_alone(floors.windows(), figure).0))
+        };
+        let is_constant =
+            |verdict: &verdict::Verdict| verdict.law() == Some(verdict::Law::Constant);
+        if is(&self.with_tests, verdict::Verdict::is_bounded)
+            || is(&self.without_tests, is_constant)
+        {
+            return (None, Vec::new());
+        }
+        let risen = risen(&self.outside, &scope.threads_elsewhere());
+        let names = names(risen);
+        let by = format!(
+            "{} B in {}",
+            Thousands(u64::try_from(self.last.bytes - self.first.bytes).unwrap_or(0)),
+            Blocks(u64::try_from(self.last.blocks - self.first.blocks).unwrap_or(0)),
+        );
+        let evidence = format!(
+            "memory outside of the scenario rose with its steps, by {by}{}; if that is its work, \
+             {REMEDY}",
+            on_threads(&names)
+        );
+        (Some(evidence), names)
+    }
+
+    /// Whether what grew by so many bytes grew on threads that others can use as well, while
+    /// others were there.
+    fn is_others_work(&self, growth: u64) -> (Option<String>, Vec<String>) {
+        let risen = risen(&self.inside, &self.survivors);
+        let bytes: i64 = risen.iter().map(|seen| seen.bytes).sum();
+        let most = u64::try_from(bytes).unwrap_or(0) >= growth.div_ceil(2);
+        if !most || !alloc::has_neighbours() {
+            return (None, Vec::new());
+        }
+        let names = names(risen);
+        let evidence = format!(
+            "memory rises with the steps{}, started in the scenario and still there after it; \
+             other tests of this process can use them too; {REMEDY}",
+            on_threads(&names)
+        );
+        (Some(evidence), names)
+    }
+}
+
+/// By how much each thread holds more now, those that do, the most first.
+fn risen(before: &[Seen], now: &[Seen]) -> Vec<Seen> {
+    let of = |thread: u32| before.iter().find(|seen| seen.thread == thread);
+    let mut risen: Vec<_> = now
+        .iter()
+        .map(|seen| {
+            let (bytes, blocks) = of(seen.thread).map_or((0, 0), |seen| (seen.bytes, seen.blocks));
+            Seen {
+                thread: seen.thread,
+                bytes: seen.bytes - bytes,
+                blocks: seen.blocks - blocks,
+            }
+        })
+        .filter(|seen| seen.bytes > 0 || seen.blocks > 0)
+        .collect();
+    risen.sort_by_key(|seen| (std::cmp::Reverse(seen.bytes), seen.thread));
+    risen
+}
+
+/// The names of the first few threads, each once.
+fn names(threads: Vec<Seen>) -> Vec<String> {
+    const MOST: usize = 3;
+    let mut names: Vec<String> = Vec::new();
+    for name in threads.iter().filter_map(|seen| name(seen.thread)) {
+        if !names.contains(&name) && names.len() < MOST {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// What the system calls a thread of this process; none where it does not say.
+fn name(thread: u32) -> Option<String> {
+    let path = format!("/proc/self/task/{thread}/comm");
+    let name = std::fs::read_to_string(path).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+fn on_threads(names: &[String]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [] => String::new(),
+        [name] => format!(" on the thread {name}"),
+        names => format!(" on the threads {}", names.join(", ")),
+    }
+}

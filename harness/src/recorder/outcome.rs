@@ -1,0 +1,223 @@
+//! What follows from what was written down: the verdict, what it covers, and the report.
+
+use super::{Recorder, Stop, unsigned};
+use crate::byte_size::Thousands;
+use crate::coverage::{self, Coverage};
+use crate::diagnosis::Diagnosis;
+use crate::floors::{Figure, Levels};
+use crate::report::{Breach, Ceiling, Report, Resource, Unmeasured};
+use crate::scenario::Scenario;
+use crate::verdict::{self, Verdict};
+
+/// What is watched beside memory.
+const KINDS: [(Figure, Ceiling); 3] = [
+    (Figure::Threads, Ceiling::Threads),
+    (Figure::Descriptors, Ceiling::Descriptors),
+    (Figure::MappedBytes, Ceiling::Mapped),
+];
+
+impl Recorder<'_> {
+    /// The verdict, and what it covers.
+    fn verdict(&self) -> (Verdict, Coverage) {
+        let verdict = self.verdict_of_memory(self.run.scenario);
+        let [now, ..] = self.levels;
+        let growing_by = (verdict.is_growing()).then(|| now.saturating_sub(self.baseline[0]));
+        let lookout = self.lookout.as_ref();
+        let mut coverage = lookout.map_or_else(Coverage::default, |lookout| {
+            lookout.coverage(self.scope, growing_by)
+        });
+        coverage.is_own_process = lookout.is_none();
+        coverage.threads = self.scope.most_threads();
+        coverage.not_judged = self.not_judged();
+        let verdict = match &coverage.evidence {
+            Some(evidence) if verdict.is_bounded() || verdict.is_growing() => {
+                verdict.but_inconclusive(evidence.clone())
+            }
+            _ => verdict,
+        };
+        (verdict, coverage)
+    }
+
+    /// What the verdict says nothing of, and why.
+    fn not_judged(&self) -> Vec<(&'static str, &'static str)> {
+        let watched = self.watched();
+        let missing = KINDS.iter().filter(|(figure, _)| !watched.contains(figure));
+        missing
+            .map(|(figure, kind)| (kind.name(), self.unmeasured(*figure, *kind).obstacle()))
+            .chain([coverage::C_HEAP])
+            .collect()
+    }
+
+    fn unmeasured(&self, figure: Figure, kind: Ceiling) -> Resource {
+        let why = if self.unmeasured.contains(&figure) {
+            Unmeasured::Unavailable
+        } else {
+            Unmeasured::NotAlone
+        };
+        Resource::unmeasured(kind, why)
+    }
+
+    fn verdict_of_memory(&self, scenario: &Scenario) -> Verdict {
+        if self.requested == 0 {
+            return Verdict::inconclusive("no steps were run");
+        }
+        let windows = self.floors.windows();
+        let verdict = verdict::judge(windows);
+        if self.stop == Some(Stop::TimeBudget) && !verdict::is_clear(windows) {
+            return verdict.but_inconclusive(format!(
+                "the floor was still moving when the time budget of {} s ended the run",
+                scenario.time_budget.as_secs()
+            ));
+        }
+        if self.stop == Some(Stop::MemoryBudget) && !verdict.is_growing() {
+            return self.over_budget(verdict, scenario);
+        }
+        match scenario.detect {
+            Some((size, per_steps)) if verdict.is_bounded() && !self.would_detect() => {
+                let reason = format!(
+                    "in {} steps a leak of {size} every {} steps would not have shown{}",
+                    Thousands(self.steps_run),
+                    Thousands(per_steps),
+                    verdict.detectability()
+                );
+                verdict.but_inconclusive(reason)
+            }
+            _ => verdict,
+        }
+    }
+
+    /// The verdict of a run that was stopped by its memory budget, though its
+    /// complete windows do not tell why. It is growing if memory became more than
+    /// twice what it ever was in them.
+    fn over_budget(&self, verdict: Verdict, scenario: &Scenario) -> Verdict {
+        let windows = self.floors.windows();
+        let highest = windows
+            .iter()
+            .map(|window| window.highest(Figure::Bytes))
+            .max();
+        let highest = highest.unwrap_or(0);
+        let [now, ..] = self.levels;
+        let reason = format!(
+            "live memory passed the budget of {} after {} steps, with {} B, where it had been \
+             {} B at most in the doublings before",
+            scenario.memory_budget,
+            Thousands(self.steps_run),
+            Thousands(now),
+            Thousands(highest),
+        );
+        if now / 2 > highest && highest > 0 {
+            verdict.but_growing(reason)
+        } else {
+            verdict.but_inconclusive(reason)
+        }
+    }
+
+    /// Why the run ended before the budget of steps, in words.
+    fn ending(&self, scenario: &Scenario) -> Option<String> {
+        let after = Thousands(self.steps_run);
+        match self.stop? {
+            Stop::MemoryBudget => Some(format!(
+                "stopped after {after} steps, when live memory had passed the budget of {}",
+                scenario.memory_budget
+            )),
+            Stop::Limit => Some(format!(
+                "stopped after {after} steps, when live memory had passed the limit to stop at"
+            )),
+            Stop::TimeBudget => Some(format!(
+                "stopped in the extension by the time budget of {} s",
+                scenario.time_budget.as_secs()
+            )),
+            Stop::Panic => Some(format!(
+                "the extension ended after {after} steps, when the next one panicked: {}",
+                self.panic_message
+            )),
+        }
+    }
+
+    /// What else was watched, where there is something to say.
+    fn resources(&self, scenario: &Scenario) -> Vec<Resource> {
+        let watched = self.watched();
+        let mut resources = Vec::new();
+        for (figure, kind) in KINDS {
+            let has_ceiling = scenario.ceilings.iter().any(|(known, _)| *known == kind);
+            if !watched.contains(&figure) {
+                if has_ceiling {
+                    resources.push(self.unmeasured(figure, kind));
+                }
+                continue;
+            }
+            let (verdict, per_step) = verdict::judge_alone(self.floors.windows(), figure);
+            let level =
+                |levels: &Levels| i64::try_from(levels[figure as usize]).unwrap_or(i64::MAX);
+            let growth = level(&self.end_levels) - level(&self.baseline);
+            let moved = figure == Figure::Threads && growth != 0;
+            if has_ceiling || moved || verdict.is_growing() {
+                resources.push(Resource::measured(kind, growth, per_step, verdict));
+            }
+        }
+        resources
+    }
+
+    /// Allocates; the state was dropped.
+    pub(crate) fn into_report(mut self) -> Report {
+        let scenario = self.run.scenario;
+        let growth_bytes = self.end.totals.live_bytes - self.baseline_bytes;
+        let watch = self.watch.take();
+        let diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
+        let before = self.before.totals;
+        let of_run = self.end.totals.since(&before);
+        let of_steps = self.end.totals;
+        let (verdict, coverage) = self.verdict();
+        let peak_bytes = self.end.peak_bytes - unsigned(before.live_bytes).min(self.end.peak_bytes);
+        let mut report = Report {
+            name: scenario.name.clone(),
+            variant: scenario.variant.clone(),
+            location: None,
+            requested_steps: self.requested,
+            steps: self.end_steps,
+            warm_up_steps: scenario.warm_up,
+            extended_steps: self.steps_run,
+            growth_bytes,
+            peak_bytes,
+            peak_error_bytes: self.end.peak_error_bytes,
+            residue_bytes: self.residue_bytes,
+            repetition: None,
+            live_bytes: unsigned(of_run.live_bytes),
+            live_blocks: unsigned(of_run.live_blocks()),
+            total_bytes: of_run.total_bytes,
+            total_blocks: of_run.total_blocks,
+            step_bytes: of_steps.total_bytes - self.before_steps.0,
+            step_blocks: of_steps.total_blocks - self.before_steps.1,
+            reallocations: of_run.reallocations,
+            ceilings: scenario.ceilings.clone(),
+            breaches: Vec::new(),
+            verdict,
+            coverage,
+            accepted: Vec::new(),
+            resources: self.resources(scenario),
+            self_test: None,
+            ending: self.ending(scenario),
+            overruns: self.overruns,
+            curve: self.curve,
+            diagnosis,
+            diagnosis_obstacle: None,
+        };
+        report.breaches = report.judge_ceilings();
+        if let (Some(Stop::Limit), Some(limit)) = (self.stop, self.stop_at) {
+            let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
+            report.breaches.push(Breach {
+                ceiling: Ceiling::StopAt,
+                limit,
+                actual: stopped.unwrap_or(self.levels[0].max(report.peak_bytes)),
+            });
+        }
+        if self.stop == Some(Stop::MemoryBudget) && self.end_steps == self.steps_run {
+            report.breaches.push(Breach {
+                ceiling: Ceiling::MemoryBudget,
+                limit: scenario.memory_budget.bytes(),
+                actual: peak_bytes,
+            });
+        }
+        report
+    }
+}
