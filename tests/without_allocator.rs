@@ -33,3 +33,14 @@ fn scopes_and_scenarios_say_the_same() {
     let scenario = || highwater::Scenario::new("any").run(|| (), |(), _| ());
     assert_eq!(message_of(scenario), expected);
 }
+
+/// A thread that was started, and another allocator of ours that serves by hand, are no
+/// proof that the program's allocations are counted.
+#[test]
+fn nothing_else_is_taken_for_the_allocator() {
+    let expected = message_of(|| highwater::measure(|| vec![1]));
+    std::thread::spawn(|| ()).join().expect("it ends");
+    assert_eq!(message_of(|| highwater::measure(|| vec![1])), expected);
+    let scenario = || highwater::Scenario::new("any").run(|| (), |(), _| ());
+    assert_eq!(message_of(scenario), expected);
+}

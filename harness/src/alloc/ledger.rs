@@ -98,6 +98,27 @@ thread_local! {
     /// The ledger of a thread that stands in a scope that is traced. Its quick one is
     /// then [`NONE`], so that every allocation goes the slow way.
     static TRACED: Cell<Option<&'static Ledger>> = const { Cell::new(None) };
+
+    /// The scope that a handle put this thread into. It stands there, ended or not, until
+    /// the handle's work is done.
+    static HELD: Cell<Option<&'static Record>> = const { Cell::new(None) };
+}
+
+/// Notes that a handle put this thread into `scope`; none if none did. Returns what was
+/// noted before.
+pub(super) fn hold_in(scope: Option<&'static Record>) -> Option<&'static Record> {
+    // Fails only where thread-locals are a model's, and end.
+    HELD.try_with(|held| held.replace(scope)).ok().flatten()
+}
+
+/// The nearest scope around `scope` and with it that this thread may stand in.
+pub(super) fn nearest_open(scope: &'static Record) -> &'static Record {
+    let held = HELD.try_with(Cell::get).ok().flatten();
+    let is_held = |record: &Record| held.is_some_and(|held| ptr::eq(held, record));
+    scope
+        .chain()
+        .find(|record| !record.has_ended() || is_held(record))
+        .unwrap_or(&ROOT)
 }
 
 /// The current thread's ledger, taken now if it has none.
@@ -510,7 +531,10 @@ impl Ledger {
         self.flush();
         let scope = self.scope();
         if scope.has_ended() {
-            self.stand_in(scope.nearest_open());
+            let open = nearest_open(scope);
+            if !ptr::eq(open, scope) {
+                self.stand_in(open);
+            }
         }
     }
 

@@ -321,7 +321,7 @@ impl OpenScope {
     pub(crate) fn leave(self) {
         let ledger = ledger::current();
         scopes::close(self.0);
-        ledger.stand_in(ledger.scope().nearest_open());
+        ledger.stand_in(ledger::nearest_open(ledger.scope()));
     }
 
     /// Follows its blocks to their sites; the calling thread stands in it.
@@ -438,10 +438,9 @@ impl HeldScope {
         self.0
     }
 
-    /// Runs `work` with this thread standing in the scope, or if that has ended, in the
-    /// nearest one around it that has not.
+    /// Runs `work` with this thread standing in the scope, even if that has ended.
     pub(crate) fn run<R>(&self, work: impl FnOnce() -> R) -> R {
-        standing_in(self.0.0.nearest_open(), work)
+        standing_in(self.0.0, work)
     }
 }
 
@@ -499,9 +498,10 @@ pub(crate) fn unscoped<R>(work: impl FnOnce() -> R) -> R {
 /// Runs `work` with this thread standing in `scope`, and puts the thread back
 /// afterwards, also when `work` unwinds.
 fn standing_in<R>(scope: &'static Record, work: impl FnOnce() -> R) -> R {
-    struct Back(&'static Record);
+    struct Back(&'static Record, Option<&'static Record>);
     impl Drop for Back {
         fn drop(&mut self) {
+            ledger::hold_in(self.1);
             ledger::current().stand_in(self.0);
             self.0.let_go();
         }
@@ -510,7 +510,7 @@ fn standing_in<R>(scope: &'static Record, work: impl FnOnce() -> R) -> R {
     let before = ledger.scope();
     // Meanwhile no thread may stand in it.
     before.hold();
-    let _back = Back(before);
+    let _back = Back(before, ledger::hold_in(Some(scope)));
     ledger.stand_in(scope);
     work()
 }

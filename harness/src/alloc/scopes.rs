@@ -192,13 +192,6 @@ impl Record {
         self.ended.load(Relaxed)
     }
 
-    /// The nearest scope around this one that has not ended; the root if none.
-    pub(super) fn nearest_open(&'static self) -> &'static Record {
-        self.chain()
-            .find(|record| !record.has_ended())
-            .unwrap_or(&ROOT)
-    }
-
     /// Adds what a thread gathered: its counts, and the highest live bytes that
     /// it saw since its last flush, relative to that flush.
     pub(super) fn absorb(&'static self, totals: &Totals, highest: i64) {

@@ -91,7 +91,7 @@ pub(super) unsafe extern "C" fn pthread_create(
     if LEARNING.get() {
         STD_ROUTINE.store(routine as *mut c_void, Relaxed);
     }
-    let scope = ledger::current().scope().nearest_open();
+    let scope = ledger::nearest_open(ledger::current().scope());
     let is_of_main = memory::thread_id() == std::process::id();
     if scope.is_root() && !is_of_main && !scopes::root_counts_all() {
         // SAFETY: the caller's promises are passed on.

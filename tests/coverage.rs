@@ -1,0 +1,258 @@
+//! Scenarios beside others in one process: what leaves them is never called bounded, and
+//! what does not leave them is judged as if they were alone.
+//!
+//! The rest of what threads can do is in `own_process.rs`, where everything is counted.
+
+#![forbid(unsafe_code)]
+#![cfg(all(target_os = "linux", target_env = "gnu"))]
+
+use highwater::{Report, Scenario, Scope, measure};
+use rayon::prelude::*;
+use std::hint::black_box;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+/// One scenario at a time: a leak on a thread of nobody's is one to all of them.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that does what it is told, one job after the other.
+struct Worker(mpsc::Sender<Job>);
+
+impl Worker {
+    fn start(name: &str) -> Self {
+        let (sender, jobs) = mpsc::channel::<Job>();
+        let thread = thread::Builder::new().name(name.to_owned());
+        let loops = move || jobs.into_iter().for_each(|job| job());
+        // It ends with the process.
+        drop(thread.spawn(loops).expect("a thread"));
+        Self(sender)
+    }
+
+    /// Waits for the job's result.
+    fn does<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (answer, answers) = mpsc::sync_channel(1);
+        let job = move || answer.send(job()).expect("somebody waits");
+        self.0.send(Box::new(job)).expect("the worker is there");
+        answers.recv().expect("the worker answers")
+    }
+}
+
+fn leak() {
+    std::mem::forget(black_box(vec![1_u8; 100]));
+}
+
+fn churn() {
+    drop(black_box(vec![1_u8; 100]));
+}
+
+/// Its verdict says that memory elsewhere rose, and what to do.
+#[track_caller]
+fn assert_left(report: &Report, thread: &str) {
+    let text = report.to_string();
+    assert!(report.is_failure(), "{text}");
+    assert!(!report.verdict().is_bounded(), "{text}");
+    let evidence = report.coverage().evidence().expect(&text);
+    assert!(
+        evidence.contains("memory outside of the scenario rose"),
+        "{text}"
+    );
+    assert!(
+        evidence.contains("write `#[highwater::test]` in place of `#[test]`"),
+        "{text}"
+    );
+    let names = report.coverage().threads_elsewhere();
+    assert!(names.iter().any(|name| name == thread), "{names:?}");
+}
+
+#[test]
+fn a_leak_on_a_thread_from_before_is_not_bounded() {
+    let _alone = alone();
+    let worker = Worker::start("old-worker");
+    worker.does(|| ());
+    let scenario = Scenario::new("old-worker").steps(200);
+    assert_left(
+        &scenario.run(|| (), |(), _| worker.does(leak)),
+        "old-worker",
+    );
+}
+
+#[test]
+fn sound_work_on_a_thread_from_before_is_bounded() {
+    let _alone = alone();
+    let worker = Worker::start("sound-worker");
+    worker.does(|| ());
+    let report = Scenario::new("sound-worker")
+        .steps(200)
+        .run(|| (), |(), _| worker.does(churn));
+    assert!(report.verdict().is_bounded(), "{report}");
+    report.assert();
+}
+
+#[test]
+fn a_leak_on_the_global_pool_is_not_bounded() {
+    let _alone = alone();
+    rayon::broadcast(|_| ());
+    let report = Scenario::new("global-pool")
+        .steps(200)
+        .run(|| (), |(), _| (0..4).into_par_iter().for_each(|_| leak()));
+    assert!(
+        report.is_failure() && !report.verdict().is_bounded(),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_leak_on_a_static_runtime_is_not_bounded() {
+    let _alone = alone();
+    static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let builder = builder.worker_threads(2).thread_name("static-runtime");
+        builder.build().expect("a runtime")
+    });
+    RUNTIME
+        .block_on(async { tokio::spawn(async {}).await })
+        .expect("it ends");
+    let report = Scenario::new("static-runtime").steps(200).run(
+        || (),
+        |(), _| {
+            RUNTIME
+                .block_on(async { tokio::spawn(async { leak() }).await })
+                .expect("it ends")
+        },
+    );
+    assert_left(&report, "static-runtime");
+}
+
+/// Threads that the rehearsal started stay with the run.
+#[test]
+fn a_leak_on_a_thread_from_the_rehearsal_is_counted() {
+    let _alone = alone();
+    thread_local! {
+        static WORKER: LazyLock<Worker> = LazyLock::new(|| Worker::start("lazy-worker"));
+    }
+    let report = Scenario::new("lazy-worker")
+        .steps(200)
+        .run(|| (), |(), _| WORKER.with(|worker| worker.does(leak)));
+    // A block of the channel may be there before and not after.
+    assert!(report.growth_bytes() >= 190 * 100, "{report}");
+    assert!(!report.verdict().is_bounded(), "{report}");
+}
+
+/// What a scenario's own threads hold grows with it, and is its own.
+#[test]
+fn a_leak_on_a_thread_of_the_state_is_growing() {
+    let _alone = alone();
+    let report = Scenario::new("own-worker").steps(200).run(
+        || Worker::start("own-worker"),
+        |worker, _| worker.does(leak),
+    );
+    assert!(report.verdict().is_growing(), "{report}");
+    assert!(report.growth_bytes() >= 190 * 100, "{report}");
+}
+
+/// A list in the state that another thread makes larger stays the state's.
+#[test]
+fn a_container_that_another_thread_resizes_keeps_its_owner() {
+    let _alone = alone();
+    let worker = Worker::start("resizer");
+    worker.does(|| ());
+    let report = Scenario::new("resized-elsewhere").steps(200).run(
+        || Some(Vec::with_capacity(1)),
+        |list: &mut Option<Vec<u8>>, _| {
+            let mut grows = list.take().expect("it is there");
+            *list = Some(worker.does(move || {
+                grows.reserve_exact(100);
+                grows.resize(grows.capacity(), 1);
+                grows
+            }));
+        },
+    );
+    assert!(report.verdict().is_growing(), "{report}");
+    assert!(report.growth_bytes() >= 200 * 100, "{report}");
+}
+
+/// Blocks that were there before the run may be freed in it.
+#[test]
+fn what_was_prepared_before_the_run_may_be_freed_in_it() {
+    let _alone = alone();
+    let prepared: Vec<_> = (0..100_000_u64).map(Box::new).collect();
+    let prepared = std::cell::RefCell::new(prepared);
+    let report = Scenario::new("prepared")
+        .steps(200)
+        .run(|| (), |(), _| drop(prepared.borrow_mut().pop()));
+    assert!(report.verdict().is_bounded(), "{report}");
+    assert_eq!(report.growth_bytes(), 0);
+}
+
+/// A block of the scope that goes between two flushes may have been in the peak.
+#[test]
+fn the_peak_is_within_its_bound_when_others_free() {
+    let worker = Worker::start("freer");
+    worker.does(|| ());
+    let scope = Scope::enter("peak");
+    let large = black_box(vec![0_u8; 200_000]);
+    let small = black_box(vec![0_u8; 3_000]);
+    worker.does(move || drop(large));
+    let usage = scope.usage();
+    let most = usage.peak_bytes + usage.peak_error_bytes;
+    assert!(usage.peak_bytes <= 203_000 + 1_000, "{usage:?}");
+    assert!(most >= 203_000, "{usage:?}");
+    drop(small);
+}
+
+/// Resized between two inner scopes, a block is still one block of the outer scope.
+#[test]
+fn an_outer_scope_counts_a_resized_block_once() {
+    let outer = Scope::enter("outer");
+    let (mut list, _) = measure(|| vec![0_u8; 1_000]);
+    let ((), inner) = measure(|| list.reserve_exact(9_000));
+    let usage = outer.usage();
+    assert_eq!((usage.total_blocks, usage.total_bytes), (1, 10_000));
+    assert_eq!((usage.live_blocks, usage.live_bytes), (1, 10_000));
+    assert_eq!(usage.reallocations, 1);
+    // The list is the first inner scope's still.
+    assert_eq!(inner.total_blocks, 0);
+    drop(list);
+    assert_eq!(outer.usage().live_bytes, 0);
+}
+
+/// What is resized in a scope that lies inside of its own becomes the inner one's.
+#[test]
+fn an_inner_scope_takes_a_block_that_it_resizes() {
+    let outer = Scope::enter("outer");
+    let mut list = vec![0_u8; 1_000];
+    let ((), inner) = measure(|| list.reserve_exact(9_000));
+    assert_eq!((inner.live_bytes, inner.total_blocks), (10_000, 1));
+    let usage = outer.usage();
+    assert_eq!((usage.total_blocks, usage.total_bytes), (1, 10_000));
+    drop(list);
+    assert_eq!(outer.usage().live_bytes, 0);
+}
+
+/// Work in the handle of a scope that has ended is the scope's, also after it had a scope
+/// of its own.
+#[test]
+fn work_in_the_handle_of_an_ended_scope_stays_there() {
+    let outer = Scope::enter("outer");
+    let inner = Scope::enter("inner");
+    let handle = inner.handle();
+    drop(inner);
+    let blocks = handle.in_scope(|| {
+        let before = vec![0_u8; 500];
+        drop(Scope::enter("innermost"));
+        (before, vec![0_u8; 5_000], vec![0_u8; 50])
+    });
+    assert_eq!(handle.usage().live_bytes, 5_550);
+    let outside = vec![0_u8; 7];
+    assert_eq!(handle.usage().live_bytes, 5_550);
+    assert_eq!(outer.usage().live_bytes, 5_557);
+    drop((blocks, outside));
+}
