@@ -17,6 +17,17 @@ mod footer;
 mod ledger;
 mod limit;
 mod memory;
+#[cfg_attr(
+    not(all(
+        feature = "threads",
+        target_os = "linux",
+        target_env = "gnu",
+        not(target_feature = "crt-static"),
+        not(highwater_portable)
+    )),
+    path = "no_random.rs"
+)]
+mod random;
 mod scopes;
 #[cfg_attr(
     not(all(
@@ -46,6 +57,9 @@ pub(crate) use counters::Totals;
 pub(crate) use ledger::FLUSH_BYTES;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
+// Not needed yet.
+#[allow(unused_imports)]
+pub(crate) use random::{ANSWERS, answer as answer_randomness};
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 
