@@ -397,6 +397,11 @@ impl Ledger {
     }
 
     fn move_to(&'static self, scope: &'static Record) {
+        self.point_to(scope);
+        self.take_route();
+    }
+
+    fn point_to(&'static self, scope: &'static Record) {
         self.flush();
         let pointer = if scope.is_root() {
             ptr::null()
@@ -405,7 +410,6 @@ impl Ledger {
         };
         self.while_moving(|| self.scope.store(pointer.cast_mut(), Release));
         self.footer.store(footer::seal(scope.tag()), Relaxed);
-        self.take_route();
     }
 
     /// Sends this thread's allocations the quick way, or, if its scope is traced, the
@@ -428,4 +432,23 @@ impl Ledger {
     pub(super) fn unflushed_bytes(&self) -> i64 {
         self.counters.live_after(0)
     }
+}
+
+/// Gives back the ledgers of all threads but this one, which are not there any more;
+/// what they counted is kept. Returns the scope that this thread stands in.
+///
+/// A thread that was in the middle of a flush has told its scope a part of it.
+#[cfg(all(unix, not(highwater_portable)))]
+pub(super) fn give_back_others() -> &'static Record {
+    let own = traced().unwrap_or_else(|| LEDGER.with(Cell::get));
+    let others = ledgers().filter(|ledger| !ptr::eq(*ledger, own));
+    for ledger in others.filter(|ledger| ledger.taken.load(Acquire)) {
+        let version = ledger.version.load(Relaxed);
+        ledger
+            .version
+            .store(version.wrapping_add(version & 1), Relaxed);
+        ledger.point_to(&ROOT);
+        ledger.taken.store(false, Release);
+    }
+    own.scope()
 }

@@ -14,6 +14,7 @@
 
 mod counters;
 mod footer;
+mod fork;
 mod ledger;
 mod limit;
 mod memory;
@@ -297,6 +298,7 @@ impl OpenScope {
         if ledger.is_spill() {
             return Err(OpenError::NoLedger);
         }
+        fork::prepare();
         spawn::learn();
         let record = scopes::open(name, ledger.scope()).ok_or(OpenError::TooManyScopes)?;
         ledger.stand_in(record);

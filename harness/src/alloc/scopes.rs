@@ -4,7 +4,8 @@
 //! allocator hook reaches one with two loads and no lock. A record is used again
 //! only when its scope has ended, no thread stands in it, no handle or child scope
 //! refers to it and every block that it owns was freed; until then late frees still
-//! find their owner. The lock in here serves the opening and closing of scopes alone.
+//! find their owner. The lock in here serves the opening and closing of scopes alone;
+//! `fork` holds it while the process is copied.
 
 use super::counters::{Counters, Totals};
 use super::footer::TAG_LIMIT;
@@ -51,15 +52,27 @@ pub(crate) struct Record {
     overruns: AtomicU64,
     overrun_size: AtomicUsize,
     overrun_tag_bits: AtomicU32,
-    name: Mutex<Name>,
+    name: KeptName,
 }
 
-/// A scope's name, cut to what fits, so that naming allocates nothing.
+/// A scope's name as its record keeps it. It changes only when the record is used
+/// again, so who refers to the scope reads it whole.
+struct KeptName {
+    words: [AtomicU64; NAME_WORDS],
+    len: AtomicUsize,
+}
+
+const NAME_WORDS: usize = 8;
+
+/// A copy of a scope's name, cut to what fits, so that naming allocates nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Name {
-    bytes: [u8; 60],
+    words: [[u8; 8]; NAME_WORDS],
     len: usize,
 }
+
+/// The most bytes of a name that are kept.
+const NAME_BYTES: usize = 60;
 
 /// The first block whose footer was found damaged, and how many there were.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,10 +123,7 @@ impl Record {
             overruns: AtomicU64::new(0),
             overrun_size: AtomicUsize::new(0),
             overrun_tag_bits: AtomicU32::new(0),
-            name: Mutex::new(Name {
-                bytes: [0; 60],
-                len: 0,
-            }),
+            name: KeptName::new(),
         }
     }
 
@@ -242,13 +252,12 @@ impl Record {
 
     /// Allocates, so not for the allocator's hooks.
     pub(super) fn name(&self) -> String {
-        let name = *lock(&self.name);
-        String::from_utf8_lossy(name.text()).into_owned()
+        String::from_utf8_lossy(self.short_name().text()).into_owned()
     }
 
-    /// The name as it is kept; none while another thread looks at it.
-    pub(super) fn try_name(&self) -> Option<Name> {
-        self.name.try_lock().ok().map(|name| *name)
+    /// The name without an allocation.
+    pub(super) fn short_name(&self) -> Name {
+        self.name.load()
     }
 
     /// Allocates, so not for the allocator's hooks.
@@ -281,7 +290,7 @@ impl Record {
         self.next_retired.store(ptr::null_mut(), Relaxed);
         self.ended.store(false, Relaxed);
         self.traced.store(parent.is_traced(), Relaxed);
-        *lock(&self.name) = Name::cut(name);
+        self.name.store(&Name::cut(name));
         let parent = if parent.is_root() {
             ptr::null()
         } else {
@@ -301,22 +310,48 @@ impl Record {
 
 impl Name {
     pub(super) fn text(&self) -> &[u8] {
-        &self.bytes[..self.len]
+        &self.words.as_flattened()[..self.len]
     }
 
     fn cut(name: &str) -> Self {
-        let mut bytes = [0; 60];
-        let mut len = name.len().min(bytes.len());
+        let mut words = [[0; 8]; NAME_WORDS];
+        let mut len = name.len().min(NAME_BYTES);
         while !name.is_char_boundary(len) {
             len -= 1;
         }
-        bytes[..len].copy_from_slice(&name.as_bytes()[..len]);
-        Self { bytes, len }
+        words.as_flattened_mut()[..len].copy_from_slice(&name.as_bytes()[..len]);
+        Self { words, len }
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl KeptName {
+    const fn new() -> Self {
+        Self {
+            words: [const { AtomicU64::new(0) }; NAME_WORDS],
+            len: AtomicUsize::new(0),
+        }
+    }
+
+    fn store(&self, name: &Name) {
+        for (kept, word) in self.words.iter().zip(&name.words) {
+            kept.store(u64::from_ne_bytes(*word), Relaxed);
+        }
+        self.len.store(name.len, Relaxed);
+    }
+
+    fn load(&self) -> Name {
+        Name {
+            words: self
+                .words
+                .each_ref()
+                .map(|word| word.load(Relaxed).to_ne_bytes()),
+            len: self.len.load(Relaxed),
+        }
+    }
+}
+
+fn lock() -> MutexGuard<'static, Retired> {
+    RETIRED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The scope of a tag that was handed out; none for any other number.
@@ -336,7 +371,7 @@ pub(super) fn lookup(tag: u32) -> Option<&'static Record> {
 
 /// Opens a scope inside `parent`; none when the table is full.
 pub(super) fn open(name: &str, parent: &'static Record) -> Option<&'static Record> {
-    let mut retired = lock(&RETIRED);
+    let mut retired = lock();
     if let Some(record) = retired.take_reusable() {
         record.release_parent();
         record.start(record.tag(), parent, name);
@@ -353,9 +388,7 @@ pub(super) fn open(name: &str, parent: &'static Record) -> Option<&'static Recor
         slot.store(chunk.cast(), Release);
     }
     // SAFETY: the chunk is mapped for ever, aligned to a page, and the place is
-    // inside. Zeroed bytes are a valid record: `Record` is atomics, whose zero
-    // is theirs to hold, and a futex mutex, whose zero is unlocked; where a
-    // mutex is anything else, the record is written below before it is used.
+    // inside. The record is written before it is used; nobody knows its tag yet.
     let record: &'static Record = unsafe {
         let record = slot.load(Relaxed).add(place % RECORDS_PER_CHUNK);
         record.write(Record::new());
@@ -368,16 +401,37 @@ pub(super) fn open(name: &str, parent: &'static Record) -> Option<&'static Recor
 
 /// Ends a scope. Its blocks may outlive it; frees still find it.
 pub(super) fn close(record: &'static Record) {
-    let mut retired = lock(&RETIRED);
+    let mut retired = lock();
     record.ended.store(true, Relaxed);
     retired.push(record);
+}
+
+/// Keeps scopes from being opened and closed until the guard is dropped.
+#[cfg(all(unix, not(highwater_portable)))]
+pub(super) fn pause() -> Pause {
+    Pause { _guard: lock() }
+}
+
+#[cfg(all(unix, not(highwater_portable)))]
+pub(super) struct Pause {
+    _guard: MutexGuard<'static, Retired>,
+}
+
+/// Makes the counts of threads right where this thread is the only one, and stands in
+/// `scope`. Nothing may be opened meanwhile.
+#[cfg(all(unix, not(highwater_portable)))]
+pub(super) fn only_thread_stands_in(scope: &'static Record) {
+    for record in (1..TAGS.load(Acquire)).filter_map(lookup) {
+        record.threads.store(0, Relaxed);
+    }
+    scope.thread_enters(&ROOT);
 }
 
 /// As if no scope had ever been opened, so that a model's runs are alike.
 #[cfg(all(test, highwater_shuttle))]
 pub(super) fn forget_all() {
     TAGS.store(1, Relaxed);
-    let mut retired = lock(&RETIRED);
+    let mut retired = lock();
     retired.first = ptr::null();
     retired.last = ptr::null();
 }
