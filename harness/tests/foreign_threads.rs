@@ -24,19 +24,22 @@ const FOLLOWS: bool = cfg!(all(
 ));
 
 /// What each thread here leaves behind.
-const BLOCK_BYTES: u64 = 321;
-type Block = [u8; BLOCK_BYTES as usize];
+type Block = [u8; 321];
 
 #[track_caller]
 fn assert_followed(usage: &Usage, blocks: u64) {
     let blocks = if FOLLOWS { blocks } else { 0 };
-    assert_eq!(usage.live_bytes, blocks * BLOCK_BYTES, "{usage:?}");
+    assert_eq!(
+        usage.live_bytes,
+        blocks * size_of::<Block>() as u64,
+        "{usage:?}"
+    );
 }
 
 /// What a thread of C runs: stores a block where it is told to.
 #[allow(unsafe_code)]
 extern "C" fn leave_a_block(to: *mut c_void) -> *mut c_void {
-    let block: Box<Block> = Box::new([0; BLOCK_BYTES as usize]);
+    let block: Box<Block> = Box::new([0; 321]);
     // SAFETY: the tests pass the address of such an `Option`, and wait.
     unsafe { *to.cast::<Option<Box<Block>>>() = Some(block) };
     ptr::null_mut()

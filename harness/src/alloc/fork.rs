@@ -111,3 +111,61 @@ mod unix {
         drop(pause);
     }
 }
+
+#[cfg(all(test, unix, not(highwater_portable)))]
+mod tests {
+    use super::super::{HeldScope, OpenScope};
+    use std::sync::mpsc;
+
+    /// Runs `work` in a forked child; it must not panic there. Returns whether it said
+    /// yes.
+    fn is_so_in_child(work: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child goes on with this thread alone, and calls nothing but our
+        // own code, which is made for it.
+        unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                libc::_exit(i32::from(!work()));
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+            status == 0
+        }
+    }
+
+    #[test]
+    fn a_child_has_one_thread_and_all_that_the_others_had_counted() {
+        let scope = OpenScope::enter("forked").expect("few are open");
+        let held = HeldScope::new(scope);
+        let own = std::hint::black_box(Box::new([0_u8; 20]));
+        let (say, hear) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        std::thread::scope(|threads| {
+            let held = &held;
+            super::super::unscoped(|| {
+                threads.spawn(move || {
+                    held.run(|| {
+                        let block = std::hint::black_box(Box::new([0_u8; 1_000]));
+                        say.send(block).expect("it is heard");
+                        assert!(ended.recv().is_err());
+                    });
+                });
+            });
+            let block = hear.recv().expect("it is said");
+            // Read from the record: not from ledgers, which would hide that these are
+            // of threads that are not there.
+            let is_right = || {
+                let told = scope.0.counters.totals();
+                let (bytes, blocks) = scope.live();
+                scope.0.threads() == 1 && told.live_bytes >= 1_000 && bytes >= 1_020 && blocks >= 2
+            };
+            assert_eq!(scope.0.threads(), 2);
+            assert!(!is_right());
+            assert!(is_so_in_child(is_right));
+            assert_eq!(scope.0.threads(), 2);
+            drop((block, end));
+        });
+        drop(own);
+        scope.leave();
+    }
+}

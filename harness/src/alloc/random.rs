@@ -153,15 +153,13 @@ pub(super) unsafe extern "C" fn getrandom(
         return length as ssize_t;
     }
     // SAFETY: this is the function's signature in glibc.
-    match unsafe { NEXT.function::<Option<Function>>() } {
+    if let Some(next) = unsafe { NEXT.function::<Option<Function>>() } {
         // SAFETY: the caller's promises are passed on.
-        Some(next) => unsafe { next(buffer, length, flags) },
-        // SAFETY: the same; libc's function does nothing else.
-        None => unsafe {
-            let given = libc::syscall(libc::SYS_getrandom, buffer, length, flags);
-            ssize_t::try_from(given).unwrap_or(-1)
-        },
+        return unsafe { next(buffer, length, flags) };
     }
+    // SAFETY: the same; libc's function does nothing else.
+    let given = unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) };
+    ssize_t::try_from(given).unwrap_or(-1)
 }
 
 /// Gives up to 256 random bytes. In glibc it does not call the symbol above.
