@@ -2,7 +2,8 @@
 //! allocations before `main` and after it.
 //!
 //! Most of this is beyond what Rust promises for safe code, so the tests call the
-//! system directly; they are the only code outside `alloc/` that needs to.
+//! system directly; beside `foreign_threads` they are the only code outside `alloc/`
+//! that needs to.
 
 #![deny(unsafe_code)]
 #![cfg(target_os = "linux")]
@@ -44,12 +45,30 @@ fn allocating_before_main_is_harmless() {
 }
 
 /// Runs `work` in a forked child and returns the child's exit code.
-#[allow(unsafe_code)]
 fn in_child(work: impl FnOnce() -> i32) -> i32 {
+    let status = status_of_child(work);
+    assert!(libc::WIFEXITED(status), "the child was killed: {status:x}");
+    libc::WEXITSTATUS(status)
+}
+
+/// The same, but returns how the child ended, as `waitpid` says it; zero is well.
+#[allow(unsafe_code)]
+fn status_of_child(work: impl FnOnce() -> i32) -> i32 {
     // SAFETY: the child goes on with this thread alone. What it calls, our own
     // code and glibc's allocator, is prepared for that.
     match unsafe { libc::fork() } {
         0 => {
+            // A child that waits or spins for what never comes is killed: by an alarm,
+            // or for its processor time, which does not depend on who else runs.
+            let seconds = libc::rlimit {
+                rlim_cur: 2,
+                rlim_max: 2,
+            };
+            // SAFETY: both concern this child alone; nothing handles the signals.
+            unsafe {
+                libc::setrlimit(libc::RLIMIT_CPU, &raw const seconds);
+                libc::alarm(60);
+            }
             let code = work();
             // SAFETY: ends the child with its `atexit` handlers.
             unsafe { libc::exit(code) }
@@ -59,8 +78,7 @@ fn in_child(work: impl FnOnce() -> i32) -> i32 {
             let mut status = 0;
             // SAFETY: waits for our own child.
             assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-            assert!(libc::WIFEXITED(status), "the child was killed: {status:x}");
-            libc::WEXITSTATUS(status)
+            status
         }
     }
 }
@@ -91,6 +109,67 @@ fn a_child_counts_exactly_while_its_parent_allocates() {
         }
         stop.store(true, SeqCst);
     });
+}
+
+/// Runs `child` in many children, beside threads that do `busy` without a pause.
+fn fork_beside(busy: impl Fn() + Sync, child: impl Fn() -> i32) {
+    let _turn = PROCESS.lock();
+    let (busy, stop) = (&busy, &AtomicBool::new(false));
+    let bad = thread::scope(|threads| {
+        for _ in 0..3 {
+            threads.spawn(move || {
+                while !stop.load(SeqCst) {
+                    busy();
+                }
+            });
+        }
+        let mut statuses = (0..200).map(|_| status_of_child(&child));
+        let bad = statuses.find(|status| *status != 0);
+        stop.store(true, SeqCst);
+        bad
+    });
+    assert_eq!(bad, None);
+}
+
+#[test]
+fn a_child_opens_scopes_while_its_parent_does() {
+    fork_beside(
+        || drop(Scope::enter("in the parent")),
+        || {
+            let (kept, usage) = measure(|| vec![0_u8; 300]);
+            drop(kept);
+            i32::from(usage.live_bytes != 300)
+        },
+    );
+}
+
+#[test]
+fn a_child_reads_a_name_while_its_parent_does() {
+    let scope = Scope::enter("the scope of both");
+    let handle = scope.handle();
+    fork_beside(
+        || drop(black_box(format!("{handle:?}"))),
+        || i32::from(!format!("{handle:?}").contains("the scope of both")),
+    );
+}
+
+#[test]
+fn a_child_reads_a_scope_while_its_parent_counts_in_it() {
+    let scope = Scope::enter("shared");
+    let handle = scope.handle();
+    fork_beside(
+        || handle.in_scope(|| drop(black_box(vec![0_u8; 5_000]))),
+        || {
+            for _ in 0..20 {
+                black_box(handle.usage());
+            }
+            let before = handle.usage().total_bytes;
+            let kept = handle.in_scope(|| vec![0_u8; 300]);
+            let after = handle.usage().total_bytes;
+            drop(kept);
+            i32::from(after != before + 300)
+        },
+    );
 }
 
 #[test]
@@ -224,30 +303,4 @@ fn an_allocator_beneath_that_allocates_is_counted_too() {
     // SAFETY: as above.
     unsafe { NESTED.dealloc(block, layout) };
     assert_eq!(scope.usage().live_blocks, 0);
-}
-
-#[test]
-#[allow(unsafe_code)]
-fn threads_of_c_belong_to_the_scope_too() {
-    extern "C" fn leave_a_block(_: *mut libc::c_void) -> *mut libc::c_void {
-        Box::into_raw(Box::new([0_u8; 321])).cast()
-    }
-    let scope = Scope::enter("c");
-    let mut thread = 0;
-    let mut block = std::ptr::null_mut();
-    // SAFETY: the thread's function takes nothing and returns a block of ours,
-    // which is taken back here, once.
-    let block = unsafe {
-        let (null, nothing) = (std::ptr::null(), std::ptr::null_mut());
-        assert_eq!(
-            libc::pthread_create(&raw mut thread, null, leave_a_block, nothing),
-            0
-        );
-        assert_eq!(libc::pthread_join(thread, &raw mut block), 0);
-        Box::from_raw(block.cast::<[u8; 321]>())
-    };
-    let follows = cfg!(all(target_env = "gnu", feature = "threads"));
-    let expected = if follows { 321 } else { 0 };
-    assert_eq!(scope.usage().live_bytes, expected);
-    drop(block);
 }

@@ -9,6 +9,8 @@
 //! Ledgers come from pools that are never freed. A thread takes one at its first
 //! allocation and gives it back, empty, when it ends.
 
+mod pools;
+
 use super::counters::{Counters, Totals};
 use super::footer;
 use super::memory;
@@ -21,13 +23,17 @@ use super::sync::atomic::{
 use super::sync::{thread_local, yield_now};
 use super::thread_end;
 use super::trace;
+#[cfg(all(test, not(highwater_shuttle)))]
+pub(super) use pools::count;
+#[cfg(all(unix, not(highwater_portable)))]
+pub(super) use pools::give_back_others;
+use pools::take_free;
+pub(super) use pools::{leave_to_harness, ledgers, restart_peaks, totals_of};
 use std::cell::Cell;
 use std::ptr;
 
 /// The net change at which a thread tells its scope.
 pub(crate) const FLUSH_BYTES: i64 = 4096;
-
-const LEDGERS_PER_POOL: usize = 64;
 
 /// Above every footer, which has 32 bits: what is marked by it counts no block of the
 /// quick ways, whatever stands behind that block.
@@ -72,13 +78,6 @@ pub(crate) struct Seen {
     pub(crate) bytes: i64,
     pub(crate) blocks: i64,
 }
-
-struct Pool {
-    ledgers: [Ledger; LEDGERS_PER_POOL],
-    next: AtomicPtr<Pool>,
-}
-
-static POOL: Pool = Pool::new();
 
 /// For threads that have ended, or for which there is no memory: what they allocate
 /// belongs to no scope, and is counted in the root by atomic additions. Nothing is ever
@@ -237,129 +236,9 @@ pub(super) fn detach(ledger: &'static Ledger) {
     ledger.taken.store(false, Release);
 }
 
-fn take_free() -> Option<&'static Ledger> {
-    loop {
-        let mut last = &POOL;
-        for pool in pools() {
-            last = pool;
-            let free = pool
-                .ledgers
-                .iter()
-                .find(|ledger| !ledger.taken.load(Relaxed) && !ledger.taken.swap(true, AcqRel));
-            if free.is_some() {
-                return free;
-            }
-        }
-        let fresh: *mut Pool = memory::zeroed(size_of::<Pool>())?.cast();
-        // SAFETY: the memory is ours, large enough, and aligned to 128 or more.
-        unsafe { fresh.write(Pool::new()) };
-        // When another thread was first with a pool, ours goes behind it.
-        let mut end = last;
-        while let Err(next) = end
-            .next
-            .compare_exchange(ptr::null_mut(), fresh, AcqRel, Acquire)
-        {
-            // SAFETY: not null, so a pool that was published complete.
-            end = unsafe { &*next };
-        }
-    }
-}
-
-fn pools() -> impl Iterator<Item = &'static Pool> {
-    std::iter::successors(Some(&POOL), |pool| {
-        // SAFETY: null, or a pool that was published complete and is never
-        // unmapped.
-        unsafe { pool.next.load(Acquire).as_ref() }
-    })
-}
-
-/// How many ledgers there are, taken or not.
-#[cfg(all(test, not(highwater_shuttle)))]
-pub(super) fn count() -> usize {
-    pools().count() * LEDGERS_PER_POOL
-}
-
-/// All that was counted in `scope`: what was flushed, and what the threads that
-/// stand in it have not flushed yet. Exact for everything that happened before,
-/// also while other threads count on, unless they flush without a pause.
-pub(super) fn totals_of(scope: &'static Record) -> Totals {
-    /// Rounds until it is taken as it is. Each gives way to a thread that was
-    /// put to sleep in the middle of a flush; after a fork nobody wakes it.
-    const ROUNDS: usize = 10_000;
-    let mut sum = Totals::default();
-    for _ in 0..ROUNDS {
-        let before = stamp(scope);
-        sum = scope.counters.totals();
-        for ledger in ledgers().filter(|ledger| ledger.scope().is_within(scope)) {
-            sum.add(&ledger.counters.totals());
-        }
-        fence(Acquire);
-        if before.is_some() && before == stamp(scope) {
-            break;
-        }
-        yield_now();
-    }
-    sum
-}
-
-/// Forgets how high the levels of the threads in `scope` were. One that allocates at this
-/// very moment may keep its own, within the bound that several threads have.
-pub(super) fn restart_peaks(scope: &'static Record) {
-    for ledger in ledgers().filter(|ledger| ledger.scope().is_within(scope)) {
-        let live = ledger.counters.live_after(0);
-        ledger.highest.store(live.max(0), Relaxed);
-    }
-}
-
-/// Puts every other thread that stands in the root where the harness counts for itself.
-/// They wait for this one, or do nothing that matters.
-pub(super) fn leave_to_harness() {
-    let own = current();
-    own.flush();
-    let others = ledgers().filter(|ledger| {
-        ledger.taken.load(Acquire) && !ptr::eq(*ledger, own) && ledger.scope().is_root()
-    });
-    for ledger in others {
-        ledger.scope.store(ptr::from_ref(&OWN).cast_mut(), Release);
-        ledger.footer.store(footer::seal(OWN.tag()).into(), Relaxed);
-        ROOT.thread_ends();
-        OWN.thread_starts();
-    }
-}
-
-/// A number that is another after a thread in `scope` has moved counts or left;
-/// none while one is about to.
-fn stamp(scope: &'static Record) -> Option<u64> {
-    let mut stamp = 0_u64;
-    for (place, ledger) in ledgers().enumerate() {
-        let version = ledger.version.load(Acquire);
-        if ledger.scope().is_within(scope) {
-            if version & 1 == 1 {
-                return None;
-            }
-            let own = (place as u64) << 32 | u64::from(version);
-            stamp = stamp.wrapping_mul(0x0100_0000_01B3).wrapping_add(own + 1);
-        }
-    }
-    Some(stamp)
-}
-
-pub(super) fn ledgers() -> impl Iterator<Item = &'static Ledger> {
-    pools().flat_map(|pool| &pool.ledgers)
-}
-
 /// Adds without a locked instruction: right where one thread writes.
 fn add(counter: &AtomicI64, by: i64) {
     counter.store(counter.load(Relaxed).wrapping_add(by), Relaxed);
-}
-
-impl Pool {
-    const fn new() -> Self {
-        Self {
-            ledgers: [const { Ledger::new() }; LEDGERS_PER_POOL],
-            next: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
 }
 
 impl Ledger {
@@ -550,6 +429,11 @@ impl Ledger {
     }
 
     fn move_to(&'static self, scope: &'static Record) {
+        self.point_to(scope);
+        self.take_route();
+    }
+
+    fn point_to(&'static self, scope: &'static Record) {
         self.flush();
         let pointer = if scope.is_root() {
             ptr::null()
@@ -559,7 +443,6 @@ impl Ledger {
         self.forget_scope();
         self.while_moving(|| self.scope.store(pointer.cast_mut(), Release));
         self.footer.store(footer::seal(scope.tag()).into(), Relaxed);
-        self.take_route();
     }
 
     /// Sends this thread's allocations the quick way, or, if its scope is traced, the

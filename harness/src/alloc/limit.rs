@@ -57,11 +57,9 @@ fn say(record: &Record, bytes: usize) {
     let mut text = [0_u8; 400];
     let mut cursor = Cursor::new(&mut text[..]);
     let _ = cursor.write_all(b"highwater: ");
-    if let Some(name) = record.try_name() {
-        let _ = cursor.write_all(b"in scope `");
-        let _ = cursor.write_all(name.text());
-        let _ = cursor.write_all(b"` ");
-    }
+    let _ = cursor.write_all(b"in scope `");
+    let _ = cursor.write_all(record.short_name().text());
+    let _ = cursor.write_all(b"` ");
     let _ = cursor.write_all(b"an allocation of ");
     write_grouped(&mut cursor, bytes as u64);
     let _ = cursor.write_all(b" B is refused, for it would take live memory above ");

@@ -15,9 +15,23 @@
 mod counters;
 mod elsewhere;
 mod footer;
+mod fork;
 mod ledger;
 mod limit;
 mod memory;
+mod name;
+mod open;
+#[cfg_attr(
+    not(all(
+        feature = "threads",
+        target_os = "linux",
+        target_env = "gnu",
+        not(target_feature = "crt-static"),
+        not(highwater_portable)
+    )),
+    path = "no_random.rs"
+)]
+mod random;
 mod scopes;
 #[cfg_attr(
     not(all(
@@ -48,6 +62,13 @@ pub(crate) use elsewhere::{Elsewhere, has_neighbours};
 pub(crate) use ledger::{FLUSH_BYTES, Seen};
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
+pub(crate) use open::{
+    HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
+    watch_whole_process,
+};
+// Not needed yet.
+#[allow(unused_imports)]
+pub(crate) use random::{ANSWERS, answer as answer_randomness};
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 
@@ -243,213 +264,6 @@ unsafe fn on_resized(block: *mut u8, owner: u32, old_size: usize, new_size: usiz
     owner
 }
 
-/// What a scope has counted, read at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reading {
-    pub(crate) totals: Totals,
-    pub(crate) peak_bytes: u64,
-    /// The true peak is at most this much above `peak_bytes`.
-    pub(crate) peak_error_bytes: u64,
-}
-
-/// A scope's place in the table, from its opening to its closing.
-#[derive(Clone, Copy)]
-pub(crate) struct OpenScope(&'static Record);
-
-/// Why a scope could not be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OpenError {
-    /// The program's allocations do not come through [`Alloc`].
-    NotInstalled,
-    /// The thread is ending, or there is no memory for its ledger.
-    NoLedger,
-    /// [`SCOPE_LIMIT`] scopes are open or own live blocks.
-    TooManyScopes,
-}
-
-/// Whether the program's allocations come through [`Alloc`]. Proved by one that is
-/// counted, for the harness itself: a ledger alone is no proof, since threads that are
-/// started get one, and so does whoever uses another [`Alloc`] by hand.
-fn is_installed() -> bool {
-    static PROVED: AtomicBool = AtomicBool::new(false);
-    if !PROVED.load(Relaxed) {
-        let is_counted = unscoped(|| {
-            let before = ledger::current().blocks();
-            let block = std::hint::black_box(Box::new(0_u8));
-            // A thread that is ending counts past its ledger.
-            let is_counted = ledger::current().blocks() != before || ledger::current().is_spill();
-            drop(block);
-            is_counted
-        });
-        PROVED.store(is_counted, Relaxed);
-    }
-    PROVED.load(Relaxed)
-}
-
-/// From now on the root counts the whole process: what any thread allocates, whoever
-/// started it and wherever it stands, but for the harness's own notes. Threads that are
-/// there already, which are a test runner's, count for the harness.
-pub(crate) fn watch_whole_process() {
-    scopes::count_all_in_root();
-    ledger::leave_to_harness();
-}
-
-/// Whether the root counts the whole process.
-pub(crate) fn is_whole_process() -> bool {
-    scopes::root_counts_all()
-}
-
-impl OpenScope {
-    /// Opens a scope inside the current one and puts this thread into it.
-    pub(crate) fn enter(name: &str) -> Result<Self, OpenError> {
-        if !is_installed() {
-            return Err(OpenError::NotInstalled);
-        }
-        let ledger = ledger::current();
-        if ledger.is_spill() {
-            return Err(OpenError::NoLedger);
-        }
-        spawn::learn();
-        let record = scopes::open(name, ledger.scope()).ok_or(OpenError::TooManyScopes)?;
-        ledger.stand_in(record);
-        Ok(Self(record))
-    }
-
-    /// Ends the scope. A thread that stands in it goes back to the nearest
-    /// enclosing scope that is still open; one that has already entered another
-    /// stays there.
-    pub(crate) fn leave(self) {
-        let ledger = ledger::current();
-        scopes::close(self.0);
-        ledger.stand_in(ledger::nearest_open(ledger.scope()));
-    }
-
-    /// Follows its blocks to their sites; the calling thread stands in it.
-    pub(crate) fn follow(self, trace: &Trace) {
-        trace.follow(self.0);
-    }
-
-    pub(crate) fn name(self) -> String {
-        self.0.name()
-    }
-
-    pub(crate) fn overruns(self) -> Option<Overruns> {
-        self.0.overruns()
-    }
-
-    /// How many of its blocks were found damaged so far.
-    pub(crate) fn overrun_count(self) -> u64 {
-        self.0.overrun_count()
-    }
-
-    /// How many threads stand in the scope beside the calling one; none where
-    /// threads are not followed.
-    pub(crate) fn other_threads(self) -> Option<u64> {
-        spawn::FOLLOWS_THREADS.then(|| u64::from(self.0.threads()).saturating_sub(1))
-    }
-
-    /// From now on allocations of a page or more that would take the live bytes
-    /// above `limit` fail; none if that is 0. Returns the limit before.
-    pub(crate) fn refuse_above(self, limit: u64) -> u64 {
-        let before = self.0.limit_bytes();
-        self.0.set_limit(limit);
-        before.unwrap_or(0)
-    }
-
-    /// Live bytes and blocks now, the cheap way.
-    pub(crate) fn live(self) -> (u64, u64) {
-        let totals = ledger::totals_of(self.0);
-        (
-            at_least_zero(totals.live_bytes),
-            at_least_zero(totals.live_blocks()),
-        )
-    }
-
-    /// The maximum of the live bytes, but for what threads have not flushed.
-    pub(crate) fn flushed_peak_bytes(self) -> u64 {
-        at_least_zero(self.0.peak_bytes())
-    }
-
-    /// All figures now. Exact for everything that happened before the call in
-    /// this thread, or in one that this thread has waited for.
-    pub(crate) fn read(self) -> Reading {
-        ledger::current().flush();
-        let totals = ledger::totals_of(self.0);
-        let threads = u64::from(self.0.most_threads());
-        let peak = self.0.peak_bytes().max(totals.live_bytes);
-        let of_threads = if threads <= 1 {
-            0
-        } else {
-            threads * FLUSH_BYTES.unsigned_abs()
-        };
-        let of_frees = self.0.peak_bound().saturating_sub(peak);
-        Reading {
-            totals,
-            peak_bytes: at_least_zero(peak),
-            peak_error_bytes: at_least_zero(of_frees).max(of_threads),
-        }
-    }
-
-    /// The whole process, where that [is counted](watch_whole_process).
-    pub(crate) fn whole_process() -> Result<Self, OpenError> {
-        if !is_installed() {
-            return Err(OpenError::NotInstalled);
-        }
-        spawn::learn();
-        Ok(Self(&ROOT))
-    }
-
-    /// From now on the peak is that of what follows. Returns the figures now.
-    pub(crate) fn restart_peak(self) -> Reading {
-        ledger::current().flush();
-        ledger::restart_peaks(self.0);
-        self.0.restart_peak(ledger::totals_of(self.0).live_bytes);
-        self.read()
-    }
-
-    /// How many of its blocks were freed by threads outside of it, and how many blocks of
-    /// others by threads inside.
-    pub(crate) fn cross_frees(self) -> (u64, u64) {
-        self.0.cross_frees()
-    }
-
-    /// The most threads that were in it at one time, since its peak was restarted.
-    pub(crate) fn most_threads(self) -> u64 {
-        u64::from(self.0.most_threads())
-    }
-}
-
-/// Live figures are below zero only while other threads are in the middle of
-/// reporting theirs.
-fn at_least_zero(figure: i64) -> u64 {
-    u64::try_from(figure).unwrap_or(0)
-}
-
-/// A scope that can be reached from any thread, also after it ended.
-pub(crate) struct HeldScope(OpenScope);
-
-impl HeldScope {
-    pub(crate) fn new(scope: OpenScope) -> Self {
-        scope.0.hold();
-        Self(scope)
-    }
-
-    pub(crate) fn scope(&self) -> OpenScope {
-        self.0
-    }
-
-    /// Runs `work` with this thread standing in the scope, even if that has ended.
-    pub(crate) fn run<R>(&self, work: impl FnOnce() -> R) -> R {
-        standing_in(self.0.0, work)
-    }
-}
-
-impl Drop for HeldScope {
-    fn drop(&mut self) {
-        self.0.0.let_go();
-    }
-}
-
 /// Says at the end of the process what was found damaged outside of every scope, where no
 /// report says it.
 #[cfg(all(target_os = "linux", not(highwater_portable)))]
@@ -483,36 +297,6 @@ pub(crate) fn inner_name() -> Option<&'static str> {
     let function =
         unsafe { std::mem::transmute::<*mut (), Option<fn() -> &'static str>>(function) };
     function?().rsplit("::").next()
-}
-
-/// Whether this thread stands in a scope.
-pub(crate) fn is_in_scope() -> bool {
-    ledger::is_attached() && !ledger::current().scope().is_root()
-}
-
-/// Runs `work` with its allocations counted for the harness, and for nobody else.
-pub(crate) fn unscoped<R>(work: impl FnOnce() -> R) -> R {
-    standing_in(&OWN, work)
-}
-
-/// Runs `work` with this thread standing in `scope`, and puts the thread back
-/// afterwards, also when `work` unwinds.
-fn standing_in<R>(scope: &'static Record, work: impl FnOnce() -> R) -> R {
-    struct Back(&'static Record, Option<&'static Record>);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            ledger::hold_in(self.1);
-            ledger::current().stand_in(self.0);
-            self.0.let_go();
-        }
-    }
-    let ledger = ledger::current();
-    let before = ledger.scope();
-    // Meanwhile no thread may stand in it.
-    before.hold();
-    let _back = Back(before, ledger::hold_in(Some(scope)));
-    ledger.stand_in(scope);
-    work()
 }
 
 #[cfg(all(test, highwater_shuttle))]

@@ -5,3 +5,8 @@ pub(super) const FOLLOWS_THREADS: bool = false;
 
 /// There is nothing to learn about them.
 pub(super) fn learn() {}
+
+/// Nor after a fork.
+// Not needed where processes do not fork.
+#[allow(dead_code)]
+pub(super) fn forked() {}

@@ -8,21 +8,26 @@
 //! allocator hook reaches one with two loads and no lock. A record is used again
 //! only when its scope has ended, no thread stands in it, no handle or child scope
 //! refers to it and every block that it owns was freed; until then late frees still
-//! find their owner. The lock in here serves the opening and closing of scopes alone.
+//! find their owner. The lock in here serves the opening and closing of scopes alone;
+//! `fork` holds it while the process is copied.
+
+mod table;
 
 use super::counters::{Counters, Totals};
 use super::footer::TAG_LIMIT;
 use super::ledger::FLUSH_BYTES;
-use super::memory;
+use super::name::{KeptName, Name};
 use super::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
-use super::sync::{Mutex, MutexGuard, PoisonError};
 use std::ptr;
-
-const RECORDS_PER_CHUNK: usize = 256;
-const CHUNKS: usize = 4096;
+#[cfg(all(test, highwater_shuttle))]
+pub(super) use table::forget_all;
+use table::{CHUNKS, RECORDS_PER_CHUNK};
+#[cfg(all(unix, not(highwater_portable)))]
+pub(super) use table::{Pause, only_thread_stands_in, pause};
+pub(super) use table::{close, lookup, open};
 
 /// How many scopes may be open, or ended with live blocks, at one time.
 pub(crate) const SCOPE_LIMIT: usize = RECORDS_PER_CHUNK * CHUNKS;
@@ -33,9 +38,6 @@ const OWN_TAG: u32 = 1;
 
 /// The first tag of a scope that is opened.
 const FIRST_TAG: u32 = 2;
-
-/// How many ended scopes are examined for reuse when one is opened.
-const REUSE_CANDIDATES: usize = 8;
 
 /// One scope. All zero is the state of a record that was never used.
 pub(crate) struct Record {
@@ -69,14 +71,7 @@ pub(crate) struct Record {
     overruns: AtomicU64,
     overrun_size: AtomicUsize,
     overrun_tag_bits: AtomicU32,
-    name: Mutex<Name>,
-}
-
-/// A scope's name, cut to what fits, so that naming allocates nothing.
-#[derive(Clone, Copy)]
-pub(super) struct Name {
-    bytes: [u8; 60],
-    len: usize,
+    name: KeptName,
 }
 
 /// The first block whose footer was found damaged, and how many there were.
@@ -107,25 +102,6 @@ pub(super) fn root_counts_all() -> bool {
     ROOT_COUNTS_ALL.load(Relaxed)
 }
 
-static TABLE: [AtomicPtr<Record>; CHUNKS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
-
-/// Tags handed out so far, those of the two records above among them.
-static TAGS: AtomicU32 = AtomicU32::new(FIRST_TAG);
-
-/// Ended scopes in the order in which they are looked at for reuse.
-struct Retired {
-    first: *const Record,
-    last: *const Record,
-}
-
-// SAFETY: the pointers are to records, which are `Sync` and live for ever.
-unsafe impl Send for Retired {}
-
-static RETIRED: Mutex<Retired> = Mutex::new(Retired {
-    first: ptr::null(),
-    last: ptr::null(),
-});
-
 impl Record {
     const fn new(tag: u32) -> Self {
         Self {
@@ -147,10 +123,7 @@ impl Record {
             overruns: AtomicU64::new(0),
             overrun_size: AtomicUsize::new(0),
             overrun_tag_bits: AtomicU32::new(0),
-            name: Mutex::new(Name {
-                bytes: [0; 60],
-                len: 0,
-            }),
+            name: KeptName::new(),
         }
     }
 
@@ -382,13 +355,12 @@ impl Record {
 
     /// Allocates, so not for the allocator's hooks.
     pub(super) fn name(&self) -> String {
-        let name = *lock(&self.name);
-        String::from_utf8_lossy(name.text()).into_owned()
+        String::from_utf8_lossy(self.short_name().text()).into_owned()
     }
 
-    /// The name as it is kept; none while another thread looks at it.
-    pub(super) fn try_name(&self) -> Option<Name> {
-        self.name.try_lock().ok().map(|name| *name)
+    /// The name without an allocation.
+    pub(super) fn short_name(&self) -> Name {
+        self.name.load()
     }
 
     pub(super) fn overrun_count(&self) -> u64 {
@@ -428,7 +400,7 @@ impl Record {
         self.next_retired.store(ptr::null_mut(), Relaxed);
         self.ended.store(false, Relaxed);
         self.traced.store(parent.is_traced(), Relaxed);
-        *lock(&self.name) = Name::cut(name);
+        self.name.store(&Name::cut(name));
         let parent = if parent.is_own() || parent.is_root() && !root_counts_all() {
             ptr::null()
         } else {
@@ -443,126 +415,5 @@ impl Record {
         if let Some(parent) = self.parent() {
             parent.children.fetch_sub(1, AcqRel);
         }
-    }
-}
-
-impl Name {
-    pub(super) fn text(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-
-    fn cut(name: &str) -> Self {
-        let mut bytes = [0; 60];
-        let mut len = name.len().min(bytes.len());
-        while !name.is_char_boundary(len) {
-            len -= 1;
-        }
-        bytes[..len].copy_from_slice(&name.as_bytes()[..len]);
-        Self { bytes, len }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The scope of a tag that was handed out; none for any other number.
-pub(super) fn lookup(tag: u32) -> Option<&'static Record> {
-    match tag {
-        0 => return Some(&ROOT),
-        OWN_TAG => return Some(&OWN),
-        _ => {}
-    }
-    if tag >= TAGS.load(Acquire) {
-        return None;
-    }
-    let place = tag as usize;
-    let chunk = TABLE[place / RECORDS_PER_CHUNK].load(Acquire);
-    // SAFETY: a tag below `TAGS` has its chunk in the table, complete and mapped
-    // for ever, and the remainder is below the chunk's length.
-    Some(unsafe { &*chunk.add(place % RECORDS_PER_CHUNK) })
-}
-
-/// Opens a scope inside `parent`; none when the table is full.
-pub(super) fn open(name: &str, parent: &'static Record) -> Option<&'static Record> {
-    let mut retired = lock(&RETIRED);
-    if let Some(record) = retired.take_reusable() {
-        record.release_parent();
-        record.start(record.tag(), parent, name);
-        return Some(record);
-    }
-    let tag = TAGS.load(Relaxed);
-    let place = tag as usize;
-    if place >= SCOPE_LIMIT {
-        return None;
-    }
-    let slot = &TABLE[place / RECORDS_PER_CHUNK];
-    if slot.load(Relaxed).is_null() {
-        let chunk = memory::zeroed(size_of::<[Record; RECORDS_PER_CHUNK]>())?;
-        slot.store(chunk.cast(), Release);
-    }
-    // SAFETY: the chunk is mapped for ever, aligned to a page, and the place is
-    // inside. Zeroed bytes are a valid record: `Record` is atomics, whose zero
-    // is theirs to hold, and a futex mutex, whose zero is unlocked; where a
-    // mutex is anything else, the record is written below before it is used.
-    let record: &'static Record = unsafe {
-        let record = slot.load(Relaxed).add(place % RECORDS_PER_CHUNK);
-        record.write(Record::new(tag));
-        &*record
-    };
-    record.start(tag, parent, name);
-    TAGS.store(tag + 1, Release);
-    Some(record)
-}
-
-/// Ends a scope. Its blocks may outlive it; frees still find it.
-pub(super) fn close(record: &'static Record) {
-    let mut retired = lock(&RETIRED);
-    record.ended.store(true, Relaxed);
-    retired.push(record);
-}
-
-/// As if no scope had ever been opened, so that a model's runs are alike.
-#[cfg(all(test, highwater_shuttle))]
-pub(super) fn forget_all() {
-    TAGS.store(FIRST_TAG, Relaxed);
-    let mut retired = lock(&RETIRED);
-    retired.first = ptr::null();
-    retired.last = ptr::null();
-}
-
-impl Retired {
-    fn push(&mut self, record: &'static Record) {
-        record.next_retired.store(ptr::null_mut(), Relaxed);
-        // SAFETY: null, or a record, which lives for ever.
-        match unsafe { self.last.as_ref() } {
-            None => self.first = record,
-            Some(last) => last
-                .next_retired
-                .store(ptr::from_ref(record).cast_mut(), Relaxed),
-        }
-        self.last = record;
-    }
-
-    fn pop(&mut self) -> Option<&'static Record> {
-        // SAFETY: null, or a record, which lives for ever.
-        let record = unsafe { self.first.as_ref() }?;
-        self.first = record.next_retired.load(Relaxed);
-        if self.first.is_null() {
-            self.last = ptr::null();
-        }
-        Some(record)
-    }
-
-    /// Looks at the oldest few; those still in use go to the back.
-    fn take_reusable(&mut self) -> Option<&'static Record> {
-        for _ in 0..REUSE_CANDIDATES {
-            let record = self.pop()?;
-            if record.is_reusable() {
-                return Some(record);
-            }
-            self.push(record);
-        }
-        None
     }
 }
