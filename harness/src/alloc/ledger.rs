@@ -11,18 +11,19 @@
 
 mod pools;
 
-use super::counters::{Counters, Totals};
+use super::counters::Counters;
 use super::footer;
 use super::memory;
-use super::scopes::{self, OWN, ROOT, Record};
+use super::scopes::{self, ROOT, Record};
 use super::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release},
     fence,
 };
-use super::sync::{thread_local, yield_now};
+use super::sync::thread_local;
 use super::thread_end;
 use super::trace;
+pub(crate) use pools::Seen;
 #[cfg(all(test, not(highwater_shuttle)))]
 pub(super) use pools::count;
 #[cfg(all(unix, not(highwater_portable)))]
@@ -68,16 +69,6 @@ pub(crate) struct Ledger {
 }
 
 const _: () = assert!(size_of::<Ledger>() == 128);
-
-/// A thread that has a ledger, as another sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
-    /// Its number with the system; 0 where that is not known.
-    pub(crate) thread: u32,
-    /// What it allocated and did not free, less what it freed of others'.
-    pub(crate) bytes: i64,
-    pub(crate) blocks: i64,
-}
 
 /// For threads that have ended, or for which there is no memory: what they allocate
 /// belongs to no scope, and is counted in the root by atomic additions. Nothing is ever
@@ -462,45 +453,6 @@ impl Ledger {
     fn forget_scope(&self) {
         self.scope_bytes.store(0, Relaxed);
         self.scope_blocks.store(0, Relaxed);
-    }
-
-    /// Whether a thread has it.
-    pub(super) fn is_taken(&self) -> bool {
-        self.taken.load(Acquire)
-    }
-
-    /// Whether the thread that runs `main` started this one.
-    pub(super) fn is_of_main(&self) -> bool {
-        self.is_of_main.load(Relaxed)
-    }
-
-    /// What the thread has done in the root, or in the scope that it stands in.
-    pub(super) fn seen(&self) -> Seen {
-        let now = self.counters.totals();
-        let (bytes, blocks) = if self.scope().is_root() {
-            (&self.root_bytes, &self.root_blocks)
-        } else {
-            (&self.scope_bytes, &self.scope_blocks)
-        };
-        Seen {
-            thread: self.thread.load(Relaxed),
-            bytes: bytes.load(Relaxed) + now.live_bytes,
-            blocks: blocks.load(Relaxed) + now.live_blocks(),
-        }
-    }
-
-    /// What it flushed in the root, and has not flushed if it stands there.
-    pub(super) fn seen_in_root(&self) -> (i64, i64) {
-        let mut seen = (
-            self.root_bytes.load(Relaxed),
-            self.root_blocks.load(Relaxed),
-        );
-        if self.scope().is_root() {
-            let now = self.counters.totals();
-            seen.0 += now.live_bytes;
-            seen.1 += now.live_blocks();
-        }
-        seen
     }
 
     /// How many blocks this thread has allocated since its last flush.

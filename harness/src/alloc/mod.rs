@@ -64,7 +64,6 @@ pub(crate) use ledger::{FLUSH_BYTES, Seen};
 pub(crate) use memory::{heap, own_bytes, trim_heap};
 pub(crate) use open::{
     HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
-    watch_whole_process,
 };
 // Not needed yet.
 #[allow(unused_imports)]
@@ -72,11 +71,11 @@ pub(crate) use random::{ANSWERS, answer as answer_randomness};
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 
-use scopes::{OWN, ROOT, Record};
+use scopes::ROOT;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::type_name;
 // Not a model's: nothing depends on when it is seen.
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// A global allocator that counts, exactly, what each scope allocates.
 ///

@@ -2,6 +2,7 @@
 //! nothing changed by a request that fails. What scopes and scenarios make of it
 //! is tested where they are used.
 
+use super::scopes::Record;
 use super::*;
 use crate::scope::Scope;
 use proptest::prelude::*;

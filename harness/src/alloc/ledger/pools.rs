@@ -1,6 +1,6 @@
 //! All ledgers: where threads take them from, and what is read from many.
 
-use super::{LEDGER, Ledger, Seen, current, traced};
+use super::{LEDGER, Ledger, current, traced};
 use crate::alloc::counters::Totals;
 use crate::alloc::footer;
 use crate::alloc::memory;
@@ -63,6 +63,57 @@ fn pools() -> impl Iterator<Item = &'static Pool> {
 #[cfg(all(test, not(highwater_shuttle)))]
 pub(in crate::alloc) fn count() -> usize {
     pools().count() * LEDGERS_PER_POOL
+}
+
+/// A thread that has a ledger, as another sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Its number with the system; 0 where that is not known.
+    pub(crate) thread: u32,
+    /// What it allocated and did not free, less what it freed of others'.
+    pub(crate) bytes: i64,
+    pub(crate) blocks: i64,
+}
+
+impl Ledger {
+    /// Whether a thread has it.
+    pub(in crate::alloc) fn is_taken(&self) -> bool {
+        self.taken.load(Acquire)
+    }
+
+    /// Whether the thread that runs `main` started this one.
+    pub(in crate::alloc) fn is_of_main(&self) -> bool {
+        self.is_of_main.load(Relaxed)
+    }
+
+    /// What the thread has done in the root, or in the scope that it stands in.
+    pub(in crate::alloc) fn seen(&self) -> Seen {
+        let now = self.counters.totals();
+        let (bytes, blocks) = if self.scope().is_root() {
+            (&self.root_bytes, &self.root_blocks)
+        } else {
+            (&self.scope_bytes, &self.scope_blocks)
+        };
+        Seen {
+            thread: self.thread.load(Relaxed),
+            bytes: bytes.load(Relaxed) + now.live_bytes,
+            blocks: blocks.load(Relaxed) + now.live_blocks(),
+        }
+    }
+
+    /// What it flushed in the root, and has not flushed if it stands there.
+    pub(in crate::alloc) fn seen_in_root(&self) -> (i64, i64) {
+        let mut seen = (
+            self.root_bytes.load(Relaxed),
+            self.root_blocks.load(Relaxed),
+        );
+        if self.scope().is_root() {
+            let now = self.counters.totals();
+            seen.0 += now.live_bytes;
+            seen.1 += now.live_blocks();
+        }
+        seen
+    }
 }
 
 /// All that was counted in `scope`: what was flushed, and what the threads that
