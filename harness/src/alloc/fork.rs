@@ -9,7 +9,8 @@
 //! else is forbidden to a child whose parent has other threads.
 //!
 //! What a thread of the parent was counting at the very moment of the fork may be lost
-//! to the child, up to one flush of it; all else is exact there.
+//! to the child, up to one flush of it; all else is exact there. Who forks past libc,
+//! by a system call, gets none of this.
 
 #[cfg(all(unix, not(highwater_portable)))]
 pub(super) use unix::prepare;

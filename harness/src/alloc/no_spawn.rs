@@ -1,5 +1,7 @@
 //! Stands in for `spawn` where new threads are not followed: they stand outside
-//! every scope until they enter one or work through a handle.
+//! every scope until they enter one or work through a handle. So it is on systems other
+//! than Linux with glibc, in programs that glibc is linked into (`+crt-static`), and
+//! without the feature `threads`.
 
 pub(super) const FOLLOWS_THREADS: bool = false;
 
