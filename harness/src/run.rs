@@ -4,6 +4,7 @@
 use crate::alloc::{Trace, unscoped, with_stacks_from};
 use crate::byte_size::Thousands;
 use crate::holders::State;
+use crate::isolation::progress;
 use crate::process::Turn;
 use crate::recorder::{Recorder, Stop};
 use crate::replay::{self, Sites};
@@ -34,6 +35,8 @@ pub(crate) fn run<S>(
     let scenario = asked.as_ref().unwrap_or(scenario);
     keep_panic_output_out_of_scopes();
     let turn = Turn::take(scenario.needs_the_process_alone());
+    unscoped(|| progress::scenario_starts(&scenario.full_name()));
+    progress::at(progress::Place::Rehearsal, 0, 0, 0);
     let rehearsal = Scope::enter(&scenario.name);
     rehearsal.refuse_above(hard_limit(scenario));
     guarded(scenario, &Cell::new(Place::Rehearsal), || {
@@ -62,6 +65,7 @@ pub(crate) fn run<S>(
         report.diagnosis = replay::replayed(scenario, setup, step, &turn, &report);
     }
     drop(turn);
+    progress::scenario_ends();
     report.write();
     report
 }
@@ -82,6 +86,7 @@ pub(crate) fn once<S>(
     if let Some(trace) = trace {
         scope.follow(trace);
     }
+    progress::at(progress::Place::SetUp, 0, 0, 0);
     let mut state = guarded(scenario, &place, setup);
     let mut requested_end = scenario.warm_up.saturating_add(scenario.steps);
     let mut is_extension = false;
@@ -98,6 +103,7 @@ pub(crate) fn once<S>(
             break;
         }
         place.set(Place::Step(i));
+        progress::at(progress::Place::Step, i, 0, 0);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(step, &mut state, i, trace))) {
             if !is_extension {
                 escalate(scenario, &place, payload.as_ref());
@@ -116,6 +122,7 @@ pub(crate) fn once<S>(
     }
     guarded(scenario, &place, || {
         place.set(Place::Drop);
+        progress::at(progress::Place::Drop, 0, 0, 0);
         drop(state);
     });
     recorder.state_dropped(&scope);

@@ -45,6 +45,8 @@ pub struct Scenario {
     pub(crate) time_budget: Duration,
     pub(crate) self_test: bool,
     pub(crate) diagnose: bool,
+    pub(crate) accept_inconclusive: Option<String>,
+    pub(crate) accept_residue: Option<String>,
 }
 
 impl Scenario {
@@ -71,6 +73,8 @@ impl Scenario {
             time_budget: Duration::from_secs(300),
             self_test: false,
             diagnose: false,
+            accept_inconclusive: None,
+            accept_residue: None,
         }
     }
 
@@ -231,6 +235,18 @@ impl Scenario {
     /// environment variable `HIGHWATER_SITES=replay` asks it of every scenario.
     pub fn diagnose(mut self, on: bool) -> Self {
         self.diagnose = on;
+        self
+    }
+
+    /// Lets an inconclusive verdict pass; the report says why.
+    pub fn accept_inconclusive(mut self, reason: impl Into<String>) -> Self {
+        self.accept_inconclusive = Some(reason.into());
+        self
+    }
+
+    /// Lets a residue pass that is more each time; the report says why.
+    pub fn accept_residue(mut self, reason: impl Into<String>) -> Self {
+        self.accept_residue = Some(reason.into());
         self
     }
 

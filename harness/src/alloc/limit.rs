@@ -3,10 +3,13 @@
 //! Nothing can unwind out of an allocator, so a run over its memory budget ends
 //! after the step. A step that goes on and on is held by its scope's limit: larger
 //! allocations get null, as they do when memory runs out. Most programs abort then,
-//! so the reason is written before, from the stack, without an allocation.
+//! so the reason is written before, from the stack, without an allocation. In a process of
+//! its own the run ends there instead: the process is stopped, and its parent, which
+//! says why, has the call stack of the allocation that passed the budget.
 
 use super::ledger;
 use super::scopes::Record;
+use crate::isolation::progress;
 use std::io::{Cursor, Write as _};
 
 /// Smaller allocations are never refused.
@@ -24,11 +27,20 @@ pub(super) fn refuses(bytes: usize) -> bool {
 #[inline(never)]
 fn refuses_large(bytes: usize) -> bool {
     let ledger = ledger::current();
+    let is_watched = progress::is_watched();
     let above = |record: &&'static Record| {
         let live = u64::try_from(record.counters.totals().live_bytes).unwrap_or(0);
-        (record.limit_bytes()).is_some_and(|limit| live.saturating_add(bytes as u64) > limit)
+        let then = live.saturating_add(bytes as u64);
+        record.limit_bytes().is_some_and(|limit| {
+            if is_watched && then > limit / 2 {
+                progress::note_over_budget(bytes, live, limit / 2);
+            }
+            then > limit
+        })
     };
     match ledger.scope().chain().find(above) {
+        // It can't do without the block, and there is somebody who says more of it.
+        Some(_) if is_watched => progress::stop_over_hard_limit(bytes),
         Some(record) => {
             say(record, bytes);
             true

@@ -405,6 +405,16 @@ pub(crate) fn is_in_scope() -> bool {
     ledger::is_attached() && !ledger::current().scope().is_root()
 }
 
+/// From now on this process is one test's own: all that is allocated in it counts.
+// Not needed where tests are not given processes of their own.
+#[allow(dead_code)]
+pub(crate) fn watch_whole_process() {}
+
+/// From now on requests for randomness are answered from a fixed seed.
+// Not needed where tests are not given processes of their own.
+#[allow(dead_code)]
+pub(crate) fn answer_randomness() {}
+
 /// Runs `work` with its allocations counted outside every scope.
 pub(crate) fn unscoped<R>(work: impl FnOnce() -> R) -> R {
     standing_in(&ROOT, work)
