@@ -292,26 +292,4 @@ fn message_of(payload: &(dyn std::any::Any + Send)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Isolated;
-
-    #[test]
-    fn the_runner_knows_a_test_by_its_path_without_the_crate() {
-        let path = |module, name| {
-            let test = Isolated {
-                module,
-                name,
-                time_limit_ms: None,
-                in_process: false,
-                real_random: false,
-                any_panic_passes: false,
-            };
-            test.path()
-        };
-        assert_eq!(path("prices", "bounded"), "bounded");
-        assert_eq!(
-            path("prices::cache::tests", "bounded"),
-            "cache::tests::bounded"
-        );
-    }
-}
+mod tests;

@@ -60,6 +60,7 @@ pub(super) fn text(test: &str, death: &Death, last: &Last, output: &str) -> Stri
             None => "where its thread was is not known: it did not answer".to_owned(),
         };
     }
+    text.truncate(text.trim_end().len());
     text + "\n"
 }
 
