@@ -1,5 +1,5 @@
 //! `#[highwater::test]` as its users write it: what passes, and what fails with
-//! which words.
+//! which words. What the process is like that such a test has is in `isolation.rs`.
 //!
 //! A step that keeps something keeps it in a thread-local, one to each test:
 //! tests run on threads of their own.
@@ -26,8 +26,15 @@ fn keep(most: usize) {
     });
 }
 
+/// Without `steps` it runs once, whatever it keeps.
 #[highwater::test]
 fn runs_without_arguments() {
+    keep(usize::MAX);
+    assert_eq!(KEPT.with_borrow(Vec::len), 1);
+}
+
+#[highwater::test(steps = 1_000)]
+fn runs_with_steps_alone() {
     black_box(vec![0_u8; 100]);
 }
 

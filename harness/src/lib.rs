@@ -45,6 +45,7 @@ mod diagnosis;
 mod floors;
 mod holders;
 mod hypothesis;
+mod isolation;
 mod json;
 mod process;
 mod recorder;
@@ -76,3 +77,13 @@ pub use verdict::{Law, Verdict};
 
 #[cfg(feature = "macros")]
 pub use highwater_macros::test;
+
+/// What the attribute writes, and programs of this project use. It may change in any
+/// version.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::isolation::duration::milliseconds;
+    pub use crate::isolation::{Child, Ended, Isolated, isolated};
+    #[cfg(feature = "tokio")]
+    pub use crate::runtime::block_on;
+}

@@ -13,6 +13,7 @@ use crate::coverage::Lookout;
 use crate::diagnosis::Watch;
 use crate::floors::{Figure, Floors, Levels};
 use crate::holders::State;
+use crate::isolation::progress;
 use crate::process;
 use crate::report::Checkpoint;
 use crate::run::Run;
@@ -124,6 +125,9 @@ impl<'a> Recorder<'a> {
     pub(crate) fn begin(&mut self) {
         self.overruns_before = self.scope.overrun_count();
         self.before = self.scope.restart_peak();
+        if let Some(watch) = &mut self.watch {
+            watch.begin();
+        }
     }
 
     /// The run's live bytes and blocks now.
@@ -134,6 +138,12 @@ impl<'a> Recorder<'a> {
             bytes.saturating_sub(unsigned(before.live_bytes)),
             blocks.saturating_sub(unsigned(before.live_blocks())),
         )
+    }
+
+    /// Live bytes and blocks when they were last looked at.
+    pub(crate) fn last_seen(&self) -> (u64, u64) {
+        let [bytes, blocks, ..] = self.levels;
+        (bytes, blocks)
     }
 
     /// Set-up and warm-up are done.
@@ -308,6 +318,7 @@ impl<'a> Recorder<'a> {
                 live_bytes,
                 live_blocks,
             });
+            progress::report_so_far(|| self.so_far());
         });
     }
 

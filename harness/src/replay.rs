@@ -5,6 +5,7 @@
 
 use crate::alloc::{Trace, unscoped};
 use crate::byte_size::Signed;
+use crate::isolation;
 use crate::report::{Breach, Ceiling, Report};
 use crate::run::{Run, message_of, once};
 use crate::scenario::Scenario;
@@ -35,6 +36,17 @@ pub(crate) fn sites() -> Sites {
             "highwater: HIGHWATER_SITES is {asked:?}; it may be `always`, `replay`, \
              `on-failure` or `never`"
         ),
+    }
+}
+
+/// Has call stacks taken from the start of this process, which is a test's own, if they
+/// are wanted: threads that the test starts first are then followed too.
+// Not needed where tests are not given processes of their own.
+#[allow(dead_code)]
+#[track_caller]
+pub(crate) fn prepare_process() {
+    if isolation::is_second_run() || sites() == Sites::Always {
+        Trace::whole_process();
     }
 }
 
@@ -81,11 +93,8 @@ pub(crate) fn diagnose<S>(
     let again = || traced(run, setup, step, Some(report.peak_bytes));
     match catch_unwind(AssertUnwindSafe(again)) {
         Ok(again) => match again.diagnosis {
-            Some(diagnosis) if is_peak_alone(report) => {
-                report.diagnosis = Some(diagnosis.about_the_peak(report.peak_bytes));
-            }
             Some(diagnosis) => {
-                if again.growth_bytes != report.growth_bytes {
+                if again.growth_bytes != report.growth_bytes && !is_peak_alone(report) {
                     report.diagnosis_obstacle = Some(format!(
                         "the second run, with call stacks, grew by {} B and the first by {} B: \
                          what the first left in statics or threads changed the second; in a \
@@ -95,6 +104,7 @@ pub(crate) fn diagnose<S>(
                     ));
                 }
                 report.diagnosis = Some(diagnosis);
+                about_the_peak(report);
             }
             None => {
                 report.diagnosis_obstacle = unavailable().map(str::to_owned);
@@ -106,6 +116,14 @@ pub(crate) fn diagnose<S>(
                 message_of(payload.as_ref())
             ));
         }
+    }
+}
+
+/// If the peak is all that failed, the diagnosis is about that.
+pub(crate) fn about_the_peak(report: &mut Report) {
+    if is_peak_alone(report) {
+        let diagnosis = report.diagnosis.take();
+        report.diagnosis = diagnosis.map(|diagnosis| diagnosis.about_the_peak(report.peak_bytes));
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::alloc::{self, Trace, unscoped, with_stacks_from};
 use crate::byte_size::Thousands;
 use crate::holders::State;
+use crate::isolation::{self, Wanted, progress};
 use crate::process::Turn;
 use crate::recorder::Recorder;
 use crate::replay::{self, Sites};
@@ -17,6 +18,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How often set-up and drop are repeated to see what is left each time.
 const REPETITIONS: usize = 3;
@@ -29,29 +31,78 @@ pub(crate) struct Run<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) scope: Scope,
     pub(crate) turn: Turn,
-    limit_before: u64,
+    limits_before: (u64, u64),
+    /// What the first run of the test said of this scenario, if this is the second, in
+    /// which call stacks are taken.
+    first: Option<Wanted>,
+    /// The how manieth scenario of the process it is.
+    ordinal: usize,
 }
 
 impl<'a> Run<'a> {
     #[track_caller]
     fn begin(scenario: &'a Scenario) -> Self {
-        let turn = Turn::take(scenario.needs_the_process_alone());
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let ordinal = RUNS.fetch_add(1, Relaxed);
+        let waits = scenario.needs_the_process_alone() && !alloc::is_whole_process();
+        let turn = Turn::take(waits);
         let scope = Scope::of_run(&scenario.name);
         let mut run = Self {
             scenario,
             scope,
             turn,
-            limit_before: 0,
+            limits_before: (0, 0),
+            first: isolation::second_run(ordinal),
+            ordinal,
         };
-        run.limit_before = run.refuse_above_budget();
+        run.limits_before = run.refuse_above_budget();
         run
     }
 
-    /// Allocations fail that would take what is live now above [`hard_limit`].
-    fn refuse_above_budget(&self) -> u64 {
+    /// Allocations fail that would take what is live now above twice the memory budget:
+    /// see [`Scenario::memory_budget`].
+    fn refuse_above_budget(&self) -> (u64, u64) {
+        let budget = self.scenario.memory_budget.bytes();
         let live = self.scope.live().0;
-        let limit = live.saturating_add(hard_limit(self.scenario));
-        self.scope.refuse_above(limit)
+        let limit = live.saturating_add(budget.saturating_mul(2));
+        self.scope.refuse_above(live.saturating_add(budget), limit)
+    }
+
+    /// Whether this run is the one in which call stacks are taken.
+    #[track_caller]
+    fn is_traced(&self) -> bool {
+        let has_limit = self.scenario.stop_at.is_some();
+        if has_limit && alloc::is_whole_process() && isolation::can_run_again() {
+            // From the start of the process, or other threads would not be followed.
+            isolation::restart_with_call_stacks();
+        }
+        self.first.is_some() || has_limit || replay::sites() == Sites::Always
+    }
+
+    /// Gets call stacks for a report that is to have some: from a second process, where
+    /// that can be had, or from a second run in this one.
+    #[track_caller]
+    fn diagnose<S>(
+        &self,
+        setup: &impl Fn() -> S,
+        step: &impl Fn(&mut S, u64),
+        report: &mut Report,
+    ) {
+        let asks = || {
+            let name = self.scenario.full_name();
+            let (failed, peak) = (report.is_failure(), report.peak_bytes);
+            isolation::wants_call_stacks(self.ordinal, &name, failed, peak);
+        };
+        if self.first.is_some() {
+            asks();
+            replay::about_the_peak(report);
+        } else if replay::is_wanted(self.scenario, report) {
+            if isolation::can_run_again() {
+                asks();
+            } else {
+                replay::diagnose(self, setup, step, report);
+            }
+        }
     }
 
     /// The figures of the process can be charged to it.
@@ -62,7 +113,8 @@ impl<'a> Run<'a> {
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        self.scope.refuse_above(self.limit_before);
+        self.scope
+            .refuse_above(self.limits_before.0, self.limits_before.1);
     }
 }
 
@@ -76,7 +128,9 @@ pub(crate) fn run<S>(
     let asked = replay::steps().map(|steps| scenario.clone().steps(steps));
     let scenario = asked.as_ref().unwrap_or(scenario);
     keep_panic_output_out_of_scopes();
+    unscoped(|| progress::scenario_starts(&scenario.full_name()));
     let run = Run::begin(scenario);
+    progress::at(progress::Place::Rehearsal, 0, 0, 0);
     guarded(scenario, &Cell::new(Place::Rehearsal), || {
         let mut state = setup();
         if scenario.warm_up > 0 || scenario.steps > 0 {
@@ -84,25 +138,27 @@ pub(crate) fn run<S>(
         }
     });
 
-    let mut report = if replay::sites() == Sites::Always || scenario.stop_at.is_some() {
-        replay::traced(&run, setup, step, None)
+    let mut report = if run.is_traced() {
+        let peak = run.first.as_ref().map(|first| first.peak_bytes);
+        replay::traced(&run, setup, step, peak)
     } else {
         once(&run, setup, step, None)
     };
     report.location = Some(Location::caller());
     if report.residue_bytes > 0 {
+        progress::at(progress::Place::Repetition, 0, 0, 0);
         report.repetition = repeat(&run, setup, step);
     }
     let asks =
         scenario.self_test || std::env::var_os("HIGHWATER_SELF_TEST").is_some_and(|v| v == "1");
     if asks && report.verdict.is_bounded() {
+        progress::at(progress::Place::SelfTest, 0, 0, 0);
         report.self_test = Some(self_test(&run, setup, step, &report));
     }
     report.accepted = unscoped(|| accepted(scenario, &report));
-    if replay::is_wanted(scenario, &report) {
-        replay::diagnose(&run, setup, step, &mut report);
-    }
+    run.diagnose(setup, step, &mut report);
     drop(run);
+    progress::scenario_ends();
     report.write();
     report
 }
@@ -140,6 +196,7 @@ pub(crate) fn once<S>(
         scope.follow(trace);
     }
     recorder.begin();
+    progress::at(progress::Place::SetUp, 0, 0, 0);
     let mut state = guarded(scenario, &place, setup);
     let mut warm_up = scenario.warm_up;
     let mut requested_end = warm_up.saturating_add(scenario.steps);
@@ -160,6 +217,8 @@ pub(crate) fn once<S>(
             break;
         }
         place.set(Place::Step(i));
+        let (bytes, blocks) = recorder.last_seen();
+        progress::at(progress::Place::Step, i, bytes, blocks);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(step, &mut state, i, trace))) {
             if !is_extension {
                 escalate(scenario, &place, payload.as_ref());
@@ -179,6 +238,7 @@ pub(crate) fn once<S>(
     }
     guarded(scenario, &place, || {
         place.set(Place::Drop);
+        progress::at(progress::Place::Drop, 0, 0, 0);
         drop(state);
     });
     unscoped(|| {
@@ -197,11 +257,6 @@ fn call<S>(step: &impl Fn(&mut S, u64), state: &mut S, i: u64, trace: Option<&Tr
     } else {
         step(state, i);
     }
-}
-
-/// What live bytes may never pass; see [`Scenario::memory_budget`].
-fn hard_limit(scenario: &Scenario) -> u64 {
-    scenario.memory_budget.bytes().saturating_mul(2)
 }
 
 /// What set-up, some steps and drop leave behind each time: the least by which live memory

@@ -2,6 +2,20 @@
 
 use tokio::runtime::{Builder, Runtime};
 
+/// Runs a future to its end on a current-thread runtime of its own.
+///
+/// # Panics
+/// If the runtime cannot be made.
+#[doc(hidden)]
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    current_thread().block_on(future)
+}
+
+fn current_thread() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a current-thread runtime needs a few descriptors")
+}
+
 /// A state beside its runtime, which outlives it.
 pub(crate) struct OnRuntime<S> {
     /// None only while it is being dropped.
@@ -11,8 +25,7 @@ pub(crate) struct OnRuntime<S> {
 
 impl<S> OnRuntime<S> {
     pub(crate) fn new(setup: impl AsyncFn() -> S) -> Self {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.expect("a current-thread runtime needs a few descriptors");
+        let runtime = current_thread();
         Self {
             state: Some(runtime.block_on(setup())),
             runtime,

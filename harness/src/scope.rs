@@ -100,10 +100,10 @@ impl Scope {
         self.open.other_threads()
     }
 
-    /// From now on large allocations that would take live bytes above `limit` fail.
-    /// Returns the limit before; 0 is none.
-    pub(crate) fn refuse_above(&self, limit: u64) -> u64 {
-        self.open.refuse_above(limit)
+    /// From now on large allocations that would take live bytes above `limit` fail, and
+    /// what takes them above `budget` is noted; 0 is none. Returns both as they were.
+    pub(crate) fn refuse_above(&self, budget: u64, limit: u64) -> (u64, u64) {
+        self.open.refuse_above(budget, limit)
     }
 
     /// From now on the peak is that of what follows. Returns the figures now.

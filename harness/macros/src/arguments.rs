@@ -3,7 +3,7 @@
 //! One table lists the arguments. It drives what is accepted, what is generated
 //! and what the errors suggest.
 
-use crate::size;
+use crate::{duration, size};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt as _;
@@ -14,8 +14,6 @@ use syn::{Error, Expr, ExprGroup, ExprLit, Lit, Token};
 /// An argument that there is.
 struct Known {
     name: &'static str,
-    /// The method of `Scenario` that it calls.
-    method: &'static str,
     kind: Kind,
     /// A right use of it, for messages.
     example: &'static str,
@@ -23,81 +21,116 @@ struct Known {
 
 #[derive(Clone, Copy)]
 enum Kind {
-    Count,
-    Size,
+    /// Calls this method of `Scenario` with a number.
+    Count(&'static str),
+    /// With a size.
+    Size(&'static str),
+    /// With a text.
+    Reason(&'static str),
+    /// Makes the state of a scenario.
+    State,
+    /// How long the test's process may take.
+    TimeLimit,
+    /// Stands alone.
+    Word,
 }
 
-const KNOWN: [Known; 8] = [
-    Known {
-        name: "steps",
-        method: "steps",
-        kind: Kind::Count,
-        example: "steps = 10_000",
-    },
-    Known {
-        name: "warm_up",
-        method: "warm_up",
-        kind: Kind::Count,
-        example: "warm_up = 100",
-    },
-    Known {
-        name: "growth",
-        method: "growth_ceiling",
-        kind: Kind::Size,
-        example: "growth = \"1 MiB\"",
-    },
-    Known {
-        name: "peak",
-        method: "peak_ceiling",
-        kind: Kind::Size,
-        example: "peak = \"64 MiB\"",
-    },
-    Known {
-        name: "residue",
-        method: "residue_ceiling",
-        kind: Kind::Size,
-        example: "residue = \"0 B\"",
-    },
-    Known {
-        name: "threads",
-        method: "thread_ceiling",
-        kind: Kind::Count,
-        example: "threads = 0",
-    },
-    Known {
-        name: "descriptors",
-        method: "descriptor_ceiling",
-        kind: Kind::Count,
-        example: "descriptors = 0",
-    },
-    Known {
-        name: "mapped",
-        method: "mapped_ceiling",
-        kind: Kind::Size,
-        example: "mapped = \"1 MiB\"",
-    },
+const KNOWN: [Known; 14] = [
+    known("steps", Kind::Count("steps"), "steps = 10_000"),
+    known("state", Kind::State, "state = Sessions::default()"),
+    known("warm_up", Kind::Count("warm_up"), "warm_up = 100"),
+    known("growth", Kind::Size("growth_ceiling"), "growth = \"1 MiB\""),
+    known("peak", Kind::Size("peak_ceiling"), "peak = \"64 MiB\""),
+    known(
+        "residue",
+        Kind::Size("residue_ceiling"),
+        "residue = \"0 B\"",
+    ),
+    known("threads", Kind::Count("thread_ceiling"), "threads = 0"),
+    known(
+        "descriptors",
+        Kind::Count("descriptor_ceiling"),
+        "descriptors = 0",
+    ),
+    known("mapped", Kind::Size("mapped_ceiling"), "mapped = \"1 MiB\""),
+    known(
+        "accept_inconclusive",
+        Kind::Reason("accept_inconclusive"),
+        "accept_inconclusive = \"fills a cache for an hour\"",
+    ),
+    known(
+        "accept_residue",
+        Kind::Reason("accept_residue"),
+        "accept_residue = \"the registry keeps each name\"",
+    ),
+    known("time_limit", Kind::TimeLimit, "time_limit = \"60 s\""),
+    known("in_process", Kind::Word, "in_process"),
+    known("real_random", Kind::Word, "real_random"),
 ];
+
+const fn known(name: &'static str, kind: Kind, example: &'static str) -> Known {
+    Known {
+        name,
+        kind,
+        example,
+    }
+}
+
+/// All that stands in the brackets.
+pub(crate) struct Arguments {
+    /// The calls on a `Scenario` that the arguments stand for, in their order.
+    pub(crate) calls: TokenStream,
+    /// Whether the function is a step of a scenario, and not a plain test.
+    pub(crate) is_scenario: bool,
+    pub(crate) state: Option<TokenStream>,
+    pub(crate) time_limit_ms: Option<u64>,
+    pub(crate) in_process: bool,
+    pub(crate) real_random: bool,
+}
 
 /// An argument as it was written.
 struct Argument {
     known: &'static Known,
     name: Ident,
-    value: Expr,
+    /// None if it stands alone.
+    value: Option<Expr>,
 }
 
-/// The calls on a `Scenario` that the arguments stand for, in their order.
-pub(crate) fn builder_calls(arguments: TokenStream) -> syn::Result<TokenStream> {
-    let arguments = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(arguments)?;
-    let mut calls = TokenStream::new();
-    for (place, argument) in arguments.iter().enumerate() {
-        let mut earlier = arguments.iter().take(place);
-        if earlier.any(|earlier| earlier.name == argument.name) {
-            let problem = format!("`{}` is given twice: remove one of them", argument.name);
-            return Err(Error::new(argument.name.span(), problem));
+impl Arguments {
+    pub(crate) fn read(arguments: TokenStream) -> syn::Result<Self> {
+        let list = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(arguments)?;
+        let has = |name: &str| list.iter().any(|argument| argument.name == name);
+        let mut read = Self {
+            calls: TokenStream::new(),
+            is_scenario: has("steps"),
+            state: None,
+            time_limit_ms: None,
+            in_process: has("in_process"),
+            real_random: has("real_random"),
+        };
+        for (place, argument) in list.iter().enumerate() {
+            let name = &argument.name;
+            if list.iter().take(place).any(|earlier| earlier.name == *name) {
+                let problem = format!("`{name}` is given twice: remove one of them");
+                return Err(Error::new(name.span(), problem));
+            }
+            if argument.known.is_of_scenario() && !read.is_scenario {
+                let problem = format!(
+                    "`{name}` belongs to a scenario, and without `steps` this is a plain test: \
+                     add `steps = 10_000`, or remove `{name}`"
+                );
+                return Err(Error::new(name.span(), problem));
+            }
+            argument.add_to(&mut read)?;
         }
-        calls.extend(argument.call()?);
+        Ok(read)
     }
-    Ok(calls)
+}
+
+impl Known {
+    fn is_of_scenario(&self) -> bool {
+        !matches!(self.kind, Kind::TimeLimit | Kind::Word)
+    }
 }
 
 impl Parse for Argument {
@@ -110,6 +143,14 @@ impl Parse for Argument {
             let problem = format!("unknown argument `{name}`: the arguments are {names}");
             return Err(Error::new(name.span(), problem));
         };
+        if matches!(known.kind, Kind::Word) {
+            if !input.is_empty() && !input.peek(Token![,]) {
+                let problem = format!("`{name}` takes no value: write `{name}` alone");
+                return Err(Error::new(name.span(), problem));
+            }
+            let value = None;
+            return Ok(Self { known, name, value });
+        }
         let has_value = input.peek(Token![=]) && {
             input.parse::<Token![=]>()?;
             !input.is_empty() && !input.peek(Token![,])
@@ -118,51 +159,75 @@ impl Parse for Argument {
             let problem = format!("`{name}` needs a value, such as `{}`", known.example);
             return Err(Error::new(name.span(), problem));
         }
-        let value = input.parse()?;
+        let value = Some(input.parse()?);
         Ok(Self { known, name, value })
     }
 }
 
 impl Argument {
-    fn call(&self) -> syn::Result<TokenStream> {
-        let method = Ident::new(self.known.method, self.name.span());
-        match self.known.kind {
-            Kind::Count => {
-                let count = Literal::u64_suffixed(self.count()?);
-                Ok(quote!(.#method(#count)))
+    fn add_to(&self, arguments: &mut Arguments) -> syn::Result<()> {
+        let Some(value) = &self.value else {
+            return Ok(());
+        };
+        let (method, value) = match self.known.kind {
+            Kind::Count(method) => {
+                let count = Literal::u64_suffixed(self.count(value)?);
+                (method, quote!(#count))
             }
-            Kind::Size => {
-                let bytes = Literal::u64_suffixed(self.bytes()?);
-                Ok(quote!(.#method(::highwater::ByteSize::b(#bytes))))
+            Kind::Size(method) => {
+                let text = self.text(value, "a size in quotes")?;
+                let bytes = size::bytes(&text).map_err(|why| Error::new_spanned(value, why))?;
+                let bytes = Literal::u64_suffixed(bytes);
+                (method, quote!(::highwater::ByteSize::b(#bytes)))
             }
-        }
+            Kind::Reason(method) => {
+                let text = self.text(value, "a reason in quotes")?;
+                if text.trim().is_empty() {
+                    return Err(self.wrong_value(value, "a reason in quotes"));
+                }
+                (method, quote!(#text))
+            }
+            Kind::State => {
+                arguments.state = Some(quote!(#value));
+                return Ok(());
+            }
+            Kind::TimeLimit => {
+                let text = self.text(value, "a duration in quotes")?;
+                let limit =
+                    duration::milliseconds(&text).map_err(|why| Error::new_spanned(value, why))?;
+                arguments.time_limit_ms = Some(limit);
+                return Ok(());
+            }
+            Kind::Word => return Ok(()),
+        };
+        let method = Ident::new(method, self.name.span());
+        arguments.calls.extend(quote!(.#method(#value)));
+        Ok(())
     }
 
-    fn count(&self) -> syn::Result<u64> {
-        match literal(&self.value) {
+    fn count(&self, value: &Expr) -> syn::Result<u64> {
+        match literal(value) {
             Some(Lit::Int(number)) if matches!(number.suffix(), "" | "u64") => {
                 number.base10_parse().map_err(|_| {
                     let problem = format!("{number} is more than a u64 can hold");
                     Error::new(number.span(), problem)
                 })
             }
-            _ => Err(self.wrong_value("a whole number")),
+            _ => Err(self.wrong_value(value, "a whole number")),
         }
     }
 
-    fn bytes(&self) -> syn::Result<u64> {
-        match literal(&self.value) {
-            Some(Lit::Str(text)) if text.suffix().is_empty() => {
-                size::bytes(&text.value()).map_err(|problem| Error::new(text.span(), problem))
-            }
-            _ => Err(self.wrong_value("a size in quotes")),
+    fn text(&self, value: &Expr, wanted: &str) -> syn::Result<String> {
+        match literal(value) {
+            Some(Lit::Str(text)) if text.suffix().is_empty() => Ok(text.value()),
+            _ => Err(self.wrong_value(value, wanted)),
         }
     }
 
-    fn wrong_value(&self, wanted: &str) -> Error {
+    fn wrong_value(&self, value: &Expr, wanted: &str) -> Error {
         let Known { name, example, .. } = self.known;
         let problem = format!("`{name}` takes {wanted}, such as `{example}`");
-        Error::new_spanned(&self.value, problem)
+        Error::new_spanned(value, problem)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The function that the attribute stands on, and the test that it becomes.
 
-use proc_macro2::{Span, TokenStream};
+use crate::arguments::Arguments;
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
@@ -18,7 +19,7 @@ pub(crate) struct Function {
 
 impl Parse for Function {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let function = Self {
+        Ok(Self {
             attributes: input.call(Attribute::parse_outer)?,
             visibility: input.parse()?,
             signature: input.parse().map_err(|error| {
@@ -26,8 +27,18 @@ impl Parse for Function {
                 Error::new(error.span(), problem)
             })?,
             body: input.parse()?,
-        };
-        let mut errors = function.problems().into_iter();
+        })
+    }
+}
+
+impl Function {
+    /// The function, if it can be a test with these arguments; with any, if they could not
+    /// be read.
+    pub(crate) fn read(item: TokenStream, arguments: Option<&Arguments>) -> syn::Result<Self> {
+        let function: Self = syn::parse2(item)?;
+        let mut errors = function.problems();
+        errors.extend(arguments.and_then(|arguments| function.misfit(arguments)));
+        let mut errors = errors.into_iter();
         match errors.next() {
             None => Ok(function),
             Some(mut error) => {
@@ -36,13 +47,16 @@ impl Parse for Function {
             }
         }
     }
-}
 
-impl Function {
     /// The test function. The user's own is an item within it, so that the test
     /// can have its name, and the name still means it in its body.
-    pub(crate) fn into_test(self, calls: &TokenStream) -> TokenStream {
-        let step = self.step();
+    pub(crate) fn into_test(self, arguments: &Arguments) -> TokenStream {
+        let work = if arguments.is_scenario {
+            self.scenario(arguments)
+        } else {
+            self.plain()
+        };
+        let any_panic_passes = self.attributes.iter().any(is_bare_should_panic);
         let Self {
             attributes,
             visibility,
@@ -50,11 +64,19 @@ impl Function {
             body,
         } = self;
         let name = &signature.ident;
-        let text = name.unraw().to_string();
-        let (run, setup) = match signature.asyncness {
-            Some(_) => (quote!(run_async), quote!(async || ())),
-            None => (quote!(run), quote!(|| ())),
+        let text = name.to_string();
+        let time_limit = match arguments.time_limit_ms {
+            Some(limit) => {
+                let limit = Literal::u64_suffixed(limit);
+                quote!(::core::option::Option::Some(#limit))
+            }
+            None => quote!(::core::option::Option::None),
         };
+        let Arguments {
+            in_process,
+            real_random,
+            ..
+        } = arguments;
         // The path keeps `use highwater::test` from being taken for the attribute
         // that the compiler knows.
         quote! {
@@ -63,41 +85,134 @@ impl Function {
             #visibility fn #name() {
                 #signature #body
 
-                ::highwater::Scenario::new(::core::concat!(::core::module_path!(), "::", #text))
-                    #calls
-                    .#run(#setup, #step)
-                    .assert();
+                ::highwater::__private::isolated(
+                    &::highwater::__private::Isolated {
+                        module: ::core::module_path!(),
+                        name: #text,
+                        time_limit_ms: #time_limit,
+                        in_process: #in_process,
+                        real_random: #real_random,
+                        any_panic_passes: #any_panic_passes,
+                    },
+                    || { #work },
+                );
             }
+        }
+    }
+
+    /// A scenario of which the function is a step.
+    fn scenario(&self, arguments: &Arguments) -> TokenStream {
+        let text = self.signature.ident.unraw().to_string();
+        let calls = &arguments.calls;
+        let state = match &arguments.state {
+            Some(state) => quote!(#state),
+            None => quote!(()),
+        };
+        let (run, setup) = match self.signature.asyncness {
+            Some(_) => (quote!(run_async), quote!(async || #state)),
+            None => (quote!(run), quote!(|| #state)),
+        };
+        let step = self.step(arguments.state.is_some());
+        quote! {
+            ::highwater::Scenario::new(::core::concat!(::core::module_path!(), "::", #text))
+                #calls
+                .#run(#setup, #step)
+                .assert();
+        }
+    }
+
+    /// The function's own call, which fails if it returns an error.
+    fn plain(&self) -> TokenStream {
+        let name = &self.signature.ident;
+        let call = match self.signature.asyncness {
+            Some(_) => quote!(::highwater::__private::block_on(#name())),
+            None => quote!(#name()),
+        };
+        match self.fallible() {
+            Some(value) => quote_spanned! {generated_at(value.span())=>
+                if let ::core::result::Result::Err(error) = #call {
+                    ::core::panic!("Error: {error:?}")
+                }
+            },
+            None => quote!(#call;),
         }
     }
 
     /// The closure that is a step. Its parts stand where the user wrote the types
     /// that they must fit, for the compiler's errors.
-    fn step(&self) -> TokenStream {
+    fn step(&self, has_state: bool) -> TokenStream {
         let name = &self.signature.ident;
-        let number = self.signature.inputs.iter().map(|parameter| {
-            let place = match parameter {
+        let inputs = &self.signature.inputs;
+        let passed = inputs.iter().enumerate().map(|(place, parameter)| {
+            let span = match parameter {
                 FnArg::Typed(parameter) => parameter.ty.span(),
                 FnArg::Receiver(receiver) => receiver.span(),
             };
-            quote_spanned!(generated_at(place)=> i)
+            if has_state && place == 0 {
+                quote_spanned!(generated_at(span)=> state)
+            } else {
+                quote_spanned!(generated_at(span)=> i)
+            }
         });
         let (asynchronous, awaited) = match self.signature.asyncness {
             Some(_) => (quote!(async), quote!(.await)),
             None => (quote!(), quote!()),
         };
-        let call = quote!(#name(#(#number),*)#awaited);
+        let call = quote!(#name(#(#passed),*)#awaited);
+        let state = if has_state { quote!(state) } else { quote!(()) };
+        if let Some(value) = self.fallible() {
+            let check = quote_spanned! {generated_at(value.span())=>
+                if let ::core::result::Result::Err(error) = #call {
+                    ::core::panic!("step {i} failed: {error:?}")
+                }
+            };
+            return quote!(#asynchronous |#state, i| { #check });
+        }
+        let is_numbered = inputs.len() > usize::from(has_state);
+        let number = if is_numbered { quote!(i) } else { quote!(_) };
+        quote!(#asynchronous |#state, #number| #call)
+    }
+
+    /// What the function returns, if that can be an error.
+    fn fallible(&self) -> Option<&Type> {
         match &self.signature.output {
-            ReturnType::Type(_, value) if !is_unit_or_never(value) => {
-                let check = quote_spanned! {generated_at(value.span())=>
-                    if let ::core::result::Result::Err(error) = #call {
-                        ::core::panic!("step {i} failed: {error:?}")
-                    }
-                };
-                quote!(#asynchronous |(), i| { #check })
-            }
-            _ if self.signature.inputs.is_empty() => quote!(#asynchronous |(), _| #call),
-            _ => quote!(#asynchronous |(), i| #call),
+            ReturnType::Type(_, value) if !is_unit_or_never(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Why the function's parameters do not fit the arguments, if they don't.
+    fn misfit(&self, arguments: &Arguments) -> Option<Error> {
+        let refuse = |span, problem: &str| {
+            let problem = format!("`#[highwater::test]` {problem}");
+            Some(Error::new(span, problem))
+        };
+        let inputs = &self.signature.inputs;
+        if let Some(FnArg::Receiver(_)) = inputs.first() {
+            return None;
+        }
+        match (arguments.is_scenario, &arguments.state) {
+            (false, _) => refuse(
+                inputs.first()?.span(),
+                "without `steps` takes a function without parameters: remove this one, and \
+                 those after it, or add `steps = 10_000`, whose number it then is",
+            ),
+            (true, None) => refuse(
+                inputs.get(1)?.span(),
+                "takes a function of at most one parameter, the number of the step: \
+                 remove this one, and those after it, or add `state = ...`, which is then \
+                 the first",
+            ),
+            (true, Some(_)) if inputs.is_empty() => refuse(
+                self.signature.ident.span(),
+                "with `state` takes a function whose first parameter is the state: add \
+                 `state: &mut` and its type",
+            ),
+            (true, Some(_)) => refuse(
+                inputs.get(2)?.span(),
+                "with `state` takes a function of at most two parameters, the state and the \
+                 number of the step: remove this one, and those after it",
+            ),
         }
     }
 
@@ -139,17 +254,11 @@ impl Function {
                 "does not take generic functions: call the generic one in a plain function",
             );
         }
-        match (signature.inputs.first(), signature.inputs.get(1)) {
-            (Some(FnArg::Receiver(receiver)), _) => refuse(
+        if let Some(FnArg::Receiver(receiver)) = signature.inputs.first() {
+            refuse(
                 receiver.self_token.span,
                 "does not take methods: use a function without `self`, outside of `impl`",
-            ),
-            (_, Some(second)) => refuse(
-                second.span(),
-                "takes a function of at most one parameter, the number of the step: \
-                 remove this one, and those after it",
-            ),
-            _ => {}
+            );
         }
         if let Some(attribute) = self.attributes.iter().find(|a| is_plain_test(a)) {
             refuse(
@@ -176,4 +285,9 @@ fn is_unit_or_never(value: &Type) -> bool {
 
 fn is_plain_test(attribute: &Attribute) -> bool {
     matches!(&attribute.meta, Meta::Path(path) if path.is_ident("test"))
+}
+
+/// `#[should_panic]` without a text, which any panic satisfies.
+fn is_bare_should_panic(attribute: &Attribute) -> bool {
+    matches!(&attribute.meta, Meta::Path(path) if path.is_ident("should_panic"))
 }

@@ -1,4 +1,4 @@
-//! `#[highwater::test]`: a test of one function, run as a scenario.
+//! `#[highwater::test]`: a test of one function, in a process of its own.
 //!
 //! Depend on `highwater`, which re-exports the attribute; nothing else in here
 //! is of use. The attribute is thin on purpose: it writes the lines that a
@@ -9,15 +9,23 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod duration;
 mod function;
 mod size;
 #[cfg(test)]
 mod tests;
 
+use arguments::Arguments;
 use function::Function;
 use proc_macro2::TokenStream;
 
-/// Makes a test of a function whose body is one step of a scenario.
+/// Makes a test of a function, and gives it a process of its own.
+///
+/// The test program is started once more for this one test. All that allocates in there
+/// counts for it, on whichever thread; what it does to its process, it does to no other
+/// test. What it prints is shown as that of any other test. Where a test cannot have a
+/// process, or `HIGHWATER_IN_PROCESS=1` says so, for a debugger say, it runs in the test
+/// program's own.
 ///
 /// ```
 /// #[global_allocator]
@@ -27,43 +35,71 @@ use proc_macro2::TokenStream;
 /// fn numbers_are_not_kept(i: u64) {
 ///     assert_eq!(i.to_string().parse(), Ok(i));
 /// }
+///
+/// #[highwater::test(steps = 10_000, state = Vec::new(), growth = "1 KiB")]
+/// fn the_last_hundred_are_kept(numbers: &mut Vec<u64>, i: u64) {
+///     numbers.push(i);
+///     if numbers.len() > 100 {
+///         numbers.remove(0);
+///     }
+/// }
+///
+/// #[highwater::test]
+/// fn a_report_is_as_it_was() {
+///     let report = highwater::Scenario::new("strings").run(|| (), |(), i| drop(i.to_string()));
+///     assert!(report.verdict().is_bounded());
+/// }
 /// # fn main() {}
 /// ```
 ///
-/// The test runs the steps, then fails if a ceiling was breached or memory grows
-/// without end. It is the same as a `highwater::Scenario` with nothing to set
-/// up, named after the function and its module, that is run and asserted. A
-/// scenario with a state of its own is written out with `highwater::Scenario`.
+/// With `steps` the function is one step of a scenario. The test runs the steps, then fails
+/// if a ceiling was breached or memory grows without end. It is the same as a
+/// `highwater::Scenario` named after the function and its module that is run and
+/// asserted. Without `steps` it is a plain test: the body runs once, as it stands.
 ///
 /// # Arguments
 /// All of them may be left out.
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `steps = 10_000` | how many steps to run at least; 1,000 by default |
+/// | `time_limit = "60 s"` | how long the process may take, in `ms`, `s` or `min`; 600 s by default, or what `HIGHWATER_TIME_LIMIT` says |
+/// | `in_process` | no process of its own |
+/// | `real_random` | what the test asks the system for by `getrandom` is random, and not the same in every run; figures may differ from run to run then |
+/// | `steps = 10_000` | a scenario, and how many steps to run at least |
+///
+/// The others are a scenario's, and need `steps`.
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `state = Sessions::default()` | makes the state, once for each run; the function's first parameter is `&mut` of it |
 /// | `warm_up = 100` | how many steps to run before growth is counted; 0 by default |
 /// | `growth = "1 MiB"` | the most by which live bytes may rise |
 /// | `peak = "64 MiB"` | the most live bytes at any moment |
 /// | `residue = "0 B"` | the most live bytes at the end |
 /// | `threads = 0` | the most by which the number of threads may rise |
-/// | `descriptors = 0` | the most by which the number of open descriptors may rise; waits until no other scenario runs |
-/// | `mapped = "1 MiB"` | the most by which memory mapped outside the heap may rise; waits likewise |
+/// | `descriptors = 0` | the most by which the number of open descriptors may rise |
+/// | `mapped = "1 MiB"` | the most by which memory mapped outside the heap may rise |
+/// | `accept_inconclusive = "why"` | passes although the verdict is left open |
+/// | `accept_residue = "why"` | passes although each run leaves more behind |
 ///
 /// Sizes are written as `highwater::ByteSize` reads them.
 ///
 /// # The function
-/// Its parameter is the number of the step, a `u64` that counts from 0; it may be
-/// left out. The function may return a `Result` whose error is `Debug`: an error
-/// fails the test, which says at which step. The function is called more often
-/// than `steps` says: once in a rehearsal, and further where the verdict needs
-/// it. What those calls leave in a `static` or a thread-local is there as well.
+/// In a scenario its parameter is the number of the step, a `u64` that counts from 0,
+/// behind the state if there is one; it may be left out. A plain test has no parameters.
+/// The function may return a `Result` whose error is `Debug`: an error fails the test,
+/// which says at which step. A step is called more often than `steps` says: once in a
+/// rehearsal, and further where the verdict needs it. What those calls leave in a
+/// `static` or a thread-local is there as well.
 ///
 /// Beside `#[rstest]` it goes below the cases: each case is then a test of its own,
-/// and the call with that case's values is a step, which is not told its number.
+/// and with `steps` the call with that case's values is a step, which is not told its
+/// number.
 ///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, work as they do
-/// on any test. An `async` function runs on a current-thread runtime of the test's
-/// own; it needs highwater's feature `tokio`.
+/// on any test. A process that ends by itself is no panic: without `expected`,
+/// `#[should_panic]` does not let it pass. An `async` function runs on a current-thread
+/// runtime of the test's own; it needs highwater's feature `tokio`.
 #[proc_macro_attribute]
 pub fn test(
     arguments: proc_macro::TokenStream,
@@ -84,10 +120,10 @@ fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Both parts are read before either fails, so that the errors of both show.
 fn generate(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let calls = arguments::builder_calls(arguments);
-    let function = syn::parse2::<Function>(item);
-    match (calls, function) {
-        (Ok(calls), Ok(function)) => Ok(function.into_test(&calls)),
+    let arguments = Arguments::read(arguments);
+    let function = Function::read(item, arguments.as_ref().ok());
+    match (arguments, function) {
+        (Ok(arguments), Ok(function)) => Ok(function.into_test(&arguments)),
         (Err(mut error), Err(other)) => {
             error.combine(other);
             Err(error)

@@ -13,6 +13,7 @@ mod pools;
 
 use super::counters::Counters;
 use super::footer;
+use super::limit;
 use super::memory;
 use super::scopes::{self, ROOT, Record};
 use super::sync::atomic::{
@@ -400,6 +401,7 @@ impl Ledger {
     fn flush_and_leave_ended(&'static self) {
         self.flush();
         let scope = self.scope();
+        limit::hold(scope);
         if scope.has_ended() {
             let open = nearest_open(scope);
             if !ptr::eq(open, scope) {

@@ -3,10 +3,13 @@
 //! Nothing can unwind out of an allocator, so a run over its memory budget ends
 //! after the step. A step that goes on and on is held by its scope's limit: larger
 //! allocations get null, as they do when memory runs out. Most programs abort then,
-//! so the reason is written before, from the stack, without an allocation.
+//! so the reason is written before, from the stack, without an allocation. In a process of
+//! its own the run ends there instead: the process is stopped, and its parent, which
+//! says why, has the call stack of the allocation that passed the budget.
 
 use super::ledger;
 use super::scopes::Record;
+use crate::isolation::progress;
 use std::io::{Cursor, Write as _};
 
 /// Smaller allocations are never refused.
@@ -23,18 +26,46 @@ pub(super) fn refuses(bytes: usize) -> bool {
 #[cold]
 #[inline(never)]
 fn refuses_large(bytes: usize) -> bool {
-    let ledger = ledger::current();
-    let above = |record: &&'static Record| {
-        let live = u64::try_from(record.counters.totals().live_bytes).unwrap_or(0);
-        (record.limit_bytes()).is_some_and(|limit| live.saturating_add(bytes as u64) > limit)
-    };
-    match ledger.scope().chain().find(above) {
+    let is_watched = progress::is_watched();
+    match ledger::current()
+        .scope()
+        .chain()
+        .find(|record| passes(record, bytes, is_watched))
+    {
+        // It can't do without the block, and there is somebody who says more of it.
+        Some(_) if is_watched => progress::stop_over_hard_limit(bytes),
         Some(record) => {
             say(record, bytes);
             true
         }
         None => false,
     }
+}
+
+/// Stops a process that somebody watches if small blocks alone have taken its live bytes
+/// above the limit. For threads that tell their scope anyway.
+#[cold]
+#[inline(never)]
+pub(super) fn hold(scope: &'static Record) {
+    if progress::is_watched() && scope.chain().any(|record| passes(record, 0, true)) {
+        progress::stop_over_hard_limit(0);
+    }
+}
+
+/// Whether `bytes` more would pass the scope's limit. Notes it if they pass the budget.
+fn passes(record: &'static Record, bytes: usize, is_watched: bool) -> bool {
+    let Some(limit) = record.limit_bytes() else {
+        return false;
+    };
+    let live = u64::try_from(record.counters.totals().live_bytes).unwrap_or(0);
+    let then = live.saturating_add(bytes as u64);
+    let budget = record.budget_bytes();
+    if is_watched && then > budget {
+        // As the scenario counts: above what was live before it.
+        let before = budget.saturating_sub(limit - budget);
+        progress::note_over_budget(bytes, live.saturating_sub(before), budget - before);
+    }
+    then > limit
 }
 
 /// A number with a comma before every third digit from the right.

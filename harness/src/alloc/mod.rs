@@ -64,10 +64,11 @@ pub(crate) use ledger::{FLUSH_BYTES, Seen};
 pub(crate) use memory::{heap, own_bytes, trim_heap};
 pub(crate) use open::{
     HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
+    watch_whole_process,
 };
-// Not needed yet.
+// Not needed where tests are not given processes of their own.
 #[allow(unused_imports)]
-pub(crate) use random::{ANSWERS, answer as answer_randomness};
+pub(crate) use random::answer as answer_randomness;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 

@@ -48,10 +48,13 @@ fn is_installed() -> bool {
 }
 
 /// From now on the root counts the whole process: what any thread allocates, whoever
-/// started it and wherever it stands, but for the harness's own notes. Threads that are
-/// there already, which are a test runner's, count for the harness.
+/// started it and wherever it stands, but for the harness's own notes. This thread stands
+/// there. Threads that are there already, which are a test runner's, count for the harness.
+// Not needed where tests are not given processes of their own.
+#[allow(dead_code)]
 pub(crate) fn watch_whole_process() {
     scopes::count_all_in_root();
+    ledger::current().stand_in(&ROOT);
     ledger::leave_to_harness();
 }
 
@@ -110,12 +113,11 @@ impl OpenScope {
         spawn::FOLLOWS_THREADS.then(|| u64::from(self.0.threads()).saturating_sub(1))
     }
 
-    /// From now on allocations of a page or more that would take the live bytes
-    /// above `limit` fail; none if that is 0. Returns the limit before.
-    pub(crate) fn refuse_above(self, limit: u64) -> u64 {
-        let before = self.0.limit_bytes();
-        self.0.set_limit(limit);
-        before.unwrap_or(0)
+    /// From now on allocations of a page or more that would take the live bytes above
+    /// `limit` fail, and the first that takes them above `budget` is noted; neither if they
+    /// are 0. Returns both as they were.
+    pub(crate) fn refuse_above(self, budget: u64, limit: u64) -> (u64, u64) {
+        self.0.set_limits(budget, limit)
     }
 
     /// Live bytes and blocks now, the cheap way.

@@ -54,6 +54,8 @@ pub(crate) struct Record {
     freed_for_others: AtomicU64,
     /// Live bytes that large allocations may not pass; zero is none.
     limit_bytes: AtomicU64,
+    /// Live bytes above which it is noted what passed them; zero is none.
+    budget_bytes: AtomicU64,
     /// The enclosing scope; null for the root and for scopes right below it.
     parent: AtomicPtr<Record>,
     tag: AtomicU32,
@@ -111,6 +113,7 @@ impl Record {
             freed_outside: AtomicU64::new(0),
             freed_for_others: AtomicU64::new(0),
             limit_bytes: AtomicU64::new(0),
+            budget_bytes: AtomicU64::new(0),
             parent: AtomicPtr::new(ptr::null_mut()),
             tag: AtomicU32::new(tag),
             threads: AtomicU32::new(0),
@@ -325,8 +328,14 @@ impl Record {
         self.traced.load(Relaxed)
     }
 
-    pub(super) fn set_limit(&self, bytes: u64) {
-        self.limit_bytes.store(bytes, Relaxed);
+    /// Returns both as they were.
+    pub(super) fn set_limits(&self, budget: u64, limit: u64) -> (u64, u64) {
+        let budget = self.budget_bytes.swap(budget, Relaxed);
+        (budget, self.limit_bytes.swap(limit, Relaxed))
+    }
+
+    pub(super) fn budget_bytes(&self) -> u64 {
+        self.budget_bytes.load(Relaxed)
     }
 
     /// The limit, if there is one.
@@ -393,7 +402,7 @@ impl Record {
         self.peak_bound.store(i64::MIN, Relaxed);
         self.freed_outside.store(0, Relaxed);
         self.freed_for_others.store(0, Relaxed);
-        self.limit_bytes.store(0, Relaxed);
+        self.set_limits(0, 0);
         self.tag.store(tag, Relaxed);
         self.most_threads.store(0, Relaxed);
         self.overruns.store(0, Relaxed);

@@ -49,6 +49,14 @@ struct State {
 }
 
 impl State {
+    /// No peak is to be met, and no limit to be passed.
+    fn expect_nothing(&self) {
+        self.has_peak.store(false, Relaxed);
+        self.peak_at.store(i64::MAX, Relaxed);
+        self.stop_above.store(i64::MAX, Relaxed);
+        self.stopped_by.store(0, Relaxed);
+    }
+
     /// The scope that is traced.
     #[inline(always)]
     fn scope(&self) -> Option<&'static Record> {
@@ -68,10 +76,14 @@ thread_local! {
     static TRACING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether the whole process is traced, from its start to its end.
+static IS_OF_PROCESS: AtomicBool = AtomicBool::new(false);
+
 /// The right to trace one scope, until it is dropped.
 pub(crate) struct Trace {
     state: &'static State,
-    _turn: MutexGuard<'static, ()>,
+    /// None where the whole process is traced.
+    turn: Option<MutexGuard<'static, ()>>,
 }
 
 /// The allocation that passed the limit.
@@ -101,6 +113,10 @@ impl Trace {
     /// Waits for other traces. None if this thread is tracing already. Allocates
     /// outside every scope.
     pub(crate) fn start() -> Option<Self> {
+        if let Some(trace) = Self::of_process() {
+            trace.state.expect_nothing();
+            return Some(trace);
+        }
         if TRACING.replace(true) {
             return None;
         }
@@ -124,16 +140,35 @@ impl Trace {
         shadow::clear();
         state.sites.clear();
         state.lost.store(0, Relaxed);
-        state.has_peak.store(false, Relaxed);
-        state.peak_at.store(i64::MAX, Relaxed);
-        state.stop_above.store(i64::MAX, Relaxed);
-        state.stopped_by.store(0, Relaxed);
-        Some(Self { state, _turn: turn })
+        state.expect_nothing();
+        let turn = Some(turn);
+        Some(Self { state, turn })
+    }
+
+    /// From now on all blocks of the process are followed, but for the harness's. No other
+    /// thread allocates yet, and this one stands in the root.
+    // Not needed where tests are not given processes of their own.
+    #[allow(dead_code)]
+    pub(crate) fn whole_process() {
+        if let Some(trace) = super::unscoped(Self::start) {
+            trace.follow(&super::ROOT);
+            IS_OF_PROCESS.store(true, Relaxed);
+            std::mem::forget(trace);
+        }
+    }
+
+    /// That of the whole process, if there is one.
+    pub(crate) fn of_process() -> Option<Self> {
+        let state = state().filter(|_| IS_OF_PROCESS.load(Relaxed))?;
+        Some(Self { state, turn: None })
     }
 
     /// From now on blocks of this scope, and of those that are opened in it, are
     /// followed. The calling thread stands in it.
     pub(super) fn follow(&self, scope: &'static Record) {
+        if self.turn.is_none() {
+            return;
+        }
         self.state
             .scope
             .store(ptr::from_ref(scope).cast_mut(), Release);
@@ -225,6 +260,9 @@ fn number_of(number: usize) -> u32 {
 
 impl Drop for Trace {
     fn drop(&mut self) {
+        if self.turn.is_none() {
+            return;
+        }
         self.state.scope.store(ptr::null_mut(), Release);
         TRACING.set(false);
     }

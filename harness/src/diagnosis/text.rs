@@ -1,7 +1,7 @@
 //! How a diagnosis reads.
 
 use super::types::growth_by_type;
-use super::{Diagnosis, Frame, Site, Trap};
+use super::{Diagnosis, Frame, Names, Site, Trap};
 use crate::alloc::Live;
 use crate::byte_size::{Blocks, RateWithin, Signed, Thousands};
 use crate::holders::{Hold, Holder};
@@ -182,6 +182,32 @@ impl fmt::Display for Trap {
             Thousands(self.live_bytes)
         )?;
         write_stack(f, &self.frames)
+    }
+}
+
+/// The names of a call stack, with which it was reached; why there are none, if there are
+/// none.
+// Not needed where tests are not given processes of their own.
+#[allow(dead_code)]
+pub(crate) fn stack_text(addresses: &[usize]) -> String {
+    if cfg!(not(all(
+        feature = "diagnosis",
+        target_os = "linux",
+        target_arch = "x86_64"
+    ))) {
+        return "      its call stack is not known: names need Linux on x86-64 and the feature \
+                `diagnosis`\n"
+            .to_owned();
+    }
+    let frames = Names::new().stack(addresses).frames;
+    Stack(&frames).to_string()
+}
+
+struct Stack<'a>(&'a [Frame]);
+
+impl fmt::Display for Stack<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_stack(f, self.0)
     }
 }
 

@@ -30,6 +30,9 @@ struct Watched {
     name: Named,
     stacks: Vec<usize>,
     floors: Floors,
+    /// Before set-up; all figures are above these.
+    before: Live,
+    total_before: Total,
     start: Live,
     end: Live,
     /// At the end as well.
@@ -37,16 +40,22 @@ struct Watched {
 }
 
 impl Watched {
+    /// Above what was live before the run.
     fn live(&self, trace: &Trace) -> Live {
-        sum(self.stacks.iter().map(|stack| trace.live(*stack)))
+        let live = sum(self.stacks.iter().map(|stack| trace.live(*stack)));
+        less(live, self.before)
     }
 
     fn total(&self, trace: &Trace) -> Total {
         let totals = self.stacks.iter().map(|stack| trace.total(*stack));
-        totals.fold(Total::default(), |sum, total| Total {
+        let total = totals.fold(Total::default(), |sum, total| Total {
             bytes: sum.bytes + total.bytes,
             blocks: sum.blocks + total.blocks,
-        })
+        });
+        Total {
+            bytes: total.bytes - self.total_before.bytes,
+            blocks: total.blocks - self.total_before.blocks,
+        }
     }
 
     /// What stands for its blocks where they hold others: their type, or else the
@@ -93,11 +102,26 @@ impl<'a> Watch<'a> {
                 name,
                 stacks: vec![stack],
                 floors: self.none.copy(),
+                before: Live::default(),
+                total_before: Total::default(),
                 start: Live::default(),
                 end: Live::default(),
                 total: Total::default(),
             });
         }
+    }
+
+    /// What is live now is not the run's: where a whole process is traced, blocks of its
+    /// rehearsal are among them.
+    pub(crate) fn begin(&mut self) {
+        unscoped(|| {
+            self.look_for_new_stacks();
+            for site in &mut self.sites {
+                site.before = sum(site.stacks.iter().map(|stack| self.trace.live(*stack)));
+                site.total_before = Total::default();
+                site.total_before = site.total(self.trace);
+            }
+        });
     }
 
     /// Set-up and warm-up are done.
@@ -212,14 +236,11 @@ impl<'a> Watch<'a> {
     /// Without its holders.
     fn site(&self, watched: &Watched) -> Site {
         let stacks = watched.stacks.iter().map(|stack| self.trace.read(*stack));
-        let at_peak = sum(stacks.map(|stack| stack.at_peak));
+        let at_peak = less(sum(stacks.map(|stack| stack.at_peak)), watched.before);
         Site {
             frames: watched.name.frames.clone(),
             type_name: watched.name.type_name.clone(),
-            growth: Live {
-                bytes: watched.end.bytes - watched.start.bytes,
-                blocks: watched.end.blocks - watched.start.blocks,
-            },
+            growth: less(watched.end, watched.start),
             live: watched.end,
             at_peak: self.trace.has_peak().then_some(at_peak),
             total: watched.total,
@@ -234,6 +255,13 @@ fn sum(all: impl Iterator<Item = Live>) -> Live {
         bytes: sum.bytes + live.bytes,
         blocks: sum.blocks + live.blocks,
     })
+}
+
+fn less(live: Live, before: Live) -> Live {
+    Live {
+        bytes: live.bytes - before.bytes,
+        blocks: live.blocks - before.blocks,
+    }
 }
 
 fn levels(live: Live) -> Levels {

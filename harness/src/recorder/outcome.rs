@@ -5,9 +5,12 @@ use crate::byte_size::Thousands;
 use crate::coverage::{self, Coverage};
 use crate::diagnosis::Diagnosis;
 use crate::floors::{Figure, Levels};
-use crate::report::{Breach, Ceiling, Report, Resource, Unmeasured};
+use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
 use crate::scenario::Scenario;
 use crate::verdict::{self, Verdict};
+
+/// So many points of the curve are shown of a run that has not ended.
+const MOST_POINTS: usize = 16;
 
 /// What is watched beside memory.
 const KINDS: [(Figure, Ceiling); 3] = [
@@ -36,6 +39,15 @@ impl Recorder<'_> {
             _ => verdict,
         };
         (verdict, coverage)
+    }
+
+    /// The curve and the verdict as far as the run has come, for who finds it dead.
+    pub(super) fn so_far(&self) -> String {
+        let verdict = verdict::judge(self.floors.windows());
+        let mut text = format!("  verdict     {verdict}\n{}", Checkpoint::HEADER);
+        let from = self.curve.len().saturating_sub(MOST_POINTS);
+        text.extend(self.curve[from..].iter().map(Checkpoint::line));
+        text
     }
 
     /// What the verdict says nothing of, and why.

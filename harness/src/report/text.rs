@@ -168,6 +168,20 @@ impl Report {
     }
 }
 
+impl Checkpoint {
+    pub(crate) const HEADER: &str = "          step         live bytes    live blocks\n";
+
+    /// Below the header.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "  {:>12} {:>18} {:>14}\n",
+            Thousands(self.step),
+            Thousands(self.live_bytes),
+            Thousands(self.live_blocks)
+        )
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let growth = format!("{} B", Signed(self.growth_bytes));
@@ -213,19 +227,9 @@ impl fmt::Display for Report {
         for (label, text) in lines {
             writeln!(f, "  {label:<11} {text}")?;
         }
-        writeln!(
-            f,
-            "  {:>12} {:>18} {:>14}",
-            "step", "live bytes", "live blocks"
-        )?;
+        f.write_str(Checkpoint::HEADER)?;
         for point in self.printed_points() {
-            writeln!(
-                f,
-                "  {:>12} {:>18} {:>14}",
-                Thousands(point.step),
-                Thousands(point.live_bytes),
-                Thousands(point.live_blocks)
-            )?;
+            f.write_str(&point.line())?;
         }
         Ok(())
     }

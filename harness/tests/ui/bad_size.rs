@@ -1,5 +1,5 @@
 //! A ceiling without a unit.
-#[highwater::test(growth = "100")]
+#[highwater::test(steps = 100, growth = "100")]
 fn bounded(_: u64) {}
 
 fn main() {}

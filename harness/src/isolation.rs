@@ -1,0 +1,295 @@
+//! A test in a process of its own.
+//!
+//! `#[highwater::test]` calls [`isolated`]. That starts the same test program once more
+//! for this one test and tells the runner what became of it. In the child everything
+//! that allocates belongs to the test, whichever thread it runs on; and a child that
+//! aborts, runs away or hangs takes nothing along.
+//!
+//! `parent.rs` starts the child, relays what it prints and waits for it; `child.rs` is
+//! the other end. They share a page of memory, `progress.rs`, which tells where the
+//! child was even if it was killed, and a pipe with `records.rs`, for what the child says
+//! itself. `failure.rs` puts a death into words. `environment.rs` gives every child an
+//! environment of the same size. `output.rs` cuts off what the test runner prints.
+//! `system.rs` has the calls of the system. Where tests are not given children,
+//! `no_child.rs` and `no_system.rs` stand in, and tests stay in the process.
+
+#[cfg(all(unix, not(highwater_portable)))]
+mod child;
+pub(crate) mod duration;
+#[cfg(all(unix, not(highwater_portable)))]
+mod environment;
+#[cfg(all(unix, not(highwater_portable)))]
+mod failure;
+#[cfg(not(all(unix, not(highwater_portable))))]
+mod no_child;
+#[cfg(all(unix, not(highwater_portable)))]
+mod output;
+#[cfg(all(unix, not(highwater_portable)))]
+mod parent;
+pub(crate) mod progress;
+mod records;
+#[cfg_attr(
+    not(all(unix, not(highwater_portable))),
+    path = "isolation/no_system.rs"
+)]
+mod system;
+
+#[cfg(all(unix, not(highwater_portable)))]
+use child::{is_child, runs_again, tell};
+#[cfg(not(all(unix, not(highwater_portable))))]
+use no_child::{is_child, run_program, run_test, runs_again, tell};
+#[cfg(all(unix, not(highwater_portable)))]
+use parent::{run_program, run_test};
+use std::ffi::OsString;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+/// A test that wants a process of its own. What the attribute writes.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Isolated {
+    /// The path of the module, from the crate on.
+    pub module: &'static str,
+    /// The function's name, as the test runner prints it.
+    pub name: &'static str,
+    /// How long the process may take, in milliseconds, if it is not the usual.
+    pub time_limit_ms: Option<u64>,
+    /// Whether to stay in this process.
+    pub in_process: bool,
+    /// Whether randomness is the system's, and not from a fixed seed.
+    pub real_random: bool,
+    /// Whether any panic makes the test pass.
+    pub any_panic_passes: bool,
+}
+
+/// Runs `body` in a process of its own, and panics if that fails.
+///
+/// # Panics
+/// With what the body panicked with, or with what became of the process.
+#[doc(hidden)]
+#[track_caller]
+pub fn isolated(test: &Isolated, body: fn()) {
+    let job = Job {
+        name: test.path(),
+        arguments: None,
+        time_limit: test.time_limit_ms.map(Duration::from_millis),
+        real_random: test.real_random,
+    };
+    match why_in_process(test.in_process) {
+        Some(Stay::Because(reason)) => {
+            // Whoever was first to say why.
+            let _ = IN_PROCESS.set(reason);
+            body();
+        }
+        Some(Stay::InTheChild) => body(),
+        None => run_test(&job, test.any_panic_passes, body),
+    }
+}
+
+impl Isolated {
+    /// What the test runner calls it: all but the crate's name.
+    fn path(&self) -> String {
+        match self.module.split_once("::") {
+            Some((_, inside)) => format!("{inside}::{}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+}
+
+/// A closure that a program which is no test runner runs in a child of itself: the same
+/// program, started with these arguments, comes to the same call.
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub struct Child {
+    /// What it is called in messages. The call in the child must have the same name.
+    pub name: String,
+    /// What the program is started with.
+    pub arguments: Vec<OsString>,
+    /// How long the process may take, if it is not the usual.
+    pub time_limit: Option<Duration>,
+    /// Whether randomness is the system's, and not from a fixed seed.
+    pub real_random: bool,
+}
+
+/// What became of a [`Child`].
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub struct Ended {
+    /// What the closure printed, on both of its outputs.
+    pub output: String,
+    /// Why it did not come to its end, if it did not: the text of its panic, or what
+    /// became of the process.
+    pub outcome: Result<(), String>,
+}
+
+impl Child {
+    /// Runs `body` in a child and waits for it. In that child it runs the body and ends
+    /// the process.
+    pub fn run(&self, body: impl FnOnce() + Send) -> Ended {
+        let job = Job {
+            name: self.name.clone(),
+            arguments: Some(self.arguments.clone()),
+            time_limit: self.time_limit,
+            real_random: self.real_random,
+        };
+        match why_in_process(false) {
+            Some(Stay::Because(reason)) => {
+                let _ = IN_PROCESS.set(reason);
+                in_this_process(body)
+            }
+            Some(Stay::InTheChild) => in_this_process(body),
+            None => run_program(&job, body),
+        }
+    }
+}
+
+fn in_this_process(body: impl FnOnce()) -> Ended {
+    let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+    Ended {
+        output: String::new(),
+        outcome: run.map_err(|payload| message_of(payload.as_ref())),
+    }
+}
+
+/// What is to be run in a child.
+struct Job {
+    name: String,
+    /// Those of a program; a test runner's follow from the name.
+    arguments: Option<Vec<OsString>>,
+    time_limit: Option<Duration>,
+    real_random: bool,
+}
+
+impl Job {
+    /// How long the process may take.
+    ///
+    /// # Panics
+    /// If `HIGHWATER_TIME_LIMIT` is no duration.
+    // Not needed where there are no children.
+    #[allow(dead_code)]
+    #[track_caller]
+    fn time_limit(&self) -> Duration {
+        const USUAL: Duration = Duration::from_secs(600);
+        let asked = std::env::var_os("HIGHWATER_TIME_LIMIT").filter(|asked| !asked.is_empty());
+        let asked = asked.map(|asked| {
+            duration::parse(&asked.to_string_lossy())
+                .unwrap_or_else(|problem| panic!("highwater: HIGHWATER_TIME_LIMIT: {problem}"))
+        });
+        self.time_limit.or(asked).unwrap_or(USUAL)
+    }
+}
+
+/// Why a test is not given a child.
+enum Stay {
+    InTheChild,
+    Because(&'static str),
+}
+
+/// Whether this process is the test's own.
+static OWN_PROCESS: AtomicBool = AtomicBool::new(false);
+
+/// Why tests that want a process of their own have none.
+static IN_PROCESS: OnceLock<&'static str> = OnceLock::new();
+
+fn why_in_process(asked: bool) -> Option<Stay> {
+    if OWN_PROCESS.load(Relaxed) {
+        return Some(Stay::InTheChild);
+    }
+    let because = |reason| Some(Stay::Because(reason));
+    if asked {
+        because("the test asks for it by `in_process`")
+    } else if std::env::var_os("HIGHWATER_IN_PROCESS").is_some_and(|value| value == "1") {
+        because("HIGHWATER_IN_PROCESS=1 asks for it")
+    } else if cfg!(miri) {
+        because("Miri runs no other program")
+    } else if !cfg!(all(unix, not(highwater_portable))) {
+        because("on this system tests are not given processes of their own")
+    } else {
+        system::sanitizer().map(Stay::Because)
+    }
+}
+
+/// Whether the process runs this test and nothing else, so that all that happens in it
+/// is the test's.
+#[allow(dead_code)]
+pub(crate) fn is_own_process() -> bool {
+    OWN_PROCESS.load(Relaxed)
+}
+
+/// Why tests that want a process of their own have none, if that is so.
+#[allow(dead_code)]
+pub(crate) fn in_process_reason() -> Option<&'static str> {
+    IN_PROCESS.get().copied()
+}
+
+/// Whether addresses are the same in every run of this process. Not where the system
+/// refuses that, as some containers do.
+#[allow(dead_code)]
+pub(crate) fn has_fixed_addresses() -> bool {
+    system::has_fixed_addresses()
+}
+
+/// A scenario that is to be run again with call stacks, in a process where nothing was
+/// run before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The how manieth scenario of the test it is, from 0 on.
+    pub(crate) ordinal: usize,
+    pub(crate) name: String,
+    /// Whether it failed, or is only to be explained.
+    pub(crate) failed: bool,
+    pub(crate) peak_bytes: u64,
+}
+
+/// Asks for a second run of this test, with call stacks, for one of its scenarios. In the
+/// second run it says how that scenario came out. Does nothing outside of a child.
+#[allow(dead_code)]
+pub(crate) fn wants_call_stacks(ordinal: usize, name: &str, failed: bool, peak_bytes: u64) {
+    let wanted = Wanted {
+        ordinal,
+        name: name.to_owned(),
+        failed,
+        peak_bytes,
+    };
+    tell(&records::Record::Wanted(wanted));
+}
+
+/// Ends this run of the test; the second one follows at once. Only in a child, and not in
+/// the second run.
+#[allow(dead_code)]
+pub(crate) fn restart_with_call_stacks() -> ! {
+    tell(&records::Record::Restart);
+    system::exit_at_once(0)
+}
+
+/// Whether a parent waits for this process, which can start it again.
+#[allow(dead_code)]
+pub(crate) fn can_run_again() -> bool {
+    is_child() && !is_second_run()
+}
+
+/// Whether the first run asked for call stacks, and this one takes them.
+#[allow(dead_code)]
+pub(crate) fn is_second_run() -> bool {
+    runs_again().is_some()
+}
+
+/// What the first run said of the scenario with this number, if this is the second.
+#[allow(dead_code)]
+pub(crate) fn second_run(ordinal: usize) -> Option<Wanted> {
+    let mut all = runs_again()?.iter();
+    all.find(|wanted| wanted.ordinal == ordinal).cloned()
+}
+
+/// What a panic says.
+fn message_of(payload: &(dyn std::any::Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "(the panic carried no text)".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

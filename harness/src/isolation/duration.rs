@@ -1,0 +1,83 @@
+//! Durations as people write them: `500 ms`, `60 s`, `5 min`.
+//!
+//! The attribute reads the same forms when it compiles; a test there holds the two
+//! together.
+
+use std::time::Duration;
+
+/// What `text` says, or what is wrong with it.
+pub(super) fn parse(text: &str) -> Result<Duration, String> {
+    read(text).ok_or_else(|| {
+        format!(
+            "{text:?} is not a duration: write a whole number above 0 and one of ms, s, min, \
+             such as \"500 ms\", \"60 s\" or \"5 min\""
+        )
+    })
+}
+
+fn read(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(end);
+    let unit_ms = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        _ => return None,
+    };
+    let milliseconds = number.parse::<u64>().ok()?.checked_mul(unit_ms)?;
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+}
+
+/// As it is printed: in the largest unit in which it is whole.
+// Not needed where there are no children.
+#[allow(dead_code)]
+pub(super) fn text(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    if milliseconds % 1_000 > 0 {
+        format!("{milliseconds} ms")
+    } else {
+        format!("{} s", milliseconds / 1_000)
+    }
+}
+
+/// For the attribute's tests.
+#[doc(hidden)]
+pub fn milliseconds(text: &str) -> Result<u64, String> {
+    parse(text).map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse, text};
+    use std::time::Duration;
+
+    #[test]
+    fn reads_what_it_writes() {
+        assert_eq!(parse("500 ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse(" 60s "), Ok(Duration::from_secs(60)));
+        assert_eq!(parse("5 min"), Ok(Duration::from_secs(300)));
+        assert_eq!(text(Duration::from_secs(300)), "300 s");
+        assert_eq!(text(Duration::from_millis(1_500)), "1500 ms");
+    }
+
+    #[test]
+    fn refuses_what_is_none() {
+        for wrong in [
+            "",
+            "60",
+            "s",
+            "-1 s",
+            "1.5 s",
+            "0 s",
+            "1 h",
+            "99999999999999999999 s",
+        ] {
+            let problem = parse(wrong).expect_err(wrong);
+            assert!(
+                problem.starts_with(&format!("{wrong:?} is not a duration: ")),
+                "{problem}"
+            );
+        }
+    }
+}

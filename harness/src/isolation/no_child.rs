@@ -1,0 +1,23 @@
+//! Where tests are not given processes of their own: nothing in here is ever asked for
+//! anything but whether there is a child.
+
+use super::records::Record;
+use super::{Ended, Job, Wanted};
+
+pub(super) fn run_test(_job: &Job, _any_panic_passes: bool, body: fn()) {
+    body();
+}
+
+pub(super) fn run_program(_job: &Job, body: impl FnOnce() + Send) -> Ended {
+    super::in_this_process(body)
+}
+
+pub(super) fn tell(_record: &Record) {}
+
+pub(super) fn is_child() -> bool {
+    false
+}
+
+pub(super) fn runs_again() -> Option<&'static [Wanted]> {
+    None
+}

@@ -1,0 +1,371 @@
+//! Where a child is, written to a page of memory that its parent can read when the child
+//! is dead.
+//!
+//! The page has nothing but atomics in it, so what another process reads meanwhile is old
+//! or new and never anything else. What has several parts is complete once the last part,
+//! a length or a state, says so. Outside of a child there is no page and every function
+//! in here does nothing. None of them allocates but for [`report_so_far`], and those that
+//! the allocator's hooks call do not lock.
+
+use super::system;
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{
+    AtomicU8, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+
+use crate::byte_size::Thousands;
+
+/// How much of a scenario's name is kept, and of a report so far.
+const NAME_BYTES: usize = 1_024;
+const REPORT_BYTES: usize = 32 * 1_024;
+/// How many frames of a call stack are kept, the innermost.
+const FRAMES: usize = 64;
+/// In the page the place has the upper bits of one number, and the step the lower.
+const STEP_BITS: u32 = 56;
+
+/// In which part of a scenario the child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+// Not all of them are told.
+#[allow(dead_code)]
+pub(crate) enum Place {
+    /// In none: before, between or after scenarios.
+    Outside,
+    Rehearsal,
+    SetUp,
+    Step,
+    Drop,
+    Repetition,
+    SelfTest,
+}
+
+/// A place with the number of its step, as it is printed.
+pub(super) struct At(pub(super) Place, pub(super) u64);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Place::Outside => f.write_str("the test's body"),
+            Place::Rehearsal => f.write_str("the rehearsal (set-up, step 0 and drop)"),
+            Place::SetUp => f.write_str("set-up"),
+            Place::Step => write!(f, "step {}", Thousands(self.1)),
+            Place::Drop => f.write_str("dropping the state"),
+            Place::Repetition => f.write_str("a repetition (set-up, steps and drop)"),
+            Place::SelfTest => f.write_str("the self-test"),
+        }
+    }
+}
+
+/// What the parent and the child share.
+#[repr(C)]
+pub(super) struct Page {
+    /// Where the program is in the child's memory.
+    program_start: AtomicU64,
+    program_end: AtomicU64,
+    /// The system's number of the thread that runs the body.
+    thread: AtomicU64,
+    /// Place and step.
+    position: AtomicU64,
+    live_bytes: AtomicU64,
+    live_blocks: AtomicU64,
+    name: Text<NAME_BYTES>,
+    /// One is shown while the other is written.
+    reports: [Text<REPORT_BYTES>; 2],
+    /// 0 if there is none, or one more than the place of the one that is shown.
+    shown_report: AtomicU64,
+    /// The allocation that passed the memory budget.
+    over_size: AtomicU64,
+    over_live: AtomicU64,
+    over_limit: AtomicU64,
+    over_stack: Stack,
+    /// The size of the allocation at which the child was stopped; 0 if it was not.
+    stopped_size: AtomicU64,
+    /// Where the body was when the time was up.
+    stack_at_limit: Stack,
+}
+
+/// Text that is there once its length is.
+#[repr(C)]
+struct Text<const BYTES: usize> {
+    /// One more than the length; 0 for none.
+    length: AtomicU64,
+    bytes: [AtomicU8; BYTES],
+}
+
+impl<const BYTES: usize> Text<BYTES> {
+    fn write(&self, text: &str) {
+        self.clear();
+        let end = text.up_to(BYTES);
+        for (slot, byte) in self.bytes.iter().zip(&text.as_bytes()[..end]) {
+            slot.store(*byte, Relaxed);
+        }
+        self.length.store(end as u64 + 1, Release);
+    }
+
+    fn clear(&self) {
+        self.length.store(0, Release);
+    }
+
+    fn read(&self) -> Option<String> {
+        let length = self.length.load(Acquire).checked_sub(1)?;
+        let length = usize::try_from(length).ok()?;
+        let bytes = self.bytes.get(..length)?;
+        let bytes: Vec<u8> = bytes.iter().map(|byte| byte.load(Relaxed)).collect();
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// `str::floor_char_boundary`, which is newer than the oldest compiler we support.
+trait UpTo {
+    fn up_to(&self, most: usize) -> usize;
+}
+
+impl UpTo for str {
+    fn up_to(&self, most: usize) -> usize {
+        let mut end = most.min(self.len());
+        while !self.is_char_boundary(end) {
+            end -= 1;
+        }
+        end
+    }
+}
+
+/// A call stack, as addresses relative to the program's start.
+#[repr(C)]
+struct Stack {
+    state: AtomicU64,
+    depth: AtomicU64,
+    frames: [AtomicU64; FRAMES],
+}
+
+const EMPTY: u64 = 0;
+const BEGUN: u64 = 1;
+const WHOLE: u64 = 2;
+
+impl Stack {
+    /// Takes the stack of this thread, unless there is one already; `first` is done by
+    /// whoever does. What is outside of the program is left out: the parent has it at
+    /// other addresses.
+    fn take(&self, page: &Page, first: impl FnOnce()) {
+        let begun = self.state.compare_exchange(EMPTY, BEGUN, AcqRel, Acquire);
+        if begun.is_err() {
+            return;
+        }
+        first();
+        let start = page.program_start.load(Relaxed);
+        let program = start..page.program_end.load(Relaxed);
+        let mut depth = 0;
+        system::call_stack(&mut |address| {
+            let address = address as u64;
+            if program.contains(&address) {
+                let Some(slot) = self.frames.get(depth) else {
+                    return false;
+                };
+                slot.store(address - start, Relaxed);
+                depth += 1;
+            }
+            true
+        });
+        self.depth.store(depth as u64, Relaxed);
+        self.state.store(WHOLE, Release);
+    }
+
+    fn clear(&self) {
+        self.state.store(EMPTY, Release);
+    }
+
+    fn read(&self) -> Option<Vec<u64>> {
+        let depth = usize::try_from(self.depth.load(Relaxed)).unwrap_or(0);
+        let is_whole = self.state.load(Acquire) == WHOLE;
+        let frames = self.frames.iter().take(depth);
+        is_whole.then(|| frames.map(|frame| frame.load(Relaxed)).collect())
+    }
+}
+
+/// What the parent finds in the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Last {
+    pub(super) scenario: Option<String>,
+    pub(super) place: Place,
+    pub(super) step: u64,
+    pub(super) live_bytes: u64,
+    pub(super) live_blocks: u64,
+    pub(super) report: Option<String>,
+    pub(super) over_budget: Option<OverBudget>,
+    /// The size of the allocation at which it was stopped.
+    pub(super) stopped_at: Option<u64>,
+    /// Where the body was when the time was up.
+    pub(super) stack_at_limit: Option<Vec<u64>>,
+}
+
+/// The allocation that passed the memory budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OverBudget {
+    pub(super) size: u64,
+    pub(super) live: u64,
+    pub(super) limit: u64,
+    pub(super) stack: Vec<u64>,
+}
+
+// Not needed where there are no children.
+#[allow(dead_code)]
+impl Page {
+    pub(super) fn last(&self) -> Last {
+        let position = self.position.load(Acquire);
+        let place = match position >> STEP_BITS {
+            1 => Place::Rehearsal,
+            2 => Place::SetUp,
+            3 => Place::Step,
+            4 => Place::Drop,
+            5 => Place::Repetition,
+            6 => Place::SelfTest,
+            _ => Place::Outside,
+        };
+        let shown = self.shown_report.load(Acquire).checked_sub(1);
+        let shown = shown.and_then(|shown| self.reports.get(usize::try_from(shown).ok()?));
+        Last {
+            scenario: self.name.read(),
+            place,
+            step: position & ((1 << STEP_BITS) - 1),
+            live_bytes: self.live_bytes.load(Relaxed),
+            live_blocks: self.live_blocks.load(Relaxed),
+            report: shown.and_then(Text::read),
+            over_budget: self.over_stack.read().map(|stack| OverBudget {
+                size: self.over_size.load(Relaxed),
+                live: self.over_live.load(Relaxed),
+                limit: self.over_limit.load(Relaxed),
+                stack,
+            }),
+            stopped_at: Some(self.stopped_size.load(Acquire)).filter(|size| *size > 0),
+            stack_at_limit: self.stack_at_limit.read(),
+        }
+    }
+
+    /// The system's number of the thread that runs the body, once it does.
+    pub(super) fn thread(&self) -> Option<u64> {
+        Some(self.thread.load(Acquire)).filter(|thread| *thread > 0)
+    }
+
+    pub(super) fn has_stack_at_limit(&self) -> bool {
+        self.stack_at_limit.state.load(Acquire) == WHOLE
+    }
+
+    fn clear(&self) {
+        self.position.store(0, Release);
+        self.live_bytes.store(0, Relaxed);
+        self.live_blocks.store(0, Relaxed);
+        self.name.clear();
+        self.shown_report.store(0, Release);
+        self.over_stack.clear();
+    }
+
+    fn at(&self, place: Place, step: u64, live_bytes: u64, live_blocks: u64) {
+        let step = step.min((1 << STEP_BITS) - 1);
+        self.live_bytes.store(live_bytes, Relaxed);
+        self.live_blocks.store(live_blocks, Relaxed);
+        let position = (place as u64) << STEP_BITS | step;
+        self.position.store(position, Release);
+    }
+
+    fn show_report(&self, text: &str) {
+        let next = self.shown_report.load(Relaxed) % 2;
+        let slot = usize::try_from(next).unwrap_or(0);
+        self.reports[slot].write(text);
+        self.shown_report.store(next + 1, Release);
+    }
+
+    fn note_over_budget(&self, size: usize, live: u64, limit: u64) {
+        self.over_stack.take(self, || {
+            self.over_size.store(size as u64, Relaxed);
+            self.over_live.store(live, Relaxed);
+            self.over_limit.store(limit, Relaxed);
+        });
+    }
+}
+
+/// The page of this process, if it is a child.
+static PAGE: OnceLock<&'static Page> = OnceLock::new();
+
+/// From now on it is told where the process is.
+// Not needed where there are no children.
+#[allow(dead_code)]
+pub(super) fn write_to(page: &'static Page, program: std::ops::Range<usize>) {
+    page.program_start.store(program.start as u64, Relaxed);
+    page.program_end.store(program.end as u64, Relaxed);
+    // There is one page a process.
+    let _ = PAGE.set(page);
+}
+
+/// The calling thread is the one that runs the body.
+// Not needed where there are no children.
+#[allow(dead_code)]
+pub(super) fn runs_on(thread: u64) {
+    if let Some(page) = PAGE.get() {
+        page.thread.store(thread, Release);
+    }
+}
+
+/// A scenario starts; what follows is about it.
+pub(crate) fn scenario_starts(name: &str) {
+    if let Some(page) = PAGE.get() {
+        page.clear();
+        page.name.write(name);
+    }
+}
+
+/// Where the scenario is now, and what was live when it came there.
+pub(crate) fn at(place: Place, step: u64, live_bytes: u64, live_blocks: u64) {
+    if let Some(page) = PAGE.get() {
+        page.at(place, step, live_bytes, live_blocks);
+    }
+}
+
+/// What the report would say if the scenario ended now. The text is only made where
+/// somebody may read it.
+#[allow(dead_code)]
+pub(crate) fn report_so_far(text: impl FnOnce() -> String) {
+    if let Some(page) = PAGE.get() {
+        page.show_report(&text());
+    }
+}
+
+/// The scenario is over; what follows is not about it.
+pub(crate) fn scenario_ends() {
+    if let Some(page) = PAGE.get() {
+        page.clear();
+    }
+}
+
+/// Whether a parent will read what is written here. For the allocator's hooks.
+pub(crate) fn is_watched() -> bool {
+    PAGE.get().is_some()
+}
+
+/// Notes the call stack of the first allocation that passes the memory budget. For the
+/// allocator's hooks.
+pub(crate) fn note_over_budget(size: usize, live: u64, limit: u64) {
+    if let Some(page) = PAGE.get() {
+        page.note_over_budget(size, live, limit);
+    }
+}
+
+/// Ends the process, which goes on allocating far over its memory budget, before it takes
+/// the machine's memory. For the allocator's hooks.
+pub(crate) fn stop_over_hard_limit(size: usize) -> ! {
+    if let Some(page) = PAGE.get() {
+        page.stopped_size.store(size.max(1) as u64, Release);
+    }
+    system::exit_at_once(101)
+}
+
+/// Notes the call stack of this thread, which is asked for it at the end of its time.
+/// For a signal handler.
+// Not needed where there are no children.
+#[allow(dead_code)]
+pub(super) fn note_stack_at_limit() {
+    if let Some(page) = PAGE.get() {
+        page.stack_at_limit.take(page, || ());
+    }
+}

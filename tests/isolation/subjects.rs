@@ -1,0 +1,201 @@
+//! Tests that fail, or say what they see, for `isolation.rs` to run in a test program of
+//! their own and look at.
+
+use highwater::{ByteSize, Scenario};
+use std::env;
+use std::hint::black_box;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::process;
+use std::thread;
+
+/// Blocks the thread for ever.
+#[inline(never)]
+fn wait_for_nobody() {
+    loop {
+        thread::park();
+    }
+}
+
+#[inline(never)]
+fn deeper(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    if depth == u64::MAX {
+        return 0;
+    }
+    frame[1] + deeper(depth + 1)
+}
+
+#[inline(never)]
+fn double(text: &mut Vec<u8>) {
+    text.extend_from_within(..);
+}
+
+#[highwater::test(steps = 2_000)]
+#[ignore = "it fails"]
+fn aborts_in_a_step(i: u64) {
+    if i == 1_234 {
+        println!("about to abort");
+        process::abort();
+    }
+}
+
+#[highwater::test(steps = 2_000)]
+#[ignore = "it fails"]
+fn exits_in_a_step(i: u64) {
+    if i == 1_234 {
+        process::exit(3);
+    }
+}
+
+#[highwater::test]
+#[ignore = "it fails"]
+fn exits_as_if_all_were_well() {
+    process::exit(0);
+}
+
+#[highwater::test]
+#[should_panic]
+#[ignore = "it fails"]
+fn aborts_where_a_panic_is_expected() {
+    process::abort();
+}
+
+#[highwater::test(steps = 100)]
+#[ignore = "it fails"]
+fn overflows_its_stack(i: u64) {
+    if i == 7 {
+        println!("{}", deeper(0));
+    }
+}
+
+#[highwater::test]
+#[ignore = "it fails"]
+fn doubles_without_end() {
+    let scenario = Scenario::new("doubles").memory_budget(ByteSize::mib(16));
+    let state = || vec![0_u8; 1 << 20];
+    scenario.run(state, |text, i| {
+        while i == 9 {
+            double(text);
+        }
+    });
+}
+
+#[highwater::test(steps = 100, time_limit = "2 s")]
+#[ignore = "it fails"]
+fn hangs_in_a_step(i: u64) {
+    if i == 8 {
+        wait_for_nobody();
+    }
+}
+
+#[highwater::test]
+#[ignore = "it fails"]
+fn hangs_in_its_body() {
+    wait_for_nobody();
+}
+
+#[highwater::test]
+#[ignore = "it fails"]
+fn prints_and_panics() {
+    println!("out 1");
+    eprintln!("err 2");
+    print!("out 3, ");
+    panic!("that was all");
+}
+
+#[highwater::test]
+#[ignore = "it prints"]
+fn prints_and_passes() {
+    println!("printed and passed");
+}
+
+#[highwater::test]
+#[ignore = "it fails"]
+fn returns_an_error() -> Result<(), String> {
+    Err("no candles".to_owned())
+}
+
+#[highwater::test]
+#[ignore = "it prints"]
+fn says_what_it_sees() {
+    say_what_is_seen();
+}
+
+#[test]
+#[ignore = "it prints"]
+fn says_what_the_runner_sees() {
+    say_what_is_seen();
+}
+
+fn say_what_is_seen() {
+    println!("seen: {:?}", env::current_dir());
+    for (name, value) in env::vars_os() {
+        println!("seen: {}={}", name.display(), value.display());
+    }
+}
+
+#[highwater::test]
+#[ignore = "it prints"]
+fn says_where_things_are() {
+    let (on_stack, on_heap) = (0_u8, Box::new(0_u8));
+    println!("here: {:p} {:p}", &raw const on_stack, &raw const *on_heap);
+    let large = vec![0_u8; 1 << 20];
+    println!("here: {:p}", large.as_ptr());
+    thread::spawn(|| {
+        let (on_stack, on_heap) = (0_u8, Box::new(0_u8));
+        println!("here: {:p} {:p}", &raw const on_stack, &raw const *on_heap);
+    })
+    .join()
+    .expect("it prints");
+    let persona = std::fs::read_to_string("/proc/self/personality");
+    println!("here: {}", persona.unwrap_or_default());
+}
+
+#[highwater::test]
+#[ignore = "it prints"]
+fn says_which_process_it_is_in() {
+    println!("process: {}", process::id());
+}
+
+/// Tells who it is, and keeps the connection until it ends.
+#[highwater::test]
+#[ignore = "it does not end"]
+fn calls_and_waits() {
+    let path = env::var_os("SUBJECT_CALLS").expect("where to call");
+    let mut connection = UnixStream::connect(path).expect("somebody listens");
+    connection.write_all(b"!").expect("somebody listens");
+    wait_for_nobody();
+}
+
+/// The attribute's own call, with a name that no test has.
+#[test]
+#[ignore = "it fails"]
+fn is_not_what_it_says() {
+    let test = highwater::__private::Isolated {
+        module: module_path!(),
+        name: "of_another_name",
+        time_limit_ms: None,
+        in_process: false,
+        real_random: false,
+        any_panic_passes: false,
+    };
+    highwater::__private::isolated(&test, || ());
+}
+
+/// One that aborts, among others.
+mod among_others {
+    #[highwater::test]
+    #[ignore = "beside one that fails"]
+    fn a_first() {}
+
+    #[highwater::test]
+    #[ignore = "it fails"]
+    fn b_aborts() {
+        std::process::abort();
+    }
+
+    #[test]
+    #[ignore = "beside one that fails"]
+    fn c_last() {}
+}
