@@ -17,7 +17,11 @@ use std::time::{Duration, Instant};
 pub(super) struct Mapping {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Readable and writable, and not shared with other processes.
+    pub(super) is_readable: bool,
+    pub(super) is_writable: bool,
+    /// With other processes, or other mappings of the same.
+    pub(super) is_shared: bool,
+    /// Readable and writable, and not shared.
     pub(super) is_data: bool,
     pub(super) is_code: bool,
     /// Which part of the file it shows first.
@@ -48,6 +52,9 @@ fn mapping(line: &str) -> Option<Mapping> {
     Some(Mapping {
         start: usize::from_str_radix(start, 16).ok()?,
         end: usize::from_str_radix(end, 16).ok()?,
+        is_readable: rest.starts_with('r'),
+        is_writable: rest.get(1..2) == Some("w"),
+        is_shared: rest.get(3..4) == Some("s"),
         is_data: rest.starts_with("rw") && rest.get(3..4) == Some("p"),
         is_code: rest.get(2..3) == Some("x"),
         offset: usize::from_str_radix(offset, 16).ok()?,
@@ -212,6 +219,12 @@ pub(super) fn threads() -> io::Result<(Vec<Waiting>, usize)> {
     }
 }
 
+/// This thread's number.
+pub(super) fn own_thread() -> Option<u32> {
+    let own = fs::read_link("/proc/thread-self").ok()?;
+    own.file_name()?.to_str()?.parse().ok()
+}
+
 /// The last but one of the words that tell what a thread waits for.
 fn stack_pointer(task: &Path) -> Option<usize> {
     let text = fs::read_to_string(task.join("syscall")).ok()?;
@@ -231,6 +244,9 @@ mod tests {
         let expected = Mapping {
             start: 0x7f1c_5c00_0000,
             end: 0x7f1c_5c02_1000,
+            is_readable: true,
+            is_writable: true,
+            is_shared: false,
             is_data: true,
             is_code: false,
             offset: 0,
