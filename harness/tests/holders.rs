@@ -175,8 +175,8 @@ fn memory_that_is_shared_with_other_processes() {
 /// More than can be searched in reasonable time: nobody knows who holds the block.
 #[test]
 fn more_memory_than_can_be_searched() {
-    let _turn = turn();
     const LARGE: usize = 1 << 40;
+    let _turn = turn();
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new mapping, wherever the system puts it, and only its start is used.
@@ -199,8 +199,8 @@ fn more_memory_than_can_be_searched() {
 /// A block of libc's own heap, whose address only a static knows.
 #[test]
 fn a_block_of_the_c_library() {
-    let _turn = turn();
     static BLOCK: AtomicUsize = AtomicUsize::new(0);
+    let _turn = turn();
     let report = stored_in("c-block", || {
         // SAFETY: it takes any size.
         #[allow(unsafe_code)]
@@ -241,11 +241,11 @@ fn the_other_stack_of_a_thread() {
 /// A list whose start only a key of the thread knows.
 #[test]
 fn a_key_of_a_thread() {
-    let _turn = turn();
     struct Link {
         _candle: *mut Candle,
         _next: *mut c_void,
     }
+    let _turn = turn();
     let mut key = 0;
     // SAFETY: the key is ours to write.
     #[allow(unsafe_code)]
@@ -269,12 +269,12 @@ fn a_key_of_a_thread() {
 /// What libc calls at the end, and with what.
 #[test]
 fn an_argument_for_the_end_of_the_process() {
-    let _turn = turn();
     #[allow(unsafe_code)]
     unsafe extern "C" {
         fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
     }
     extern "C" fn ignore(_code: c_int, _argument: *mut c_void) {}
+    let _turn = turn();
     let report = Scenario::new("on-exit").steps(STEPS).run(
         || (),
         |(), _| {

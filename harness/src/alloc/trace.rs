@@ -185,7 +185,7 @@ impl Trace {
     }
 
     /// Where this library's own tables are: nobody's memory.
-    pub(crate) fn own_tables(&self) -> Vec<(usize, usize)> {
+    pub(crate) fn own_tables() -> Vec<(usize, usize)> {
         memory::own_tables()
     }
 

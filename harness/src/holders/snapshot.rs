@@ -71,7 +71,7 @@ impl Snapshot {
         let mut is_whole = is_whole_heap && roots.are_all && unsearched_threads == 0;
         // Of another allocator's heap it is not known what in it is in use.
         if is_whole_heap {
-            let known = roots.known(taken.into_iter().chain(trace.own_tables()));
+            let known = roots.known(taken.into_iter().chain(Trace::own_tables()));
             let mapped = mapped(&memory, &mappings, &known);
             is_whole &= mapped.are_all;
             roots.areas.extend(mapped.areas);

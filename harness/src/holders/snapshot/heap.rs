@@ -45,7 +45,7 @@ pub(super) fn heap(memory: &Memory, mappings: &[Mapping], stacks: &[usize]) -> H
         in_motion: Vec::new(),
         taken: Vec::new(),
     };
-    for mapping in mappings.iter().filter(|mapping| mapping.is_data) {
+    for mapping in mappings.iter().filter(|mapping| mapping.is_data()) {
         let is_arena = mapping.name.is_empty() && walker.end_of_arena(mapping.start).is_some();
         if mapping.name == "[heap]" || is_arena {
             let end = if is_arena {

@@ -48,7 +48,7 @@ pub(super) fn mapped(memory: &Memory, mappings: &[Mapping], known: &Known<'_>) -
         let rest = without(&[(mapping.start, mapping.end)], &taken);
         if size(&rest) > LARGEST {
             found.are_all = false;
-        } else if mapping.is_shared {
+        } else if mapping.is_shared() {
             // What another process has used, or this one elsewhere, is not said to be used.
             found.add(&rest, &kind);
         } else {
@@ -77,7 +77,7 @@ fn size(parts: &[(usize, usize)]) -> usize {
 fn kind(mapping: &Mapping) -> Option<Kind> {
     let name = mapping.name.as_str();
     let is_anonymous = name.is_empty() || name.starts_with("[anon");
-    if !mapping.is_readable || !mapping.is_writable && !is_anonymous {
+    if !mapping.is_readable() || !mapping.is_writable() && !is_anonymous {
         return None;
     }
     if name.starts_with("[stack") {
@@ -144,7 +144,7 @@ impl Mapped {
 pub(super) fn are_still_there(places: &[usize], mappings: &[Mapping]) -> bool {
     let is_there = |place: &usize| {
         let mut all = mappings.iter();
-        all.any(|mapping| mapping.contains(*place) && mapping.is_readable)
+        all.any(|mapping| mapping.contains(*place) && mapping.is_readable())
     };
     places.iter().any(is_there)
 }
@@ -158,26 +158,15 @@ pub(super) fn pages(start: usize, end: usize) -> (usize, usize) {
 mod tests {
     use super::*;
 
-    fn mapping(access: &str, name: &str) -> Mapping {
-        Mapping {
-            start: 0x1000,
-            end: 0x2000,
-            is_readable: access.starts_with('r'),
-            is_writable: access[1..].starts_with('w'),
-            is_data: access.starts_with("rw") && access.ends_with('p'),
-            is_shared: access.ends_with('s'),
-            is_code: access.contains('x'),
-            offset: 0,
-            name: name.to_owned(),
-        }
-    }
-
     #[test]
     fn what_may_hold_an_address_is_named() {
-        let named = |access, name| match kind(&mapping(access, name)) {
-            Some(Kind::Mapped(name)) => name,
-            Some(other) => format!("{other:?}"),
-            None => String::new(),
+        let named = |access: &str, name| {
+            let access = access.as_bytes().try_into().unwrap();
+            match kind(&Mapping::of((0x1000, 0x2000), access, name)) {
+                Some(Kind::Mapped(name)) => name,
+                Some(other) => format!("{other:?}"),
+                None => String::new(),
+            }
         };
         for (access, name, expected) in [
             ("rw-p", "", "mapped memory"),
@@ -211,11 +200,7 @@ mod tests {
     #[test]
     fn no_more_than_can_be_searched() {
         let memory = Memory::open().unwrap();
-        let large = |start, end| Mapping {
-            start,
-            end,
-            ..mapping("rw-s", "/large")
-        };
+        let file = |start, end| Mapping::of((start, end), *b"rw-s", "/large");
         let taken = [(0x1000, 0x3000)];
         let known = Known {
             taken: &taken,
@@ -228,20 +213,17 @@ mod tests {
             let parts: Vec<_> = found.areas.iter().map(|a| (a.start, a.end)).collect();
             (parts, found.are_all)
         };
-        let small = large(0x2000, 0x5000);
-        let program = Mapping {
-            name: "/program".to_owned(),
-            ..small.clone()
-        };
+        let small = file(0x2000, 0x5000);
+        let program = Mapping::of((0x2000, 0x5000), *b"rw-p", "/program");
         assert_eq!(found(&[program]), (vec![], true));
-        assert_eq!(found(&[small.clone()]), (vec![(0x3000, 0x5000)], true));
-        let most = large(0x10000, 0x10000 + MOST);
+        assert_eq!(
+            found(std::slice::from_ref(&small)),
+            (vec![(0x3000, 0x5000)], true)
+        );
+        let most = file(0x10000, 0x10000 + MOST);
         let both = (vec![(0x10000, 0x10000 + MOST)], false);
         assert_eq!(found(&[most, small.clone()]), both);
-        let too_large = Mapping {
-            end: 0x10000 + LARGEST + 1,
-            ..large(0x10000, 0)
-        };
+        let too_large = file(0x10000, 0x10000 + LARGEST + 1);
         assert_eq!(found(&[too_large, small]), (vec![(0x3000, 0x5000)], false));
     }
 }

@@ -173,7 +173,7 @@ fn modules(mappings: &[Mapping]) -> (Vec<Module>, bool) {
     let files = mappings
         .iter()
         .filter(|mapping| mapping.name.starts_with('/'));
-    for code in files.filter(|mapping| mapping.is_code) {
+    for code in files.filter(|mapping| mapping.is_code()) {
         if modules.iter().any(|module| module.path == code.name) {
             continue;
         }

@@ -85,7 +85,7 @@ pub(super) fn threads(
 /// The first thread's thread-locals are not on its stack.
 fn may_be_first_thread(mapping: &Mapping, all_thread_locals: usize) -> bool {
     let largest = all_thread_locals.saturating_add(64 << 10);
-    mapping.is_data && mapping.name.is_empty() && mapping.end - mapping.start <= largest
+    mapping.is_data() && mapping.name.is_empty() && mapping.end - mapping.start <= largest
 }
 
 /// A thread of which only its description was found: it runs, or has ended.
