@@ -176,7 +176,8 @@ fn a_container_that_another_thread_resizes_keeps_its_owner() {
         },
     );
     assert!(report.verdict().is_growing(), "{report}");
-    assert!(report.growth_bytes() >= 200 * 100, "{report}");
+    // A block of the channel may be there before and not after.
+    assert!(report.growth_bytes() >= 190 * 100, "{report}");
 }
 
 /// Blocks that were there before the run may be freed in it.

@@ -232,6 +232,19 @@ fn a_chain_of_100_000() {
     check(&report, "<Chain>::grow", "held by state Chain → Box<Link>");
 }
 
+/// An address in memory that no allocator gave out, and nowhere else.
+#[test]
+fn addresses_in_mapped_memory() {
+    let setup = || memmap2::MmapMut::map_anon(1 << 16).unwrap();
+    let report = leaking("mapped", setup, |mapped, i| {
+        let word = expose(0).to_ne_bytes();
+        let place = usize::try_from(i).unwrap() * word.len();
+        mapped[place..place + word.len()].copy_from_slice(&word);
+    });
+    let expected = "held by mapped memory → Box<Candle>";
+    check(&report, "holders::boxed", expected);
+}
+
 static ODD: Mutex<Vec<Box<Candle>>> = Mutex::new(Vec::new());
 static EVEN: Mutex<Vec<Box<Candle>>> = Mutex::new(Vec::new());
 

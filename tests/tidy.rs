@@ -121,6 +121,7 @@ fn unsafe_code_is_where_it_belongs() {
         "harness/src/alloc/mod.rs",
         "harness/src/isolation/system.rs",
         "harness/tests/foreign_threads.rs",
+        "harness/tests/holders.rs",
         "harness/tests/survival.rs",
     ];
     for (path, text) in sources() {

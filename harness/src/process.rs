@@ -11,12 +11,26 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// Held by every run; alone by one with a ceiling on a figure of the process.
 static TURNS: RwLock<()> = RwLock::new(());
 
-/// How many runs have begun, and how many go on.
-static BEGUN: AtomicU64 = AtomicU64::new(0);
-static RUNNING: AtomicU64 = AtomicU64::new(0);
+/// The runs of the process. One number, so that there is one order of all that changes
+/// it: of two runs that begin at the same time one comes first and sees nobody, the other
+/// sees it, and the first sees later that another has begun. With two numbers each could
+/// be first in one of them, and both or neither would believe to have been alone.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+/// In the lowest bits is how many runs go on, above them how many have begun.
+const RUNNING_BITS: u32 = 24;
+const RUNNING: u64 = (1 << RUNNING_BITS) - 1;
+/// What a run adds when it begins; when it ends, it takes one off again.
+const BEGINS: u64 = (1 << RUNNING_BITS) + 1;
+
+/// Whether no run went on, and how many had begun, when these were the runs.
+fn unpacked(runs: u64) -> (bool, u64) {
+    (runs & RUNNING == 0, runs >> RUNNING_BITS)
+}
 
 /// A run's place among those of the process.
 pub(crate) struct Turn {
+    /// How many runs had begun when this one did, itself among them.
     number: u64,
     began_alone: bool,
     _guard: Option<Guard>,
@@ -41,22 +55,37 @@ impl Turn {
                 TURNS.read().unwrap_or_else(PoisonError::into_inner),
             )),
         };
+        Self::begin(&RUNS, guard)
+    }
+
+    fn begin(runs: &AtomicU64, guard: Option<Guard>) -> Self {
+        let before = runs.fetch_add(BEGINS, SeqCst);
+        let (began_alone, _) = unpacked(before);
+        let (_, number) = unpacked(before.wrapping_add(BEGINS));
         Self {
-            began_alone: RUNNING.fetch_add(1, SeqCst) == 0,
-            number: BEGUN.fetch_add(1, SeqCst) + 1,
+            number,
+            began_alone,
             _guard: guard,
         }
     }
 
     /// Whether no other run went on at the same time so far.
     pub(crate) fn was_alone(&self) -> bool {
-        self.began_alone && BEGUN.load(SeqCst) == self.number
+        self.was_alone_in(RUNS.load(SeqCst))
+    }
+
+    fn end(runs: &AtomicU64) {
+        runs.fetch_sub(1, SeqCst);
+    }
+
+    fn was_alone_in(&self, runs: u64) -> bool {
+        self.began_alone && unpacked(runs).1 == self.number
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        RUNNING.fetch_sub(1, SeqCst);
+        Self::end(&RUNS);
     }
 }
 
@@ -178,12 +207,12 @@ pub fn return_to_system() -> Option<Returned> {
 }
 
 /// Whether Rust's blocks come from glibc's heap: tried with one, larger than any
-/// that glibc serves from what it has, and never touched.
+/// that glibc serves from what it has, and never touched. It belongs to no scope.
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 fn is_heap_known() -> bool {
     use std::sync::OnceLock;
     static KNOWN: OnceLock<bool> = OnceLock::new();
-    *KNOWN.get_or_init(|| {
+    let is_known = || {
         const TRIED_BYTES: usize = 64 << 20;
         let used = || alloc::heap().map_or(0, |heap| heap.used_bytes);
         let before = used();
@@ -191,5 +220,59 @@ fn is_heap_known() -> bool {
         let with_block = used();
         drop(block);
         with_block.saturating_sub(before) >= TRIED_BYTES as u64 / 2
-    })
+    };
+    *KNOWN.get_or_init(|| alloc::unscoped(is_known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two runs, each of which begins, asks whether it was alone and ends, in every order:
+    /// whoever asks while the other goes on, or after it went on, is told so.
+    #[test]
+    fn of_runs_at_the_same_time_none_was_alone() {
+        const BEGIN: usize = 0;
+        const ASK: usize = 1;
+        for order in 0_u32..1 << 6 {
+            if order.count_ones() != 3 {
+                continue;
+            }
+            let runs = AtomicU64::new(0);
+            let mut turns: [Option<Turn>; 2] = [None, None];
+            // What each does next, and whether the other went on since it began.
+            let (mut next, mut met) = ([0; 2], [false; 2]);
+            for place in 0..6 {
+                let run = (order >> place & 1) as usize;
+                let other = 1 - run;
+                match next[run] {
+                    BEGIN => {
+                        turns[run] = Some(Turn::begin(&runs, None));
+                        let goes_on = (1..=2).contains(&next[other]);
+                        met = met.map(|met| met || goes_on);
+                    }
+                    ASK => {
+                        let turn = turns[run].as_ref().expect("it began");
+                        let told = turn.was_alone_in(runs.load(SeqCst));
+                        assert_eq!(told, !met[run], "order {order:06b}");
+                    }
+                    _ => Turn::end(&runs),
+                }
+                next[run] += 1;
+            }
+            assert_eq!(unpacked(runs.load(SeqCst)), (true, 2));
+            turns.into_iter().for_each(std::mem::forget);
+        }
+    }
+
+    #[test]
+    fn both_numbers_have_room() {
+        let many = AtomicU64::new(u64::MAX - RUNNING);
+        let turn = Turn::begin(&many, None);
+        assert_eq!(turn.number, 0, "it starts again");
+        assert!(turn.was_alone_in(many.load(SeqCst)));
+        Turn::end(&many);
+        assert_eq!(unpacked(many.load(SeqCst)), (true, 0));
+        std::mem::forget(turn);
+    }
 }

@@ -4,12 +4,20 @@
 //! glibc says of its heap and does with it.
 
 #[cfg(all(unix, not(highwater_portable)))]
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// What is mapped for the harness's own tables, in whole pages. Not the scheduler's in
 /// model checks: nothing is decided by it.
 #[cfg(all(unix, not(highwater_portable)))]
 static OWN_BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// Where that is: the start and the end of each. A search for holders leaves them out, and
+/// takes a little longer when there are more.
+#[cfg(all(unix, not(highwater_portable)))]
+static OWN: [[AtomicU64; 2]; 512] = [const { [const { AtomicU64::new(0) }; 2] }; 512];
 
 /// `bytes` of zeroed memory, aligned to at least 128; none when the system has
 /// no more.
@@ -31,6 +39,12 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
         return None;
     }
     OWN_BYTES.fetch_add(whole_pages(bytes), Relaxed);
+    let start = address as u64;
+    let mut free = OWN.iter();
+    let taken = free.find(|own| own[0].compare_exchange(0, start, Relaxed, Relaxed).is_ok());
+    if let Some([_, end]) = taken {
+        end.store(start + whole_pages(bytes), Release);
+    }
     Some(address.cast())
 }
 
@@ -51,9 +65,24 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
 // Not needed where call stacks can't be taken.
 #[allow(dead_code)]
 pub(super) fn give_back(address: *mut u8, bytes: usize) {
+    let start = address as u64;
+    if let Some([own, end]) = OWN.iter().find(|own| own[0].load(Relaxed) == start) {
+        end.store(0, Relaxed);
+        own.store(0, Relaxed);
+    }
     // SAFETY: the callers pass a mapping of their own, which nobody else has seen.
     unsafe { libc::munmap(address.cast(), bytes) };
     OWN_BYTES.fetch_sub(whole_pages(bytes), Relaxed);
+}
+
+/// The start and the end of each of the harness's own tables.
+#[cfg(all(unix, not(highwater_portable)))]
+// Not needed where memory can't be searched.
+#[allow(dead_code)]
+pub(super) fn own_tables() -> Vec<(usize, usize)> {
+    let read = |number: &AtomicU64| usize::try_from(number.load(Acquire)).unwrap_or(0);
+    let own = OWN.iter().map(|[start, end]| (read(start), read(end)));
+    own.filter(|(start, end)| start < end).collect()
 }
 
 /// The bytes of the harness's own tables, in whole pages. None of them are the

@@ -14,7 +14,7 @@ mod sites;
 mod stack;
 
 use super::scopes::{self, Record};
-use super::{footer, ledger};
+use super::{footer, ledger, memory};
 use shadow::Entry;
 use sites::{Company, Sites};
 pub(crate) use sites::{Live, Total};
@@ -217,6 +217,11 @@ impl Trace {
                 pass_on(address, size, site);
             }
         });
+    }
+
+    /// Where this library's own tables are: nobody's memory.
+    pub(crate) fn own_tables() -> Vec<(usize, usize)> {
+        memory::own_tables()
     }
 
     /// Whether other threads than this one stand in the scope.

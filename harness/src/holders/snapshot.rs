@@ -2,11 +2,13 @@
 
 mod graph;
 mod heap;
+mod mapped;
 mod paths;
 mod roots;
 mod search;
 mod symbols;
 mod system;
+mod threads;
 mod unreachable;
 
 use super::{Holder, State};
@@ -14,6 +16,7 @@ use crate::alloc::Trace;
 use crate::diagnosis::Names;
 use graph::{Graph, Node};
 use heap::{Heap, heap};
+use mapped::{are_still_there, mapped};
 use roots::{Area, Kind, Roots, roots};
 use search::Seed;
 use std::collections::HashMap;
@@ -23,9 +26,7 @@ use system::{Memory, mappings, threads};
 pub(crate) struct Snapshot {
     graph: Graph,
     roots: Roots,
-    /// The words of the roots that point to a block: the number of the root, the place of
-    /// the word, and the block.
-    words: Vec<(usize, usize, u32)>,
+    words: Vec<Word>,
     /// This thread's stack: where each frame starts, its lowest address, and where its
     /// function is to go on.
     frames: Vec<(usize, usize)>,
@@ -51,6 +52,7 @@ impl Snapshot {
         let Heap {
             blocks: mut nodes,
             in_motion,
+            taken,
         } = heap(&memory, &mappings, &stacks);
         let outside = nodes.len();
         trace.for_each_block(|address, size, stack| {
@@ -66,15 +68,16 @@ impl Snapshot {
             kind: Kind::InMotion,
         });
         roots.areas.extend(in_motion);
-        let mut words = Vec::new();
-        for (number, area) in roots.areas.iter().enumerate() {
-            let targets = graph.targets(&memory, area.start, area.end).into_iter();
-            // What lies in a block that is known is that block's.
-            let is_in_block = |place| area.kind == Kind::InMotion && graph.find(place).is_some();
-            let targets = targets.filter(|(place, _)| !is_in_block(*place));
-            words.extend(targets.map(|(place, node)| (number, place, node)));
+        let mut is_whole = is_whole_heap && roots.are_all && unsearched_threads == 0;
+        // Of another allocator's heap it is not known what in it is in use.
+        if is_whole_heap {
+            let known = roots.known(taken.into_iter().chain(Trace::own_tables()));
+            let mapped = mapped(&memory, &mappings, &known);
+            is_whole &= mapped.are_all;
+            roots.areas.extend(mapped.areas);
         }
-        let is_whole = is_whole_heap && roots.are_all && unsearched_threads == 0;
+        let (words, unread) = words(&memory, &graph, &roots.areas);
+        is_whole &= !are_still_there(&unread, &system::mappings().map_err(cant)?);
         Ok(Self {
             graph,
             roots,
@@ -98,7 +101,7 @@ impl Snapshot {
             snapshot: self,
             symbols: HashMap::new(),
         };
-        let seed = |(area, place, node): &(usize, usize, u32)| {
+        let seed = |(area, place, node): &Word| {
             let area = &self.roots.areas[*area];
             let root = naming.name(area, *place, names)?;
             Some(Seed {
@@ -124,6 +127,25 @@ impl Snapshot {
     }
 }
 
+/// A word of a root that points to a block: the number of the root, the place of the word,
+/// and the block.
+type Word = (usize, usize, u32);
+
+/// All of them, and what could not be read.
+fn words(memory: &Memory, graph: &Graph, areas: &[Area]) -> (Vec<Word>, Vec<usize>) {
+    let (mut words, mut unread) = (Vec::new(), Vec::new());
+    for (number, area) in areas.iter().enumerate() {
+        let targets = graph.targets(memory, (area.start, area.end), &mut unread);
+        // What lies in a block that is known is that block's.
+        let may_be_block = matches!(area.kind, Kind::InMotion | Kind::Mapped(_));
+        let is_in_block = |place| may_be_block && graph.find(place).is_some();
+        let targets = targets.into_iter();
+        let targets = targets.filter(|(place, _)| !is_in_block(*place));
+        words.extend(targets.map(|(place, node)| (number, place, node)));
+    }
+    (words, unread)
+}
+
 /// Whether the blocks that are followed lie in the heap that was found, all but a few that
 /// came and went meanwhile: then it is the one that the program allocates from, and was at
 /// rest where they are.
@@ -143,6 +165,7 @@ fn rank(kind: &Kind) -> usize {
         Kind::State => 2,
         Kind::OwnStack => 3,
         Kind::Stack(_) => 4,
+        Kind::Mapped(_) => 5,
         Kind::InMotion => search::IN_MOTION,
     }
 }
@@ -195,6 +218,7 @@ impl Naming<'_> {
                 )
             }
             Kind::Stack(thread) => format!("stack of thread {thread}"),
+            Kind::Mapped(name) => name.clone(),
             Kind::InMotion => search::OUTSIDE.to_owned(),
         })
     }

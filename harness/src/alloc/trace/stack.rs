@@ -5,8 +5,10 @@
 //! use. Where the two disagree, the rest is unwound by framehop, which reads the tables
 //! that every program has, without allocating; several times slower, and right.
 
+mod modules;
+
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
-use framehop::{ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind, Unwinder as _};
+use framehop::{MustNotAllocateDuringUnwind, Unwinder as _};
 use std::arch::asm;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
@@ -188,7 +190,7 @@ impl Walker {
     /// Allocates; not for the allocator's hooks.
     pub(super) fn new() -> Self {
         let mut unwinder = UnwinderX86_64::new();
-        for module in modules() {
+        for module in modules::kept() {
             unwinder.add_module(module);
         }
         Self {
@@ -340,76 +342,4 @@ fn by_the_panic_unwinder(end: usize) -> Stack {
     // SAFETY: the callback takes what it is given and does not unwind.
     unsafe { _Unwind_Backtrace(push, (&raw mut walk).cast()) };
     walk.stack
-}
-
-/// The program and its libraries, as the loader has mapped them.
-fn modules() -> Vec<Module<&'static [u8]>> {
-    unsafe extern "C" fn add(
-        info: *mut libc::dl_phdr_info,
-        _size: usize,
-        modules: *mut c_void,
-    ) -> i32 {
-        // SAFETY: the loader passes its description of a module, and our argument.
-        let (info, modules) = unsafe { (&*info, &mut *modules.cast::<Vec<_>>()) };
-        modules.extend(module(info));
-        0
-    }
-    let mut modules: Vec<Module<&'static [u8]>> = Vec::new();
-    // SAFETY: the callback takes what it is given and does not unwind.
-    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut modules).cast()) };
-    modules
-}
-
-fn module(info: &libc::dl_phdr_info) -> Option<Module<&'static [u8]>> {
-    // SAFETY: the loader describes so many headers there.
-    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    let loaded = || {
-        headers
-            .iter()
-            .filter(|header| header.p_type == libc::PT_LOAD)
-    };
-    let start = loaded().map(|header| header.p_vaddr).min()?;
-    let end = loaded()
-        .map(|header| header.p_vaddr + header.p_memsz)
-        .max()?;
-    let index = headers
-        .iter()
-        .find(|header| header.p_type == libc::PT_GNU_EH_FRAME)?;
-    let segment = loaded().find(|header| {
-        (header.p_vaddr..header.p_vaddr + header.p_memsz).contains(&index.p_vaddr)
-    })?;
-    // From the index to the end of its segment, which has the tables too.
-    let segment_end = segment.p_vaddr + segment.p_memsz;
-    let bytes = |from: u64, to: u64| {
-        let address = (info.dlpi_addr + from) as *const u8;
-        let length = usize::try_from(to - from).ok()?;
-        // SAFETY: it lies within one segment that is mapped, is readable, and is not
-        // written to. A library that is unloaded meanwhile takes its frames with it.
-        Some(unsafe { slice::from_raw_parts(address, length) })
-    };
-    let hdr = bytes(index.p_vaddr, index.p_vaddr + index.p_memsz)?;
-    let frames = frames_address(hdr, index.p_vaddr)?;
-    (segment.p_vaddr..segment_end)
-        .contains(&frames)
-        .then_some(())?;
-    let sections = ExplicitModuleSectionInfo {
-        base_svma: 0,
-        eh_frame_hdr_svma: Some(index.p_vaddr..index.p_vaddr + index.p_memsz),
-        eh_frame_hdr: Some(hdr),
-        eh_frame_svma: Some(frames..segment_end),
-        eh_frame: bytes(frames, segment_end),
-        ..Default::default()
-    };
-    let range = info.dlpi_addr + start..info.dlpi_addr + end;
-    Some(Module::new(String::new(), range, info.dlpi_addr, sections))
-}
-
-/// Where `.eh_frame` is, by the header of its index: a version, three encodings, and the
-/// address relative to itself in four bytes, as all linkers write it.
-fn frames_address(hdr: &[u8], address: u64) -> Option<u64> {
-    const RELATIVE_IN_FOUR_BYTES: u8 = 0x1b;
-    let [1, RELATIVE_IN_FOUR_BYTES, _, _, a, b, c, d] = *hdr.first_chunk::<8>()? else {
-        return None;
-    };
-    (address + 4).checked_add_signed(i32::from_le_bytes([a, b, c, d]).into())
 }

@@ -1,7 +1,7 @@
 //! Blocks, and which of them point to which: any word in a block that is an address
 //! inside another.
 
-use super::system::{Buffer, Memory};
+use super::system::{Buffer, Memory, PAGE};
 
 /// A block, followed or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +90,15 @@ impl Graph {
     }
 
     /// The blocks that words of a part of memory point to, each with the place of the word.
-    pub(super) fn targets(&self, memory: &Memory, start: usize, end: usize) -> Vec<(usize, u32)> {
+    /// Notes in `unread` where there was nothing to read.
+    pub(super) fn targets(
+        &self,
+        memory: &Memory,
+        (start, end): (usize, usize),
+        unread: &mut Vec<usize>,
+    ) -> Vec<(usize, u32)> {
         let mut found = Vec::new();
-        let mut buffer = Buffer::new(SLICE);
+        let mut buffer = Buffer::new(SLICE.min(end.saturating_sub(start)));
         let mut place = start.next_multiple_of(WORD);
         while place + WORD <= end {
             let wanted = buffer.len().min(end - place);
@@ -100,10 +106,12 @@ impl Graph {
             for (at, word) in words(&buffer[..length]) {
                 found.extend(self.find(word).map(|node| (place + at, node)));
             }
+            place += length;
             if length < wanted {
-                break;
+                unread.push(place);
+                place = (place + 1).next_multiple_of(PAGE);
             }
-            place += length.next_multiple_of(WORD);
+            place = place.next_multiple_of(WORD);
         }
         found
     }

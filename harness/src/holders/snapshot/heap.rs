@@ -33,6 +33,8 @@ pub(super) struct Heap {
     pub(super) blocks: Vec<Node>,
     /// Parts of it in which threads were at work, so that no blocks could be told apart.
     pub(super) in_motion: Vec<(usize, usize)>,
+    /// All parts of memory that are its own.
+    pub(super) taken: Vec<(usize, usize)>,
 }
 
 /// All blocks of glibc's heap that are in use, and some that it keeps to hand out again.
@@ -41,10 +43,17 @@ pub(super) fn heap(memory: &Memory, mappings: &[Mapping], stacks: &[usize]) -> H
     let mut found = Heap {
         blocks: Vec::new(),
         in_motion: Vec::new(),
+        taken: Vec::new(),
     };
-    for mapping in mappings.iter().filter(|mapping| mapping.is_data) {
+    for mapping in mappings.iter().filter(|mapping| mapping.is_data()) {
         let is_arena = mapping.name.is_empty() && walker.end_of_arena(mapping.start).is_some();
         if mapping.name == "[heap]" || is_arena {
+            let end = if is_arena {
+                mapping.start + ARENA
+            } else {
+                mapping.end
+            };
+            found.taken.push((mapping.start, end.min(mapping.end)));
             if (0..TRIES).any(|_| walker.walk(mapping.start, is_arena)) {
                 found.blocks.extend_from_slice(&walker.blocks);
             } else {
@@ -54,7 +63,7 @@ pub(super) fn heap(memory: &Memory, mappings: &[Mapping], stacks: &[usize]) -> H
             && mapping.end - mapping.start <= LARGEST
             && !stacks.iter().any(|sp| mapping.contains(*sp))
         {
-            mapped_alone(memory, mapping, &mut found.blocks);
+            mapped_alone(memory, mapping, &mut found);
         }
     }
     found
@@ -171,7 +180,7 @@ impl<'a> Walker<'a> {
 }
 
 /// Blocks so large that each has a mapping of its own.
-fn mapped_alone(memory: &Memory, mapping: &Mapping, blocks: &mut Vec<Node>) {
+fn mapped_alone(memory: &Memory, mapping: &Mapping, found: &mut Heap) {
     let mut beyond = mapping.start;
     let used = memory.used(mapping.start, mapping.end).into_iter();
     for page in used.flat_map(|(start, end)| (start..end).step_by(PAGE)) {
@@ -193,8 +202,10 @@ fn mapped_alone(memory: &Memory, mapping: &Mapping, blocks: &mut Vec<Node>) {
             && size > 0
             && size <= mapping.end - page;
         if is_one {
-            blocks.push(Node::outside(page + HEADER, size - HEADER));
+            let block = Node::outside(page + HEADER, size - HEADER);
+            found.blocks.push(block);
             beyond = page + size;
+            found.taken.push((page, beyond));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Where a search for holders starts: statics, thread-locals, the scenario's state, and
 //! the stacks.
 
-use super::system::{Buffer, Mapping, Memory, Waiting};
+use super::mapped::{Known, pages};
+use super::system::{Mapping, Memory, Waiting};
+use super::threads::{Sizes, threads};
 use crate::holders::State;
 use object::elf::{PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TLS};
 use object::read::elf::{ElfFile64, ProgramHeader as _};
@@ -31,7 +33,10 @@ pub(super) enum Kind {
     OwnStack,
     /// Of the thread with this name.
     Stack(String),
-    /// A part of the heap in which no blocks can be told apart.
+    /// What the program has mapped itself, by this name.
+    Mapped(String),
+    /// Memory of which it is not known what is in use: a part of the heap in which no blocks
+    /// can be told apart, the stack of a thread that runs, and the system's statics.
     InMotion,
 }
 
@@ -39,6 +44,7 @@ pub(super) enum Kind {
 pub(super) struct Module {
     pub(super) path: String,
     pub(super) is_program: bool,
+    is_system: bool,
     shift: usize,
     writable: Vec<(usize, usize)>,
     relocated: Vec<(usize, usize)>,
@@ -51,12 +57,30 @@ pub(super) struct Module {
 pub(super) struct Roots {
     pub(super) areas: Vec<Area>,
     pub(super) modules: Vec<Module>,
+    /// Where nothing else is to be looked for.
+    taken: Vec<(usize, usize)>,
+    pointers: Vec<usize>,
+    thread_locals: Sizes,
     /// Whether these are all: each library could be read, and each thread's thread-locals
     /// were found. Those of libraries are not looked for.
     pub(super) are_all: bool,
 }
 
-/// Whose statics are none of the program's: the system's own lists of blocks are there.
+impl Roots {
+    /// All that is known of memory, with these parts of it.
+    pub(super) fn known(&mut self, parts: impl IntoIterator<Item = (usize, usize)>) -> Known<'_> {
+        self.taken.extend(parts);
+        Known {
+            taken: &self.taken,
+            modules: self.modules.iter().map(|module| &*module.path).collect(),
+            pointers: &self.pointers,
+            thread_locals: self.thread_locals,
+        }
+    }
+}
+
+/// Whose statics are none of the program's: the system's own lists of blocks are there, and
+/// among them what the program has told the system.
 const SYSTEM: [&str; 4] = ["libc.so", "libc-", "ld-linux", "ld-"];
 /// Whose thread-locals hold no blocks: those, and what serves exceptions in C++.
 const WITHOUT_BLOCKS: [&str; 2] = ["libgcc_s", "libstdc++"];
@@ -73,40 +97,23 @@ pub(super) fn roots(
     let all_thread_locals: usize = sizes.sum();
     let program = modules.iter().find(|module| module.is_program);
     let own_thread_locals = program.map_or(0, |program| program.thread_locals);
-    let mut thread_locals = Vec::new();
-    let mut stacks = Vec::new();
-    let mut add_thread = |kind: Kind, start: usize| {
-        let Some(mapping) = mappings.iter().find(|mapping| mapping.contains(start)) else {
-            return;
-        };
-        let pointer = thread_pointer(memory, start, mapping.end);
-        if let Some(pointer) = pointer {
-            thread_locals.push(pointer);
-        }
-        let end = pointer.map_or(mapping.end, |pointer| {
-            pointer.saturating_sub(all_thread_locals)
-        });
-        stacks.push(Area { start, end, kind });
+    let sizes = Sizes {
+        own: own_thread_locals,
+        all: all_thread_locals,
     };
-    add_thread(Kind::OwnStack, state.stack);
-    for thread in waiting {
-        add_thread(Kind::Stack(thread.name.clone()), thread.stack_pointer);
-    }
-    for mapping in mappings
-        .iter()
-        .filter(|mapping| may_be_first_thread(mapping, all_thread_locals))
-    {
-        thread_locals.extend(thread_pointer(memory, mapping.start, mapping.end));
-    }
-    thread_locals.sort_unstable();
-    thread_locals.dedup();
-    let are_all_threads = thread_locals.len() > waiting.len();
+    let threads = threads(memory, mappings, waiting, state, sizes);
+    let are_all_threads = threads.pointers.len() > waiting.len();
     let have_none = |module: &Module| module.is_program || module.has_no_thread_locals;
     let are_all = are_all_read && are_all_threads && modules.iter().all(have_none);
     let mut areas = statics(&modules);
-    areas.extend(thread_locals.into_iter().map(|pointer| Area {
-        start: pointer.saturating_sub(own_thread_locals),
-        end: pointer,
+    let mut taken: Vec<_> = areas
+        .iter()
+        .map(|area| pages(area.start, area.end))
+        .collect();
+    taken.extend(threads.taken);
+    areas.extend(threads.pointers.iter().map(|pointer| Area {
+        start: pointer.saturating_sub(sizes.own),
+        end: *pointer,
         kind: Kind::ThreadLocals,
     }));
     areas.push(Area {
@@ -114,10 +121,13 @@ pub(super) fn roots(
         end: state.end(),
         kind: Kind::State,
     });
-    areas.extend(stacks);
+    areas.extend(threads.stacks);
     Roots {
         areas,
         modules,
+        taken,
+        pointers: threads.pointers,
+        thread_locals: sizes,
         are_all,
     }
 }
@@ -131,45 +141,18 @@ fn statics(modules: &[Module]) -> Vec<Area> {
         areas.extend(written.map(|(start, end)| Area {
             start: start.saturating_add(shift),
             end: end.saturating_add(shift),
-            kind: Kind::Statics { object, shift },
+            kind: if module.is_system {
+                Kind::InMotion
+            } else {
+                Kind::Statics { object, shift }
+            },
         }));
     }
     areas
 }
 
-/// The first thread's thread-locals are not on its stack.
-fn may_be_first_thread(mapping: &Mapping, all_thread_locals: usize) -> bool {
-    let largest = all_thread_locals.saturating_add(64 << 10);
-    mapping.is_data && mapping.name.is_empty() && mapping.end - mapping.start <= largest
-}
-
-/// What the processor's register for thread-locals points to: a structure that starts
-/// with its own address, and has it once more two words on. They end there.
-fn thread_pointer(memory: &Memory, start: usize, end: usize) -> Option<usize> {
-    const ALIGNMENT: usize = 64;
-    let mut buffer = Buffer::new(1 << 16);
-    let mut place = start.next_multiple_of(ALIGNMENT);
-    while place < end {
-        let length = memory.read(place, &mut buffer);
-        let word = |at: usize| {
-            let bytes = buffer[..length].get(at..at + 8)?;
-            Some(usize::from_ne_bytes(bytes.try_into().ok()?))
-        };
-        let is_it = |at: &usize| word(*at) == Some(place + at) && word(at + 16) == Some(place + at);
-        if let Some(at) = (0..length).step_by(ALIGNMENT).find(is_it) {
-            return Some(place + at);
-        }
-        if length < buffer.len() {
-            return None;
-        }
-        // The two words lie within one multiple of the alignment.
-        place += length;
-    }
-    None
-}
-
 /// What of some ranges lies in none of the others.
-fn without(ranges: &[(usize, usize)], others: &[(usize, usize)]) -> Vec<(usize, usize)> {
+pub(super) fn without(ranges: &[(usize, usize)], others: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let mut left = ranges.to_vec();
     for (start, end) in others {
         left = left
@@ -190,7 +173,7 @@ fn modules(mappings: &[Mapping]) -> (Vec<Module>, bool) {
     let files = mappings
         .iter()
         .filter(|mapping| mapping.name.starts_with('/'));
-    for code in files.filter(|mapping| mapping.is_code) {
+    for code in files.filter(|mapping| mapping.is_code()) {
         if modules.iter().any(|module| module.path == code.name) {
             continue;
         }
@@ -230,7 +213,7 @@ fn module(file: &str, code: &Mapping, is_program: bool) -> Option<Module> {
                 let first = first.checked_sub(offset & !0xfff)?;
                 shift = shift.or(code.start.checked_sub(first));
             }
-            PT_LOAD if header.p_flags(endian) & PF_W != 0 && !is_system => {
+            PT_LOAD if header.p_flags(endian) & PF_W != 0 => {
                 writable.push((start, end));
             }
             PT_GNU_RELRO => relocated.push((start, end)),
@@ -244,6 +227,7 @@ fn module(file: &str, code: &Mapping, is_program: bool) -> Option<Module> {
     Some(Module {
         path: code.name.clone(),
         is_program,
+        is_system,
         shift: shift?,
         writable,
         relocated,

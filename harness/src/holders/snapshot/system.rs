@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Mapping {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Readable and writable, and not shared with other processes.
-    pub(super) is_data: bool,
-    pub(super) is_code: bool,
+    /// What may be done with it, and whether it is shared: as in `rwxp`.
+    access: [u8; 4],
     /// Which part of the file it shows first.
     pub(super) offset: usize,
     /// The file that it shows, or the system's word for it, such as `[heap]`; empty for
@@ -30,6 +29,42 @@ pub(super) struct Mapping {
 impl Mapping {
     pub(super) fn contains(&self, address: usize) -> bool {
         (self.start..self.end).contains(&address)
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        self.access[0] == b'r'
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        self.access[1] == b'w'
+    }
+
+    pub(super) fn is_code(&self) -> bool {
+        self.access[2] == b'x'
+    }
+
+    /// With other processes, or other mappings of the same.
+    pub(super) fn is_shared(&self) -> bool {
+        self.access[3] == b's'
+    }
+
+    /// Readable and writable, and not shared.
+    pub(super) fn is_data(&self) -> bool {
+        self.is_readable() && self.is_writable() && !self.is_shared()
+    }
+}
+
+#[cfg(test)]
+impl Mapping {
+    /// One for tests.
+    pub(super) fn of((start, end): (usize, usize), access: [u8; 4], name: &str) -> Self {
+        Self {
+            start,
+            end,
+            access,
+            offset: 0,
+            name: name.to_owned(),
+        }
     }
 }
 
@@ -48,8 +83,7 @@ fn mapping(line: &str) -> Option<Mapping> {
     Some(Mapping {
         start: usize::from_str_radix(start, 16).ok()?,
         end: usize::from_str_radix(end, 16).ok()?,
-        is_data: rest.starts_with("rw") && rest.get(3..4) == Some("p"),
-        is_code: rest.get(2..3) == Some("x"),
+        access: *rest.as_bytes().first_chunk()?,
         offset: usize::from_str_radix(offset, 16).ok()?,
         name: name.to_owned(),
     })
@@ -212,6 +246,12 @@ pub(super) fn threads() -> io::Result<(Vec<Waiting>, usize)> {
     }
 }
 
+/// This thread's number.
+pub(super) fn own_thread() -> Option<u32> {
+    let own = fs::read_link("/proc/thread-self").ok()?;
+    own.file_name()?.to_str()?.parse().ok()
+}
+
 /// The last but one of the words that tell what a thread waits for.
 fn stack_pointer(task: &Path) -> Option<usize> {
     let text = fs::read_to_string(task.join("syscall")).ok()?;
@@ -231,15 +271,14 @@ mod tests {
         let expected = Mapping {
             start: 0x7f1c_5c00_0000,
             end: 0x7f1c_5c02_1000,
-            is_data: true,
-            is_code: false,
+            access: *b"rw-p",
             offset: 0,
             name: "[heap of it]".to_owned(),
         };
         assert_eq!(mapping(line), Some(expected));
         let code = mapping("00400000-00452000 r-xp 00001000 08:02 173521 /usr/bin/with blanks");
         let code = code.expect("a mapping");
-        assert!(!code.is_data && code.is_code);
+        assert!(!code.is_data() && code.is_code());
         assert_eq!(code.offset, 0x1000);
         assert_eq!(code.name, "/usr/bin/with blanks");
         assert_eq!(
