@@ -153,6 +153,8 @@ fn in_this_process(body: impl FnOnce()) -> Ended {
 }
 
 /// What is to be run in a child.
+// Not needed where there are no children.
+#[allow(dead_code)]
 struct Job {
     name: String,
     /// Those of a program; a test runner's follow from the name.

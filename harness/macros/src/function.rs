@@ -65,12 +65,11 @@ impl Function {
         } = self;
         let name = &signature.ident;
         let text = name.to_string();
-        let time_limit = match arguments.time_limit_ms {
-            Some(limit) => {
-                let limit = Literal::u64_suffixed(limit);
-                quote!(::core::option::Option::Some(#limit))
-            }
-            None => quote!(::core::option::Option::None),
+        let time_limit = if let Some(limit) = arguments.time_limit_ms {
+            let limit = Literal::u64_suffixed(limit);
+            quote!(::core::option::Option::Some(#limit))
+        } else {
+            quote!(::core::option::Option::None)
         };
         let Arguments {
             in_process,
@@ -104,10 +103,7 @@ impl Function {
     fn scenario(&self, arguments: &Arguments) -> TokenStream {
         let text = self.signature.ident.unraw().to_string();
         let calls = &arguments.calls;
-        let state = match &arguments.state {
-            Some(state) => quote!(#state),
-            None => quote!(()),
-        };
+        let state = arguments.state.clone().unwrap_or_else(|| quote!(()));
         let (run, setup) = match self.signature.asyncness {
             Some(_) => (quote!(run_async), quote!(async || #state)),
             None => (quote!(run), quote!(|| #state)),
@@ -124,17 +120,18 @@ impl Function {
     /// The function's own call, which fails if it returns an error.
     fn plain(&self) -> TokenStream {
         let name = &self.signature.ident;
-        let call = match self.signature.asyncness {
-            Some(_) => quote!(::highwater::__private::block_on(#name())),
-            None => quote!(#name()),
+        let call = if self.signature.asyncness.is_some() {
+            quote!(::highwater::__private::block_on(#name()))
+        } else {
+            quote!(#name())
         };
-        match self.fallible() {
-            Some(value) => quote_spanned! {generated_at(value.span())=>
-                if let ::core::result::Result::Err(error) = #call {
-                    ::core::panic!("Error: {error:?}")
-                }
-            },
-            None => quote!(#call;),
+        let Some(value) = self.fallible() else {
+            return quote!(#call;);
+        };
+        quote_spanned! {generated_at(value.span())=>
+            if let ::core::result::Result::Err(error) = #call {
+                ::core::panic!("Error: {error:?}")
+            }
         }
     }
 

@@ -27,13 +27,13 @@ pub(super) enum Death {
 }
 
 /// What is printed of it: what happened and where, and what was known by then.
-pub(super) fn text(test: &str, death: &Death, last: &Last, output: &str) -> String {
+pub(super) fn text(name: &str, death: &Death, last: &Last, output: &str) -> String {
     if let Death::NeverStarted { status, printed } = death {
-        return never_started(test, status, printed);
+        return never_started(name, status, printed);
     }
     let head = match &last.scenario {
         Some(scenario) => format!("memory scenario `{scenario}` failed"),
-        None => format!("`{test}` failed"),
+        None => format!("`{name}` failed"),
     };
     let mut text = format!("{head}: {}", reason(death, last, output));
     if last.live_blocks > 0 {

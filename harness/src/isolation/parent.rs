@@ -96,7 +96,7 @@ enum Outcome {
 fn run(job: &Job, at_once: bool) -> Run {
     let first = start(job, at_once, None);
     if !first.restart && first.wanted.is_empty() {
-        return finished(job, first, at_once);
+        return finished(job, &first, at_once);
     }
     if at_once {
         println!("highwater: once more, with call stacks, in a new process:");
@@ -108,7 +108,7 @@ fn run(job: &Job, at_once: bool) -> Run {
         .filter(|wanted| wanted.failed && !second.fails_too(wanted))
         .map(|wanted| wanted.name.clone())
         .collect();
-    let run = finished(job, second, at_once);
+    let run = finished(job, &second, at_once);
     if unsteady.is_empty() {
         return run;
     }
@@ -123,7 +123,7 @@ fn run(job: &Job, at_once: bool) -> Run {
 }
 
 #[track_caller]
-fn finished(job: &Job, ended: Single, at_once: bool) -> Run {
+fn finished(job: &Job, ended: &Single, at_once: bool) -> Run {
     let output = ended.output.body();
     if !at_once && job.arguments.is_none() {
         // The runner keeps it, and shows it if the test fails.

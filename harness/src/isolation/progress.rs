@@ -42,6 +42,8 @@ pub(crate) enum Place {
 }
 
 /// A place with the number of its step, as it is printed.
+// Not needed where there are no children.
+#[allow(dead_code)]
 pub(super) struct At(pub(super) Place, pub(super) u64);
 
 impl fmt::Display for At {

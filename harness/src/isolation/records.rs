@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_what_is_not_whole_is_not_there() {
-        let records = vec![
+        let records = [
             Record::Started,
             Record::Wanted(Wanted {
                 ordinal: 7,

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-use super::progress::{self, Page};
+use super::progress::Page;
 use std::ffi::c_void;
 use std::fs::File;
 use std::io;
@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// The sanitizer that this program was built with, if there is one: it wants to see the
@@ -84,6 +85,7 @@ pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// An empty file without a name.
 pub(super) fn nameless_file() -> io::Result<File> {
+    static FILES: AtomicU64 = AtomicU64::new(0);
     #[cfg(target_os = "linux")]
     {
         // SAFETY: the name ends in a zero.
@@ -93,8 +95,7 @@ pub(super) fn nameless_file() -> io::Result<File> {
             return Ok(unsafe { File::from_raw_fd(file) });
         }
     }
-    static FILES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    let number = FILES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let number = FILES.fetch_add(1, Relaxed);
     let name = format!("highwater-{}-{number}", std::process::id());
     let path = std::env::temp_dir().join(name);
     let mut options = std::fs::OpenOptions::new();
@@ -343,7 +344,7 @@ fn stack_signal() -> i32 {
 #[cfg(target_os = "linux")]
 pub(super) fn answer_for_stacks() {
     extern "C" fn on_signal(_signal: i32) {
-        progress::note_stack_at_limit();
+        super::progress::note_stack_at_limit();
     }
     // SAFETY: all zero is a value of it; the handler makes no call but for the unwinder's,
     // and what it writes to are atomics.

@@ -1,0 +1,5 @@
+//! A ceiling of a scenario, without a scenario.
+#[highwater::test(growth = "1 MiB")]
+fn bounded() {}
+
+fn main() {}
