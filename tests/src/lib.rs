@@ -4,4 +4,5 @@
 
 pub mod comparison;
 pub mod load;
+pub mod worker;
 pub mod workload;
