@@ -35,7 +35,13 @@ mod records;
 mod system;
 
 #[cfg(all(unix, not(highwater_portable)))]
+#[doc(hidden)]
+pub use child::started_for;
+#[cfg(all(unix, not(highwater_portable)))]
 use child::{is_child, runs_again, tell};
+#[cfg(not(all(unix, not(highwater_portable))))]
+#[doc(hidden)]
+pub use no_child::started_for;
 #[cfg(not(all(unix, not(highwater_portable))))]
 use no_child::{is_child, run_program, run_test, runs_again, tell};
 #[cfg(all(unix, not(highwater_portable)))]

@@ -83,7 +83,7 @@ pub use highwater_macros::test;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::isolation::duration::milliseconds;
-    pub use crate::isolation::{Child, Ended, Isolated, isolated};
+    pub use crate::isolation::{Child, Ended, Isolated, isolated, started_for};
     #[cfg(feature = "tokio")]
     pub use crate::runtime::block_on;
 }

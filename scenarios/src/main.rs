@@ -10,16 +10,16 @@ mod arguments;
 mod findings_output;
 mod hypotheses_output;
 mod repro;
+mod shown;
 mod table;
 
 use arguments::{Arguments, Command, Format, Proof, Selection};
 use clap::Parser as _;
-use highwater::Report;
 use highwater_fixtures::{CandleSource, InputError, TradeSource};
 use highwater_scenarios::{Entry, Inputs, Reads, SCENARIOS, Twin};
 use indicatif::{ProgressBar, ProgressStyle};
+use shown::Shown;
 use std::io::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -172,10 +172,10 @@ fn bad_input(error: &InputError) -> String {
     format!("{error}\nnothing was run and nothing was written")
 }
 
-/// What came of one scenario: its report, or the text of its panic.
+/// What came of one scenario: what its report says, or why there is none.
 struct Outcome {
     entry: &'static Entry,
-    report: Result<Report, String>,
+    report: Result<Shown, String>,
 }
 
 impl Plan {
@@ -191,15 +191,8 @@ impl Plan {
         let mut outcomes = Vec::new();
         for entry in &self.entries {
             bar.set_message(entry.id);
-            let run = || match self.manner {
-                Manner::Run => entry.run(self.twin, self.steps, &self.inputs),
-                Manner::SelfTest => entry.self_test(self.steps, &self.inputs),
-                Manner::Diagnose => entry.diagnose(self.twin, self.steps, &self.inputs),
-            };
-            // The panic's own message was printed when it happened.
-            let report = catch_unwind(AssertUnwindSafe(run))
-                .map_err(|_| format!("{} failed; its message is above", entry.id));
-            outcomes.push(Outcome { entry, report });
+            let run = shown::run(entry, self);
+            outcomes.extend(run.map(|report| Outcome { entry, report }));
             bar.inc(1);
         }
         bar.finish_and_clear();
@@ -208,7 +201,12 @@ impl Plan {
 }
 
 fn exit_code(outcomes: &[Outcome]) -> u8 {
-    let is_unsound = |outcome: &Outcome| outcome.report.as_ref().map_or(true, Report::is_failure);
+    let is_unsound = |outcome: &Outcome| {
+        outcome
+            .report
+            .as_ref()
+            .map_or(true, |shown| shown.is_failure)
+    };
     if outcomes.iter().any(is_unsound) {
         EXIT_UNSOUND
     } else {
@@ -236,7 +234,7 @@ fn report_one(plan: &Plan) -> (String, u8) {
 /// All that is known of a scenario.
 fn explained(outcome: &Outcome) -> String {
     let text = match &outcome.report {
-        Ok(report) => report.explanation(),
+        Ok(shown) => shown.explanation.clone(),
         Err(problem) => problem.clone(),
     };
     format!("{text}\n{}\n", outcome.entry.description())
@@ -246,7 +244,7 @@ fn json(outcomes: &[Outcome]) -> String {
     let reports: Vec<_> = outcomes
         .iter()
         .filter_map(|outcome| outcome.report.as_ref().ok())
-        .map(Report::to_json)
+        .map(|shown| shown.json.as_str())
         .collect();
     format!("[\n{}\n]\n", reports.join(",\n"))
 }

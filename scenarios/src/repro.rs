@@ -10,14 +10,14 @@ pub(crate) fn report(plan: &Plan) -> Result<(String, u8), String> {
     let mut text = String::new();
     for outcome in &outcomes {
         text.push_str(&explained(outcome));
-        let Ok(report) = &outcome.report else {
+        let Ok(shown) = &outcome.report else {
             return Ok((text, EXIT_UNSOUND));
         };
-        let path = report.json_path();
-        let reports = path.parent().unwrap_or(&path);
-        let report: Report = serde_json::from_str(&report.to_json())
+        let path = shown.path.as_path();
+        let reports = path.parent().unwrap_or(path);
+        let report: Report = serde_json::from_str(&shown.json)
             .map_err(|error| format!("the report is not what this program reads: {error}"))?;
-        let directory = artefacts::directory(reports, &path);
+        let directory = artefacts::directory(reports, path);
         match artefacts::write(&report, &directory) {
             Ok(artefacts) => text.push_str(&format!("\n{}", artefacts::summary(&artefacts))),
             Err(error) => {

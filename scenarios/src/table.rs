@@ -1,5 +1,6 @@
 //! The tables that a person reads.
 
+use crate::shown::{Figure, Shade};
 use crate::{Outcome, Plan};
 use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
@@ -68,7 +69,7 @@ pub(crate) fn results(outcomes: &[Outcome], plan: &Plan) -> String {
     ]);
     for outcome in outcomes {
         match &outcome.report {
-            Ok(report) => table.add_row(row(report)),
+            Ok(shown) => table.add_row(shown.row.iter().map(cell)),
             Err(_) => table.add_row([
                 Cell::new(outcome.entry.id),
                 right("-"),
@@ -90,60 +91,84 @@ pub(crate) fn results(outcomes: &[Outcome], plan: &Plan) -> String {
     text
 }
 
-fn row(report: &Report) -> Vec<Cell> {
+/// A report's row.
+pub(crate) fn row(report: &Report) -> Vec<Figure> {
     let is_breached = |ceiling| report.breaches().iter().any(|b| b.ceiling == ceiling);
-    let figure = |text: String, ceiling| {
-        let cell = right(text);
-        if is_breached(ceiling) {
-            cell.fg(Color::Red)
-        } else {
-            cell
-        }
+    let number = |text: String| Figure {
+        text,
+        color: None,
+        is_number: true,
+    };
+    let figure = |text: String, ceiling| Figure {
+        color: is_breached(ceiling).then_some(Shade::Bad),
+        ..number(text)
     };
     let limit = |ceiling| {
         let set = report
             .ceilings()
             .iter()
             .find(|(known, _)| *known == ceiling);
-        right(set.map_or("-".to_owned(), |(_, limit)| ByteSize::b(*limit).to_string()))
+        number(set.map_or("-".to_owned(), |(_, limit)| ByteSize::b(*limit).to_string()))
+    };
+    let word = |text: String, color| Figure {
+        text,
+        color,
+        is_number: false,
     };
     let verdict = report.verdict();
     let color = match (report.is_failure(), verdict.is_bounded()) {
-        (true, _) => Color::Red,
-        (false, true) => Color::Green,
-        (false, false) => Color::Yellow,
+        (true, _) => Shade::Bad,
+        (false, true) => Shade::Good,
+        (false, false) => Shade::Open,
     };
     vec![
-        Cell::new(report.name()),
-        right(thousands(report.steps())),
+        word(report.name().to_owned(), None),
+        number(thousands(report.steps())),
         figure(signed_bytes(report.growth_bytes()), Ceiling::Growth),
         limit(Ceiling::Growth),
         figure(bytes(report.peak_bytes()), Ceiling::Peak),
         limit(Ceiling::Peak),
-        right(bytes(report.residue_bytes())),
-        right(
+        number(bytes(report.residue_bytes())),
+        number(
             report
                 .blocks_per_step()
                 .map_or("-".to_owned(), |blocks| format!("{blocks:.2}")),
         ),
-        Cell::new(verdict.word()).fg(color),
-        Cell::new(report.sparkline()),
+        word(verdict.word().to_owned(), Some(color)),
+        word(report.sparkline(), None),
     ]
 }
 
-/// Why a scenario is not sound, indented below the table.
-fn problems(outcome: &Outcome) -> String {
-    let mut lines = Vec::new();
-    match &outcome.report {
-        Err(problem) => lines.push(problem.clone()),
-        Ok(report) => {
-            lines.extend(report.failures());
-            let verdict = report.verdict();
-            if !verdict.is_bounded() && !lines.contains(&verdict.to_string()) {
-                lines.push(verdict.to_string());
-            }
-        }
+fn cell(figure: &Figure) -> Cell {
+    let cell = if figure.is_number {
+        right(&figure.text)
+    } else {
+        Cell::new(&figure.text)
+    };
+    match figure.color {
+        None => cell,
+        Some(Shade::Bad) => cell.fg(Color::Red),
+        Some(Shade::Good) => cell.fg(Color::Green),
+        Some(Shade::Open) => cell.fg(Color::Yellow),
     }
+}
+
+/// Why a scenario is not sound.
+pub(crate) fn problems_of(report: &Report) -> Vec<String> {
+    let mut lines = report.failures();
+    let verdict = report.verdict();
+    if !verdict.is_bounded() && !lines.contains(&verdict.to_string()) {
+        lines.push(verdict.to_string());
+    }
+    lines
+}
+
+/// The same, indented below the table.
+fn problems(outcome: &Outcome) -> String {
+    let lines = match &outcome.report {
+        Err(problem) => std::slice::from_ref(problem),
+        Ok(shown) => &shown.problems,
+    };
     let mut text = String::new();
     if !lines.is_empty() {
         // Writing to a `String` cannot fail.
@@ -157,9 +182,12 @@ fn problems(outcome: &Outcome) -> String {
 }
 
 fn summary(outcomes: &[Outcome], plan: &Plan) -> String {
-    let failed = outcomes
-        .iter()
-        .filter(|outcome| outcome.report.as_ref().map_or(true, Report::is_failure));
+    let failed = outcomes.iter().filter(|outcome| {
+        outcome
+            .report
+            .as_ref()
+            .map_or(true, |shown| shown.is_failure)
+    });
     let failed: Vec<_> = failed.map(|outcome| outcome.entry.id).collect();
     let what = match (plan.twin, outcomes.len()) {
         (Twin::Sound, 1) => "1 scenario".to_owned(),
@@ -183,11 +211,7 @@ fn summary(outcomes: &[Outcome], plan: &Plan) -> String {
     let written = outcomes
         .iter()
         .find_map(|outcome| outcome.report.as_ref().ok());
-    if let Some(directory) = written
-        .map(Report::json_path)
-        .as_deref()
-        .and_then(|p| p.parent())
-    {
+    if let Some(directory) = written.and_then(|shown| shown.path.parent()) {
         let _ = writeln!(text, "reports as JSON: {}", directory.display());
     }
     text

@@ -66,8 +66,8 @@ pub(super) fn runs_again() -> Option<&'static [Wanted]> {
     WANTED.get().map(Vec::as_slice)
 }
 
-/// Whether this process was started to run one test, and which.
-pub(super) fn started_for() -> Option<String> {
+/// What this process was started to run, if it was started for that, until it runs.
+pub fn started_for() -> Option<String> {
     let name = std::env::var_os(NAME)?;
     Some(name.to_string_lossy().into_owned())
 }

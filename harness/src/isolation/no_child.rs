@@ -21,3 +21,8 @@ pub(super) fn is_child() -> bool {
 pub(super) fn runs_again() -> Option<&'static [Wanted]> {
     None
 }
+
+/// What this process was started to run.
+pub fn started_for() -> Option<String> {
+    None
+}
