@@ -36,6 +36,8 @@
 
 #![deny(unsafe_code)]
 
+#[expect(dead_code, reason = "scenarios are to ask it")]
+mod accepted;
 mod alloc;
 mod audit;
 mod byte_size;

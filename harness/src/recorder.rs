@@ -392,6 +392,7 @@ impl<'a> Recorder<'a> {
             name: scenario.name.clone(),
             variant: scenario.variant.clone(),
             location: None,
+            test: None,
             requested_steps: self.requested,
             steps: self.end_steps,
             warm_up_steps: scenario.warm_up,

@@ -50,6 +50,7 @@ pub(crate) fn run<S>(
         once(scenario, setup, step, &turn, None)
     };
     report.location = Some(Location::caller());
+    report.test = test();
     if report.residue_bytes > 0 {
         report.repetition = repeat(scenario, setup, step);
     }
@@ -64,6 +65,12 @@ pub(crate) fn run<S>(
     drop(turn);
     report.write();
     report
+}
+
+/// The test that this thread runs, as libtest names it: it gives the thread that name.
+fn test() -> Option<String> {
+    let name = std::thread::current().name()?.to_owned();
+    (name != "main").then_some(name)
 }
 
 /// From set-up to drop.
