@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod commands;
 
 use cargo_highwater::exit_code;
@@ -151,16 +152,17 @@ fn main() -> ExitCode {
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
+    addresses::fix();
     let code = match arguments.command {
         Command::Run { base, tests } => commands::run(&base, &tests.arguments),
         Command::Report { directory, format } => commands::report(directory, format),
         Command::Bless { gone } => commands::bless(gone),
-        Command::Check { base, outputs } => commands::check(base, &outputs),
+        Command::Check { base, outputs } => commands::gate::check(base, &outputs),
         Command::Gate {
             base,
             outputs,
             tests,
-        } => commands::gate(&base, &outputs, &tests.arguments),
+        } => commands::gate::gate(&base, &outputs, &tests.arguments),
         Command::View { output } => commands::view(output),
         Command::Repro { test, steps, tests } => {
             commands::repro::repro(&test, steps, &tests.arguments)

@@ -91,9 +91,16 @@ fn failures(report: &Report) -> String {
     if report.self_test.as_ref().is_some_and(|test| !test.found) {
         failures.push("self-test failed".to_owned());
     }
-    if failures.is_empty() {
-        return "none".to_owned();
+    let is_open = |text: &String| text.starts_with("inconclusive: ");
+    if report.failures.iter().any(is_open) {
+        failures.push("inconclusive".to_owned());
     }
+    if failures.is_empty() && report.is_failure() {
+        failures.push(printable(&report.failures[0]));
+    } else if failures.is_empty() {
+        failures.push("none".to_owned());
+    }
+    failures.extend(report.accepted_texts().map(|text| printable(&text)));
     failures.join(", ")
 }
 
