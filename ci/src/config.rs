@@ -67,6 +67,9 @@ struct Ceilings {
     residue: Option<Limit>,
 }
 
+/// The variable that the time limit is passed on by.
+const LIMIT: &str = "HIGHWATER_TIME_LIMIT";
+
 /// A time such as `"600 s"`, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TimeLimit(String);
@@ -226,7 +229,6 @@ impl Config {
             ("HIGHWATER_ACCEPT_INCONCLUSIVE", of_inconclusive),
             ("HIGHWATER_ACCEPT_RESIDUE", of_residue),
         ];
-        const LIMIT: &str = "HIGHWATER_TIME_LIMIT";
         // One that is set by hand is meant.
         let limit = self
             .time_limit

@@ -23,7 +23,7 @@ use std::process::ExitCode;
     bin_name = "cargo highwater",
     version,
     after_help = "Exit codes: 0 all is well; 1 a failure or a regression; 2 no answer, for bad \
-    usage or broken input; 3 nothing that blocks is worse, but `bless` must record what is found."
+    usage, broken input or figures that differ from run to run; 3 nothing that blocks is worse, but `bless` must record what is found."
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -1,9 +1,10 @@
 //! Running the tests: all of them for the first time, and those of what changed again.
 
+use super::gate::again;
 use super::{Failure, say};
 use cargo_highwater::base::Base;
 use cargo_highwater::config::Config;
-use cargo_highwater::outcome::{Evidence, to_measure_again};
+use cargo_highwater::outcome::{Again, Evidence, to_measure_again};
 use cargo_highwater::project::{Project, Run};
 use cargo_highwater::report::Report;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,56 +67,65 @@ pub(super) fn measure_again(
     base: Option<&Base>,
 ) -> Result<(), Failure> {
     let doubtful = to_measure_again(evidence, config)?;
-    let is_known = |place: &PathBuf| {
-        let runs = &evidence.again.reports;
-        !runs.is_empty() && runs.iter().all(|reports| reports.contains_key(place))
+    let is_missing = |again: &Again, place: &PathBuf| {
+        again.reports.is_empty() || again.reports.iter().any(|runs| !runs.contains_key(place))
     };
-    if doubtful.iter().all(is_known) {
+    if !doubtful
+        .iter()
+        .any(|place| is_missing(&evidence.again, place))
+    {
         return Ok(());
     }
     let mut not_again = BTreeMap::new();
     let names = names_of_tests(&doubtful, &evidence.reports, &mut not_again);
+    let mut reason = "its test wrote no report of it when it was run again";
     if !names.is_empty() {
         match run_of(project, base.is_some())? {
-            Err(reason) => {
-                for place in doubtful {
-                    not_again.entry(place).or_insert_with(|| reason.to_owned());
-                }
-            }
             Ok(run) => {
-                let count = doubtful.len() - not_again.len();
-                let whose = if count == 1 {
-                    "scenario again, for it"
-                } else {
-                    "scenarios again, for they"
-                };
-                say(&format!("measuring {count} {whose} changed"));
-                let [of_head, of_base] = project.again_reports();
-                let in_base = evidence.base.as_ref().map(|(_, reports)| reports);
-                let names_in_base = in_base
-                    .map(|reports| names_of_tests(&doubtful, reports, &mut BTreeMap::new()))
-                    .unwrap_or_default();
-                for (reports, base_reports) in of_head.iter().zip(&of_base) {
-                    if let Some(base) = base
-                        && !names_in_base.is_empty()
-                    {
-                        project.measure_base_again(base, &run, &names_in_base, base_reports)?;
-                    }
-                    project.measure_again(&run, &names, reports)?;
-                }
-                evidence.again = super::gate::again(project, config, base.is_some())?;
-                for place in &doubtful {
-                    let is_there = |reports: &BTreeMap<_, _>| reports.contains_key(place);
-                    if !evidence.again.reports.iter().all(is_there) {
-                        let reason = "its test wrote no report of it when it was run again";
-                        let entry = not_again.entry(place.clone());
-                        entry.or_insert_with(|| reason.to_owned());
-                    }
-                }
+                say(&announcement(doubtful.len() - not_again.len()));
+                let of_base = evidence.base.as_ref().map(|(_, reports)| reports);
+                let of_base = of_base.map(|reports| {
+                    let mut not_in_base = BTreeMap::new();
+                    names_of_tests(&doubtful, reports, &mut not_in_base)
+                });
+                let of_base = base.zip(of_base.filter(|names| !names.is_empty()));
+                run_again(project, &run, &names, of_base)?;
+                evidence.again = again(project, config, base.is_some())?;
             }
+            Err(obstacle) => reason = obstacle,
+        }
+    }
+    for place in doubtful {
+        if is_missing(&evidence.again, &place) {
+            not_again.entry(place).or_insert_with(|| reason.to_owned());
         }
     }
     evidence.again.not_again = not_again;
+    Ok(())
+}
+
+fn announcement(count: usize) -> String {
+    if count == 1 {
+        "measuring 1 scenario again, for it changed".to_owned()
+    } else {
+        format!("measuring {count} scenarios again, for they changed")
+    }
+}
+
+/// Runs the tests with these names, after those in the base.
+fn run_again(
+    project: &Project,
+    run: &Run,
+    names: &[String],
+    of_base: Option<(&Base, Vec<String>)>,
+) -> Result<(), Failure> {
+    let [reports, base_reports] = project.again_reports();
+    for (reports, base_reports) in reports.iter().zip(&base_reports) {
+        if let Some((base, names)) = &of_base {
+            project.measure_base_again(base, run, names, base_reports)?;
+        }
+        project.measure_again(run, names, reports)?;
+    }
     Ok(())
 }
 

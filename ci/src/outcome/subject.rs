@@ -86,9 +86,9 @@ impl<'a> Subject<'a> {
 
     pub(super) fn judge(&self, entry: Option<&Entry>, blocks: &BTreeSet<Kind>) -> Comparison {
         let tolerance = entry.and_then(|entry| entry.tolerance.as_ref());
-        let held = self.held(tolerance, blocks);
+        let found = self.held(tolerance, blocks);
         let (failures, mut notes) = self.promises(entry, blocks);
-        match (held.status, self.head) {
+        match (found.status, self.head) {
             (Status::New, Some(head)) => notes.push(in_short(&Baseline::of(head))),
             (Status::Gone, _) => notes.push("there is no report of it any more".to_owned()),
             _ => {}
@@ -107,13 +107,13 @@ impl<'a> Subject<'a> {
         let mut comparison = Comparison {
             scenario: self.name(),
             status: if failures.is_empty() {
-                held.status
+                found.status
             } else {
                 Status::Failed
             },
-            against: held.against,
-            recorded: held.recorded,
-            changes: held.changes,
+            against: found.against,
+            recorded: found.recorded,
+            changes: found.changes,
             runs: self.head.iter().chain(&self.head_again).count() as u64,
             ranges: Vec::new(),
             sites: sites::changes(self.base, self.head),

@@ -282,9 +282,7 @@ fn an_open_verdict_fails_unless_it_is_accepted() {
     assert_eq!(passed.scenarios[0].notes, [text]);
     assert_eq!(
         passed.notes,
-        [format!(
-            "passes for a reason only: `last-hundred`, {text}"
-        )]
+        [format!("passes for a reason only: `last-hundred`, {text}")]
     );
 }
 
