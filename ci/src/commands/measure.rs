@@ -88,7 +88,8 @@ pub(super) fn measure_again(
                     let mut not_in_base = BTreeMap::new();
                     names_of_tests(&doubtful, reports, &mut not_in_base)
                 });
-                let of_base = base.zip(of_base.filter(|names| !names.is_empty()));
+                let of_base = of_base.as_deref().filter(|names| !names.is_empty());
+                let of_base = base.zip(of_base);
                 run_again(project, &run, &names, of_base)?;
                 evidence.again = again(project, config, base.is_some())?;
             }
@@ -117,11 +118,11 @@ fn run_again(
     project: &Project,
     run: &Run,
     names: &[String],
-    of_base: Option<(&Base, Vec<String>)>,
+    of_base: Option<(&Base, &[String])>,
 ) -> Result<(), Failure> {
     let [reports, base_reports] = project.again_reports();
     for (reports, base_reports) in reports.iter().zip(&base_reports) {
-        if let Some((base, names)) = &of_base {
+        if let Some((base, names)) = of_base {
             project.measure_base_again(base, run, names, base_reports)?;
         }
         project.measure_again(run, names, reports)?;
