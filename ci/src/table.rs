@@ -95,12 +95,14 @@ fn failures(report: &Report) -> String {
     if report.failures.iter().any(is_open) {
         failures.push("inconclusive".to_owned());
     }
-    if failures.is_empty() && report.is_failure() {
-        failures.push(printable(&report.failures[0]));
-    } else if failures.is_empty() {
-        failures.push("none".to_owned());
+    if failures.is_empty() {
+        // What the library fails for and this does not know.
+        failures.extend(report.failures.first().map(|text| printable(text)));
     }
     failures.extend(report.accepted_texts().map(|text| printable(&text)));
+    if failures.is_empty() {
+        return "none".to_owned();
+    }
     failures.join(", ")
 }
 

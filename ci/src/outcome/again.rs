@@ -1,8 +1,8 @@
 //! What is said of a scenario that was measured several times.
 //!
 //! A scenario that changed is measured twice more, and the base with it. If all runs of
-//! one code agree, the change is the code's. If they do not, the scenario is unsteady: the
-//! change is told only if it is there between any two runs, and is no smaller than what
+//! one code agree, the change is the code's. If they do not, the scenario is unsteady: a
+//! regression is told only if it is there between any two runs, and is no smaller than what
 //! chance alone does.
 
 use super::subject::Subject;
@@ -113,10 +113,9 @@ impl<'a> Subject<'a> {
             .iter()
             .filter(|failures| !failures.is_empty())
             .count();
-        let what_differs = differences(&heads, tolerance)
-            .union(&differences(&bases, tolerance))
-            .copied()
-            .collect::<BTreeSet<_>>();
+        let in_heads = differences(&heads, tolerance);
+        let in_bases = differences(&bases, tolerance);
+        let what_differs: BTreeSet<_> = in_heads.union(&in_bases).copied().collect();
         let fails_at_times = (1..heads.len()).contains(&failing);
         if what_differs.is_empty() && !fails_at_times {
             return;
@@ -130,7 +129,10 @@ impl<'a> Subject<'a> {
         if failing == heads.len() {
             return;
         }
-        let is_certain = failing == 0 && self.is_certain(&heads, &bases, tolerance, blocks);
+        // What is better can't be recorded as long as it is not the same each time.
+        let could_be = in_heads.is_empty() || comparison.status == Status::Regression;
+        let is_certain =
+            failing == 0 && could_be && self.is_certain(&heads, &bases, tolerance, blocks);
         if !is_certain {
             comparison.status = Status::Unsteady;
             comparison.changes = Vec::new();
