@@ -7,7 +7,7 @@
 
 use crate::compare::Kind;
 use crate::figure::Figure;
-use crate::report::{Breach, Ceiling, Report};
+use crate::report::{Acceptable, Accepted, Breach, Ceiling, Report, Verdict};
 use crate::table::Thousands;
 use highwater::{ByteSize, ByteSizeError};
 use serde::de::Error as _;
@@ -16,7 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use wildmatch::WildMatch;
+use wildmatch::WildMatchPattern;
+
+/// A name in which `*` stands for anything, and nothing else does for something.
+type Pattern = WildMatchPattern<'*', '\0'>;
 
 /// What `highwater.toml` says; nothing, if there is none.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,6 +30,8 @@ pub struct Config {
     ceilings: Ceilings,
     #[serde(default)]
     gate: Gate,
+    /// How long one scenario may take.
+    time_limit: Option<TimeLimit>,
     /// By the full name, in which `*` stands for anything.
     #[serde(default)]
     scenario: BTreeMap<String, Entry>,
@@ -48,6 +53,10 @@ pub struct Entry {
     pub tolerance: Option<Tolerance>,
     /// Why it is right that the scenario fails.
     pub expect_failure: Option<Reason>,
+    /// Why it is right that the verdict is inconclusive.
+    pub accept_inconclusive: Option<Reason>,
+    /// Why it is right that more is left each time that it is repeated.
+    pub accept_residue: Option<Reason>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -57,6 +66,13 @@ struct Ceilings {
     peak: Option<Limit>,
     residue: Option<Limit>,
 }
+
+/// The variable that the time limit is passed on by.
+const LIMIT: &str = "HIGHWATER_TIME_LIMIT";
+
+/// A time such as `"600 s"`, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TimeLimit(String);
 
 /// A size, or `"none"`, which lifts the project's ceiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +169,7 @@ impl Config {
         if let Some(entry) = self.scenario.get(scenario) {
             return Ok(Some(entry));
         }
-        let matches = |pattern: &str| WildMatch::new(pattern).matches(scenario);
+        let matches = |pattern: &str| Pattern::new(pattern).matches(scenario);
         let mut matching = self.scenario.iter().filter(|(name, _)| matches(name));
         match (matching.next(), matching.next()) {
             (Some((first, _)), Some((second, _))) => Err(ConfigError::Ambiguous {
@@ -168,7 +184,7 @@ impl Config {
     /// The entries that match none of the `scenarios`.
     pub fn unused<'a>(&'a self, scenarios: &[&str]) -> Vec<&'a str> {
         let is_used = |name: &str| {
-            let pattern = WildMatch::new(name);
+            let pattern = Pattern::new(name);
             scenarios.iter().any(|scenario| pattern.matches(scenario))
         };
         let names = self.scenario.keys().map(String::as_str);
@@ -186,12 +202,52 @@ impl Config {
         })
     }
 
-    /// Adds the file's ceilings to a report, with the breaches of them.
+    /// What the tests are told of it, by environment variables. Plain `cargo test` does
+    /// not read the file.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let accepted = |reason: fn(&Entry) -> Option<&Reason>| {
+            let says_so = self.scenario.values().any(|entry| reason(entry).is_some());
+            let lines = self.scenario.iter().map(|(name, entry)| {
+                let reason = reason(entry).map(Reason::as_str).unwrap_or_default();
+                // An entry without a reason still goes before a pattern with one.
+                format!(
+                    "{}\t{}\n",
+                    in_a_line(name, '*'),
+                    in_a_line(reason.trim(), ' ')
+                )
+            });
+            // Nothing is said too, lest the tests hear what somebody else said.
+            if says_so {
+                lines.collect()
+            } else {
+                String::new()
+            }
+        };
+        let of_inconclusive = accepted(|entry| entry.accept_inconclusive.as_ref());
+        let of_residue = accepted(|entry| entry.accept_residue.as_ref());
+        let accepted = [
+            ("HIGHWATER_ACCEPT_INCONCLUSIVE", of_inconclusive),
+            ("HIGHWATER_ACCEPT_RESIDUE", of_residue),
+        ];
+        // One that is set by hand is meant.
+        let limit = self
+            .time_limit
+            .iter()
+            .filter(|_| std::env::var_os(LIMIT).is_none());
+        let limit = limit.map(|limit| (LIMIT, limit.0.clone()));
+        accepted.into_iter().chain(limit).collect()
+    }
+
+    /// Holds a report to the file: its ceilings with the breaches of them, and an
+    /// inconclusive verdict, which is a failure unless it is accepted.
     ///
     /// # Errors
     /// If several patterns match the scenario.
     pub fn apply(&self, report: &mut Report) -> Result<(), ConfigError> {
         let entry = self.entry(&report.full_name())?;
+        if report.verdict == Verdict::Inconclusive {
+            judge_inconclusive(report, entry);
+        }
         let own = entry.map(|entry| entry.ceilings).unwrap_or_default();
         let peak = report.peak_bytes.saturating_add(report.peak_error_bytes);
         let growth = u64::try_from(report.growth_bytes).unwrap_or(0);
@@ -214,6 +270,38 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Reports of tests that were not told of the file are judged by it all the same.
+fn judge_inconclusive(report: &mut Report, entry: Option<&Entry>) {
+    let is_it = |accepted: &Accepted| accepted.what == Acceptable::Inconclusive;
+    if report.accepted.iter().any(is_it) {
+        return;
+    }
+    let failure = format!("inconclusive: {}", report.verdict_reason);
+    let known = report.failures.iter().position(|text| *text == failure);
+    match (
+        entry.and_then(|entry| entry.accept_inconclusive.as_ref()),
+        known,
+    ) {
+        (Some(reason), known) => {
+            if let Some(known) = known {
+                report.failures.remove(known);
+            }
+            report.accepted.push(Accepted {
+                what: Acceptable::Inconclusive,
+                reason: reason.as_str().to_owned(),
+            });
+        }
+        (None, None) => report.failures.push(failure),
+        (None, Some(_)) => {}
+    }
+}
+
+/// Text whose control characters, line breaks and tabs among them, are others.
+fn in_a_line(text: &str, instead: char) -> String {
+    let character = |c: char| if c.is_control() { instead } else { c };
+    text.chars().map(character).collect()
 }
 
 fn hold(report: &mut Report, name: &str, limit: ByteSize, actual: u64) {
@@ -274,6 +362,28 @@ impl<'de> Deserialize<'de> for Reason {
             return Err(D::Error::custom("the reason is empty"));
         }
         Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut words = text.split_whitespace();
+        let number = words.next().and_then(|number| number.parse::<u64>().ok());
+        let milliseconds = number.and_then(|number| match words.next()? {
+            "ms" => Some(number),
+            "s" => number.checked_mul(1_000),
+            "min" => number.checked_mul(60_000),
+            _ => None,
+        });
+        match milliseconds.filter(|_| words.next().is_none()) {
+            None => Err(D::Error::custom(format!(
+                "{text:?} is not a time; write a whole number and one of ms, s, min, such as \
+                 \"500 ms\", \"60 s\" or \"5 min\""
+            ))),
+            Some(0) => Err(D::Error::custom("nothing is done in no time")),
+            Some(_) => Ok(Self(text)),
+        }
     }
 }
 

@@ -9,7 +9,8 @@ pub const PASSED: u8 = 0;
 pub const FAILED: u8 = 1;
 
 /// There is no answer: the command line was wrong, or the reports could not be
-/// found, read or understood, or the output could not be written.
+/// found, read or understood, or could not be written, or the output could not; or a
+/// scenario comes out differently each time that the same code is measured.
 pub const NO_ANSWER: u8 = 2;
 
 /// Nothing became worse, but what is found is not what the baselines say: something

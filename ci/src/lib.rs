@@ -8,7 +8,7 @@
 //! - [`figure`] names what is compared, [`baseline`] keeps it in files to review.
 //! - [`config`] reads `highwater.toml`.
 //! - [`compare`] says what changed between two runs, [`outcome`] what follows from
-//!   that, and [`output`] tells those who read it.
+//!   that when it is measured again, and [`output`] tells those who read it.
 //! - [`sites`] says which call sites hold more or less.
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
 //!   another revision; [`merge`] joins what several machines measured.

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod commands;
 
 use cargo_highwater::exit_code;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
     bin_name = "cargo highwater",
     version,
     after_help = "Exit codes: 0 all is well; 1 a failure or a regression; 2 no answer, for bad \
-    usage or broken input; 3 nothing that blocks is worse, but `bless` must record what is found."
+    usage, broken input or figures that differ from run to run; 3 nothing that blocks is worse, but `bless` must record what is found."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -151,16 +152,17 @@ fn main() -> ExitCode {
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
+    addresses::fix();
     let code = match arguments.command {
         Command::Run { base, tests } => commands::run(&base, &tests.arguments),
         Command::Report { directory, format } => commands::report(directory, format),
         Command::Bless { gone } => commands::bless(gone),
-        Command::Check { base, outputs } => commands::check(base, &outputs),
+        Command::Check { base, outputs } => commands::gate::check(base, &outputs),
         Command::Gate {
             base,
             outputs,
             tests,
-        } => commands::gate(&base, &outputs, &tests.arguments),
+        } => commands::gate::gate(&base, &outputs, &tests.arguments),
         Command::View { output } => commands::view(output),
         Command::Repro { test, steps, tests } => {
             commands::repro::repro(&test, steps, &tests.arguments)

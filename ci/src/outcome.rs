@@ -3,20 +3,25 @@
 //! A scenario is held to three things: to its own promises, which its report has
 //! judged; to the base, if one was measured beside it; and to its baseline, if the
 //! project keeps baselines. What is worse than in the base blocks, unless it is
-//! recorded in the baseline, where a reviewer saw it.
+//! recorded in the baseline, where a reviewer saw it. What changed is measured again
+//! before anything is said of it: a difference between runs of the same code is none of
+//! the code.
+
+mod again;
+mod subject;
 
 use crate::baseline::Baseline;
-use crate::compare::{Change, Effect, Kind, Rule, changes};
-use crate::config::{Config, ConfigError, Entry};
+use crate::compare::Change;
+use crate::config::{Config, ConfigError};
 use crate::exit_code;
-use crate::figure::Figure;
-use crate::report::{Location, Report, Verdict};
-use crate::sites;
+use crate::report::{Location, Report};
 pub use crate::sites::SiteChange;
+pub use again::{Again, Range};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use subject::Subject;
 
 /// The version of the JSON form of an [`Outcome`].
 pub const SCHEMA: u64 = 1;
@@ -38,6 +43,9 @@ pub enum Status {
     Changed,
     /// Something became less and nothing more.
     Improvement,
+    /// It comes out differently each time that the same code is measured, so that nothing
+    /// can be said of it.
+    Unsteady,
     /// Something that blocks became worse.
     Regression,
     /// It broke its own promises, or did not fail where it must.
@@ -46,9 +54,10 @@ pub enum Status {
 
 impl Status {
     /// All of them, the worst first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Failed,
         Self::Regression,
+        Self::Unsteady,
         Self::Improvement,
         Self::Changed,
         Self::Gone,
@@ -66,6 +75,7 @@ impl Status {
             Self::Gone => "gone",
             Self::Changed => "changed",
             Self::Improvement => "improvement",
+            Self::Unsteady => "unsteady",
             Self::Regression => "regression",
             Self::Failed => "failed",
         }
@@ -99,8 +109,12 @@ pub struct Comparison {
     /// Whether the baseline says what is found; null if the project keeps none for
     /// this system, profile, allocator and toolchain.
     pub recorded: Option<bool>,
-    /// What changed.
+    /// What changed; of an unsteady scenario, none.
     pub changes: Vec<Change>,
+    /// How often it was measured: 3 times if it changed, none if it is gone.
+    pub runs: u64,
+    /// The figures that differ from run to run of the same code.
+    pub ranges: Vec<Range>,
     /// The allocation sites that hold more or less than in the base, the largest change
     /// first; or those that hold most of the growth, if there are none of the base.
     pub sites: Vec<SiteChange>,
@@ -131,8 +145,8 @@ pub struct Base {
 pub struct Outcome {
     /// The version of this form: 1.
     pub schema: u64,
-    /// What the tool exits with: 0 if all is the same, 1 if something blocks, 3 if
-    /// something is not recorded.
+    /// What the tool exits with: 0 if all is the same, 1 if something blocks, 2 if
+    /// something is unsteady, 3 if something is not recorded.
     pub exit_code: u8,
     /// The base, if one was measured.
     pub base: Option<Base>,
@@ -143,7 +157,7 @@ pub struct Outcome {
 }
 
 /// Everything that is known of the scenarios, each by the name of its baseline's file.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Evidence {
     /// The reports of the revision that is judged.
     pub reports: BTreeMap<PathBuf, Report>,
@@ -151,6 +165,8 @@ pub struct Evidence {
     pub base: Option<(Base, BTreeMap<PathBuf, Report>)>,
     /// What is recorded, if anything is.
     pub baselines: Option<BTreeMap<PathBuf, Baseline>>,
+    /// What measuring again found.
+    pub again: Again,
 }
 
 impl Outcome {
@@ -160,24 +176,10 @@ impl Outcome {
     /// If the configuration speaks with two voices of one scenario.
     pub fn of(evidence: &Evidence, config: &Config) -> Result<Self, ConfigError> {
         let base = evidence.base.as_ref();
-        let places: BTreeSet<&PathBuf> = evidence
-            .reports
-            .keys()
-            .chain(base.iter().flat_map(|(_, reports)| reports.keys()))
-            .chain(evidence.baselines.iter().flat_map(BTreeMap::keys))
+        let mut scenarios: Vec<_> = judged(evidence, config)?
+            .into_iter()
+            .map(|(_, comparison)| comparison)
             .collect();
-        let blocks = config.blocks();
-        let mut scenarios = Vec::new();
-        for place in places {
-            let subject = Subject {
-                head: evidence.reports.get(place),
-                base: base.and_then(|(_, reports)| reports.get(place)),
-                baseline: evidence.baselines.as_ref().and_then(|all| all.get(place)),
-                evidence,
-            };
-            let entry = config.entry(&subject.name())?;
-            scenarios.push(subject.judge(entry, &blocks));
-        }
         name_the_renamed(evidence, &mut scenarios);
         scenarios.sort_by(|a, b| {
             let by_status = b.status.cmp(&a.status);
@@ -188,7 +190,8 @@ impl Outcome {
         let unused = unused.map(|name| {
             format!("highwater.toml speaks of `{name}`, and there is no such scenario in this run")
         });
-        let notes = other_builds(evidence).into_iter().chain(unused).collect();
+        let notes = other_builds(evidence).into_iter().chain(unused);
+        let notes = notes.chain(accepted(evidence)).collect();
         Ok(Self {
             schema: SCHEMA,
             exit_code: exit_code(&scenarios),
@@ -229,6 +232,10 @@ impl Outcome {
                 "Nothing that blocks became worse. `cargo highwater bless` records what is found; \
                  commit it.",
             ),
+            exit_code::NO_ANSWER => Some(
+                "What is unsteady has no answer: find out what it depends on, such as time, random \
+                 numbers or the order of threads, or give it a tolerance in highwater.toml.",
+            ),
             exit_code::FAILED if self.has_unrecorded_regression() => Some(
                 "What is worse on purpose is accepted by recording it, for a reviewer to see: \
                  `cargo highwater bless`.",
@@ -242,6 +249,62 @@ impl Outcome {
         let could = |c: &Comparison| c.status == Status::Regression && c.recorded != Some(true);
         self.scenarios.iter().any(could)
     }
+}
+
+/// What became of every scenario, each with the name of its baseline's file.
+fn judged<'a>(
+    evidence: &'a Evidence,
+    config: &Config,
+) -> Result<Vec<(&'a PathBuf, Comparison)>, ConfigError> {
+    let base = evidence.base.as_ref().map(|(_, reports)| reports);
+    let places: BTreeSet<&PathBuf> = evidence
+        .reports
+        .keys()
+        .chain(base.iter().flat_map(|reports| reports.keys()))
+        .chain(evidence.baselines.iter().flat_map(BTreeMap::keys))
+        .collect();
+    let blocks = config.blocks();
+    let judge = |place: &'a PathBuf| {
+        let subject = Subject::at(place, evidence);
+        let entry = config.entry(&subject.name())?;
+        Ok((place, subject.judge(entry, &blocks)))
+    };
+    places.into_iter().map(judge).collect()
+}
+
+/// The scenarios that are to be measured again, by the names of their baselines' files:
+/// those that changed, where that may have come by chance.
+///
+/// # Errors
+/// If the configuration speaks with two voices of one scenario.
+pub fn to_measure_again(evidence: &Evidence, config: &Config) -> Result<Vec<PathBuf>, ConfigError> {
+    let once = Evidence {
+        again: Again::default(),
+        ..evidence.clone()
+    };
+    let is_doubtful = |comparison: &Comparison| match comparison.status {
+        Status::Regression | Status::Improvement | Status::Changed => true,
+        Status::Failed => !comparison.changes.is_empty(),
+        _ => false,
+    };
+    let doubtful = judged(&once, config)?.into_iter();
+    let doubtful = doubtful.filter(|(_, comparison)| is_doubtful(comparison));
+    Ok(doubtful.map(|(place, _)| place.clone()).collect())
+}
+
+/// What somebody accepted is to be seen, also where nothing changed.
+fn accepted(evidence: &Evidence) -> Option<String> {
+    let accepted = evidence
+        .reports
+        .values()
+        .filter(|report| !report.accepted.is_empty());
+    let names: Vec<_> = accepted
+        .map(|report| {
+            let texts: Vec<_> = report.accepted_texts().collect();
+            format!("`{}`, {}", report.full_name(), texts.join(", "))
+        })
+        .collect();
+    (!names.is_empty()).then(|| format!("passes for a reason only: {}", names.join("; ")))
 }
 
 /// Says so if the base was built in another way: figures may differ for that reason.
@@ -266,6 +329,8 @@ fn other_builds(evidence: &Evidence) -> Option<String> {
 fn exit_code(scenarios: &[Comparison]) -> u8 {
     if scenarios.iter().any(|c| c.status.blocks()) {
         exit_code::FAILED
+    } else if scenarios.iter().any(|c| c.status == Status::Unsteady) {
+        exit_code::NO_ANSWER
     } else if scenarios.iter().any(|c| c.recorded == Some(false)) {
         exit_code::NOT_RECORDED
     } else {
@@ -277,169 +342,6 @@ impl Comparison {
     /// Whether there is something to say of it.
     pub fn is_changed(&self) -> bool {
         self.status != Status::Same || self.recorded == Some(false)
-    }
-}
-
-/// One scenario among the evidence.
-struct Subject<'a> {
-    head: Option<&'a Report>,
-    base: Option<&'a Report>,
-    baseline: Option<&'a Baseline>,
-    evidence: &'a Evidence,
-}
-
-impl Subject<'_> {
-    fn name(&self) -> String {
-        let report = self.head.or(self.base);
-        let recorded = || self.baseline.map(|known| known.scenario.clone());
-        report
-            .map(Report::full_name)
-            .or_else(recorded)
-            .unwrap_or_default()
-    }
-
-    fn judge(&self, entry: Option<&Entry>, blocks: &BTreeSet<Kind>) -> Comparison {
-        let tolerance = entry.and_then(|entry| entry.tolerance.as_ref());
-        let head = self.head.map(Baseline::of);
-        let base = self.base.map(Baseline::of);
-        let by_base = self.evidence.base.as_ref().map(|_| {
-            let blocks = Some(blocks);
-            compared(base.as_ref(), head.as_ref(), &Rule { tolerance, blocks })
-        });
-        let by_baseline = self.evidence.baselines.as_ref().map(|_| {
-            let blocks = None;
-            compared(self.baseline, head.as_ref(), &Rule { tolerance, blocks })
-        });
-        let recorded = by_baseline
-            .as_ref()
-            .map(|(status, _)| *status == Status::Same);
-        let (against, (status, changes)) = combined(by_base, by_baseline);
-        let (failures, mut notes) = self.promises(entry, blocks);
-        match (status, &head) {
-            (Status::New, Some(head)) => notes.push(in_short(head)),
-            (Status::Gone, _) => notes.push("there is no report of it any more".to_owned()),
-            _ => {}
-        }
-        if let Some(tolerance) = tolerance {
-            notes.push(format!("tolerance: {}", tolerance.reason.as_str()));
-        }
-        let curve = |report: Option<&Report>| {
-            let points = report.iter().flat_map(|report| &report.curve);
-            points.map(|point| point.live_bytes).collect()
-        };
-        Comparison {
-            scenario: self.name(),
-            status: if failures.is_empty() {
-                status
-            } else {
-                Status::Failed
-            },
-            against,
-            recorded,
-            changes,
-            sites: sites::changes(self.base, self.head),
-            failures,
-            notes,
-            location: self.head.and_then(|report| report.location.clone()),
-            curve_before: curve(self.base),
-            curve: curve(self.head),
-        }
-    }
-
-    /// What was promised and not held, and what there is to say of it.
-    fn promises(
-        &self,
-        entry: Option<&Entry>,
-        blocks: &BTreeSet<Kind>,
-    ) -> (Vec<String>, Vec<String>) {
-        let Some(report) = self.head else {
-            return Default::default();
-        };
-        let expected = entry.and_then(|entry| entry.expect_failure.as_ref());
-        match (expected, report.is_failure()) {
-            (Some(reason), true) => {
-                let note = format!("fails, as expected: {}", reason.as_str());
-                (Vec::new(), vec![note])
-            }
-            (Some(reason), false) => {
-                let failure = format!("did not fail, and must: {}", reason.as_str());
-                (vec![failure], Vec::new())
-            }
-            (None, true) if fails_by_what_blocks(report, blocks) => {
-                (report.failures.clone(), Vec::new())
-            }
-            (None, true) => (Vec::new(), report.failures.clone()),
-            (None, false) => Default::default(),
-        }
-    }
-}
-
-/// What there is to say of a scenario that can't be compared.
-fn in_short(found: &Baseline) -> String {
-    let figure = |figure: Figure| {
-        let value = found.figures.get(&figure).copied().unwrap_or(0);
-        format!("{} {}", figure.name(), figure.display(value))
-    };
-    let figures = [Figure::Growth, Figure::Peak, Figure::Residue].map(figure);
-    format!("{}, {}", figures.join(", "), found.verdict)
-}
-
-/// Whether one of the failures is of a kind that blocks. What is neither growing
-/// nor above a ceiling, as a damaged heap, always is.
-fn fails_by_what_blocks(report: &Report, blocks: &BTreeSet<Kind>) -> bool {
-    let grows = usize::from(report.verdict == Verdict::Growing);
-    let breaches = report.breaches.len();
-    let others = report.failures.len() > grows + breaches;
-    others
-        || (grows > 0 && blocks.contains(&Kind::Growing))
-        || (breaches > 0 && blocks.contains(&Kind::Ceiling))
-}
-
-type Compared = (Status, Vec<Change>);
-
-fn compared(before: Option<&Baseline>, after: Option<&Baseline>, rule: &Rule<'_>) -> Compared {
-    match (before, after) {
-        (Some(before), Some(after)) => {
-            let changes = changes(before, after, rule);
-            (status(&changes), changes)
-        }
-        (None, Some(_)) => (Status::New, Vec::new()),
-        (Some(_), None) => (Status::Gone, Vec::new()),
-        (None, None) => (Status::Same, Vec::new()),
-    }
-}
-
-fn status(changes: &[Change]) -> Status {
-    let has = |effect| changes.iter().any(|change| change.effect == effect);
-    if changes.iter().any(|change| change.blocks) {
-        Status::Regression
-    } else if has(Effect::Worse) || has(Effect::Different) {
-        Status::Changed
-    } else if has(Effect::Better) {
-        Status::Improvement
-    } else {
-        Status::Same
-    }
-}
-
-/// What counts of the two comparisons. The base comes first, for it was measured
-/// on the same machine; the baseline, where the base has nothing to say.
-fn combined(base: Option<Compared>, baseline: Option<Compared>) -> (Against, Compared) {
-    let Some((status, changes)) = base else {
-        return (
-            Against::Baseline,
-            baseline.unwrap_or((Status::New, Vec::new())),
-        );
-    };
-    match baseline {
-        Some((Status::Same, _)) if status == Status::Regression => {
-            (Against::Base, (Status::Accepted, changes))
-        }
-        Some((recorded, others)) if recorded > status || changes.is_empty() => {
-            (Against::Baseline, (status.max(recorded), others))
-        }
-        Some((recorded, _)) => (Against::Base, (status.max(recorded), changes)),
-        None => (Against::Base, (status, changes)),
     }
 }
 

@@ -1,8 +1,14 @@
 //! [`Project`]: where a workspace keeps its reports and baselines, and how its tests
 //! are run.
 
+mod command;
+mod run;
+
 use crate::base::{self, Base, BaseError};
 use crate::file::replace;
+use crate::report::unwritten_files;
+use command::Tests;
+pub use run::Run;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -20,16 +26,16 @@ const BASE_TARGET: &str = "highwater-base";
 const BASE: &str = "base";
 /// The folder of the reports with call stacks, likewise.
 const REPRO: &str = "repro-reports";
+/// The folders of what was measured again, in that of the reports and in that of the base's.
+const AGAIN: &str = "again-";
+/// How often what changed is measured again.
+const AGAIN_TIMES: usize = 2;
 /// The file in it that says which revision it is.
 const REVISION: &str = "REVISION";
 /// The file among the reports that is locked while they are made.
 const LOCK: &str = "lock";
 /// What makes backups leave a directory out, by bford.info/cachedir.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
-/// What nextest exits with when it ran the tests and some failed, and when there
-/// were none.
-const NEXTEST_FAILED: i32 = 100;
-const NEXTEST_NO_TESTS: i32 = 4;
 
 /// A cargo workspace.
 #[derive(Clone, Debug)]
@@ -44,6 +50,8 @@ pub struct Project {
     pub baselines: PathBuf,
     /// What the project says of its scenarios; there may be no such file.
     pub config: PathBuf,
+    /// What the tests are told by their environment.
+    pub environment: Vec<(&'static str, String)>,
     root: PathBuf,
     target: PathBuf,
 }
@@ -67,6 +75,17 @@ pub enum ProjectError {
         which: String,
         /// How cargo ended.
         status: ExitStatus,
+    },
+    /// A test could not write its report.
+    #[error(
+        "the tests of {which} measured a scenario and could not write its report, so that nothing \
+         can be said of it: {said}"
+    )]
+    Unwritten {
+        /// The base, with its revision, or this project.
+        which: String,
+        /// What the test said.
+        said: String,
     },
     /// The base's tests failed without a single report.
     #[error(
@@ -104,6 +123,7 @@ impl Project {
             reports: reports.into(),
             baselines: metadata.workspace_root.join(BASELINES).into(),
             config: metadata.workspace_root.join(CONFIG).into(),
+            environment: Vec::new(),
             root: metadata.workspace_root.into(),
             target: metadata.target_directory.into(),
         })
@@ -139,24 +159,94 @@ impl Project {
     /// # Errors
     /// If the system refuses.
     pub fn clear(&self) -> Result<(), ProjectError> {
-        remove_reports(&self.base_reports)?;
-        remove_reports(&self.reports)
+        for directory in [&self.base_reports, &self.reports] {
+            for again in again_directories(directory) {
+                remove_reports(&again)?;
+            }
+            remove_reports(directory)?;
+        }
+        Ok(())
+    }
+
+    /// The folders of what was measured again, beside the reports and beside the base's.
+    pub fn again_reports(&self) -> [Vec<PathBuf>; 2] {
+        [&self.reports, &self.base_reports].map(|directory| again_directories(directory))
     }
 
     /// Runs the tests, by `cargo nextest run` where that is installed and by `cargo
-    /// test` where not, with `arguments`. Whether they passed.
+    /// test` where not, as `run` says, and remembers that beside the reports. Whether
+    /// they passed.
     ///
     /// # Errors
-    /// If they are not built or not run.
-    pub fn measure(&self, arguments: &[OsString]) -> Result<bool, ProjectError> {
-        let command = Tests {
-            directory: Path::new("."),
+    /// If they are not built or not run, or a report could not be written.
+    pub fn measure(&self, run: &Run) -> Result<bool, ProjectError> {
+        run.write(&self.reports)?;
+        let tests = self.tests(&run.directory, &self.reports, &run.arguments);
+        tests.run("this project")
+    }
+
+    /// Runs the tests with these names as [`measure`](Self::measure) did, and puts their
+    /// reports into `reports`.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn measure_again(
+        &self,
+        run: &Run,
+        names: &[String],
+        reports: &Path,
+    ) -> Result<(), ProjectError> {
+        remove_reports(reports)?;
+        let mut tests = self.tests(&run.directory, reports, &run.arguments);
+        tests.environment.extend(run.environment.iter().cloned());
+        tests.only = names;
+        tests.run("this project").map(drop)
+    }
+
+    /// The same for the base.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn measure_base_again(
+        &self,
+        base: &Base,
+        run: &Run,
+        names: &[String],
+        reports: &Path,
+    ) -> Result<(), ProjectError> {
+        remove_reports(reports)?;
+        let mut tests = self.tests(&base.directory, reports, &run.arguments);
+        tests.target = Some(self.target.join(BASE_TARGET));
+        tests.only = names;
+        tests.run("the base").map(drop)
+    }
+
+    /// Whether the code is still what `run` measured: nothing would be compiled.
+    ///
+    /// # Errors
+    /// If it does not build, or cargo does not start.
+    pub fn is_unchanged(&self, run: &Run) -> Result<bool, ProjectError> {
+        let tests = self.tests(&run.directory, &self.reports, &run.arguments);
+        tests.are_fresh("this project")
+    }
+
+    fn tests<'a>(
+        &self,
+        directory: &'a Path,
+        reports: &'a Path,
+        arguments: &'a [OsString],
+    ) -> Tests<'a> {
+        let environment = self.environment.iter();
+        Tests {
+            directory,
             target: None,
-            reports: &self.reports,
-            environment: Vec::new(),
+            reports,
+            environment: environment
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
             arguments,
-        };
-        command.run("this project")
+            only: &[],
+        }
     }
 
     /// Runs the tests as [`measure`](Self::measure) does, once more for their call
@@ -171,20 +261,16 @@ impl Project {
         arguments: &[OsString],
     ) -> Result<bool, ProjectError> {
         remove_reports(&self.repro_reports)?;
-        let steps = steps.map(|steps| ("HIGHWATER_STEPS", steps.to_string()));
-        let sites = ("HIGHWATER_SITES", "replay".to_owned());
-        let command = Tests {
-            directory: Path::new("."),
-            target: None,
-            reports: &self.repro_reports,
-            environment: steps.into_iter().chain([sites]).collect(),
-            arguments,
-        };
-        command.run("this project")
+        let steps = steps.map(|steps| ("HIGHWATER_STEPS".to_owned(), steps.to_string()));
+        let sites = ("HIGHWATER_SITES".to_owned(), "replay".to_owned());
+        let mut tests = self.tests(Path::new("."), &self.repro_reports, arguments);
+        tests.environment.extend(steps.into_iter().chain([sites]));
+        tests.run("this project")
     }
 
     /// Checks out `revision`, runs its tests as [`measure`](Self::measure) does, and
-    /// puts its reports where they can be compared with. Whether the tests passed.
+    /// puts its reports where they can be compared with. Whether the tests passed, and
+    /// the base, which is there until it is dropped.
     ///
     /// # Errors
     /// If it can't be checked out (see [`Base::check_out`]), is not built, or its tests
@@ -194,16 +280,11 @@ impl Project {
         revision: &str,
         any: bool,
         arguments: &[OsString],
-    ) -> Result<bool, ProjectError> {
+    ) -> Result<(bool, Base), ProjectError> {
         let base = Base::check_out(Path::new("."), revision, any)?;
         base.lock_like(&self.root)?;
-        let tests = Tests {
-            directory: &base.directory,
-            target: Some(self.target.join(BASE_TARGET)),
-            reports: &self.base_reports,
-            environment: Vec::new(),
-            arguments,
-        };
+        let mut tests = self.tests(&base.directory, &self.base_reports, arguments);
+        tests.target = Some(self.target.join(BASE_TARGET));
         let passed = tests.run(&format!("the base `{revision}`"))?;
         if !passed && report_files(&self.base_reports)?.is_empty() {
             return Err(ProjectError::NothingMeasured(revision.to_owned()));
@@ -211,7 +292,7 @@ impl Project {
         let path = self.base_reports.join(REVISION);
         let text = format!("{revision}\n{}\n", base.commit);
         replace(&path, &text).map_err(io_error(&path))?;
-        Ok(passed)
+        Ok((passed, base))
     }
 
     /// The configuration in cargo's home, if that is in the project. Then it is the
@@ -263,89 +344,6 @@ pub fn base_revision(directory: &Path) -> Result<Option<(String, String)>, Proje
     }
 }
 
-/// Tests that are to be run.
-struct Tests<'a> {
-    directory: &'a Path,
-    /// The target directory, if it is not that of the directory.
-    target: Option<PathBuf>,
-    /// Where they write their reports.
-    reports: &'a Path,
-    /// What else they are told.
-    environment: Vec<(&'static str, String)>,
-    arguments: &'a [OsString],
-}
-
-impl Tests<'_> {
-    /// Whether they passed.
-    fn run(&self, which: &str) -> Result<bool, ProjectError> {
-        let not_run = |status| ProjectError::NotRun {
-            which: which.to_owned(),
-            status,
-        };
-        // One failure must not keep the others from being measured.
-        let stops = [
-            "--fail-fast",
-            "--ff",
-            "--no-fail-fast",
-            "--nff",
-            "--max-fail",
-            "--no-run",
-        ];
-        let all: &[&str] = if self.has_argument(&stops) {
-            &[]
-        } else {
-            &["--no-fail-fast"]
-        };
-        let nextest = self.command(&["nextest", "--version"], &[]).output();
-        if nextest.is_ok_and(|output| output.status.success()) {
-            let status = self.status(&[&["nextest", "run"], all].concat(), self.arguments)?;
-            return match status.code() {
-                Some(0 | NEXTEST_NO_TESTS) => Ok(true),
-                Some(NEXTEST_FAILED) => Ok(false),
-                _ => Err(not_run(status)),
-            };
-        }
-        // `cargo test` says the same when the build fails and when a test does.
-        let of_cargo = self.arguments.iter().position(|argument| argument == "--");
-        let of_cargo = &self.arguments[..of_cargo.unwrap_or(self.arguments.len())];
-        if !self.has_argument(&["--doc"]) {
-            let built = self.status(&["test", "--no-run"], of_cargo)?;
-            if !built.success() {
-                return Err(not_run(built));
-            }
-        }
-        let status = self.status(&[&["test"], all].concat(), self.arguments)?;
-        Ok(status.success())
-    }
-
-    fn has_argument(&self, starts: &[&str]) -> bool {
-        self.arguments.iter().any(|argument| {
-            let argument = argument.to_string_lossy();
-            starts.iter().any(|start| argument.starts_with(start))
-        })
-    }
-
-    fn status(&self, words: &[&str], arguments: &[OsString]) -> Result<ExitStatus, ProjectError> {
-        let status = self.command(words, arguments).status();
-        status.map_err(|source| not_started("cargo", source))
-    }
-
-    fn command(&self, words: &[&str], arguments: &[OsString]) -> Command {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command
-            .args(words)
-            .args(arguments)
-            .current_dir(self.directory)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .env("HIGHWATER_REPORTS", self.reports);
-        if let Some(target) = &self.target {
-            command.env("CARGO_TARGET_DIR", target);
-        }
-        command
-    }
-}
-
 /// The files of reports in `directory`, none if there is no such directory.
 fn report_files(directory: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     let entries = match fs::read_dir(directory) {
@@ -362,10 +360,17 @@ fn report_files(directory: &Path) -> Result<Vec<PathBuf>, ProjectError> {
         .collect()
 }
 
+fn again_directories(reports: &Path) -> Vec<PathBuf> {
+    let directory = |time| reports.join(format!("{AGAIN}{time}"));
+    (1..=AGAIN_TIMES).map(directory).collect()
+}
+
 fn remove_reports(directory: &Path) -> Result<(), ProjectError> {
-    let revision = directory.join(REVISION);
-    let revision = revision.exists().then_some(revision);
-    for path in report_files(directory)?.into_iter().chain(revision) {
+    let notes = [REVISION, run::FILE].map(|name| directory.join(name));
+    let notes = notes.into_iter().filter(|path| path.exists());
+    let unwritten = unwritten_files(directory).map_err(io_error(directory))?;
+    let reports = report_files(directory)?.into_iter();
+    for path in reports.chain(notes).chain(unwritten) {
         fs::remove_file(&path).map_err(io_error(&path))?;
     }
     Ok(())

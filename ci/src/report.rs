@@ -7,7 +7,7 @@
 
 mod read;
 
-pub use read::{ReadError, read_directory, read_file, read_files};
+pub use read::{ReadError, read_directory, read_file, read_files, unwritten_files, unwritten_text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -29,6 +29,10 @@ pub struct Report {
     /// Where in the code the scenario is run, if that is known.
     #[serde(deserialize_with = "present")]
     pub location: Option<Location>,
+    /// The test that ran it, as libtest names it; none if that is not known, and in
+    /// reports of older libraries.
+    #[serde(default)]
+    pub test: Option<String>,
     /// The system that the program was built for.
     pub target: String,
     /// `"debug"` or `"release"`.
@@ -106,6 +110,12 @@ pub struct Report {
     pub self_test: Option<SelfTest>,
     /// Why the scenario failed; empty if it did not.
     pub failures: Vec<String>,
+    /// What would have failed it, and is accepted for a reason.
+    #[serde(default)]
+    pub accepted: Vec<Accepted>,
+    /// What was counted, what was seen elsewhere, and what was not judged.
+    #[serde(default)]
+    pub coverage: Coverage,
     /// Why the run ended early, if it did.
     #[serde(deserialize_with = "present")]
     pub ending: Option<String>,
@@ -157,6 +167,83 @@ impl Verdict {
             Self::Inconclusive => "inconclusive",
         }
     }
+}
+
+/// What would have failed a scenario, and does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// Which of its failures.
+    pub what: Acceptable,
+    /// Why that is right.
+    pub reason: String,
+}
+
+/// What can be accepted of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Acceptable {
+    /// That the verdict is inconclusive.
+    Inconclusive,
+    /// That more is left each time that it is repeated.
+    Residue,
+}
+
+impl Acceptable {
+    /// `"inconclusive"` or `"residue"`, as in the JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Inconclusive => "inconclusive",
+            Self::Residue => "residue",
+        }
+    }
+}
+
+/// What the figures and the verdict are of. Of older libraries nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Coverage {
+    /// Whether the scenario had a process of its own, in which everything counts.
+    pub process: Process,
+    /// The most threads at one time that were counted; none if that is not known.
+    #[serde(deserialize_with = "present")]
+    pub threads: Option<u64>,
+    /// By how many bytes memory outside of the scenario grew meanwhile.
+    pub elsewhere_bytes: u64,
+    /// By how many blocks.
+    pub elsewhere_blocks: u64,
+    /// Blocks of the scenario that threads outside of it freed.
+    pub freed_elsewhere_blocks: u64,
+    /// Blocks from outside of it that its threads freed.
+    pub freed_for_others_blocks: u64,
+    /// Why work is believed to have left the scenario; then it is not called bounded.
+    #[serde(deserialize_with = "present")]
+    pub evidence: Option<String>,
+    /// The threads that did such work, if they are known.
+    pub threads_elsewhere: Vec<String>,
+    /// What was not judged, and why.
+    pub not_judged: Vec<NotJudged>,
+}
+
+/// Whose process a scenario ran in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Process {
+    /// Its own: everything in it counts.
+    Own,
+    /// One that other tests have too.
+    #[default]
+    Shared,
+}
+
+/// A figure that says nothing about the scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct NotJudged {
+    /// Which one.
+    pub figure: String,
+    /// Why it was not judged.
+    pub reason: String,
 }
 
 /// What is left each time that the scenario is repeated.
@@ -365,6 +452,12 @@ impl Report {
             Some(variant) => format!("{} ({variant})", self.name),
             None => self.name.clone(),
         }
+    }
+
+    /// What is accepted of it, for people, a text each.
+    pub fn accepted_texts(&self) -> impl Iterator<Item = String> {
+        let text = |of: &Accepted| format!("{} accepted: {}", of.what.word(), of.reason);
+        self.accepted.iter().map(text)
     }
 
     /// Whether there are [`failures`](Self::failures).

@@ -91,6 +91,15 @@ fn failures(report: &Report) -> String {
     if report.self_test.as_ref().is_some_and(|test| !test.found) {
         failures.push("self-test failed".to_owned());
     }
+    let is_open = |text: &String| text.starts_with("inconclusive: ");
+    if report.failures.iter().any(is_open) {
+        failures.push("inconclusive".to_owned());
+    }
+    if failures.is_empty() {
+        // What the library fails for and this does not know.
+        failures.extend(report.failures.first().map(|text| printable(text)));
+    }
+    failures.extend(report.accepted_texts().map(|text| printable(&text)));
     if failures.is_empty() {
         return "none".to_owned();
     }

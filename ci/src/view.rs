@@ -200,6 +200,7 @@ impl Scenario<'_> {
                 @if let Some(location) = &comparison.location { (place_in_code(location)) }
                 @for failure in &comparison.failures { p.failure { (failure) } }
                 @for note in &comparison.notes { p.note { (note) } }
+                @for range in &comparison.ranges { p.note { (range) } }
                 @if let Some(report) = self.shown() {
                     (about(report, self.base.filter(|_| self.head.is_some())))
                 }

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use cargo_highwater::config::Config;
-use cargo_highwater::outcome::{Evidence, Outcome};
+use cargo_highwater::outcome::{Again, Evidence, Outcome};
 use cargo_highwater::report::{Report, read_file};
 use highwater::{ByteSize, Scenario};
 use schemars::JsonSchema;
@@ -65,8 +65,10 @@ fn fields(object: &Value) -> BTreeSet<String> {
 /// The fields of the report, of the objects in it, and of an entry in each of its
 /// lists.
 fn fields_of_all(report: &Value) -> Vec<BTreeSet<String>> {
-    let objects = ["location", "repetition", "self_test"].map(|object| fields(&report[object]));
-    let lists = ["resources", "ceilings", "breaches", "curve"];
+    let objects = ["location", "repetition", "self_test", "coverage"];
+    let objects = objects.map(|object| fields(&report[object]));
+    let not_judged = fields(&report["coverage"]["not_judged"][0]);
+    let lists = ["accepted", "resources", "ceilings", "breaches", "curve"];
     let entries = lists.map(|list| fields(&report[list][0]));
     let site = &report["diagnosis"]["sites"][0];
     let diagnosis = [
@@ -79,6 +81,7 @@ fn fields_of_all(report: &Value) -> Vec<BTreeSet<String>> {
     let diagnosis = diagnosis.map(fields);
     std::iter::once(fields(report))
         .chain(objects)
+        .chain([not_judged])
         .chain(entries)
         .chain(diagnosis)
         .collect()
@@ -171,6 +174,7 @@ fn outcomes_are_as_the_published_schema_says() {
         reports: BTreeMap::from([("x".into(), report)]),
         base: None,
         baselines: Some(BTreeMap::new()),
+        again: Again::default(),
     };
     let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
     let outcome = serde_json::to_value(outcome).expect("JSON");

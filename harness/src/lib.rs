@@ -36,6 +36,7 @@
 
 #![deny(unsafe_code)]
 
+mod accepted;
 mod alloc;
 mod audit;
 mod byte_size;

@@ -26,6 +26,8 @@ pub struct Report {
     pub(crate) name: String,
     pub(crate) variant: Option<String>,
     pub(crate) location: Option<&'static Location<'static>>,
+    /// The test that ran it, as libtest names it.
+    pub(crate) test: Option<String>,
     pub(crate) requested_steps: u64,
     pub(crate) steps: u64,
     pub(crate) warm_up_steps: u64,

@@ -1,6 +1,7 @@
 //! What happens when a [`Scenario`] is run: its parts, and where a panic in them
 //! came from.
 
+use crate::accepted::accepted_by_environment;
 use crate::alloc::{self, Trace, unscoped, with_stacks_from};
 use crate::byte_size::Thousands;
 use crate::holders::State;
@@ -145,6 +146,7 @@ pub(crate) fn run<S>(
         once(&run, setup, step, None)
     };
     report.location = Some(Location::caller());
+    report.test = test();
     if report.residue_bytes > 0 {
         progress::at(progress::Place::Repetition, 0, 0, 0);
         report.repetition = repeat(&run, setup, step);
@@ -163,22 +165,37 @@ pub(crate) fn run<S>(
     report
 }
 
-/// What is let through, for a reason that somebody gave.
+/// What is let through, for a reason that the scenario gives or its project.
 fn accepted(scenario: &Scenario, report: &Report) -> Vec<Accepted> {
-    let mut accepted = Vec::new();
-    let mut accept = |what, reason: &Option<String>| {
-        accepted.extend(reason.iter().map(|reason| Accepted {
-            what,
-            reason: reason.clone(),
-        }));
-    };
-    if report.is_inconclusive() {
-        accept(Accepted::INCONCLUSIVE, &scenario.accept_inconclusive);
-    }
-    if report.residue_each_time().is_some() {
-        accept(Accepted::RESIDUE, &scenario.accept_residue);
-    }
-    accepted
+    let is_left = report.residue_each_time().is_some();
+    let rows = [
+        (
+            Accepted::INCONCLUSIVE,
+            report.is_inconclusive(),
+            &scenario.accept_inconclusive,
+            "HIGHWATER_ACCEPT_INCONCLUSIVE",
+        ),
+        (
+            Accepted::RESIDUE,
+            is_left,
+            &scenario.accept_residue,
+            "HIGHWATER_ACCEPT_RESIDUE",
+        ),
+    ];
+    let found = rows.into_iter().filter(|(_, is_so, ..)| *is_so);
+    let accepted = found.filter_map(|(what, _, own, variable)| {
+        let reason = own
+            .clone()
+            .or_else(|| accepted_by_environment(variable, &scenario.full_name()))?;
+        Some(Accepted { what, reason })
+    });
+    accepted.collect()
+}
+
+/// The test that this thread runs, as libtest names it: it gives the thread that name.
+fn test() -> Option<String> {
+    let name = std::thread::current().name()?.to_owned();
+    (name != "main").then_some(name)
 }
 
 /// From set-up to drop.

@@ -4,9 +4,8 @@
 //! otherwise than the test that runs it. Its reports go where they change nothing that
 //! `check` and `bless` read.
 
-use super::{Failure, lock, print, say};
+use super::{Failure, lock, print, project, say};
 use cargo_highwater::artefacts;
-use cargo_highwater::config::Config;
 use cargo_highwater::exit_code;
 use cargo_highwater::project::Project;
 use cargo_highwater::report::{self, ReadError, Report};
@@ -19,8 +18,7 @@ pub(crate) fn repro(
     steps: Option<u64>,
     arguments: &[OsString],
 ) -> Result<u8, Failure> {
-    let project = Project::find()?;
-    let config = Config::read(&project.config)?;
+    let (project, config) = project()?;
     let _lock = lock(&project)?;
     let found = find(&project, asked, steps, arguments)?;
     let mut code = exit_code::PASSED;

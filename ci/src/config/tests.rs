@@ -148,3 +148,93 @@ invalid type: integer `3`, expected a map",
 unclosed table, expected `]`",
     );
 }
+
+#[test]
+fn what_is_accepted_is_passed_on_with_its_reason() {
+    let said = config(
+        "time-limit = \"5 min\"\n[scenario.\"cache*\"]\naccept-inconclusive = \"it warms\\nup\"\n\
+         [scenario.cache-strict]\n[scenario.broker]\naccept-residue = \"a broker\"",
+    );
+    let environment = said.environment().into_iter().collect::<BTreeMap<_, _>>();
+    assert_eq!(
+        environment["HIGHWATER_ACCEPT_INCONCLUSIVE"],
+        "broker\t\ncache*\tit warms up\ncache-strict\t\n"
+    );
+    assert_eq!(
+        environment["HIGHWATER_ACCEPT_RESIDUE"],
+        "broker\ta broker\ncache*\t\ncache-strict\t\n"
+    );
+    assert_eq!(environment["HIGHWATER_TIME_LIMIT"], "5 min");
+    let nothing = [
+        ("HIGHWATER_ACCEPT_INCONCLUSIVE", String::new()),
+        ("HIGHWATER_ACCEPT_RESIDUE", String::new()),
+    ];
+    assert_eq!(config("").environment(), nothing);
+}
+
+#[test]
+fn an_open_verdict_is_a_failure_once() {
+    let open = || Report {
+        verdict: Verdict::Inconclusive,
+        verdict_reason: "too short".to_owned(),
+        ..report()
+    };
+    let failure = "inconclusive: too short".to_owned();
+    let judged = |text: &str, mut report: Report| {
+        config(text).apply(&mut report).expect("one entry");
+        (report.failures, report.accepted)
+    };
+    let told = Report {
+        failures: vec![failure],
+        ..open()
+    };
+    for report in [open(), told.clone()] {
+        assert_eq!(judged("", report).0, told.failures);
+    }
+    let accepts = "[scenario.last-hundred]\naccept-inconclusive = \"short\"";
+    let accepted = Accepted {
+        what: Acceptable::Inconclusive,
+        reason: "short".to_owned(),
+    };
+    for report in [open(), told] {
+        assert_eq!(judged(accepts, report), (vec![], vec![accepted.clone()]));
+    }
+    // What the code accepts stays so.
+    let in_code = Report {
+        accepted: vec![accepted.clone()],
+        ..open()
+    };
+    assert_eq!(judged("", in_code), (vec![], vec![accepted]));
+}
+
+#[test]
+fn times_have_a_unit() {
+    for time in ["500 ms", "60 s", "5 min"] {
+        assert_eq!(
+            config(&format!("time-limit = \"{time}\"")).environment()[2].1,
+            time
+        );
+    }
+    for time in [
+        "60",
+        "60s",
+        "-1 s",
+        "1.5 s",
+        "1 h",
+        "1 s 2",
+        "18446744073709551615 min",
+        "",
+    ] {
+        let error = toml::from_str::<Config>(&format!("time-limit = \"{time}\"")).unwrap_err();
+        let expected = format!("{time:?} is not a time; write a whole number and one of");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+    check_error(
+        "\ntime-limit = \"0 s\"",
+        "highwater.toml: TOML parse error at line 2, column 14
+  |
+2 | time-limit = \"0 s\"
+  |              ^^^^^
+nothing is done in no time",
+    );
+}

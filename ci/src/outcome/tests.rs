@@ -4,6 +4,7 @@
 #![allow(clippy::option_option)]
 
 use super::*;
+use crate::report::Verdict;
 use std::path::Path;
 
 fn report() -> Report {
@@ -50,6 +51,7 @@ fn outcome(
         reports: one(report),
         base: base.map(|base| (revision, one(base))),
         baselines: baseline.map(|report| one(report.as_ref().map(Baseline::of))),
+        again: Again::default(),
     };
     let config = toml::from_str(config).expect("a configuration");
     Outcome::of(&evidence, &config).expect("one voice")
@@ -227,6 +229,7 @@ fn another_name_for_the_same_figures_is_pointed_out() {
         reports: BTreeMap::from([(PathBuf::from("last-100.txt"), renamed)]),
         base: None,
         baselines: Some(one(Some(Baseline::of(&report())))),
+        again: Again::default(),
     };
     let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
     assert_eq!(outcome.exit_code, 3);
@@ -248,5 +251,61 @@ fn failed_tests_are_never_a_pass() {
     assert_eq!(
         (outcome.exit_code, &outcome.notes[..]),
         (1, &["the tests failed".to_owned()][..])
+    );
+}
+
+/// A report whose verdict is open, as the configuration sees it.
+fn open_report(config: &str) -> Report {
+    let config: Config = toml::from_str(config).expect("a configuration");
+    let mut open = Report {
+        verdict: Verdict::Inconclusive,
+        law: None,
+        verdict_reason: "too short".to_owned(),
+        ..report()
+    };
+    config.apply(&mut open).expect("one voice");
+    open
+}
+
+#[test]
+fn an_open_verdict_fails_unless_it_is_accepted() {
+    let open = open_report("");
+    let failed = outcome(Some(open.clone()), None, Some(Some(open)), "");
+    assert_eq!(failed.exit_code, 1);
+    assert_eq!(failed.scenarios[0].failures, ["inconclusive: too short"]);
+
+    let config = "[scenario.\"last-*\"]\naccept-inconclusive = \"a warm-up of hours\"";
+    let accepted = open_report(config);
+    let passed = outcome(Some(accepted.clone()), None, Some(Some(accepted)), config);
+    assert_eq!(passed.exit_code, 0);
+    let text = "inconclusive accepted: a warm-up of hours";
+    assert_eq!(passed.scenarios[0].notes, [text]);
+    assert_eq!(
+        passed.notes,
+        [format!("passes for a reason only: `last-hundred`, {text}")]
+    );
+}
+
+#[test]
+fn what_could_not_be_measured_again_says_why() {
+    let place = Path::new("folder/last-hundred.txt").to_owned();
+    let evidence = Evidence {
+        reports: one(Some(grown(2_000))),
+        base: None,
+        baselines: Some(one(Some(Baseline::of(&report())))),
+        again: Again {
+            not_again: BTreeMap::from([(place, "no test".to_owned())]),
+            ..Again::default()
+        },
+    };
+    let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
+    let comparison = &outcome.scenarios[0];
+    assert_eq!(
+        (comparison.status, comparison.runs),
+        (Status::Regression, 1)
+    );
+    assert_eq!(
+        comparison.notes,
+        ["it could not be measured again: no test"]
     );
 }

@@ -3,7 +3,7 @@
 
 use crate::outcome::{Comparison, Outcome, Status};
 
-/// An annotation for each scenario that blocks or is not recorded, at the line that
+/// An annotation for each scenario that blocks, is unsteady or is not recorded, at the line that
 /// runs it. `place` is where the workspace is in the repository, with a slash at the
 /// end; empty if it is the repository.
 pub fn annotations(outcome: &Outcome, place: &str) -> String {
@@ -11,7 +11,8 @@ pub fn annotations(outcome: &Outcome, place: &str) -> String {
     let unrecorded = outcome
         .scenarios
         .iter()
-        .filter(|c| !c.status.blocks() && c.recorded == Some(false));
+        .filter(|c| !c.status.blocks())
+        .filter(|c| c.status == Status::Unsteady || c.recorded == Some(false));
     let errors = blocking.map(|comparison| annotation("error", comparison, place));
     let warnings = unrecorded.map(|comparison| annotation("warning", comparison, place));
     errors.chain(warnings).collect()
@@ -31,12 +32,17 @@ fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
     };
     let title = property(&format!("{}: {word}", comparison.scenario));
     let changes = comparison.changes.iter().map(ToString::to_string);
+    let ranges = comparison.ranges.iter().map(ToString::to_string);
     let sites = comparison.sites.iter().map(ToString::to_string);
+    let notes = comparison.notes.iter();
+    let notes = notes.filter(|_| comparison.status == Status::Unsteady);
     let lines: Vec<_> = comparison
         .failures
         .iter()
+        .chain(notes)
         .cloned()
         .chain(changes)
+        .chain(ranges)
         .chain(sites)
         .collect();
     let text = if lines.is_empty() {

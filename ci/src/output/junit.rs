@@ -3,8 +3,8 @@
 use crate::outcome::{Comparison, Outcome, Status};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-/// The XML. A scenario that blocks is a failure; so is one that is not recorded,
-/// for that keeps the exit code from 0.
+/// The XML. A scenario that blocks is a failure; so is one that is unsteady or not
+/// recorded, for that keeps the exit code from 0.
 ///
 /// # Errors
 /// Never, as it is written to memory; but the library that writes it does not know.
@@ -22,14 +22,18 @@ fn case(comparison: &Comparison) -> TestCase {
     let changes = comparison.changes.iter().map(ToString::to_string);
     let sites = comparison.sites.iter().map(ToString::to_string);
     let remarks = comparison.failures.iter().chain(&comparison.notes).cloned();
-    let lines: Vec<_> = remarks.chain(changes).chain(sites).collect();
+    let ranges = comparison.ranges.iter().map(ToString::to_string);
+    let lines: Vec<_> = remarks.chain(changes).chain(ranges).chain(sites).collect();
     let text = lines.join("\n");
-    let fails = comparison.status.blocks() || comparison.recorded == Some(false);
+    let is_open = comparison.status == Status::Unsteady;
+    let fails = comparison.status.blocks() || is_open || comparison.recorded == Some(false);
     let mut status = TestCaseStatus::success();
     if fails {
         status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         let message = match comparison.status {
-            Status::Failed | Status::Regression => comparison.status.word().to_owned(),
+            Status::Failed | Status::Regression | Status::Unsteady => {
+                comparison.status.word().to_owned()
+            }
             status => format!("{}, not recorded", status.word()),
         };
         status

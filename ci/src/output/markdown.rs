@@ -87,8 +87,11 @@ fn row(comparison: &Comparison) -> String {
     let notes = comparison.notes.iter().map(|note| escaped(note));
     let sites = comparison.sites.iter();
     let sites = sites.map(|site| escaped(&site.to_string()));
+    let ranges = comparison.ranges.iter();
+    let ranges = ranges.map(|range| escaped(&range.to_string()));
     let lines: Vec<_> = failures
         .chain(changes.take(SHOWN))
+        .chain(ranges.take(SHOWN))
         .chain(sites)
         .chain(notes)
         .collect();
@@ -110,7 +113,7 @@ fn mark(status: Status) -> &'static str {
         Status::Failed | Status::Regression => "🔴",
         Status::Improvement => "🟢",
         Status::Same => "⚪",
-        Status::Accepted | Status::New | Status::Gone | Status::Changed => "🟡",
+        Status::Unsteady | Status::Accepted | Status::New | Status::Gone | Status::Changed => "🟡",
     }
 }
 

@@ -4,8 +4,8 @@ use super::sparkline::sparkline;
 use super::{github, junit, markdown, text};
 use crate::baseline::Baseline;
 use crate::config::Config;
-use crate::outcome::{Base, Evidence, Outcome};
-use crate::report::{Checkpoint, Report};
+use crate::outcome::{Again, Base, Evidence, Outcome};
+use crate::report::{Acceptable, Accepted, Checkpoint, Report};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -44,14 +44,23 @@ fn less(mut report: Report) -> Report {
     report
 }
 
+fn accepted(mut report: Report) -> Report {
+    report.accepted = vec![Accepted {
+        what: Acceptable::Residue,
+        reason: "a broker <in> process".to_owned(),
+    }];
+    report
+}
+
 /// One scenario of each kind, with names that no format can like.
 fn outcome() -> Outcome {
     let evil = "evil|`name` <b>, 100%:\n::error::";
-    let base = ["leaks", "less", "same", "old name", evil].map(report);
+    let base = ["leaks", "less", "same", "by chance", "old name", evil].map(report);
     let head = vec![
         leak(report("leaks")),
         less(report("less")),
-        report("same"),
+        accepted(report("same")),
+        less(report("by chance")),
         report("new name"),
         Report {
             residue_bytes: 16,
@@ -69,6 +78,10 @@ fn outcome() -> Outcome {
         baselines: Some(baselines.collect()),
         base: Some((revision, placed(base.into()))),
         reports: placed(head),
+        again: Again {
+            reports: vec![placed(vec![report("by chance")]); 2],
+            ..Again::default()
+        },
     };
     let config: Config = toml::from_str(
         "[scenario.same]\ntolerance = { peak = \"1 KiB\", reason = \"a hash map's seed\" }",
@@ -82,6 +95,7 @@ fn all_same() -> Outcome {
         reports: placed(vec![report("same")]),
         base: None,
         baselines: Some([("same".into(), Baseline::of(&report("same")))].into()),
+        again: Again::default(),
     };
     Outcome::of(&evidence, &Config::default()).expect("one voice")
 }
@@ -113,6 +127,7 @@ fn a_comment_is_never_longer_than_one_may_be() {
         reports: placed(names(3_000).map(leak).collect()),
         base: None,
         baselines: Some(BTreeMap::new()),
+        again: Again::default(),
     };
     let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
     let comment = markdown::render(&outcome);

@@ -1,6 +1,6 @@
 //! The table for a terminal.
 
-use crate::outcome::{Against, Comparison, Outcome};
+use crate::outcome::{Against, Comparison, Outcome, Range, Status};
 use crate::table::printable;
 use anstyle::{AnsiColor, Style};
 use comfy_table::presets::NOTHING;
@@ -55,6 +55,13 @@ fn table(changed: &[&Comparison]) -> String {
                 [name, change.before(), change.after(), change.difference()]
             })
             .collect();
+        if comparison.status == Status::Unsteady {
+            let range = |range: &Range| {
+                let runs = format!("{} runs", comparison.runs);
+                [range.name().to_owned(), range.before(), range.after(), runs]
+            };
+            rows.extend(comparison.ranges.iter().map(range));
+        }
         if rows.is_empty() {
             rows.push(Default::default());
         }
@@ -99,7 +106,7 @@ fn coloured(line: &str, changed: &[&Comparison]) -> String {
         Some(status) => {
             let colour = match status {
                 _ if status.blocks() => AnsiColor::Red,
-                crate::outcome::Status::Improvement => AnsiColor::Green,
+                Status::Improvement => AnsiColor::Green,
                 _ => AnsiColor::Yellow,
             };
             let style = Style::new().fg_color(Some(colour.into())).bold();
@@ -128,5 +135,9 @@ fn remarks(comparison: &Comparison) -> String {
 fn remarks_of(comparison: &Comparison) -> Vec<String> {
     let sites = comparison.sites.iter().map(ToString::to_string);
     let others = comparison.failures.iter().chain(&comparison.notes);
-    others.cloned().chain(sites).collect()
+    // Of an unsteady scenario they are in the table.
+    let ranges = comparison.ranges.iter();
+    let ranges = ranges.filter(|_| comparison.status != Status::Unsteady);
+    let ranges = ranges.map(ToString::to_string);
+    others.cloned().chain(ranges).chain(sites).collect()
 }

@@ -81,6 +81,18 @@ pub enum ReadError {
         /// Where the other is.
         second: String,
     },
+    /// A scenario could not write its report.
+    #[error(
+        "a scenario was measured and has no report: {said}; see to it, and run the tests again \
+         (or delete {})",
+        .path.display()
+    )]
+    Unwritten {
+        /// Where its test left word of that.
+        path: PathBuf,
+        /// What it said.
+        said: String,
+    },
     /// Its schema is newer than this reads.
     #[error(
         "{} was written by a newer highwater (schema {schema}, this reads {SCHEMA}); \
@@ -120,8 +132,8 @@ pub fn read_file(path: &Path) -> Result<Report, ReadError> {
 /// name, then by variant, those without one first.
 ///
 /// # Errors
-/// If there are none, one of them cannot be read (the first such by its path), or two
-/// have one name.
+/// If there are none, one could not be written, one of them cannot be read (the first
+/// such by its path), or two have one name.
 pub fn read_directory(directory: &Path) -> Result<Vec<Report>, ReadError> {
     let reports = read_files(directory)?;
     let mut reports: Vec<_> = reports.into_iter().map(|(_, report)| report).collect();
@@ -138,6 +150,13 @@ pub fn read_files(directory: &Path) -> Result<Vec<(PathBuf, Report)>, ReadError>
         io::ErrorKind::NotFound => ReadError::NoDirectory(directory.to_owned()),
         _ => unreadable(directory, source),
     })?;
+    let unwritten = unwritten_files(directory).map_err(|source| unreadable(directory, source))?;
+    if let Some(path) = unwritten.first() {
+        return Err(ReadError::Unwritten {
+            path: path.clone(),
+            said: unwritten_text(path),
+        });
+    }
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry
@@ -156,21 +175,71 @@ pub fn read_files(directory: &Path) -> Result<Vec<(PathBuf, Report)>, ReadError>
     paths.sort();
     let read = |path: PathBuf| read_file(&path).map(|report| (path, report));
     let reports = paths.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let mut places = BTreeMap::new();
-    for (path, report) in &reports {
-        let place = || path.display().to_string();
-        let place = report.location.as_ref().map_or_else(place, |location| {
-            format!("{}:{}", location.file, location.line)
-        });
-        if let Some(first) = places.insert(report.full_name(), place.clone()) {
+    refuse_same_names(&reports)?;
+    Ok(reports)
+}
+
+/// Refuses two scenarios of one name: they have a file each only if they differ.
+fn refuse_same_names(reports: &[(PathBuf, Report)]) -> Result<(), ReadError> {
+    let mut known: BTreeMap<String, &(PathBuf, Report)> = BTreeMap::new();
+    for second in reports {
+        if let Some(first) = known.insert(second.1.full_name(), second) {
+            let mut places = [first, second].map(|(path, report)| place(path, report));
+            if places[0] == places[1] {
+                // Cases of one test, which stand in one line.
+                places = [first, second].map(|(path, report)| {
+                    let test = report.test.as_deref().unwrap_or("unknown");
+                    format!("{} in the test `{test}`", place(path, report))
+                });
+            }
+            let [first, second_place] = places;
             return Err(ReadError::SameName {
-                name: report.full_name(),
+                name: second.1.full_name(),
                 first,
-                second: place,
+                second: second_place,
             });
         }
     }
-    Ok(reports)
+    Ok(())
+}
+
+fn place(path: &Path, report: &Report) -> String {
+    let location = report.location.as_ref();
+    let location = location.map(|location| format!("{}:{}", location.file, location.line));
+    location.unwrap_or_else(|| path.display().to_string())
+}
+
+/// The files in `directory` in which tests left word of reports that they could not
+/// write; none if there is no such directory.
+///
+/// # Errors
+/// If the system refuses.
+pub fn unwritten_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("unwritten-") && name.ends_with(".txt") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// What is said in such a file.
+pub fn unwritten_text(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = text.trim();
+    let text = text.strip_prefix("highwater: ").unwrap_or(text);
+    if text.is_empty() {
+        return "its test could say no more".to_owned();
+    }
+    text.to_owned()
 }
 
 /// The schema is looked at before anything else: a newer report may lack fields

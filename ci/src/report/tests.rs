@@ -1,6 +1,6 @@
 //! Reports that are whole, and every way in which one can be not.
 
-use super::{ReadError, Report, Verdict, read_directory, read_file};
+use super::{Acceptable, Process, ReadError, Report, Verdict, read_directory, read_file};
 use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
@@ -218,4 +218,62 @@ fn directories_without_an_answer() {
     fs::create_dir(directory.path().join("folder.json")).unwrap();
     let error = read_directory(directory.path()).unwrap_err();
     assert!(matches!(error, ReadError::Unreadable { .. }));
+}
+
+#[test]
+fn what_newer_libraries_add_is_read() {
+    let older = read(BOUNDED).unwrap();
+    assert_eq!((older.test, older.accepted), (None, Vec::new()));
+    assert_eq!(older.coverage.process, Process::Shared);
+    let newer = changed(&[
+        ("test", json!("cache::is_bounded")),
+        (
+            "accepted",
+            json!([{"what": "residue", "reason": "a broker"}]),
+        ),
+        (
+            "coverage",
+            json!({
+                "process": "own", "threads": 3, "elsewhere_bytes": 1, "elsewhere_blocks": 2,
+                "freed_elsewhere_blocks": 4, "freed_for_others_blocks": 5, "evidence": null,
+                "threads_elsewhere": ["rayon-1"],
+                "not_judged": [{"figure": "descriptors", "reason": "others ran"}]
+            }),
+        ),
+    ]);
+    let newer = read(&newer).unwrap();
+    assert_eq!(newer.test.as_deref(), Some("cache::is_bounded"));
+    assert_eq!(newer.accepted[0].what, Acceptable::Residue);
+    assert_eq!(newer.coverage.threads, Some(3));
+    assert_eq!(newer.coverage.not_judged[0].figure, "descriptors");
+    let texts: Vec<_> = newer.accepted_texts().collect();
+    assert_eq!(texts, ["residue accepted: a broker"]);
+}
+
+#[test]
+fn cases_of_one_test_are_told_apart_by_their_names() {
+    let case = |number: u32| changed(&[("test", json!(format!("case_{number}")))]);
+    let directory = directory(&[("1.json", &case(1)), ("2.json", &case(2))]);
+    let error = read_directory(directory.path()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "two scenarios are called `last-hundred`, and they differ: tests/memory.rs:12 in the test \
+         `case_1` and tests/memory.rs:12 in the test `case_2`; give one of them another name, or a \
+         variant"
+    );
+}
+
+#[test]
+fn a_report_that_was_not_written_is_missed() {
+    let said = "highwater: the report of `x` could not be written to /x: it is full\n";
+    for files in [
+        &[("unwritten-1.txt", said), ("x.json", BOUNDED)][..],
+        &[("unwritten-1.txt", said)],
+    ] {
+        let directory = directory(files);
+        let error = read_directory(directory.path()).unwrap_err().to_string();
+        let expected = "a scenario was measured and has no report: the report of `x` could not be \
+                        written to /x: it is full; see to it, and run the tests again (or delete ";
+        assert!(error.starts_with(expected), "{error}");
+    }
 }

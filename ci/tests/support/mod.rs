@@ -78,6 +78,13 @@ impl Project {
         self.write("lib.rs", &SOURCE.replace("KEPT", kept));
     }
 
+    /// Puts further tests behind the code of [`keep`](Self::keep).
+    pub(crate) fn append(&self, tests: &str) {
+        let path = self.path().join("lib.rs");
+        let source = fs::read_to_string(path).expect("it is there");
+        self.write("lib.rs", &(source + tests));
+    }
+
     pub(crate) fn git(&self, arguments: &[&str]) {
         let identity = ["user.name=test", "user.email=test@example.org"];
         let output = Command::new("git")
@@ -106,6 +113,8 @@ impl Project {
             // What the workspace was built with is enough.
             .env("CARGO_NET_OFFLINE", "true")
             .env_remove("HIGHWATER_REPORTS")
+            .env_remove("HIGHWATER_UNWRITTEN")
+            .env_remove("HIGHWATER_TIME_LIMIT")
             .env_remove("HIGHWATER_SITES")
             .env_remove("HIGHWATER_STEPS")
             .env_remove("GITHUB_ACTIONS")

@@ -185,6 +185,7 @@ impl Recorder<'_> {
             name: scenario.name.clone(),
             variant: scenario.variant.clone(),
             location: None,
+            test: None,
             requested_steps: self.requested,
             steps: self.end_steps,
             warm_up_steps: scenario.warm_up,

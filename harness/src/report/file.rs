@@ -1,11 +1,43 @@
 //! Where reports are written: `highwater/` in cargo's target directory, or where
 //! `cargo highwater` gathers them.
+//!
+//! What is gathered is judged by what is there, so nothing may be lost on the way: a
+//! report that can't be written is a panic and leaves word of itself, and one scenario
+//! does not replace another one of its name.
+
+mod name;
 
 use super::Report;
+use crate::alloc::unscoped;
+use crate::isolation;
+use name::{encoded, fitted, fnv1a};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Where `cargo highwater` wants the reports of one run.
+const REPORTS: &str = "HIGHWATER_REPORTS";
+/// A directory of its own for word of reports that could not be written there.
+const UNWRITTEN: &str = "HIGHWATER_UNWRITTEN";
+/// A file in it, whose absence is word enough: to remove one needs no space.
+const ALL_WRITTEN: &str = "all-written";
+
+/// Why a report was not gathered.
+enum Obstacle {
+    /// The system refused.
+    Io(io::Error),
+    /// There is one of the same name from the same test, with other figures.
+    SameName,
+}
+
+impl From<io::Error> for Obstacle {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
 
 impl Report {
     /// Where this report's JSON is written: `<name>.json`, or
@@ -16,47 +48,205 @@ impl Report {
     /// has one.
     ///
     /// In the file's name `::` is written as `.`, and what is not a letter, a
-    /// digit, `_` or `-` as `%` and its two hexadecimal digits, so no two names
-    /// share a file.
+    /// digit, `_` or `-` as `%` and its two hexadecimal digits. Where that has more than
+    /// 200 bytes it is cut, and there, or where it has capitals, `~` and a hash of it
+    /// follow. So no two names share a file.
     pub fn json_path(&self) -> PathBuf {
+        directory().join(fitted(&self.encoded_name()) + ".json")
+    }
+
+    fn encoded_name(&self) -> String {
         let mut file = encoded(&self.name);
         if let Some(variant) = &self.variant {
             file.push('@');
             file.push_str(&encoded(variant));
         }
-        file.push_str(".json");
-        directory().join(file)
+        file
+    }
+
+    /// The name of the file with the place that ran it.
+    fn placed_name(&self) -> String {
+        let mut file = self.encoded_name();
+        if let Some(place) = self.location {
+            file.push_str(&format!("+{}-{}", encoded(place.file()), place.line()));
+        }
+        if let Some(test) = &self.test {
+            file.push_str(&format!("+{}", encoded(test)));
+        }
+        fitted(&file)
     }
 
     /// Writes the JSON, whole or not at all. A test does not fail because its
     /// disk is full or read-only, but it says so.
     ///
-    /// Where the reports of one run are gathered, two scenarios of one name are not
-    /// to replace each other: the second is written under its place in the code too.
+    /// # Panics
+    /// Where the reports of one run are gathered: if it can't be written, or the same
+    /// test wrote one of this name with other figures.
+    #[track_caller]
     pub(crate) fn write(&self) {
         let json = self.to_json() + "\n";
-        let mut path = self.json_path();
-        if let Some(place) = self.location
-            && gathered_in().is_some()
-            && fs::read_to_string(&path).is_ok_and(|other| is_of_another(&other, &json))
-        {
-            let place = format!("+{}-{}.json", encoded(place.file()), place.line());
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            path = path.with_file_name(stem.into_owned() + &place);
-        }
-        if let Err(error) = replace(&path, &json) {
-            eprintln!(
+        let path = self.json_path();
+        let unwritten = |error: &io::Error| {
+            format!(
                 "highwater: the report of `{}` could not be written to {}: {error}",
                 self.full_name(),
                 path.display()
-            );
+            )
+        };
+        let Some(gathered) = gathered_in() else {
+            if let Err(error) = replace(&path, &json) {
+                eprintln!("{}", unwritten(&error));
+            }
+            return;
+        };
+        match self.gather(&path, &json) {
+            Ok(()) => {}
+            Err(Obstacle::Io(error)) => {
+                let text = unwritten(&error);
+                let to = std::env::var_os(UNWRITTEN).map(PathBuf::from);
+                leave_word(&text, &gathered, to.as_deref());
+                panic!("{text}; without it the scenario is judged by nobody, so this fails");
+            }
+            Err(Obstacle::SameName) => {
+                let at = self.location.map_or_else(
+                    || "in one test".to_owned(),
+                    |place| format!("at {}:{}", place.file(), place.line()),
+                );
+                panic!(
+                    "highwater: two scenarios {at} are called `{}`, and they differ; give each a \
+                     name or a variant of its own",
+                    self.full_name()
+                );
+            }
         }
+    }
+
+    /// Writes the report beside those of the same run. The first of a name has the plain
+    /// file; another test's, if it says something else, is written under its place too.
+    fn gather(&self, path: &Path, json: &str) -> Result<(), Obstacle> {
+        let placed = path.with_file_name(self.placed_name() + ".json");
+        for path in [path, &placed] {
+            if publish(path, json)? {
+                note(path);
+                return Ok(());
+            }
+            let other = fs::read_to_string(path)?;
+            match relation(&other, json) {
+                Relation::Alike => return Ok(()),
+                Relation::OfAnother => {}
+                Relation::Differs if is_of_this_run(path) => return Err(Obstacle::SameName),
+                Relation::Differs => return Ok(replace(path, json)?),
+            }
+        }
+        // Two tests whose places have one hash.
+        Err(Obstacle::SameName)
+    }
+}
+
+/// How a report is to one of the same name.
+#[derive(Debug, PartialEq, Eq)]
+enum Relation {
+    /// They say the same.
+    Alike,
+    /// It is from another place in the code or another test, and says something else.
+    OfAnother,
+    /// It is from there too, and says something else.
+    Differs,
+}
+
+fn relation(one: &str, other: &str) -> Relation {
+    const PLACE: [&str; 2] = ["  \"location\":", "  \"test\":"];
+    // What went on beside the scenario is another thing each time.
+    const BESIDE: &str = "  \"coverage\":";
+    let is_place = |line: &&str| PLACE.iter().any(|start| line.starts_with(start));
+    let place = |json: &str| json.lines().filter(is_place).collect::<String>();
+    let rest = |json: &str| {
+        let lines = json.lines().filter(|line| !is_place(line));
+        let lines = lines.filter(|line| !line.starts_with(BESIDE));
+        lines.collect::<String>()
+    };
+    if rest(one) == rest(other) {
+        Relation::Alike
+    } else if place(one) == place(other) {
+        Relation::Differs
+    } else {
+        Relation::OfAnother
+    }
+}
+
+/// The files that this process wrote first.
+static OWN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn note(path: &Path) {
+    unscoped(|| {
+        let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+        own.insert(path.to_owned());
+    });
+}
+
+/// Whether what is there was written in the same run of the tests. `cargo highwater`
+/// removes the reports of earlier ones; with a directory that was set by hand, only this
+/// process knows. nextest repeats a test that failed, and that replaces its report; so does
+/// the second run of a test, with call stacks.
+fn is_of_this_run(path: &Path) -> bool {
+    if std::env::var_os("NEXTEST_ATTEMPT").is_some_and(|attempt| attempt != "1") {
+        return false;
+    }
+    let own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_first_run = !isolation::is_second_run();
+    own.contains(path) || is_first_run && std::env::var_os(UNWRITTEN).is_some()
+}
+
+/// Leaves `text` where the tool finds it, whatever becomes of the panic.
+fn leave_word(text: &str, gathered: &Path, fallback: Option<&Path>) {
+    let file = format!("unwritten-{:016x}.txt", fnv1a(text.as_bytes()));
+    let left = [Some(gathered), fallback].into_iter().flatten();
+    let mut left = left.map(|directory| {
+        fs::create_dir_all(directory)?;
+        fs::write(directory.join(&file), format!("{text}\n"))
+    });
+    if !left.any(|written| written.is_ok())
+        && let Some(fallback) = fallback
+    {
+        let _ = fs::remove_file(fallback.join(ALL_WRITTEN));
     }
 }
 
 /// Writes to a file beside `path` and renames it, so that a reader sees the old
 /// text or the new one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
+    unfinished(path, text, |temporary| fs::rename(temporary, path))
+}
+
+/// The same if there is no such file; whether there was none. Of two at a time one is
+/// the first.
+fn publish(path: &Path, text: &str) -> io::Result<bool> {
+    unfinished(path, text, |temporary| {
+        match fs::hard_link(temporary, path) {
+            Ok(()) => {
+                let _ = fs::remove_file(temporary);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let _ = fs::remove_file(temporary);
+                Ok(false)
+            }
+            // Not every file system has links.
+            Err(_) if path.exists() => {
+                let _ = fs::remove_file(temporary);
+                Ok(false)
+            }
+            Err(_) => fs::rename(temporary, path).map(|()| true),
+        }
+    })
+}
+
+/// Writes `text` to a file beside `path`, and lets `finish` put it there.
+fn unfinished<T>(
+    path: &Path,
+    text: &str,
+    finish: impl FnOnce(&Path) -> io::Result<T>,
+) -> io::Result<T> {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let write = WRITES.fetch_add(1, Ordering::Relaxed);
     let temporary = path.with_extension(format!("{}-{write}.tmp", std::process::id()));
@@ -64,29 +254,14 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         fs::create_dir_all(directory)?;
     }
     fs::write(&temporary, text)
-        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| finish(&temporary))
         .inspect_err(|_| {
             let _ = fs::remove_file(&temporary);
         })
 }
 
-/// Whether one report is from another place in the code than the other, and says
-/// something else.
-fn is_of_another(one: &str, other: &str) -> bool {
-    const LOCATION: &str = "  \"location\":";
-    let location = |json: &str| {
-        let line = json.lines().find(|line| line.starts_with(LOCATION));
-        line.map(str::to_owned)
-    };
-    let rest = |json: &str| {
-        let lines = json.lines().filter(|line| !line.starts_with(LOCATION));
-        lines.collect::<String>()
-    };
-    location(one) != location(other) && rest(one) != rest(other)
-}
-
 fn gathered_in() -> Option<PathBuf> {
-    std::env::var_os("HIGHWATER_REPORTS").map(PathBuf::from)
+    std::env::var_os(REPORTS).map(PathBuf::from)
 }
 
 /// Cargo puts a `CACHEDIR.TAG` into its target directory. Programs are below it;
@@ -110,47 +285,5 @@ fn directory() -> PathBuf {
         .join("highwater")
 }
 
-fn encoded(name: &str) -> String {
-    let mut file = String::new();
-    for (place, part) in name.split("::").enumerate() {
-        if place > 0 {
-            file.push('.');
-        }
-        for byte in part.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => {
-                    file.push(char::from(byte));
-                }
-                _ => file.push_str(&format!("%{byte:02X}")),
-            }
-        }
-    }
-    file
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{encoded, is_of_another};
-
-    #[test]
-    fn reports_of_another_place_say_something_else() {
-        let report = |line: u32, steps: u32| {
-            format!("{{\n  \"name\": \"x\",\n  \"location\": {line},\n  \"steps\": {steps}\n}}\n")
-        };
-        assert!(!is_of_another(&report(1, 1), &report(1, 2)), "a later run");
-        assert!(
-            !is_of_another(&report(1, 1), &report(2, 1)),
-            "the same figures"
-        );
-        assert!(is_of_another(&report(1, 1), &report(2, 2)));
-    }
-
-    #[test]
-    fn names_make_safe_files() {
-        assert_eq!(encoded("candles-10k"), "candles-10k");
-        assert_eq!(encoded("cache::is_bounded"), "cache.is_bounded");
-        assert_eq!(encoded("cache.is/bounded"), "cache%2Eis%2Fbounded");
-        assert_eq!(encoded("a%3A"), "a%253A");
-        assert_eq!(encoded("../é"), "%2E%2E%2F%C3%A9");
-    }
-}
+mod tests;

@@ -24,6 +24,7 @@ impl Report {
             format!("{{\"file\": {file}, \"line\": {line}}}")
         });
         json.member("location", location.as_deref().unwrap_or("null"));
+        json.text("test", self.test.as_deref());
         json.text("target", Some(&target()));
         json.text("profile", Some(PROFILE));
         json.text("allocator", crate::alloc::inner_name());

@@ -1,0 +1,32 @@
+//! The same addresses in every run: what this process starts gets them from it.
+//!
+//! Memory may depend on addresses, as the order of a map does that is keyed by them.
+
+use std::io::{self, Write as _};
+
+/// Asks for them. Where that is refused, as in some containers, it says so and goes on.
+pub(crate) fn fix() {
+    if let Err(refusal) = without_randomisation() {
+        let _ = writeln!(
+            io::stderr(),
+            "highwater: the system refuses to start programs at the same addresses each time \
+             ({refusal}); a scenario whose memory depends on addresses may be unsteady"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn without_randomisation() -> nix::Result<()> {
+    use nix::sys::personality::{self, Persona};
+    let now = personality::get()?;
+    if !now.contains(Persona::ADDR_NO_RANDOMIZE) {
+        personality::set(now | Persona::ADDR_NO_RANDOMIZE)?;
+    }
+    Ok(())
+}
+
+/// Other systems have no such request.
+#[cfg(not(target_os = "linux"))]
+fn without_randomisation() -> io::Result<()> {
+    Ok(())
+}

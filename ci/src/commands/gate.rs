@@ -1,0 +1,179 @@
+//! `check` and `gate`: what is known after a run, and what follows from it.
+
+use super::measure::{measure, measure_again};
+use super::tell::tell;
+use super::{Failure, lock, project, say};
+use crate::{BaseArguments, Outputs};
+use cargo_highwater::baseline::{self, Baseline};
+use cargo_highwater::config::Config;
+use cargo_highwater::exit_code;
+use cargo_highwater::outcome::{Again, Base, Comparison, Evidence, Outcome, Status};
+use cargo_highwater::project::{Project, base_revision};
+use cargo_highwater::report::{self, ReadError, Report};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What is known of each scenario, by the name of its baseline's file.
+pub(super) type Known<T> = BTreeMap<PathBuf, T>;
+
+/// The reports in `directory` as this project sees them.
+fn named(directory: &Path, config: &Config) -> Result<Known<Report>, Failure> {
+    let mut named = BTreeMap::new();
+    for (file, mut report) in report::read_files(directory)? {
+        config.apply(&mut report)?;
+        named.insert(baseline::file_name(&file), report);
+    }
+    Ok(named)
+}
+
+/// The baselines for `reports`, each in the folder for builds like the report's, and
+/// those in these folders that there is no report for.
+pub(super) fn recorded(
+    project: &Project,
+    reports: &Known<Report>,
+    toolchain: &str,
+) -> Result<Known<Baseline>, Failure> {
+    let folder = |report: &Report| baseline::folder(report, toolchain);
+    let folders: BTreeSet<_> = reports.values().map(folder).collect();
+    let mut recorded = BTreeMap::new();
+    for at in folders {
+        for (name, baseline) in baseline::read_folder(&project.baselines.join(&at))? {
+            if reports.get(&name).is_none_or(|report| folder(report) == at) {
+                recorded.insert(name, baseline);
+            }
+        }
+    }
+    Ok(recorded)
+}
+
+/// What is known after a run.
+pub(super) fn evidence(
+    project: &Project,
+    config: &Config,
+    with_base: bool,
+) -> Result<Evidence, Failure> {
+    let reports = named(&project.reports, config)?;
+    let mut base = None;
+    if with_base {
+        let (revision, commit) = base_revision(&project.base_reports)?.ok_or(Failure::NoBase)?;
+        let reports = match named(&project.base_reports, config) {
+            Err(Failure::Read(ReadError::NoReports(_))) => BTreeMap::new(),
+            reports => reports?,
+        };
+        base = Some((Base { revision, commit }, reports));
+    }
+    let mut baselines = None;
+    if project.baselines.is_dir() {
+        let mut recorded = recorded(project, &reports, &project.toolchain()?)?;
+        if let Some((_, base)) = &base {
+            // What neither revision ran was not asked for.
+            recorded.retain(|name, _| reports.contains_key(name) || base.contains_key(name));
+        }
+        baselines = Some(recorded);
+    }
+    Ok(Evidence {
+        reports,
+        base,
+        baselines,
+        again: again(project, config, with_base)?,
+    })
+}
+
+/// What was measured again since the last run.
+pub(super) fn again(project: &Project, config: &Config, with_base: bool) -> Result<Again, Failure> {
+    let read = |directories: &[PathBuf]| {
+        let mut runs = Vec::new();
+        for directory in directories {
+            match named(directory, config) {
+                Err(Failure::Read(ReadError::NoReports(_) | ReadError::NoDirectory(_))) => {}
+                reports => runs.push(reports?),
+            }
+        }
+        Ok::<_, Failure>(runs)
+    };
+    let [of_head, of_base] = project.again_reports();
+    Ok(Again {
+        reports: read(&of_head)?,
+        base: if with_base {
+            read(&of_base)?
+        } else {
+            Vec::new()
+        },
+        not_again: BTreeMap::new(),
+    })
+}
+
+/// Reports by the names of their baselines' files, in place of their own.
+pub(super) fn named_as_baselines(reports: &BTreeMap<OsString, Report>) -> Known<Report> {
+    let name = |file| baseline::file_name(Path::new(file));
+    let named = reports
+        .iter()
+        .map(|(file, report)| (name(file), report.clone()));
+    named.collect()
+}
+
+pub(crate) fn check(base: bool, outputs: &Outputs) -> Result<u8, Failure> {
+    let (project, config) = project()?;
+    let _lock = lock(&project)?;
+    let mut evidence = evidence(&project, &config, base)?;
+    measure_again(&project, &config, &mut evidence, None)?;
+    let mut outcome = Outcome::of(&evidence, &config)?;
+    if evidence.baselines.is_none() && !base {
+        let note = "this project keeps no baselines; `cargo highwater bless` starts to";
+        outcome.notes.push(note.to_owned());
+    }
+    tell(&project, &outcome, outputs)?;
+    Ok(outcome.exit_code)
+}
+
+pub(crate) fn gate(
+    base: &BaseArguments<true>,
+    outputs: &Outputs,
+    tests: &[OsString],
+) -> Result<u8, Failure> {
+    let started = Instant::now();
+    let (project, config) = project()?;
+    let _lock = lock(&project)?;
+    let measured = measure(&project, base.revision.as_deref(), base.any_base, tests)?;
+    let mut evidence = evidence(&project, &config, true)?;
+    let before = Instant::now();
+    measure_again(&project, &config, &mut evidence, measured.checkout.as_ref())?;
+    let again = before.elapsed();
+    let mut outcome = Outcome::of(&evidence, &config)?;
+    let unsteady = |c: &Comparison| c.status == Status::Unsteady;
+    let unsteady = outcome.scenarios.iter().filter(|c| unsteady(c));
+    let unsteady: BTreeSet<_> = unsteady.map(|c| c.scenario.clone()).collect();
+    let explains = |report: &Report| report.is_failure() && unsteady.contains(&report.full_name());
+    let is_explained = evidence.reports.values().any(explains);
+    if !measured.passed && outcome.exit_code != exit_code::FAILED && !is_explained {
+        let failing = evidence.reports.values().find(|report| report.is_failure());
+        outcome.tests_failed(&match failing {
+            Some(report) => format!(
+                "the tests failed; if that is since one asserts `{}`, which highwater.toml lets \
+                 fail, that test must expect the panic too: #[should_panic]",
+                report.full_name()
+            ),
+            None => "the tests failed, for a reason that no report gives".to_owned(),
+        });
+    }
+    tell(&project, &outcome, outputs)?;
+    let of_base = measured.base.unwrap_or_default();
+    let own = started
+        .elapsed()
+        .saturating_sub(measured.head + of_base + again);
+    say(&format!(
+        "time: the tests {}, with their build; the base {}, with its checkout and build; \
+         what changed, again {}; the gate itself {}",
+        seconds(measured.head),
+        seconds(of_base),
+        seconds(again),
+        seconds(own)
+    ));
+    Ok(outcome.exit_code)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}

@@ -1,0 +1,168 @@
+//! Running the tests: all of them for the first time, and those of what changed again.
+
+use super::gate::again;
+use super::{Failure, say};
+use cargo_highwater::base::Base;
+use cargo_highwater::config::Config;
+use cargo_highwater::outcome::{Again, Evidence, to_measure_again};
+use cargo_highwater::project::{Project, Run};
+use cargo_highwater::report::Report;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long the parts of a measurement took.
+pub(super) struct Measured {
+    pub(super) passed: bool,
+    pub(super) head: Duration,
+    pub(super) base: Option<Duration>,
+    /// Where the base is, as long as this is there.
+    pub(super) checkout: Option<Base>,
+}
+
+pub(super) fn measure(
+    project: &Project,
+    base: Option<&str>,
+    any: bool,
+    tests: &[OsString],
+) -> Result<Measured, Failure> {
+    project.clear()?;
+    let started = Instant::now();
+    let mut checkout = None;
+    if let Some(revision) = base {
+        say(&format!("measuring the base {revision}"));
+        if let Some(path) = project.shared_configuration() {
+            let path = path.display();
+            say(&format!(
+                "CARGO_HOME is in the project: {path} is the base's configuration too"
+            ));
+        }
+        let (passed, base) = project.measure_base(revision, any, tests)?;
+        checkout = Some(base);
+        if !passed {
+            say("the tests of the base failed; its reports are compared all the same");
+        }
+    }
+    let base = base.map(|_| started.elapsed());
+    if base.is_some() {
+        say("measuring what is checked out");
+    }
+    let started = Instant::now();
+    let passed = project.measure(&Run::here(tests))?;
+    Ok(Measured {
+        passed,
+        head: started.elapsed(),
+        base,
+        checkout,
+    })
+}
+
+/// Measures what changed twice more, and the base with it if that is checked out, unless
+/// that was done before. What can't be measured again is noted in the evidence.
+pub(super) fn measure_again(
+    project: &Project,
+    config: &Config,
+    evidence: &mut Evidence,
+    base: Option<&Base>,
+) -> Result<(), Failure> {
+    let doubtful = to_measure_again(evidence, config)?;
+    let is_missing = |again: &Again, place: &PathBuf| {
+        again.reports.is_empty() || again.reports.iter().any(|runs| !runs.contains_key(place))
+    };
+    if !doubtful
+        .iter()
+        .any(|place| is_missing(&evidence.again, place))
+    {
+        return Ok(());
+    }
+    let mut not_again = BTreeMap::new();
+    let names = names_of_tests(&doubtful, &evidence.reports, &mut not_again);
+    let mut reason = "its test wrote no report of it when it was run again";
+    if !names.is_empty() {
+        match run_of(project, base.is_some())? {
+            Ok(run) => {
+                say(&announcement(doubtful.len() - not_again.len()));
+                let of_base = evidence.base.as_ref().map(|(_, reports)| reports);
+                let of_base = of_base.map(|reports| {
+                    let mut not_in_base = BTreeMap::new();
+                    names_of_tests(&doubtful, reports, &mut not_in_base)
+                });
+                let of_base = of_base.as_deref().filter(|names| !names.is_empty());
+                let of_base = base.zip(of_base);
+                run_again(project, &run, &names, of_base)?;
+                evidence.again = again(project, config, base.is_some())?;
+            }
+            Err(obstacle) => reason = obstacle,
+        }
+    }
+    for place in doubtful {
+        if is_missing(&evidence.again, &place) {
+            not_again.entry(place).or_insert_with(|| reason.to_owned());
+        }
+    }
+    evidence.again.not_again = not_again;
+    Ok(())
+}
+
+fn announcement(count: usize) -> String {
+    if count == 1 {
+        "measuring 1 scenario again, for it changed".to_owned()
+    } else {
+        format!("measuring {count} scenarios again, for they changed")
+    }
+}
+
+/// Runs the tests with these names, after those in the base.
+fn run_again(
+    project: &Project,
+    run: &Run,
+    names: &[String],
+    of_base: Option<(&Base, &[String])>,
+) -> Result<(), Failure> {
+    let [reports, base_reports] = project.again_reports();
+    for (reports, base_reports) in reports.iter().zip(&base_reports) {
+        if let Some((base, names)) = of_base {
+            project.measure_base_again(base, run, names, base_reports)?;
+        }
+        project.measure_again(run, names, reports)?;
+    }
+    Ok(())
+}
+
+/// The tests of these scenarios; those without are noted.
+fn names_of_tests(
+    places: &[PathBuf],
+    reports: &BTreeMap<PathBuf, Report>,
+    not_again: &mut BTreeMap<PathBuf, String>,
+) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for place in places {
+        let Some(report) = reports.get(place) else {
+            continue;
+        };
+        if let Some(test) = &report.test {
+            names.insert(test.clone());
+        } else {
+            let reason = "its report does not name the test that runs it";
+            not_again.insert(place.clone(), reason.to_owned());
+        }
+    }
+    names.into_iter().collect()
+}
+
+/// How the tests were run, or why that can't be done again. They were built just now if
+/// the `base` is still there.
+fn run_of(project: &Project, just_now: bool) -> Result<Result<Run, &'static str>, Failure> {
+    let Some(run) = Run::read(&project.reports)? else {
+        return Ok(Err(
+            "nobody knows how its tests were run; `cargo highwater run` remembers that",
+        ));
+    };
+    if just_now || project.is_unchanged(&run)? {
+        return Ok(Ok(run));
+    }
+    Ok(Err(
+        "the code is not that of the run any more; `cargo highwater run` measures it",
+    ))
+}

@@ -1,0 +1,59 @@
+//! Telling an outcome to all who are to know it.
+
+use super::{Failure, print};
+use crate::Outputs;
+use cargo_highwater::file;
+use cargo_highwater::outcome::Outcome;
+use cargo_highwater::output::{github, junit, markdown, text};
+use cargo_highwater::project::Project;
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Prints the outcome, and writes it for everyone else who is to be told.
+pub(super) fn tell(project: &Project, outcome: &Outcome, outputs: &Outputs) -> Result<(), Failure> {
+    let text = text::render(outcome);
+    if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) {
+        print(&text)?;
+    } else {
+        print(&anstream::adapter::strip_str(&text).to_string())?;
+    }
+    let write = |path: &Option<PathBuf>, text: &dyn Fn() -> io::Result<String>| match path {
+        Some(path) => {
+            let file = |source| Failure::File {
+                path: path.clone(),
+                source,
+            };
+            text()
+                .and_then(|text| file::replace(path, &text))
+                .map_err(file)
+        }
+        None => Ok(()),
+    };
+    write(&outputs.markdown, &|| Ok(markdown::render(outcome)))?;
+    write(&outputs.junit, &|| {
+        junit::render(outcome).map_err(io::Error::other)
+    })?;
+    write(&outputs.json, &|| {
+        Ok(serde_json::to_string_pretty(outcome)? + "\n")
+    })?;
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        let place = project.place_in_repository();
+        print(&github::annotations(outcome, &place))?;
+        let summary = std::env::var_os("GITHUB_STEP_SUMMARY");
+        if let Some(path) = summary.map(PathBuf::from) {
+            append(&path, &markdown::render(outcome))
+                .map_err(|source| Failure::File { path, source })?;
+        }
+    }
+    Ok(())
+}
+
+/// Other steps of the job may have written to the same summary.
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)?;
+    file.write_all(text.as_bytes())
+}

@@ -1,0 +1,84 @@
+//! What a project accepts of its scenarios, as `cargo highwater` passes it on from
+//! `highwater.toml` to the tests that it starts.
+//!
+//! An environment variable holds a line for each entry of the file: a name or a pattern,
+//! a tab, and the reason. A line without a reason is an entry that accepts nothing.
+
+/// Why what `variable` is about is accepted of the scenario with this full name: the
+/// reason of the entry with that name, or else of the first one whose pattern matches
+/// it. None if nothing is.
+pub(crate) fn accepted_by_environment(variable: &str, full_name: &str) -> Option<String> {
+    accepted_by(&std::env::var(variable).ok()?, full_name)
+}
+
+fn accepted_by(lines: &str, full_name: &str) -> Option<String> {
+    let entries = || lines.lines().filter_map(|line| line.split_once('\t'));
+    let by_name = entries().find(|(name, _)| *name == full_name);
+    let by_pattern = || entries().find(|(pattern, _)| matches(pattern, full_name));
+    let (_, reason) = by_name.or_else(by_pattern)?;
+    Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty())
+}
+
+/// Whether `name` is what the `pattern` says, in which `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(mut left) = name.strip_prefix(start) else {
+        return false;
+    };
+    let mut parts: Vec<_> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = left.find(part) else {
+            return false;
+        };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{accepted_by, accepted_by_environment, matches};
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        let cases = [
+            ("*", "", true),
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*b", "ab", true),
+            ("*b", "ba", false),
+            ("a*b*c", "a-b-c", true),
+            ("a*b*c", "acb", false),
+            ("a*a", "a", false),
+            ("**", "x", true),
+            ("* (leaky)", "cache::is_bounded (leaky)", true),
+            ("a?", "ab", false),
+            ("ж*🦀", "жук 🦀", true),
+        ];
+        for (pattern, name, expected) in cases {
+            assert_eq!(matches(pattern, name), expected, "{pattern} on {name}");
+        }
+    }
+
+    #[test]
+    fn a_name_goes_before_a_pattern_and_may_accept_nothing() {
+        let lines = "cache*\tit warms up\ncache::strict\t\norders\ttwo\tthreads\nno tab";
+        let accepted = |name| accepted_by(lines, name);
+        assert_eq!(accepted("cache::loose").as_deref(), Some("it warms up"));
+        assert_eq!(accepted("cache::strict"), None);
+        assert_eq!(accepted("orders").as_deref(), Some("two\tthreads"));
+        assert_eq!(accepted("no tab"), None);
+        assert_eq!(accepted_by("", "orders"), None);
+    }
+
+    #[test]
+    fn without_the_variable_nothing_is_accepted() {
+        assert_eq!(
+            accepted_by_environment("HIGHWATER_NO_SUCH_VARIABLE", "x"),
+            None
+        );
+    }
+}
