@@ -122,6 +122,7 @@ fn unsafe_code_is_where_it_belongs() {
         "harness/src/isolation/system.rs",
         "harness/tests/foreign_threads.rs",
         "harness/tests/holders.rs",
+        "harness/tests/overruns.rs",
         "harness/tests/survival.rs",
     ];
     for (path, text) in sources() {

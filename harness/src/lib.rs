@@ -29,10 +29,17 @@
 //! - `#[highwater::test]` makes a test of a single function.
 //!
 //! Figures are exact: a deterministic scenario gives the same bytes and blocks
-//! on every run, whatever other tests do in the same process. What is charged
-//! to a scope is what the threads standing in it allocate, those that were started
-//! inside it among them; a block's free is credited to the scope that allocated
-//! it, wherever it happens.
+//! on every run, whatever other tests do.
+//!
+//! # What is counted
+//! - In `#[highwater::test]` a test has a process of its own, and every block that Rust's
+//!   global allocator serves there counts, whichever thread asks for it. Descriptors, threads
+//!   and mapped memory are judged too.
+//! - Elsewhere a scenario, a [`Scope`] and [`measure`] count their thread and those that were
+//!   started in them (Linux with glibc), and what a [`ScopeHandle`] or [`InScope`] brings in.
+//!   What may have left a scenario is in its [`Coverage`], and it is not called bounded then.
+//! - A block is credited back to the scope that owns it, wherever it is freed.
+//! - Not counted: what C allocates, the stack, and the harness's own notes.
 
 #![deny(unsafe_code)]
 
