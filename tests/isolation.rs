@@ -99,7 +99,7 @@ fn an_abort_is_not_the_panic_that_was_expected() {
     aborts_where_a_panic_is_expected stdout ----
     `subjects::aborts_where_a_panic_is_expected` failed: the process was ended by signal 6 (SIGABRT) in the test's body
 
-    note: test did not panic as expected at tests/isolation/subjects.rs:60:4
+    note: test did not panic as expected at tests/isolation/subjects.rs:62:4
     "#);
 }
 
@@ -160,7 +160,7 @@ fn what_is_printed_is_shown_if_it_fails() {
     out 1
     err 2
 
-    thread 'subjects::prints_and_panics' panicked at tests/isolation/subjects.rs:104:5:
+    thread 'subjects::prints_and_panics' panicked at tests/isolation/subjects.rs:108:5:
     that was all
     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
     out 3,
@@ -168,7 +168,7 @@ fn what_is_printed_is_shown_if_it_fails() {
     insta::assert_snapshot!(said_of_failed("returns_an_error"), @r#"
     returns_an_error stdout ----
 
-    thread 'subjects::returns_an_error' panicked at tests/isolation/subjects.rs:113:1:
+    thread 'subjects::returns_an_error' panicked at tests/isolation/subjects.rs:117:1:
     Error: "no candles"
     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
     "#);
@@ -319,6 +319,7 @@ fn a_panic_is_the_runners() {
 }
 
 #[highwater::test]
+#[allow(clippy::should_panic_without_expect)]
 #[should_panic]
 fn any_panic_will_do() {
     panic!("any");
@@ -403,7 +404,7 @@ fn child(test: &str, body: impl FnOnce() + Send) -> highwater::__private::Ended 
 #[test]
 fn a_program_can_look_at_what_became_of_its_child() {
     let test = "a_program_can_look_at_what_became_of_its_child";
-    let ended = child(test, || print!("from {}", "the child"));
+    let ended = child(test, || print!("from the child"));
     assert_eq!(
         (ended.output.as_str(), ended.outcome),
         ("from the child", Ok(()))

@@ -117,10 +117,13 @@ fn on_own_thread(
     if !job.real_random {
         alloc::answer_randomness();
     }
+    // A test runner calls threads by their tests, a program has but its main one.
+    let is_test = job.arguments.is_none();
+    let name = if is_test { &job.name } else { "main" };
     // Nothing that is done here is the body's.
     alloc::unscoped(|| {
         thread::scope(|threads| {
-            let thread = Builder::new().name(job.name.clone());
+            let thread = Builder::new().name(name.to_owned());
             let thread = thread.spawn_scoped(threads, || {
                 progress::runs_on(system::this_thread());
                 alloc::watch_whole_process();
