@@ -69,6 +69,18 @@ fn an_abort_is_told_with_its_step() {
     thread 'subjects::aborts_in_a_step' panicked at tests/isolation/subjects.rs:34:1:
     memory scenario `isolation::subjects::aborts_in_a_step` failed: the process was ended by signal 6 (SIGABRT) in step 1,234
 
+    the report so far:
+
+      verdict     bounded: the floor has not risen over the last 5 doublings, 15 to 1,000 steps; a leak of 0.041 B or 0.041 blocks a step would have shown
+              step         live bytes    live blocks
+                 0                  0              0
+               200                  0              0
+               400                  0              0
+               600                  0              0
+               800                  0              0
+             1,000                  0              0
+             1,200                  0              0
+
     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
     "#);
 }
@@ -80,6 +92,18 @@ fn an_exit_is_told_with_its_code() {
 
     thread 'subjects::exits_in_a_step' panicked at tests/isolation/subjects.rs:43:1:
     memory scenario `isolation::subjects::exits_in_a_step` failed: step 1,234 called exit with code 3
+
+    the report so far:
+
+      verdict     bounded: the floor has not risen over the last 5 doublings, 15 to 1,000 steps; a leak of 0.041 B or 0.041 blocks a step would have shown
+              step         live bytes    live blocks
+                 0                  0              0
+               200                  0              0
+               400                  0              0
+               600                  0              0
+               800                  0              0
+             1,000                  0              0
+             1,200                  0              0
 
     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
     "#);
