@@ -254,12 +254,14 @@ fn risen(before: &[Seen], now: &[Seen]) -> Vec<Seen> {
     risen
 }
 
-/// The names of the first few threads, each once.
+/// The names of the first few threads, each once. A thread that was given none has that of
+/// the one that started it, which may be this one.
 fn names(threads: Vec<Seen>) -> Vec<String> {
     const MOST: usize = 3;
+    let own = std::fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
     let mut names: Vec<String> = Vec::new();
     for name in threads.iter().filter_map(|seen| name(seen.thread)) {
-        if !names.contains(&name) && names.len() < MOST {
+        if !names.contains(&name) && name != own.trim_end() && names.len() < MOST {
             names.push(name);
         }
     }

@@ -138,9 +138,9 @@ impl Scenario {
     /// The most by which the number of open descriptors (files, sockets, pipes) may
     /// rise over the requested steps. Inclusive; on Linux.
     ///
-    /// Descriptors are the whole process's, so a scenario with this ceiling waits
-    /// until it is the only one that runs. Other tests beside it still count: run
-    /// it with `cargo nextest run`, or in a test program of its own.
+    /// Descriptors are the whole process's. In a process of its own, as `#[highwater::test]`
+    /// gives one, they are the scenario's. In a plain test a scenario with this ceiling waits
+    /// until it is the only one that runs, and other tests beside it still count.
     pub fn descriptor_ceiling(self, limit: u64) -> Self {
         self.ceiling(Ceiling::Descriptors, limit)
     }
@@ -267,17 +267,20 @@ impl Scenario {
     ///
     /// A run has these parts, in this order:
     ///
-    /// 1. *rehearsal*: set-up, one step, drop, counted apart, so that statics and
-    ///    thread-locals that are filled at their first use are not charged to it
+    /// 1. *rehearsal*: set-up, one step, drop, so that statics and thread-locals that are
+    ///    filled at their first use are there before; what is live then is not charged to
+    ///    the run, and threads that were started are there in it
     /// 2. *set-up*, then the *warm-up* steps, if any were asked for
     /// 3. the requested *steps*: growth, peak and totals are those at their end
     /// 4. the *extension*: more steps, for the verdict alone
     /// 5. the *drop* of the state: what is live then is residue
     /// 6. *repetitions*, if there was residue: set-up, a sixteenth of the requested
-    ///    steps and drop, three times, to see how much is left each time
+    ///    steps and drop, three times; what is left more each time fails
     ///
-    /// What a step prints is counted where the test runner keeps it in memory, as
-    /// plain `cargo test` does; `cargo nextest run` and `--nocapture` do not.
+    /// In a process of its own, as `#[highwater::test]` gives one, all that happens in the
+    /// process counts. In a plain test the thread that calls this counts, with those that are
+    /// started in the scenario: see [`Report::coverage`]. What a step prints is counted there
+    /// where the test runner keeps it in memory, as plain `cargo test` does.
     ///
     /// `setup` makes the state. `step` is given the state and the number of the
     /// step, from 0 on, warm-up included. Both may be called again, for a state
