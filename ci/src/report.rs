@@ -131,6 +131,10 @@ pub struct Report {
     /// Which call stacks allocated what, if that was asked.
     #[serde(deserialize_with = "present")]
     pub diagnosis: Option<Diagnosis>,
+    /// What is missing in the diagnosis, or why there is none; not in reports of older
+    /// libraries.
+    #[serde(default)]
+    pub diagnosis_obstacle: Option<String>,
     /// All of it in words; none in reports of older libraries.
     #[serde(default)]
     pub explanation: Option<String>,

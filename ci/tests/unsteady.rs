@@ -224,12 +224,13 @@ fn without_nextest_the_tests_that_changed_are_run_again_by_name() {
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.code(), printed + &said)
     };
-    assert_eq!(run(&["run"]).0, Some(0));
-    assert_eq!(run(&["bless"]).0, Some(0));
-    assert_eq!(
-        run(&["run", "--", "--lib", "--", "--test-threads", "1"]).0,
-        Some(0)
-    );
+    let passes = |arguments: &[&str]| {
+        let (code, text) = run(arguments);
+        assert_eq!(code, Some(0), "{text}");
+    };
+    passes(&["run"]);
+    passes(&["bless"]);
+    passes(&["run", "--", "--lib", "--", "--test-threads", "1"]);
     let (code, text) = run(&["check"]);
     assert_eq!(code, Some(2), "{text}");
     assert_eq!(project.runs(), 4, "{text}");
