@@ -219,6 +219,37 @@ fn a_neighbours_work_is_never_mine(
     assert_eq!(report.is_failure(), leaks, "{report}");
 }
 
+/// What was planted is found, so what a step's threads leak would be.
+#[highwater::test]
+fn a_self_test_leaks_on_threads_of_its_own_too() {
+    // Std numbers all threads of a process.
+    let number_of_next = || {
+        let thread = thread::spawn(|| thread::current().id());
+        let id = format!("{:?}", thread.join().expect("it ends"));
+        let digits = id.trim_matches(|c: char| !c.is_ascii_digit());
+        digits.parse::<u64>().expect("a number")
+    };
+    let run = |self_test: bool| {
+        let before = number_of_next();
+        let scenario = Scenario::new("proved").steps(1_000).self_test(self_test);
+        let report = scenario.run(|| (), |(), _| ());
+        (report, number_of_next() - before - 1)
+    };
+    // The first scenario may start a thread of the library's own.
+    run(false);
+    assert_eq!(run(false).1, 0);
+    let (report, threads) = run(true);
+    let test = report.self_test().expect("it is bounded by itself");
+    assert!(test.is_found(), "{report}");
+    let (_, rate) = test.leak().expect("one can be told");
+    // There are 1,000 steps or more, with less than a block in each.
+    assert!(
+        threads as f64 >= (rate * 500.0).floor(),
+        "{threads}, {report}"
+    );
+    assert!(threads > 0);
+}
+
 /// A sound cache on std's hash map, with removals.
 #[highwater::test]
 fn a_hash_map_has_the_same_figures_in_every_run() {

@@ -38,12 +38,12 @@ mod system;
 #[doc(hidden)]
 pub use child::started_for;
 #[cfg(all(unix, not(highwater_portable)))]
-use child::{is_child, runs_again, tell};
+use child::{is_listened_to, restart, runs_again, tell};
 #[cfg(not(all(unix, not(highwater_portable))))]
 #[doc(hidden)]
 pub use no_child::started_for;
 #[cfg(not(all(unix, not(highwater_portable))))]
-use no_child::{is_child, run_program, run_test, runs_again, tell};
+use no_child::{is_listened_to, restart, run_program, run_test, runs_again, tell};
 #[cfg(all(unix, not(highwater_portable)))]
 use parent::{run_program, run_test};
 use std::ffi::OsString;
@@ -251,7 +251,7 @@ pub(crate) struct Wanted {
 }
 
 /// Asks for a second run of this test, with call stacks, for one of its scenarios. In the
-/// second run it says how that scenario came out. Does nothing outside of a child.
+/// second run it says how that scenario came out. Does nothing where no second run can be.
 #[allow(dead_code)]
 pub(crate) fn wants_call_stacks(ordinal: usize, name: &str, failed: bool, peak_bytes: u64) {
     let wanted = Wanted {
@@ -263,18 +263,17 @@ pub(crate) fn wants_call_stacks(ordinal: usize, name: &str, failed: bool, peak_b
     tell(&records::Record::Wanted(wanted));
 }
 
-/// Ends this run of the test; the second one follows at once. Only in a child, and not in
-/// the second run.
+/// Ends this run of the test; the second one follows at once. Not in the second run.
+/// Returns where this run can't be ended: then it goes on as if there were no second one.
 #[allow(dead_code)]
-pub(crate) fn restart_with_call_stacks() -> ! {
-    tell(&records::Record::Restart);
-    system::exit_at_once(0)
+pub(crate) fn restart_with_call_stacks() {
+    restart();
 }
 
-/// Whether a parent waits for this process, which can start it again.
+/// Whether a second run of the test can follow this one, in a new process.
 #[allow(dead_code)]
 pub(crate) fn can_run_again() -> bool {
-    is_child() && !is_second_run()
+    is_listened_to() && !is_second_run()
 }
 
 /// Whether the first run asked for call stacks, and this one takes them.

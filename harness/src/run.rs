@@ -341,7 +341,8 @@ fn self_test<S>(
     last.unwrap_or_else(SelfTest::impossible)
 }
 
-/// The verdict of the scenario with so many blocks leaked in a step.
+/// The verdict of the scenario with so many blocks leaked in a step, every second one on a
+/// thread that the step starts, where such threads are followed.
 #[track_caller]
 // Whole blocks, and never less than none.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -351,14 +352,29 @@ fn with_leak<S>(
     step: &impl Fn(&mut S, u64),
     rate: f64,
 ) -> Verdict {
+    let has_threads = alloc::follows_threads() || alloc::is_whole_process();
+    // Blocks of the scenario, in a list that is none of it.
+    let plant = |count: u64| {
+        let mut list = Vec::new();
+        for _ in 0..count {
+            let block = black_box(Box::new([0_u8; LEAKED_BYTES]));
+            unscoped(|| list.push(block));
+        }
+        list
+    };
     let leaked = RefCell::new(Vec::new());
     let leaking = |state: &mut S, i: u64| {
         step(state, i);
         let blocks = |steps: u64| (steps as f64 * rate) as u64;
-        for _ in blocks(i)..blocks(i + 1) {
-            let block = black_box(Box::new([0_u8; LEAKED_BYTES]));
-            unscoped(|| leaked.borrow_mut().push(block));
+        let planted = blocks(i)..blocks(i + 1);
+        let elsewhere = planted.clone().filter(|n| n % 2 == 1 && has_threads);
+        let elsewhere = elsewhere.count() as u64;
+        let mut lists = [plant(planted.end - planted.start - elsewhere), Vec::new()];
+        if elsewhere > 0 {
+            let thread = std::thread::spawn(move || plant(elsewhere));
+            lists[1] = thread.join().expect("nothing in it panics");
         }
+        unscoped(|| leaked.borrow_mut().extend(lists.into_iter().flatten()));
     };
     let verdict = once(run, setup, &leaking, None).verdict;
     unscoped(|| drop(leaked));

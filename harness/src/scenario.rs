@@ -223,7 +223,8 @@ impl Scenario {
     /// `HIGHWATER_SELF_TEST=1` asks it of every scenario.
     ///
     /// The leak is a block of 64 bytes, twice as often as
-    /// [would just have shown](crate::Verdict::detectable_blocks_per_step). A
+    /// [would just have shown](crate::Verdict::detectable_blocks_per_step). Where threads
+    /// that are started in a step are counted, every second block is leaked on one. A
     /// scenario that is not bounded by itself has nothing to prove.
     pub fn self_test(mut self, on: bool) -> Self {
         self.self_test = on;

@@ -203,3 +203,60 @@ mod among_others {
     #[ignore = "beside one that fails"]
     fn c_last() {}
 }
+
+/// Scenarios whose steps are done by a thread that was there before.
+mod elsewhere {
+    use highwater::{ByteSize, Report, Scenario};
+    use highwater_tests::worker::Worker;
+    use std::hint::black_box;
+    use std::panic::catch_unwind;
+    use std::sync::LazyLock;
+
+    /// A worker for all; who touches it first starts it.
+    static WORKER: LazyLock<Worker> = LazyLock::new(|| Worker::start("static worker"));
+
+    #[inline(never)]
+    fn keep_a_block() {
+        std::mem::forget(black_box(vec![1_u8; 100]));
+    }
+
+    fn work_elsewhere(scenario: &Scenario) -> Report {
+        WORKER.does(|| ());
+        scenario.run(|| (), |(), _| WORKER.does(keep_a_block))
+    }
+
+    #[highwater::test]
+    #[ignore = "it fails"]
+    fn grows_on_a_static_worker() {
+        work_elsewhere(&Scenario::new("elsewhere").steps(200)).assert();
+    }
+
+    fn limited() -> Scenario {
+        let limit = ByteSize::kib(4);
+        Scenario::new("limited").steps(200).stop_at(limit)
+    }
+
+    #[highwater::test]
+    #[ignore = "it fails"]
+    fn passes_a_limit_on_a_static_worker() {
+        work_elsewhere(&limited()).assert();
+    }
+
+    #[highwater::test]
+    #[ignore = "it fails"]
+    fn passes_a_limit_and_tries_until_nothing_panics() {
+        loop {
+            if let Ok(report) = catch_unwind(|| work_elsewhere(&limited())) {
+                return report.assert();
+            }
+            println!("caught");
+        }
+    }
+
+    #[highwater::test]
+    #[ignore = "its first run fails"]
+    fn needs_call_stacks() {
+        let report = work_elsewhere(&Scenario::new("elsewhere").steps(200));
+        assert!(report.diagnosis().is_some(), "the first run has none");
+    }
+}

@@ -25,7 +25,8 @@ use proc_macro2::TokenStream;
 /// counts for it, on whichever thread; what it does to its process, it does to no other
 /// test. What it prints is shown as that of any other test. Where a test cannot have a
 /// process, or `HIGHWATER_IN_PROCESS=1` says so, for a debugger say, it runs in the test
-/// program's own.
+/// program's own. A runner that gives each test a process, as cargo-nextest does, has the
+/// body run in that one, where addresses are random unless `cargo highwater` started it.
 ///
 /// ```
 /// #[global_allocator]

@@ -264,6 +264,11 @@ unsafe fn on_resized(block: *mut u8, owner: u32, old_size: usize, new_size: usiz
     owner
 }
 
+/// Whether threads that are started in a scope belong to it.
+pub(crate) fn follows_threads() -> bool {
+    spawn::FOLLOWS_THREADS
+}
+
 /// Says at the end of the process what was found damaged outside of every scope, where no
 /// report says it.
 #[cfg(all(target_os = "linux", not(highwater_portable)))]

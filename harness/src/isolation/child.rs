@@ -9,8 +9,8 @@ use std::any::Any;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::panic::resume_unwind;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Builder};
 
 /// The variables by which a child knows what it is. It removes them, so that the body
@@ -43,23 +43,62 @@ impl Connection {
     }
 }
 
-/// The pipe to the parent.
-static RECORDS: OnceLock<File> = OnceLock::new();
+/// Whoever is told what this process says of itself, and sees to the second run.
+static LISTENER: OnceLock<Listener> = OnceLock::new();
+
+enum Listener {
+    /// The parent, at the other end of a pipe.
+    Parent(File),
+    /// This process itself, which the test runner has made for the test.
+    Own(Mutex<Vec<Record>>),
+}
 
 /// What the first run asked for, if this is the second.
 static WANTED: OnceLock<Vec<Wanted>> = OnceLock::new();
 
-/// Sends a record, if there is a parent.
+/// Passes a record on, if anybody listens.
 pub(super) fn tell(record: &Record) {
-    if let Some(mut records) = RECORDS.get() {
-        // In one piece, for threads may tell at the same time. A parent that is gone has
-        // taken this process along, or soon will.
-        let _ = alloc::unscoped(|| records.write_all(&record.bytes()));
-    }
+    alloc::unscoped(|| match LISTENER.get() {
+        Some(Listener::Parent(pipe)) => {
+            let mut pipe = pipe;
+            // In one piece, for threads may tell at the same time. A parent that is gone has
+            // taken this process along, or soon will.
+            let _ = pipe.write_all(&record.bytes());
+        }
+        Some(Listener::Own(kept)) => locked(kept).push(record.clone()),
+        None => {}
+    });
 }
 
-pub(super) fn is_child() -> bool {
-    RECORDS.get().is_some()
+fn locked(kept: &Mutex<Vec<Record>>) -> MutexGuard<'_, Vec<Record>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn is_listened_to() -> bool {
+    LISTENER.get().is_some()
+}
+
+/// What a body unwinds with when it is to be run again. It is no panic, and prints nothing.
+struct RunsAgain;
+
+/// Ends this run of the test. A child is gone at once. In the test runner's process the
+/// body unwinds, which it can't out of a panic. It does so once: the code that caught it
+/// may try again and again.
+pub(super) fn restart() {
+    match LISTENER.get() {
+        Some(Listener::Parent(_)) => {
+            tell(&Record::Restart);
+            system::exit_at_once(0)
+        }
+        Some(Listener::Own(kept)) => {
+            let is_caught = locked(kept).contains(&Record::Restart);
+            if !is_caught && !thread::panicking() {
+                tell(&Record::Restart);
+                alloc::unscoped(|| resume_unwind(Box::new(RunsAgain)));
+            }
+        }
+        None => {}
+    }
 }
 
 pub(super) fn runs_again() -> Option<&'static [Wanted]> {
@@ -100,19 +139,23 @@ pub(super) fn run(job: &Job, body: impl FnOnce() + Send) {
     });
 }
 
-/// Runs the body in a process that the test runner has made for it.
-#[track_caller]
-pub(super) fn run_alone(job: &Job, body: impl FnOnce() + Send) {
-    if let Err(payload) = on_own_thread(job, body) {
-        resume_unwind(payload);
-    }
+/// Runs the body in a process that the test runner has made for it. What it asked for, and
+/// how it ended.
+pub(super) fn run_alone(job: &Job, body: impl FnOnce() + Send) -> (Vec<Record>, Ending) {
+    let _ = LISTENER.set(Listener::Own(Mutex::default()));
+    let ending = on_own_thread(job, body);
+    let records = match LISTENER.get() {
+        Some(Listener::Own(kept)) => std::mem::take(&mut *locked(kept)),
+        _ => Vec::new(),
+    };
+    (records, ending)
 }
 
+/// A body's end: its return, or what it panicked with.
+pub(super) type Ending = Result<(), Box<dyn Any + Send + 'static>>;
+
 /// Runs the body where nothing was allocated before it, and nothing else is done.
-fn on_own_thread(
-    job: &Job,
-    body: impl FnOnce() + Send,
-) -> Result<(), Box<dyn Any + Send + 'static>> {
+fn on_own_thread(job: &Job, body: impl FnOnce() + Send) -> Ending {
     OWN_PROCESS.store(true, Relaxed);
     if !job.real_random {
         alloc::answer_randomness();
@@ -155,7 +198,7 @@ fn connect() -> Connection {
     }
     let mut page = File::from(system::inherited(connection.page).expect(MISSING));
     let records = File::from(system::inherited(connection.records).expect(MISSING));
-    let _ = RECORDS.set(records);
+    let _ = LISTENER.set(Listener::Parent(records));
     if is_second {
         let mut bytes = Vec::new();
         let from = SeekFrom::Start(size_of::<progress::Page>() as u64);

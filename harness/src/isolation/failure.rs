@@ -143,13 +143,33 @@ fn stack_text(stack: &[u64]) -> String {
     crate::diagnosis::stack_text(&addresses)
 }
 
+/// Where the first of two runs was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// In a child, as the second.
+    InAChild,
+    /// In the process that the test runner has made, which starts the second one and is
+    /// still there meanwhile.
+    Alone,
+}
+
 /// Scenarios that failed in the first run, and not in the second.
-pub(super) fn unsteady(names: &[String], says: Option<&str>) -> String {
+pub(super) fn unsteady(names: &[String], says: Option<&str>, first: First) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    let (processes, differs) = match first {
+        First::InAChild => (
+            "processes that were started alike",
+            "files that the first run left",
+        ),
+        First::Alone => (
+            "a new process",
+            "addresses, and what the first run left or still has, such as files and ports",
+        ),
+    };
     let mut text = format!(
         "memory scenario {} is unsteady: it failed in one run and passed in the next, in \
-         processes that were started alike. Find out what differs between two runs: time, \
-         threads that race, randomness, files that the first run left",
+         {processes}. Find out what differs between two runs: time, threads that race, \
+         randomness, {differs}",
         names.join(", ")
     );
     if let Some(says) = says {

@@ -14,9 +14,11 @@ pub(super) fn run_program(_job: &Job, body: impl FnOnce() + Send) -> Ended {
 
 pub(super) fn tell(_record: &Record) {}
 
-pub(super) fn is_child() -> bool {
+pub(super) fn is_listened_to() -> bool {
     false
 }
+
+pub(super) fn restart() {}
 
 pub(super) fn runs_again() -> Option<&'static [Wanted]> {
     None

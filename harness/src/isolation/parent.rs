@@ -2,7 +2,7 @@
 //! became of it.
 
 use super::child::{self, Connection};
-use super::failure::{self, Death};
+use super::failure::{self, Death, First};
 use super::output::Output;
 use super::progress::Page;
 use super::records::Record;
@@ -31,10 +31,22 @@ pub(super) fn run_test(job: &Job, any_panic_passes: bool, body: fn()) {
         assert_started_for(&name, job);
         return child::run(job, body);
     }
-    if child::runner_isolates(&job.name) {
-        return child::run_alone(job, body);
-    }
-    match run(job, is_shown_at_once()).outcome {
+    let at_once = is_shown_at_once();
+    let outcome = if child::runner_isolates(&job.name) {
+        // This process is the first of two, and needs no parent.
+        let (records, ending) = child::run_alone(job, body);
+        let said = Said::of(records);
+        match ending {
+            _ if said.asks_for_another() => {
+                run_again(job, at_once, &said.wanted, First::Alone).outcome
+            }
+            Ok(()) => Outcome::Finished,
+            Err(payload) => resume_unwind(payload),
+        }
+    } else {
+        run(job, at_once).outcome
+    };
+    match outcome {
         Outcome::Finished => {}
         // It was printed already, by the child.
         Outcome::Panicked(text) => resume_unwind(Box::new(text)),
@@ -95,17 +107,23 @@ enum Outcome {
 #[track_caller]
 fn run(job: &Job, at_once: bool) -> Run {
     let first = start(job, at_once, None);
-    if !first.restart && first.wanted.is_empty() {
-        return finished(job, &first, at_once);
+    if first.said.asks_for_another() {
+        run_again(job, at_once, &first.said.wanted, First::InAChild)
+    } else {
+        finished(job, &first, at_once)
     }
+}
+
+/// The second run, in a child, for what the first one asked for.
+#[track_caller]
+fn run_again(job: &Job, at_once: bool, asked: &[Wanted], first: First) -> Run {
     if at_once {
         println!("highwater: once more, with call stacks, in a new process:");
     }
-    let second = start(job, at_once, Some(&first.wanted));
-    let unsteady: Vec<_> = first
-        .wanted
+    let second = start(job, at_once, Some(asked));
+    let unsteady: Vec<_> = asked
         .iter()
-        .filter(|wanted| wanted.failed && !second.fails_too(wanted))
+        .filter(|wanted| wanted.failed && !second.said.fails_too(wanted))
         .map(|wanted| wanted.name.clone())
         .collect();
     let run = finished(job, &second, at_once);
@@ -118,7 +136,7 @@ fn run(job: &Job, at_once: bool) -> Run {
     };
     Run {
         output: run.output,
-        outcome: Outcome::Died(failure::unsteady(&unsteady, says.as_deref())),
+        outcome: Outcome::Died(failure::unsteady(&unsteady, says.as_deref(), first)),
     }
 }
 
@@ -129,8 +147,8 @@ fn finished(job: &Job, ended: &Single, at_once: bool) -> Run {
         // The runner keeps it, and shows it if the test fails.
         print!("{output}");
     }
-    let outcome = match (&ended.said, ended.death()) {
-        (Some(Said::Panicked(text)), _) => Outcome::Panicked(text.clone()),
+    let outcome = match (&ended.said.end, ended.death()) {
+        (Some(Err(text)), _) => Outcome::Panicked(text.clone()),
         (_, Some(death)) => {
             let text = failure::text(&job.name, &death, &ended.page.page().last(), &output);
             Outcome::Died(text)
@@ -144,36 +162,59 @@ fn finished(job: &Job, ended: &Single, at_once: bool) -> Run {
 struct Single {
     page: SharedPage,
     output: Output,
-    has_started: bool,
-    wanted: Vec<Wanted>,
-    restart: bool,
-    /// What it said of its end.
-    said: Option<Said>,
+    said: Said,
     status: ExitStatus,
     /// Whether it was ended because its time was up.
     is_over_time: Option<Duration>,
 }
 
-enum Said {
-    Finished,
-    Panicked(String),
+/// What a process said of itself.
+#[derive(Default)]
+struct Said {
+    has_started: bool,
+    wanted: Vec<Wanted>,
+    restart: bool,
+    /// How the body ended, with the text of its panic.
+    end: Option<Result<(), String>>,
 }
 
-impl Single {
+impl Said {
+    fn of(records: Vec<Record>) -> Self {
+        let mut said = Self::default();
+        for record in records {
+            match record {
+                Record::Started => said.has_started = true,
+                Record::Wanted(one) => said.wanted.push(one),
+                Record::Restart => said.restart = true,
+                Record::Finished => said.end = Some(Ok(())),
+                Record::Panicked(text) => said.end = Some(Err(text)),
+            }
+        }
+        said
+    }
+
+    /// Whether a second run is to follow. Who ended the first one for it may have caught
+    /// that, and gone on: what it then came to is no outcome of the test.
+    fn asks_for_another(&self) -> bool {
+        self.restart || !self.wanted.is_empty()
+    }
+
     /// Whether this run says of a scenario that it fails.
     fn fails_too(&self, wanted: &Wanted) -> bool {
         let mut others = self.wanted.iter();
         others.any(|other| other.ordinal == wanted.ordinal && other.failed)
     }
+}
 
+impl Single {
     /// Why it did not come to its end, if it did not.
     fn death(&self) -> Option<Death> {
         use std::os::unix::process::ExitStatusExt as _;
-        let has_ended = self.said.is_some();
+        let has_ended = self.said.end.is_some();
         if let Some(limit) = self.is_over_time {
             return Some(Death::TimeLimit { limit, has_ended });
         }
-        if !self.has_started {
+        if !self.said.has_started {
             let printed = self.output.before();
             let status = self.status.to_string();
             return Some(Death::NeverStarted { status, printed });
@@ -325,23 +366,10 @@ impl Spawned {
         if at_once {
             print!("{}", self.output.rest());
         }
-        let (mut wanted, mut restart, mut said, mut has_started) = (Vec::new(), false, None, false);
-        for record in self.records {
-            match record {
-                Record::Started => has_started = true,
-                Record::Wanted(one) => wanted.push(one),
-                Record::Restart => restart = true,
-                Record::Finished => said = Some(Said::Finished),
-                Record::Panicked(text) => said = Some(Said::Panicked(text)),
-            }
-        }
         Ok(Single {
             page: self.page,
             output: self.output,
-            has_started,
-            wanted,
-            restart,
-            said,
+            said: Said::of(self.records),
             status,
             is_over_time,
         })
