@@ -64,15 +64,13 @@ pub(crate) use ledger::{FLUSH_BYTES, Seen};
 pub(crate) use memory::{heap, own_bytes, trim_heap};
 pub(crate) use open::{
     HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
-    watch_whole_process,
 };
 // Not needed where tests are not given processes of their own.
-#[allow(unused_imports)]
-pub(crate) use random::answer as answer_randomness;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
+#[allow(unused_imports)]
+pub(crate) use {open::watch_whole_process, random::answer as answer_randomness};
 
-use scopes::ROOT;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::type_name;
 // Not a model's: nothing depends on when it is seen.
@@ -268,7 +266,7 @@ unsafe fn on_resized(block: *mut u8, owner: u32, old_size: usize, new_size: usiz
 /// report says it.
 #[cfg(all(target_os = "linux", not(highwater_portable)))]
 mod at_exit {
-    use super::ROOT;
+    use super::scopes::ROOT;
 
     #[used]
     #[unsafe(link_section = ".fini_array")]
