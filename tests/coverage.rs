@@ -104,7 +104,7 @@ fn a_leak_on_a_static_runtime_is_not_bounded() {
         |(), _| {
             RUNTIME
                 .block_on(async { tokio::spawn(async { leak() }).await })
-                .expect("it ends")
+                .expect("it ends");
         },
     );
     assert_left(&report, "static-runtime");

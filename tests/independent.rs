@@ -87,8 +87,11 @@ fn a_million_blocks_on_sixteen_threads() {
         );
     let seen = seen.lock().expect("whole")[1];
     // Behind each block are four bytes of the harness's.
-    let blocks = seen.allocations as i64 - seen.deallocations as i64;
-    let bytes = seen.bytes_allocated as i64 - seen.bytes_deallocated as i64;
+    let more = |taken: usize, given_back: usize| {
+        i64::try_from(taken - given_back).expect("the machine has less")
+    };
+    let blocks = more(seen.allocations, seen.deallocations);
+    let bytes = more(seen.bytes_allocated, seen.bytes_deallocated);
     assert!(seen.allocations >= 1_000_000);
     assert_eq!(report.blocks_per_step(), Some(seen.allocations as f64));
     assert_eq!(report.growth_bytes(), bytes - 4 * blocks, "{report}");

@@ -157,10 +157,10 @@ fn whatever_leaks_on_whichever_thread_is_found(
 /// What a thread from before keeps, with the line that allocated it and who holds it.
 #[highwater::test]
 fn a_leak_on_a_thread_from_before_has_its_site_and_holder() {
-    static HELD: Mutex<Vec<Box<[u8; 100]>>> = Mutex::new(Vec::new());
+    static HELD: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
     #[inline(never)]
     fn keep() {
-        let block = black_box(Box::new([1_u8; 100]));
+        let block = black_box(vec![1_u8; 100]);
         HELD.lock().expect("whole").push(block);
     }
     ACTOR.does(|| ());

@@ -143,7 +143,7 @@ impl Lookout {
     pub(crate) fn start(&mut self, scope: &Scope) {
         self.first = scope.elsewhere().unwrap_or_default();
         self.last = self.first;
-        self.outside = scope.threads_elsewhere();
+        self.outside = alloc::threads_elsewhere();
         self.inside = scope.threads_inside();
     }
 
@@ -180,7 +180,7 @@ impl Lookout {
         };
         let (evidence, threads) = match growing_by {
             Some(bytes) => self.is_others_work(bytes),
-            None => self.work_that_left(scope),
+            None => self.work_that_left(),
         };
         coverage.evidence = evidence;
         coverage.threads_elsewhere = threads;
@@ -188,7 +188,7 @@ impl Lookout {
     }
 
     /// Whether live memory elsewhere rises with the steps.
-    fn work_that_left(&self, scope: &Scope) -> (Option<String>, Vec<String>) {
+    fn work_that_left(&self) -> (Option<String>, Vec<String>) {
         let is = |floors: &Floors, law: fn(&verdict::Verdict) -> bool| {
             [Figure::Bytes, Figure::Blocks]
                 .into_iter()
@@ -201,8 +201,8 @@ impl Lookout {
         {
             return (None, Vec::new());
         }
-        let risen = risen(&self.outside, &scope.threads_elsewhere());
-        let names = names(risen);
+        let risen = risen(&self.outside, &alloc::threads_elsewhere());
+        let names = names(&risen);
         let by = format!(
             "{} B in {}",
             Thousands(u64::try_from(self.last.bytes - self.first.bytes).unwrap_or(0)),
@@ -225,7 +225,7 @@ impl Lookout {
         if !most || !alloc::has_neighbours() {
             return (None, Vec::new());
         }
-        let names = names(risen);
+        let names = names(&risen);
         let evidence = format!(
             "memory rises with the steps{}, started in the scenario and still there after it; \
              other tests of this process can use them too; {REMEDY}",
@@ -256,7 +256,7 @@ fn risen(before: &[Seen], now: &[Seen]) -> Vec<Seen> {
 
 /// The names of the first few threads, each once. A thread that was given none has that of
 /// the one that started it, which may be this one.
-fn names(threads: Vec<Seen>) -> Vec<String> {
+fn names(threads: &[Seen]) -> Vec<String> {
     const MOST: usize = 3;
     let own = std::fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
     let mut names: Vec<String> = Vec::new();

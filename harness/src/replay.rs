@@ -107,7 +107,7 @@ pub(crate) fn diagnose<S>(
                 about_the_peak(report);
             }
             None => {
-                report.diagnosis_obstacle = unavailable().map(str::to_owned);
+                report.diagnosis_obstacle = Some(unavailable().to_owned());
             }
         },
         Err(payload) => {
@@ -127,14 +127,14 @@ pub(crate) fn about_the_peak(report: &mut Report) {
     }
 }
 
-/// Why call stacks can't be taken at all; none where they can.
-fn unavailable() -> Option<&'static str> {
+/// Why no call stacks were taken.
+fn unavailable() -> &'static str {
     if cfg!(not(feature = "diagnosis")) {
-        Some("no call stacks: highwater was built without its feature `diagnosis`")
+        "no call stacks: highwater was built without its feature `diagnosis`"
     } else if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
-        Some("no call stacks: they are taken on Linux with x86-64 alone")
+        "no call stacks: they are taken on Linux with x86-64 alone"
     } else {
-        Some("no call stacks: this scenario runs in a step of another, whose call stacks are taken")
+        "no call stacks: this scenario runs in a step of another, whose call stacks are taken"
     }
 }
 

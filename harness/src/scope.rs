@@ -126,10 +126,6 @@ impl Scope {
         self.open.elsewhere()
     }
 
-    pub(crate) fn threads_elsewhere(&self) -> Vec<Seen> {
-        self.open.threads_elsewhere()
-    }
-
     /// The other threads that stand in it.
     pub(crate) fn threads_inside(&self) -> Vec<Seen> {
         self.open.threads_inside()

@@ -23,8 +23,8 @@ fn damaged(footer: u32) -> *mut c_void {
             .cast::<u8>()
             .add(64)
             .cast::<u32>()
-            .write_unaligned(footer)
-    };
+            .write_unaligned(footer);
+    }
     block.cast()
 }
 

@@ -53,26 +53,27 @@ impl OpenScope {
         Some(elsewhere)
     }
 
-    /// The threads outside of every scope, without those of other tests. Allocates.
-    pub(crate) fn threads_elsewhere(self) -> Vec<Seen> {
-        let tests: Vec<_> = tests().map(ptr::from_ref).collect();
-        let is_test = |ledger: &Ledger| tests.contains(&ptr::from_ref(ledger));
-        self.others(|ledger| ledger.scope().is_root() && !is_test(ledger))
-    }
-
     /// The other threads in this scope. Allocates.
     pub(crate) fn threads_inside(self) -> Vec<Seen> {
         let scope: &'static Record = self.0;
-        self.others(|ledger| ledger.scope().is_within(scope))
+        others(|ledger| ledger.scope().is_within(scope))
     }
+}
 
-    fn others(self, is_meant: impl Fn(&Ledger) -> bool) -> Vec<Seen> {
-        let own = ledger::current();
-        ledger::ledgers()
-            .filter(|ledger| ledger.is_taken() && !ptr::eq(*ledger, own) && is_meant(ledger))
-            .map(Ledger::seen)
-            .collect()
-    }
+/// The threads outside of every scope, without those of other tests. Allocates.
+pub(crate) fn threads_elsewhere() -> Vec<Seen> {
+    let tests: Vec<_> = tests().map(ptr::from_ref).collect();
+    let is_test = |ledger: &Ledger| tests.contains(&ptr::from_ref(ledger));
+    others(|ledger| ledger.scope().is_root() && !is_test(ledger))
+}
+
+/// The other threads that are meant. Allocates.
+fn others(is_meant: impl Fn(&Ledger) -> bool) -> Vec<Seen> {
+    let own = ledger::current();
+    ledger::ledgers()
+        .filter(|ledger| ledger.is_taken() && !ptr::eq(*ledger, own) && is_meant(ledger))
+        .map(Ledger::seen)
+        .collect()
 }
 
 /// Whether threads of other tests are there now, or may be, since nothing is known of them.

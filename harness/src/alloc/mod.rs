@@ -58,21 +58,19 @@ mod thread_end;
 mod trace;
 
 pub(crate) use counters::Totals;
-pub(crate) use elsewhere::{Elsewhere, has_neighbours};
+pub(crate) use elsewhere::{Elsewhere, has_neighbours, threads_elsewhere};
 pub(crate) use ledger::{FLUSH_BYTES, Seen};
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
 pub(crate) use open::{
     HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
-    watch_whole_process,
 };
 // Not needed where tests are not given processes of their own.
-#[allow(unused_imports)]
-pub(crate) use random::answer as answer_randomness;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
+#[allow(unused_imports)]
+pub(crate) use {open::watch_whole_process, random::answer as answer_randomness};
 
-use scopes::ROOT;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::type_name;
 // Not a model's: nothing depends on when it is seen.
@@ -273,7 +271,7 @@ pub(crate) fn follows_threads() -> bool {
 /// report says it.
 #[cfg(all(target_os = "linux", not(highwater_portable)))]
 mod at_exit {
-    use super::ROOT;
+    use super::scopes::ROOT;
 
     #[used]
     #[unsafe(link_section = ".fini_array")]

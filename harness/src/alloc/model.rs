@@ -8,6 +8,7 @@
 //! steps, not missing barriers. A failing schedule is printed, and replayed by
 //! `shuttle::replay`.
 
+use super::scopes::ROOT;
 use super::*;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::{Arc, Mutex, mpsc};
@@ -44,8 +45,7 @@ impl Drop for Block {
 
 /// Opens a scope as a program does whose allocator counts.
 fn enter(name: &str) -> OpenScope {
-    ledger::current();
-    OpenScope::enter(name).expect("few scopes are open")
+    OpenScope::open(name).expect("few scopes are open")
 }
 
 /// Starts a thread that belongs to `scope`, as our `pthread_create` does.
@@ -55,7 +55,7 @@ fn spawn_in<R: Send + 'static>(
 ) -> thread::JoinHandle<R> {
     scope.0.thread_enters(&ROOT);
     thread::spawn(move || {
-        ledger::current().start_in(scope.0);
+        ledger::start_in(scope.0, false);
         work()
     })
 }

@@ -69,6 +69,11 @@ impl OpenScope {
         if !is_installed() {
             return Err(OpenError::NotInstalled);
         }
+        Self::open(name)
+    }
+
+    /// The same, whichever allocator the program has.
+    pub(super) fn open(name: &str) -> Result<Self, OpenError> {
         let ledger = ledger::current();
         if ledger.is_spill() {
             return Err(OpenError::NoLedger);

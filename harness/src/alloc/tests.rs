@@ -330,7 +330,7 @@ fn a_footer_of_noise_is_never_followed() {
 #[test]
 fn ended_scopes_without_live_blocks_are_used_again() {
     let tags_used = || {
-        scopes::open("probe", &ROOT)
+        scopes::open("probe", &scopes::ROOT)
             .map(Record::tag_and_close)
             .unwrap()
     };

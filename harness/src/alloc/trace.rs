@@ -151,14 +151,14 @@ impl Trace {
     #[allow(dead_code)]
     pub(crate) fn whole_process() {
         if let Some(trace) = super::unscoped(Self::start) {
-            trace.follow(&super::ROOT);
+            trace.follow(&super::scopes::ROOT);
             IS_OF_PROCESS.store(true, Relaxed);
             std::mem::forget(trace);
         }
     }
 
     /// That of the whole process, if there is one.
-    pub(crate) fn of_process() -> Option<Self> {
+    fn of_process() -> Option<Self> {
         let state = state().filter(|_| IS_OF_PROCESS.load(Relaxed))?;
         Some(Self { state, turn: None })
     }

@@ -1,6 +1,6 @@
 //! All ledgers: where threads take them from, and what is read from many.
 
-use super::{LEDGER, Ledger, current, traced};
+use super::{Ledger, current};
 use crate::alloc::counters::Totals;
 use crate::alloc::footer;
 use crate::alloc::memory;
@@ -11,7 +11,6 @@ use crate::alloc::sync::atomic::{
     fence,
 };
 use crate::alloc::sync::yield_now;
-use std::cell::Cell;
 use std::ptr;
 
 const LEDGERS_PER_POOL: usize = 64;
@@ -200,7 +199,7 @@ impl Pool {
 /// A thread that was in the middle of a flush has told its scope a part of it.
 #[cfg(all(unix, not(highwater_portable)))]
 pub(in crate::alloc) fn give_back_others() -> &'static Record {
-    let own = traced().unwrap_or_else(|| LEDGER.with(Cell::get));
+    let own = super::traced().unwrap_or_else(|| super::LEDGER.with(std::cell::Cell::get));
     let others = ledgers().filter(|ledger| !ptr::eq(*ledger, own));
     for ledger in others.filter(|ledger| ledger.taken.load(Acquire)) {
         let version = ledger.version.load(Relaxed);
