@@ -173,7 +173,7 @@ fn a_selection_runs_once_each_and_in_order() {
 fn no_steps_measure_set_up_and_drop() {
     let place = Place::new();
     let output = place.run(&["run", "sessions-10k", "--steps", "0", "--format", "json"]);
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(1), "nothing was judged");
     let report = &json(&output)[0];
     assert_eq!(
         (&report["steps"], &report["growth_bytes"]),
