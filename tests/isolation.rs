@@ -340,8 +340,11 @@ fn a_runner_that_isolates_has_its_second_run_in_a_new_process() {
     );
     assert!(!first.contains(site), "{first}");
     assert!(second.contains(site), "{second}");
-    let [_, second] = runs_alone("elsewhere::needs_call_stacks", true);
+    let [first, second] = runs_alone("elsewhere::needs_call_stacks", true);
     assert!(!second.contains("panicked"), "{second}");
+    // What the first run did to its process is not the second one's.
+    let here = format!("in {:?}\n", env::current_dir());
+    assert!(first.contains(&here) && second.contains(&here), "{second}");
 
     let [first, second] = runs_alone("elsewhere::passes_a_limit_on_a_static_worker", false);
     assert!(!first.contains("panicked"), "{first}");

@@ -13,7 +13,9 @@ use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::panic::resume_unwind;
+use std::path::PathBuf;
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,7 @@ pub(super) fn run_test(job: &Job, any_panic_passes: bool, body: fn()) {
     let at_once = is_shown_at_once();
     let outcome = if child::runner_isolates(&job.name) {
         // This process is the first of two, and needs no parent.
+        let _ = BEFORE.set(Surroundings::now());
         let (records, ending) = child::run_alone(job, body);
         let said = Said::of(records);
         match ending {
@@ -53,6 +56,24 @@ pub(super) fn run_test(job: &Job, any_panic_passes: bool, body: fn()) {
         // Any panic would do for the runner: it is not the one that the test is for.
         Outcome::Died(text) if any_panic_passes => eprintln!("{text}"),
         Outcome::Died(text) => panic!("{text}"),
+    }
+}
+
+/// Those in which a second run starts whose first one was in this process.
+static BEFORE: OnceLock<Surroundings> = OnceLock::new();
+
+/// What a child inherits and a body may change.
+struct Surroundings {
+    variables: Vec<(OsString, OsString)>,
+    directory: Option<PathBuf>,
+}
+
+impl Surroundings {
+    fn now() -> Self {
+        Self {
+            variables: std::env::vars_os().collect(),
+            directory: std::env::current_dir().ok(),
+        }
     }
 }
 
@@ -185,7 +206,11 @@ impl Said {
             match record {
                 Record::Started => said.has_started = true,
                 Record::Wanted(one) => said.wanted.push(one),
-                Record::Restart => said.restart = true,
+                Record::Restart => {
+                    // Who caught it may have gone on, to what is no part of the run.
+                    said.restart = true;
+                    break;
+                }
                 Record::Finished => said.end = Some(Ok(())),
                 Record::Panicked(text) => said.end = Some(Err(text)),
             }
@@ -193,8 +218,7 @@ impl Said {
         said
     }
 
-    /// Whether a second run is to follow. Who ended the first one for it may have caught
-    /// that, and gone on: what it then came to is no outcome of the test.
+    /// Whether a second run is to follow. Then nothing that the first came to counts.
     fn asks_for_another(&self) -> bool {
         self.restart || !self.wanted.is_empty()
     }
@@ -326,18 +350,27 @@ fn command(job: &Job, connection: &Connection, is_second: bool) -> io::Result<Co
     if is_second {
         own.push((child::SECOND_RUN, "1".to_owned()));
     }
-    let inherited: Vec<_> = std::env::vars_os()
-        .filter(|(name, _)| !own.iter().any(|(own, _)| name == own))
-        .collect();
-    let all = inherited
+    let now = Surroundings::now();
+    let before = BEFORE.get().unwrap_or(&now);
+    let inherited = before
+        .variables
         .iter()
-        .map(|(n, v)| (n.as_os_str(), v.as_os_str()));
+        .filter(|(name, _)| !own.iter().any(|(own, _)| name == own));
+    let all = inherited.map(|(n, v)| (n.as_os_str(), v.as_os_str()));
     let all = all.chain(own.iter().map(|(n, v)| (OsStr::new(*n), OsStr::new(v))));
     let line = std::iter::once(program.as_os_str());
     let line = line.chain(arguments.iter().map(OsString::as_os_str));
     let padding = environment::padding(all, line);
     let mut command = Command::new(&program);
-    command.args(&arguments).envs(own).envs(padding);
+    command.args(&arguments);
+    if let Some(before) = BEFORE.get() {
+        let variables = before.variables.iter().map(|(n, v)| (n, v));
+        command.env_clear().envs(variables);
+        if let Some(directory) = &before.directory {
+            command.current_dir(directory);
+        }
+    }
+    command.envs(own).envs(padding);
     Ok(command)
 }
 
