@@ -72,15 +72,13 @@ fn threads_of_c_belong_to_the_scope_too() {
 #[test]
 #[allow(unsafe_code)]
 fn threads_of_c11_belong_to_the_scope_too() {
+    use libc::pthread_t;
+    type Routine = extern "C" fn(*mut c_void) -> c_int;
     // SAFETY: these are the functions' signatures in C11, where `thrd_t` is what glibc
     // and musl make it.
     unsafe extern "C" {
-        fn thrd_create(
-            thread: *mut libc::pthread_t,
-            routine: extern "C" fn(*mut c_void) -> c_int,
-            argument: *mut c_void,
-        ) -> c_int;
-        fn thrd_join(thread: libc::pthread_t, result: *mut c_int) -> c_int;
+        fn thrd_create(thread: *mut pthread_t, routine: Routine, to: *mut c_void) -> c_int;
+        fn thrd_join(thread: pthread_t, result: *mut c_int) -> c_int;
     }
     let scope = Scope::enter("c11");
     let mut block: Option<Box<Block>> = None;
