@@ -250,6 +250,24 @@ fn a_self_test_leaks_on_threads_of_its_own_too() {
     assert!(threads > 0);
 }
 
+/// Steps are numbered by the age of their state, in the second run too, whatever statics
+/// keep.
+#[highwater::test]
+fn steps_are_numbered_by_the_age_of_their_state() {
+    static HELD: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+    let report = Scenario::new("age").steps(50).run(
+        || 0_u64,
+        |age, i| {
+            assert_eq!(*age, i);
+            *age += 1;
+            HELD.lock().expect("whole").extend([i; 100]);
+        },
+    );
+    assert!(report.verdict().is_growing(), "{report}");
+    let text = report.diagnosis().expect("call stacks").to_string();
+    assert!(text.contains("held by static"), "{text}");
+}
+
 /// A sound cache on std's hash map, with removals.
 #[highwater::test]
 fn a_hash_map_has_the_same_figures_in_every_run() {

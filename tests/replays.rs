@@ -77,6 +77,25 @@ fn what_is_sound_can_be_asked_where_its_memory_comes_from() {
     );
 }
 
+/// A second run that can't be finished tells nothing, and says why.
+#[test]
+fn a_second_run_that_panics_is_told() {
+    let set_ups = std::cell::Cell::new(0);
+    let report = Scenario::new("twice-only").steps(100).run(
+        || {
+            // The rehearsal, and the run.
+            assert!(set_ups.replace(set_ups.get() + 1) < 2, "not a third time");
+            Vec::new()
+        },
+        |kept, _| kept.push(boxed()),
+    );
+    assert!(report.verdict().is_growing() && report.diagnosis().is_none());
+    let expected = "no call stacks: the second run, in which they are taken, panicked: memory \
+                    scenario `twice-only`: set-up panicked: not a third time";
+    assert_eq!(report.diagnosis_obstacle(), Some(expected));
+    assert!(report.explanation().contains(expected));
+}
+
 #[test]
 fn sums_are_of_the_requested_steps() {
     let report = fifty("kept").run(Vec::new, |kept, _| kept.push(boxed()));

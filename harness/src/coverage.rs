@@ -10,6 +10,7 @@
 use crate::alloc::{self, Elsewhere, Seen};
 use crate::byte_size::{Blocks, Thousands};
 use crate::floors::{Figure, Floors};
+use crate::isolation;
 use crate::scope::Scope;
 use crate::verdict;
 
@@ -84,12 +85,13 @@ impl Coverage {
     }
 
     /// In a line that is the same on every run.
-    pub(crate) fn line(&self) -> &'static str {
+    pub(crate) fn line(&self) -> String {
         if self.is_own_process {
-            "every thread of its process; not what C allocates"
-        } else {
-            "the threads started in it, beside other tests; not what C allocates"
+            return "every thread of its process; not what C allocates".to_owned();
         }
+        let why = isolation::in_process_reason();
+        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+        format!("the threads started in it, beside other tests{why}; not what C allocates")
     }
 }
 

@@ -46,8 +46,8 @@ pub use no_child::started_for;
 use no_child::{is_listened_to, restart, run_program, run_test, runs_again, tell};
 #[cfg(all(unix, not(highwater_portable)))]
 use parent::{run_program, run_test};
+use std::cell::Cell;
 use std::ffi::OsString;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -84,9 +84,7 @@ pub fn isolated(test: &Isolated, body: fn()) {
     };
     match why_in_process(test.in_process) {
         Some(Stay::Because(reason)) => {
-            // Whoever was first to say why.
-            let _ = IN_PROCESS.set(reason);
-            body();
+            in_process_for(reason, body);
         }
         Some(Stay::InTheChild) => body(),
         None => run_test(&job, test.any_panic_passes, body),
@@ -140,10 +138,7 @@ impl Child {
             real_random: self.real_random,
         };
         match why_in_process(false) {
-            Some(Stay::Because(reason)) => {
-                let _ = IN_PROCESS.set(reason);
-                in_this_process(body)
-            }
+            Some(Stay::Because(reason)) => in_process_for(reason, || in_this_process(body)),
             Some(Stay::InTheChild) => in_this_process(body),
             None => run_program(&job, body),
         }
@@ -197,8 +192,22 @@ enum Stay {
 /// Whether this process is the test's own.
 static OWN_PROCESS: AtomicBool = AtomicBool::new(false);
 
-/// Why tests that want a process of their own have none.
-static IN_PROCESS: OnceLock<&'static str> = OnceLock::new();
+thread_local! {
+    /// Why the test of this thread, which wants a process of its own, has none.
+    static IN_PROCESS: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Runs the body of a test that has no process of its own, for this reason.
+fn in_process_for<T>(reason: &'static str, body: impl FnOnce() -> T) -> T {
+    struct Back(Option<&'static str>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            IN_PROCESS.set(self.0);
+        }
+    }
+    let _back = Back(IN_PROCESS.replace(Some(reason)));
+    body()
+}
 
 fn why_in_process(asked: bool) -> Option<Stay> {
     if OWN_PROCESS.load(Relaxed) {
@@ -225,10 +234,10 @@ pub(crate) fn is_own_process() -> bool {
     OWN_PROCESS.load(Relaxed)
 }
 
-/// Why tests that want a process of their own have none, if that is so.
-#[allow(dead_code)]
+/// Why the test of this thread, which wants a process of its own, has none; none if it
+/// has one, or wants none.
 pub(crate) fn in_process_reason() -> Option<&'static str> {
-    IN_PROCESS.get().copied()
+    IN_PROCESS.get()
 }
 
 /// Whether addresses are the same in every run of this process. Not where the system

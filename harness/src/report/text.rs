@@ -215,7 +215,7 @@ impl fmt::Display for Report {
                 .as_ref()
                 .map(|test| ("self-test", test.to_string())),
         );
-        lines.push(("coverage", self.coverage.line().to_owned()));
+        lines.push(("coverage", self.coverage.line()));
         let accepted = self.accepted.iter();
         lines.extend(accepted.map(|accepted| {
             let text = format!("{}: {}", accepted.what, accepted.reason);
