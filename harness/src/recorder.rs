@@ -1,9 +1,11 @@
 //! What is written down while a scenario runs.
 //!
 //! Everything that it needs is allocated for the harness, so that the measuring is
-//! never measured. A run's figures are those above what was live before its set-up: its
-//! scope was there before, for the rehearsal, and may be the whole process. What follows
-//! from them is in `outcome.rs`.
+//! never measured. Two scopes make a run's figures: its own, of the thread that steps and of
+//! those that it starts, and the one around it, which was there for the rehearsal and may be
+//! the whole process. What others hold in that one counts by how much it rose since before
+//! set-up; what the run frees there is nothing that it allocated. What follows from the
+//! figures is in `outcome.rs`.
 
 mod outcome;
 
@@ -41,7 +43,11 @@ pub(crate) enum Stop {
 /// The record of one run.
 pub(crate) struct Recorder<'a> {
     run: &'a Run<'a>,
+    /// The run's own scope, and the one around it.
+    own: &'a Scope,
     scope: &'a Scope,
+    /// Whether other threads were seen in the scope around.
+    has_others: bool,
     lookout: Option<Lookout>,
     /// The figures before set-up.
     before: Reading,
@@ -63,9 +69,10 @@ pub(crate) struct Recorder<'a> {
     next_sample: u64,
     curve: Vec<Checkpoint>,
     baseline: Levels,
-    baseline_bytes: i64,
-    /// The figures at the end of the requested steps.
+    /// The figures of the scope around at the end of the requested steps, and the peak.
     end: Reading,
+    peak_bytes: u64,
+    peak_error_bytes: u64,
     end_levels: Levels,
     end_steps: u64,
     /// Total bytes and blocks.
@@ -80,13 +87,15 @@ pub(crate) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     /// With a trace, of the sites too.
-    pub(crate) fn new(run: &'a Run<'a>, trace: Option<&'a Trace>) -> Self {
+    pub(crate) fn new(run: &'a Run<'a>, own: &'a Scope, trace: Option<&'a Trace>) -> Self {
         let (scenario, scope) = (run.scenario, &run.scope);
         let requested = scenario.steps;
         let limit = scenario.step_limit();
         Self {
             run,
+            own,
             scope,
+            has_others: false,
             lookout: Lookout::new(scope, requested, limit),
             before: Reading::default(),
             overruns_before: 0,
@@ -107,8 +116,9 @@ impl<'a> Recorder<'a> {
             next_sample: 0,
             curve: Vec::new(),
             baseline: [0; 5],
-            baseline_bytes: 0,
             end: Reading::default(),
+            peak_bytes: 0,
+            peak_error_bytes: 0,
             end_levels: [0; 5],
             end_steps: 0,
             before_steps: (0, 0),
@@ -131,13 +141,32 @@ impl<'a> Recorder<'a> {
     }
 
     /// The run's live bytes and blocks now.
-    fn live(&self) -> (u64, u64) {
-        let (bytes, blocks) = self.scope.live();
+    fn live(&mut self) -> (u64, u64) {
+        let (bytes, blocks) = self.own.live();
+        // Without other threads, what is around can only become less.
+        self.has_others |= self.scope.threads() > self.own.threads();
+        if !self.has_others {
+            return (bytes, blocks);
+        }
+        let (all_bytes, all_blocks) = self.scope.live();
         let before = &self.before.totals;
+        let others = |all: u64, own: u64, before: i64| {
+            let others = all.saturating_sub(own);
+            own + others.saturating_sub(unsigned(before))
+        };
         (
-            bytes.saturating_sub(unsigned(before.live_bytes)),
-            blocks.saturating_sub(unsigned(before.live_blocks())),
+            others(all_bytes, bytes, before.live_bytes),
+            others(all_blocks, blocks, before.live_blocks()),
         )
+    }
+
+    /// The most that was live at any moment, as far as it was told; and how far the truth may
+    /// lie above.
+    fn peak(&self) -> (u64, u64) {
+        let (own, all) = (self.own.read(), self.scope.read());
+        let before = unsigned(self.before.totals.live_bytes);
+        let peak = own.peak_bytes.max(all.peak_bytes.saturating_sub(before));
+        (peak, own.peak_error_bytes.max(all.peak_error_bytes))
     }
 
     /// Live bytes and blocks when they were last looked at.
@@ -150,7 +179,6 @@ impl<'a> Recorder<'a> {
     pub(crate) fn start(&mut self) {
         let (bytes, blocks) = self.live();
         let totals = self.scope.read().totals;
-        self.baseline_bytes = totals.live_bytes;
         self.before_steps = (totals.total_bytes, totals.total_blocks);
         self.put_on_curve(bytes, blocks);
         if let Some(watch) = &mut self.watch {
@@ -195,6 +223,7 @@ impl<'a> Recorder<'a> {
     pub(crate) fn is_over(&mut self) -> bool {
         let before = unsigned(self.before.totals.live_bytes);
         let flushed = self.scope.flushed_peak_bytes().saturating_sub(before);
+        let flushed = flushed.max(self.own.flushed_peak_bytes());
         let highest = flushed.max(self.live().0);
         if self.is_above_limit(highest) {
             self.stop = Some(Stop::Limit);
@@ -241,6 +270,7 @@ impl<'a> Recorder<'a> {
     /// The requested steps are done, or the run was stopped in them.
     pub(crate) fn requested_steps_done(&mut self, state: &State) {
         self.end = self.scope.read();
+        (self.peak_bytes, self.peak_error_bytes) = self.peak();
         self.end_steps = self.steps_run;
         self.finish_curve();
         self.look();

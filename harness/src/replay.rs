@@ -3,7 +3,7 @@
 //! Otherwise nothing in here costs anything: call stacks are taken in a run of their own.
 //! `HIGHWATER_SITES` says when, and `HIGHWATER_STEPS` how many steps a run has.
 
-use crate::alloc::{Trace, unscoped};
+use crate::alloc::{self, Trace, unscoped};
 use crate::byte_size::Signed;
 use crate::isolation;
 use crate::report::{Breach, Ceiling, Report};
@@ -156,7 +156,12 @@ pub(crate) fn traced<S>(
     peak_bytes: Option<u64>,
 ) -> Report {
     let trace = unscoped(Trace::start);
-    let live = run.scope.live().0;
+    // Where the process is traced, levels are its own.
+    let live = if alloc::is_whole_process() {
+        run.scope.live().0
+    } else {
+        0
+    };
     if let (Some(trace), Some(peak_bytes)) = (&trace, peak_bytes) {
         trace.note_peak_at(live + peak_bytes);
     }

@@ -206,11 +206,12 @@ pub(crate) fn once<S>(
     step: &impl Fn(&mut S, u64),
     trace: Option<&Trace>,
 ) -> Report {
-    let (scenario, scope) = (run.scenario, &run.scope);
+    let scenario = run.scenario;
     let place = Cell::new(Place::Setup);
-    let mut recorder = unscoped(|| Recorder::new(run, trace));
+    let own = Scope::enter(&scenario.name);
+    let mut recorder = unscoped(|| Recorder::new(run, &own, trace));
     if let Some(trace) = trace {
-        scope.follow(trace);
+        own.follow(trace);
     }
     recorder.begin();
     progress::at(progress::Place::SetUp, 0, 0, 0);

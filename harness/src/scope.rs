@@ -111,6 +111,11 @@ impl Scope {
         self.open.restart_peak()
     }
 
+    /// The threads in it now.
+    pub(crate) fn threads(&self) -> u32 {
+        self.open.threads()
+    }
+
     /// The most threads in it at one time, since the peak was restarted.
     pub(crate) fn most_threads(&self) -> u64 {
         self.open.most_threads()

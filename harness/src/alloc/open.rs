@@ -182,6 +182,11 @@ impl OpenScope {
         self.0.cross_frees()
     }
 
+    /// The threads that are in it now.
+    pub(crate) fn threads(self) -> u32 {
+        self.0.threads()
+    }
+
     /// The most threads that were in it at one time, since its peak was restarted.
     pub(crate) fn most_threads(self) -> u64 {
         u64::from(self.0.most_threads())

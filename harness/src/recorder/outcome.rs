@@ -1,6 +1,6 @@
 //! What follows from what was written down: the verdict, what it covers, and the report.
 
-use super::{Recorder, Stop, unsigned};
+use super::{Recorder, Stop};
 use crate::byte_size::Thousands;
 use crate::coverage::{self, Coverage};
 use crate::diagnosis::Diagnosis;
@@ -173,14 +173,15 @@ impl Recorder<'_> {
     /// Allocates; the state was dropped.
     pub(crate) fn into_report(mut self) -> Report {
         let scenario = self.run.scenario;
-        let growth_bytes = self.end.totals.live_bytes - self.baseline_bytes;
+        let [live_bytes, live_blocks, ..] = self.end_levels;
+        let growth_bytes = live_bytes.cast_signed() - self.baseline[0].cast_signed();
         let watch = self.watch.take();
         let diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
         let before = self.before.totals;
         let of_run = self.end.totals.since(&before);
         let of_steps = self.end.totals;
         let (verdict, coverage) = self.verdict();
-        let peak_bytes = self.end.peak_bytes - unsigned(before.live_bytes).min(self.end.peak_bytes);
+        let peak_bytes = self.peak_bytes.max(live_bytes);
         let mut report = Report {
             name: scenario.name.clone(),
             variant: scenario.variant.clone(),
@@ -192,11 +193,11 @@ impl Recorder<'_> {
             extended_steps: self.steps_run,
             growth_bytes,
             peak_bytes,
-            peak_error_bytes: self.end.peak_error_bytes,
+            peak_error_bytes: self.peak_error_bytes,
             residue_bytes: self.residue_bytes,
             repetition: None,
-            live_bytes: unsigned(of_run.live_bytes),
-            live_blocks: unsigned(of_run.live_blocks()),
+            live_bytes,
+            live_blocks,
             total_bytes: of_run.total_bytes,
             total_blocks: of_run.total_blocks,
             step_bytes: of_steps.total_bytes - self.before_steps.0,
