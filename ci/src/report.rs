@@ -212,10 +212,11 @@ pub struct Coverage {
     /// The most threads at one time that were counted; none if that is not known.
     #[serde(deserialize_with = "present")]
     pub threads: Option<u64>,
-    /// By how many bytes memory outside of the scenario grew meanwhile.
-    pub elsewhere_bytes: u64,
+    /// By how many bytes memory outside of the scenario grew meanwhile; less than none
+    /// if others freed.
+    pub elsewhere_bytes: i64,
     /// By how many blocks.
-    pub elsewhere_blocks: u64,
+    pub elsewhere_blocks: i64,
     /// Blocks of the scenario that threads outside of it freed.
     pub freed_elsewhere_blocks: u64,
     /// Blocks from outside of it that its threads freed.

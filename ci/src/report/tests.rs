@@ -234,7 +234,7 @@ fn what_newer_libraries_add_is_read() {
         (
             "coverage",
             json!({
-                "process": "own", "threads": 3, "elsewhere_bytes": 1, "elsewhere_blocks": 2,
+                "process": "own", "threads": 3, "elsewhere_bytes": -7616, "elsewhere_blocks": -21,
                 "freed_elsewhere_blocks": 4, "freed_for_others_blocks": 5, "evidence": null,
                 "threads_elsewhere": ["rayon-1"],
                 "not_judged": [{"figure": "descriptors", "reason": "others ran"}]
