@@ -9,7 +9,7 @@ use highwater_tests::worker::Worker;
 use memmap2::MmapMut;
 use rayon::prelude::*;
 use rstest::rstest;
-use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::hint::black_box;
 use std::sync::{LazyLock, Mutex};
@@ -271,18 +271,13 @@ fn steps_are_numbered_by_the_age_of_their_state() {
 /// A sound cache on std's hash map, with removals.
 #[highwater::test]
 fn a_hash_map_has_the_same_figures_in_every_run() {
-    thread_local! {
-        static CACHE: RefCell<std::collections::HashMap<String, u64>> = RefCell::default();
-    }
     let report = Scenario::new("hash-map").steps(2_000).run(
-        || (),
-        |(), i| {
-            CACHE.with_borrow_mut(|cache| {
-                cache.insert(format!("key {i}"), i);
-                if cache.len() > 100 {
-                    cache.remove(&format!("key {}", i - 100));
-                }
-            });
+        HashMap::new,
+        |cache: &mut HashMap<String, u64>, i| {
+            cache.insert(format!("key {i}"), i);
+            if let Some(old) = i.checked_sub(100) {
+                cache.remove(&format!("key {old}"));
+            }
         },
     );
     report.assert();

@@ -132,7 +132,8 @@ fn report(
 fn a_leak_in_each_scenario_is_found() {
     for entry in SCENARIOS {
         let report = entry.self_test(None, &Inputs::generated());
-        let test = report.self_test().expect("it is bounded by itself");
+        let test = report.self_test();
+        let test = test.unwrap_or_else(|| panic!("it is not bounded by itself\n{report}"));
         assert!(test.is_found(), "{}: {test}", entry.id);
         report.assert();
     }
