@@ -85,6 +85,7 @@ fn assert_traced(report: &Report, id: &str) {
 /// The snapshots hold in debug and in release: the components allocate alike in
 /// both.
 #[rstest]
+#[highwater::test]
 fn report(
     #[values(
         "candles-10k",
@@ -128,7 +129,7 @@ fn report(
 }
 
 /// The positive control: a leak that would only just have shown, in each of them.
-#[test]
+#[highwater::test]
 fn a_leak_in_each_scenario_is_found() {
     for entry in SCENARIOS {
         let report = entry.self_test(None, &Inputs::generated());
@@ -141,7 +142,7 @@ fn a_leak_in_each_scenario_is_found() {
 
 /// A defect is one scenario's own: what the leaky twins leave behind in the process
 /// changes no figure of the others.
-#[test]
+#[highwater::test]
 fn a_defect_changes_no_other_scenario() {
     for entry in SCENARIOS {
         let few = Some(entry.steps.div_ceil(10));
