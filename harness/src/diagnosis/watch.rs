@@ -200,14 +200,12 @@ impl<'a> Watch<'a> {
                 site.holders = Some(holders);
             }
         }
-        // The first is for stacks that can't be told, of which there may be none.
-        if self
-            .sites
-            .first()
-            .is_some_and(|site| site.total(self.trace).blocks == 0)
-        {
-            sites.remove(0);
-        }
+        // One is for stacks that can't be told, of which there may be none; others may be of
+        // what the process did before the run.
+        let is_of_run = |watched: &Watched| watched.total(self.trace).blocks > 0;
+        let mut watched = self.sites.iter();
+        sites
+            .retain(|site| watched.next().is_some_and(is_of_run) || site.growth != Live::default());
         sites.sort_by(|a, b| {
             let key = |site: &Site| {
                 (
