@@ -174,7 +174,9 @@ impl Recorder<'_> {
     pub(crate) fn into_report(mut self) -> Report {
         let scenario = self.run.scenario;
         let [live_bytes, live_blocks, ..] = self.end_levels;
-        let growth_bytes = live_bytes.cast_signed() - self.baseline[0].cast_signed();
+        let [end, start] =
+            [live_bytes, self.baseline[0]].map(|level| i64::try_from(level).unwrap_or(i64::MAX));
+        let growth_bytes = end - start;
         let watch = self.watch.take();
         let diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
         let before = self.before.totals;
