@@ -1,6 +1,7 @@
 //! Who holds memory, where only calls of the system can put an address: in memory that was
 //! mapped past every allocator, and in what libc keeps for a program. None of what is held
-//! there may be called unreachable.
+//! there may be called unreachable. Each test has a process of its own: what another one maps,
+//! and the stack of its thread, would be searched as well.
 
 #![deny(unsafe_code)]
 #![cfg(all(
@@ -16,17 +17,9 @@ use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[global_allocator]
 static ALLOC: Alloc = Alloc::system();
-
-/// What one test maps would be searched by another: they take turns.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const STEPS: u64 = 200;
 const BYTES: usize = 1 << 16;
@@ -104,9 +97,8 @@ fn memory_file(name: &CStr) -> c_int {
     }
 }
 
-#[test]
+#[highwater::test]
 fn private_memory() {
-    let _turn = turn();
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let report = stored_in("private-memory", || map(flags, -1));
     let holder = first_holder(&report);
@@ -115,9 +107,8 @@ fn private_memory() {
 }
 
 /// It can still be loaded from there.
-#[test]
+#[highwater::test]
 fn memory_that_is_only_read_any_more() {
-    let _turn = turn();
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let start = map(flags, -1).expose_provenance();
     let next = AtomicUsize::new(0);
@@ -145,27 +136,24 @@ fn memory_that_is_only_read_any_more() {
     assert_eq!(first_holder(&report).hold(), Hold::Held, "{report}");
 }
 
-#[test]
+#[highwater::test]
 fn a_private_copy_of_a_file() {
-    let _turn = turn();
     let file = memory_file(c"prices");
     let report = stored_in("private-file", || map(libc::MAP_PRIVATE, file));
     let expected = "held by mapped file memfd:prices → Box<Candle>";
     assert_eq!(first_holder(&report).to_string(), expected, "{report}");
 }
 
-#[test]
+#[highwater::test]
 fn a_file_in_memory() {
-    let _turn = turn();
     let file = memory_file(c"orders");
     let report = stored_in("shared-file", || map(libc::MAP_SHARED, file));
     let expected = "held by mapped file memfd:orders → Box<Candle>";
     assert_eq!(first_holder(&report).to_string(), expected, "{report}");
 }
 
-#[test]
+#[highwater::test]
 fn memory_that_is_shared_with_other_processes() {
-    let _turn = turn();
     let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
     let report = stored_in("shared-memory", || map(flags, -1));
     let expected = "held by shared memory → Box<Candle>";
@@ -173,10 +161,9 @@ fn memory_that_is_shared_with_other_processes() {
 }
 
 /// More than can be searched in reasonable time: nobody knows who holds the block.
-#[test]
+#[highwater::test]
 fn more_memory_than_can_be_searched() {
     const LARGE: usize = 1 << 40;
-    let _turn = turn();
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new mapping, wherever the system puts it, and only its start is used.
@@ -197,10 +184,9 @@ fn more_memory_than_can_be_searched() {
 }
 
 /// A block of libc's own heap, whose address only a static knows.
-#[test]
+#[highwater::test]
 fn a_block_of_the_c_library() {
     static BLOCK: AtomicUsize = AtomicUsize::new(0);
-    let _turn = turn();
     let report = stored_in("c-block", || {
         // SAFETY: it takes any size.
         #[allow(unsafe_code)]
@@ -212,9 +198,8 @@ fn a_block_of_the_c_library() {
 }
 
 /// What a thread has on its other stack, which signals are handled on.
-#[test]
+#[highwater::test]
 fn the_other_stack_of_a_thread() {
-    let _turn = turn();
     let (stack, told) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
     let thread = std::thread::spawn(move || {
@@ -239,13 +224,12 @@ fn the_other_stack_of_a_thread() {
 }
 
 /// A list whose start only a key of the thread knows.
-#[test]
+#[highwater::test]
 fn a_key_of_a_thread() {
     struct Link {
         _candle: *mut Candle,
         _next: *mut c_void,
     }
-    let _turn = turn();
     let mut key = 0;
     // SAFETY: the key is ours to write.
     #[allow(unsafe_code)]
@@ -267,14 +251,13 @@ fn a_key_of_a_thread() {
 }
 
 /// What libc calls at the end, and with what.
-#[test]
+#[highwater::test]
 fn an_argument_for_the_end_of_the_process() {
     #[allow(unsafe_code)]
     unsafe extern "C" {
         fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
     }
     extern "C" fn ignore(_code: c_int, _argument: *mut c_void) {}
-    let _turn = turn();
     let report = Scenario::new("on-exit").steps(STEPS).run(
         || (),
         |(), _| {
@@ -291,9 +274,8 @@ fn an_argument_for_the_end_of_the_process() {
 }
 
 /// The same with nobody who knows the address: that is said.
-#[test]
+#[highwater::test]
 fn nobody_at_all() {
-    let _turn = turn();
     let report = Scenario::new("nobody").steps(STEPS).run(
         || (),
         |(), _| {
