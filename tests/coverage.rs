@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use rstest::rstest;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 #[global_allocator]
@@ -110,6 +111,71 @@ fn a_leak_on_a_static_runtime_is_not_bounded() {
     assert_left(&report, "static-runtime");
 }
 
+/// A worker that another scope has started, which is open as long as this lives.
+struct Beside {
+    worker: Worker,
+    _open: Sender<()>,
+}
+
+impl Beside {
+    fn start(name: &'static str) -> Self {
+        let (pass, passed) = channel();
+        let (open, is_open) = channel();
+        std::thread::spawn(move || {
+            let _scope = Scope::enter(name);
+            let worker = Worker::start(name);
+            worker.does(|| ());
+            pass.send(worker).expect("it waits");
+            // Until the other end is gone.
+            let _ = is_open.recv();
+        });
+        Self {
+            worker: passed.recv().expect("it starts"),
+            _open: open,
+        }
+    }
+}
+
+/// Its memory is the other scope's, which has a purpose of its own.
+#[test]
+fn a_leak_on_the_thread_of_another_scope_is_not_bounded() {
+    let _alone = alone();
+    let beside = Beside::start("worker-beside");
+    let report = Scenario::new("beside").steps(200).run(
+        || (),
+        |(), i| {
+            beside.worker.does(move || {
+                black_box(i);
+                leak();
+            });
+        },
+    );
+    let text = report.to_string();
+    assert!(
+        report.is_failure() && !report.verdict().is_bounded(),
+        "{text}"
+    );
+    let evidence = report.coverage().evidence().expect(&text);
+    let start = "in 200 steps 200 blocks went to or came from another scope, where other work is \
+                 counted on the thread `worker-beside`; write `#[highwater::test]`";
+    assert!(evidence.starts_with(start), "{text}");
+}
+
+/// The scope around a run is nobody else's.
+#[test]
+fn a_leak_on_a_thread_of_the_scope_around_is_not_bounded() {
+    let _alone = alone();
+    let _around = Scope::enter("around");
+    let worker = Worker::start("worker-around");
+    worker.does(|| ());
+    let scenario = Scenario::new("around").steps(200);
+    let report = scenario.run(|| (), |(), _| worker.does(leak));
+    assert_left(&report, "worker-around");
+    let scenario = Scenario::new("around-sound").steps(200);
+    let report = scenario.run(|| (), |(), _| worker.does(churn));
+    assert!(report.verdict().is_bounded(), "{report}");
+}
+
 /// Threads that the rehearsal started stay with the run.
 #[test]
 fn a_leak_on_a_thread_from_the_rehearsal_is_counted() {
@@ -174,6 +240,7 @@ fn what_was_prepared_before_the_run_may_be_freed_in_it() {
 /// A block of the scope that goes between two flushes may have been in the peak.
 #[test]
 fn the_peak_is_within_its_bound_when_others_free() {
+    let _alone = alone();
     let worker = Worker::start("freer");
     worker.does(|| ());
     let scope = Scope::enter("peak");
@@ -243,6 +310,8 @@ enum On {
     StartedInTheStep,
     FromTheRehearsal,
     FromBefore,
+    FromAround,
+    FromBeside,
     GlobalPool,
     StaticRuntime,
 }
@@ -256,6 +325,8 @@ fn what_leaks_is_not_bounded_and_what_does_not_is_not_growing(
         On::StartedInTheStep,
         On::FromTheRehearsal,
         On::FromBefore,
+        On::FromAround,
+        On::FromBeside,
         On::GlobalPool,
         On::StaticRuntime
     )]
@@ -271,6 +342,10 @@ fn what_leaks_is_not_bounded_and_what_does_not_is_not_growing(
     let job = if leaks { leak } else { churn };
     let before = Worker::start("before");
     before.does(|| ());
+    let beside = Beside::start("beside");
+    let _around = (on == On::FromAround).then(|| Scope::enter("around"));
+    let around = Worker::start("around");
+    around.does(|| ());
     let lazy = LazyLock::new(|| Worker::start("lazy"));
     let report = Scenario::new(format!("{on:?}-{leaks}-{has_neighbours}"))
         .steps(100)
@@ -281,6 +356,8 @@ fn what_leaks_is_not_bounded_and_what_does_not_is_not_growing(
                 On::StartedInTheStep => std::thread::spawn(job).join().expect("it ends"),
                 On::FromTheRehearsal => lazy.does(job),
                 On::FromBefore => before.does(job),
+                On::FromAround => around.does(job),
+                On::FromBeside => beside.worker.does(job),
                 On::GlobalPool => (0..2).into_par_iter().for_each(|_| job()),
                 On::StaticRuntime => {
                     let task = RUNTIME.spawn(async move { job() });

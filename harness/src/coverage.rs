@@ -3,14 +3,17 @@
 //! In a process of its own a scenario is the process, and nothing can leave it. Beside
 //! others a scenario is its own thread and those that were started in it. Work that it hands
 //! to other threads is then looked for by the same floors as its own memory: live memory
-//! outside of every scope that rises with the steps is evidence that the verdict does not
-//! cover all, and such a verdict is never bounded. What other tests hold is told apart as
-//! far as their threads are known.
+//! outside of it that rises with the steps is evidence that the verdict does not cover all,
+//! and such a verdict is never bounded. What other tests hold is told apart as far as their
+//! threads are known.
+//!
+//! A thread that another scenario started stands in that scenario, whose memory rises for its
+//! own reasons. There the evidence is that blocks go to and fro with the steps, whatever the
+//! work there allocates. Work that is handed over without any block is not seen.
 
 use crate::alloc::{self, Elsewhere, Seen};
 use crate::byte_size::{Blocks, Thousands};
 use crate::floors::{Figure, Floors};
-use crate::isolation;
 use crate::scope::Scope;
 use crate::verdict;
 
@@ -25,6 +28,8 @@ use crate::verdict;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Coverage {
     pub(crate) is_own_process: bool,
+    /// Why it is not, though the test asks for one.
+    pub(crate) why_shared: Option<&'static str>,
     pub(crate) threads: u64,
     pub(crate) elsewhere_bytes: i64,
     pub(crate) elsewhere_blocks: i64,
@@ -47,8 +52,8 @@ impl Coverage {
         self.threads
     }
 
-    /// By how many bytes live memory outside of every scope rose over the steps,
-    /// whoever allocated it; 0 in a process of its own.
+    /// By how many bytes live memory outside of the scenario rose over the steps, but for
+    /// that of scopes beside it; 0 in a process of its own.
     pub fn elsewhere_bytes(&self) -> i64 {
         self.elsewhere_bytes
     }
@@ -89,7 +94,7 @@ impl Coverage {
         if self.is_own_process {
             return "every thread of its process; not what C allocates".to_owned();
         }
-        let why = isolation::in_process_reason();
+        let why = self.why_shared;
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
         format!("the threads started in it, beside other tests{why}; not what C allocates")
     }
@@ -105,6 +110,10 @@ pub(crate) const C_HEAP: (&str, &str) = (
 const REMEDY: &str = "write `#[highwater::test]` in place of `#[test]`: then the scenario has a \
                       process of its own, in which every thread is counted";
 
+/// Blocks that go to and from other scopes this often or more go with the steps. The queues of
+/// thread pools take and free a block for 31 to 63 jobs.
+const STEPS_PER_EXCHANGE: u64 = 128;
+
 /// So many samples are taken of each stretch of steps that doubles.
 const SAMPLES: u64 = 1_024;
 
@@ -118,7 +127,9 @@ pub(crate) struct Lookout {
     first: Elsewhere,
     last: Elsewhere,
     next_look: u64,
+    steps: u64,
     cross_frees: (u64, u64),
+    exchanged: u64,
     outside: Vec<Seen>,
     inside: Vec<Seen>,
     survivors: Vec<Seen>,
@@ -134,7 +145,9 @@ impl Lookout {
             first,
             last: first,
             next_look: 0,
+            steps: 0,
             cross_frees: scope.cross_frees(),
+            exchanged: 0,
             outside: Vec::new(),
             inside: Vec::new(),
             survivors: Vec::new(),
@@ -145,12 +158,14 @@ impl Lookout {
     pub(crate) fn start(&mut self, scope: &Scope) {
         self.first = scope.elsewhere().unwrap_or_default();
         self.last = self.first;
-        self.outside = alloc::threads_elsewhere();
+        self.exchanged = scope.exchanged();
+        self.outside = scope.threads_outside();
         self.inside = scope.threads_inside();
     }
 
     /// The step with this number is done.
     pub(crate) fn after_step(&mut self, step: u64, scope: &Scope) {
+        self.steps = step;
         if step >= self.next_look {
             self.last = scope.elsewhere().unwrap_or_default();
             self.next_look = step + (step / SAMPLES).max(1);
@@ -182,15 +197,41 @@ impl Lookout {
         };
         let (evidence, threads) = match growing_by {
             Some(bytes) => self.is_others_work(bytes),
-            None => self.work_that_left(),
+            None => self.work_that_left(scope),
         };
         coverage.evidence = evidence;
         coverage.threads_elsewhere = threads;
         coverage
     }
 
-    /// Whether live memory elsewhere rises with the steps.
-    fn work_that_left(&self) -> (Option<String>, Vec<String>) {
+    /// Whether live memory elsewhere rises with the steps, or blocks go to other scopes.
+    fn work_that_left(&self, scope: &Scope) -> (Option<String>, Vec<String>) {
+        let exchanged = scope.exchanged() - self.exchanged;
+        let is_exchanging = exchanged.saturating_mul(STEPS_PER_EXCHANGE) >= self.steps.max(1);
+        if !is_exchanging && !self.rises_elsewhere() {
+            return (None, Vec::new());
+        }
+        let names = names(&risen(&self.outside, &scope.threads_outside()));
+        let on = on_threads(&names);
+        let evidence = if is_exchanging {
+            format!(
+                "in {} steps {} went to or came from another scope, where other work is counted\
+                 {on}; {REMEDY}",
+                Thousands(self.steps),
+                Blocks(exchanged),
+            )
+        } else {
+            format!(
+                "memory outside of the scenario rose with its steps, by {} B in {}{on}; if that \
+                 is its work, {REMEDY}",
+                Thousands(u64::try_from(self.last.bytes - self.first.bytes).unwrap_or(0)),
+                Blocks(u64::try_from(self.last.blocks - self.first.blocks).unwrap_or(0)),
+            )
+        };
+        (Some(evidence), names)
+    }
+
+    fn rises_elsewhere(&self) -> bool {
         let is = |floors: &Floors, law: fn(&verdict::Verdict) -> bool| {
             [Figure::Bytes, Figure::Blocks]
                 .into_iter()
@@ -198,24 +239,7 @@ impl Lookout {
         };
         let is_constant =
             |verdict: &verdict::Verdict| verdict.law() == Some(verdict::Law::Constant);
-        if is(&self.with_tests, verdict::Verdict::is_bounded)
-            || is(&self.without_tests, is_constant)
-        {
-            return (None, Vec::new());
-        }
-        let risen = risen(&self.outside, &alloc::threads_elsewhere());
-        let names = names(&risen);
-        let by = format!(
-            "{} B in {}",
-            Thousands(u64::try_from(self.last.bytes - self.first.bytes).unwrap_or(0)),
-            Blocks(u64::try_from(self.last.blocks - self.first.blocks).unwrap_or(0)),
-        );
-        let evidence = format!(
-            "memory outside of the scenario rose with its steps, by {by}{}; if that is its work, \
-             {REMEDY}",
-            on_threads(&names)
-        );
-        (Some(evidence), names)
+        !is(&self.with_tests, verdict::Verdict::is_bounded) && !is(&self.without_tests, is_constant)
     }
 
     /// Whether what grew by so many bytes grew on threads that others can use as well, while

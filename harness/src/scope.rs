@@ -126,7 +126,12 @@ impl Scope {
         self.open.cross_frees()
     }
 
-    /// What is live outside of every scope; none for the whole process.
+    /// Blocks that went between it and a scope beside it.
+    pub(crate) fn exchanged(&self) -> u64 {
+        self.open.exchanged()
+    }
+
+    /// What is live outside of it, but in scopes beside it; none for the whole process.
     pub(crate) fn elsewhere(&self) -> Option<Elsewhere> {
         self.open.elsewhere()
     }
@@ -134,6 +139,11 @@ impl Scope {
     /// The other threads that stand in it.
     pub(crate) fn threads_inside(&self) -> Vec<Seen> {
         self.open.threads_inside()
+    }
+
+    /// The threads that stand outside of it, but for those of other tests.
+    pub(crate) fn threads_outside(&self) -> Vec<Seen> {
+        self.open.threads_outside()
     }
 
     pub(crate) fn overrun_count(&self) -> u64 {

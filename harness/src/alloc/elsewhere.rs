@@ -2,17 +2,20 @@
 //! or came into it from outside.
 //!
 //! A block belongs to the scope that its thread stands in. Work that a scenario hands to a
-//! thread that was there before is nobody's then, and live memory outside of every scope
-//! rises with the steps. So it is looked at. Other tests of the same process do not count
-//! for that: their threads are those that the thread of `main` started, as it did this one,
-//! and what they hold is told apart.
+//! thread that was there before is nobody's then, or that of the scope around, and live
+//! memory there rises with the steps. So it is looked at. Other tests of the same process
+//! do not count for that: their threads are those that the thread of `main` started, as it
+//! did this one. What they hold, and that thread itself, is told apart.
+//!
+//! What stands in scopes beside this one has a purpose of its own and may rise for that. So
+//! work that went there is not found by what it holds, but by the blocks that went to and fro.
 
 use super::ledger::{self, Ledger, Seen};
 use super::scopes::{ROOT, Record};
 use super::{OpenScope, spawn};
 use std::ptr;
 
-/// Live memory outside of every scope.
+/// Live memory outside of a scope, but for that of scopes beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Elsewhere {
     pub(crate) bytes: i64,
@@ -22,22 +25,29 @@ pub(crate) struct Elsewhere {
     pub(crate) blocks_without_tests: i64,
 }
 
-/// The ledgers of other tests' threads, if this one is a test's.
+/// The ledgers of other tests' threads and of the one that started them, if this one is a
+/// test's.
 fn tests() -> impl Iterator<Item = &'static Ledger> {
     let own = ledger::current();
     let is_test = own.is_of_main() && spawn::FOLLOWS_THREADS;
     ledger::ledgers().filter(move |ledger| {
-        is_test && !ptr::eq(*ledger, own) && ledger.is_taken() && ledger.is_of_main()
+        let is_of_tests = ledger.is_of_main() || ledger.is_main();
+        is_test && !ptr::eq(*ledger, own) && ledger.is_taken() && is_of_tests
     })
 }
 
 impl OpenScope {
-    /// What is live outside of every scope; none where nothing is outside.
+    /// What is live outside of every scope, and around this one; none where nothing is
+    /// outside.
     pub(crate) fn elsewhere(self) -> Option<Elsewhere> {
         if self.0.is_root() {
             return None;
         }
-        let totals = ledger::totals_of(&ROOT);
+        let mut totals = ledger::totals_of(&ROOT);
+        let around = self.0.outermost();
+        if !ptr::eq(around, self.0) {
+            totals.add(&ledger::totals_of(around).since(&ledger::totals_of(self.0)));
+        }
         let (bytes, blocks) = (totals.live_bytes, totals.live_blocks());
         let mut elsewhere = Elsewhere {
             bytes,
@@ -58,13 +68,16 @@ impl OpenScope {
         let scope: &'static Record = self.0;
         others(|ledger| ledger.scope().is_within(scope))
     }
-}
 
-/// The threads outside of every scope, without those of other tests. Allocates.
-pub(crate) fn threads_elsewhere() -> Vec<Seen> {
-    let tests: Vec<_> = tests().map(ptr::from_ref).collect();
-    let is_test = |ledger: &Ledger| tests.contains(&ptr::from_ref(ledger));
-    others(|ledger| ledger.scope().is_root() && !is_test(ledger))
+    /// The threads outside of this scope, without those of other tests. Allocates.
+    pub(crate) fn threads_outside(self) -> Vec<Seen> {
+        let scope: &'static Record = self.0;
+        let tests: Vec<_> = tests().map(ptr::from_ref).collect();
+        others(|ledger| {
+            let stands = ledger.scope();
+            !stands.is_within(scope) && !stands.is_own() && !tests.contains(&ptr::from_ref(ledger))
+        })
+    }
 }
 
 /// The other threads that are meant. Allocates.
@@ -78,5 +91,5 @@ fn others(is_meant: impl Fn(&Ledger) -> bool) -> Vec<Seen> {
 
 /// Whether threads of other tests are there now, or may be, since nothing is known of them.
 pub(crate) fn has_neighbours() -> bool {
-    !spawn::FOLLOWS_THREADS || tests().next().is_some()
+    !spawn::FOLLOWS_THREADS || tests().any(Ledger::is_of_main)
 }

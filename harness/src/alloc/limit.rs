@@ -94,7 +94,10 @@ fn say(record: &Record, bytes: usize) {
     let _ = cursor.write_all(b"an allocation of ");
     write_grouped(&mut cursor, bytes as u64);
     let _ = cursor.write_all(b" B is refused, for it would take live memory above ");
-    write_grouped(&mut cursor, record.limit_bytes().unwrap_or(0));
+    // As in `passes`: above what was live before.
+    let limit = record.limit_bytes().unwrap_or(0);
+    let most = limit.saturating_sub(record.budget_bytes()) * 2;
+    write_grouped(&mut cursor, most);
     let _ = cursor.write_all(
         b" B, twice the memory budget; the program sees that memory ran out. Find out why the \
           step allocates so much, or raise `Scenario::memory_budget`\n",

@@ -58,7 +58,7 @@ mod thread_end;
 mod trace;
 
 pub(crate) use counters::Totals;
-pub(crate) use elsewhere::{Elsewhere, has_neighbours, threads_elsewhere};
+pub(crate) use elsewhere::{Elsewhere, has_neighbours};
 pub(crate) use ledger::{FLUSH_BYTES, Seen};
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) use memory::{heap, own_bytes, trim_heap};

@@ -182,6 +182,11 @@ impl OpenScope {
         self.0.cross_frees()
     }
 
+    /// How many blocks went between it and a scope beside it.
+    pub(crate) fn exchanged(self) -> u64 {
+        self.0.exchanged()
+    }
+
     /// The threads that are in it now.
     pub(crate) fn threads(self) -> u32 {
         self.0.threads()

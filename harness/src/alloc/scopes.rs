@@ -52,6 +52,8 @@ pub(crate) struct Record {
     freed_outside: AtomicU64,
     /// Blocks of others that were freed by threads in this scope.
     freed_for_others: AtomicU64,
+    /// Those of either kind that went between this scope and threads of a scope beside it.
+    exchanged: AtomicU64,
     /// Live bytes that large allocations may not pass; zero is none.
     limit_bytes: AtomicU64,
     /// Live bytes above which it is noted what passed them; zero is none.
@@ -112,6 +114,7 @@ impl Record {
             peak_bound: AtomicI64::new(0),
             freed_outside: AtomicU64::new(0),
             freed_for_others: AtomicU64::new(0),
+            exchanged: AtomicU64::new(0),
             limit_bytes: AtomicU64::new(0),
             budget_bytes: AtomicU64::new(0),
             parent: AtomicPtr::new(ptr::null_mut()),
@@ -164,6 +167,18 @@ impl Record {
         self.chain().any(|record| ptr::eq(record, outer))
     }
 
+    /// The outermost scope around this one, or itself.
+    pub(super) fn outermost(&'static self) -> &'static Self {
+        self.chain().last().unwrap_or(self)
+    }
+
+    /// Whether both are scopes, and no scope is around both.
+    fn is_beside(&'static self, other: &'static Self) -> bool {
+        let is_scope = |record: &Self| !record.is_root() && !record.is_own();
+        let (own, others) = (self.outermost(), other.outermost());
+        is_scope(own) && is_scope(others) && !ptr::eq(own, others)
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Relaxed)
     }
@@ -181,6 +196,12 @@ impl Record {
     /// ledger. The chain has read a record's parent before the record is credited, and
     /// thereby let go.
     pub(super) fn freed_elsewhere(&'static self, size: usize, by: &'static Self) {
+        // What a scope left behind when it ended may be freed by anyone.
+        if self.is_beside(by) && !self.has_ended() {
+            for record in self.chain().chain(by.chain()) {
+                record.exchanged.fetch_add(1, Relaxed);
+            }
+        }
         for record in self.chain() {
             let others = record.threads_without(by);
             if !by.is_within(record) {
@@ -266,6 +287,11 @@ impl Record {
     pub(super) fn cross_frees(&self) -> (u64, u64) {
         let outside = self.freed_outside.load(Relaxed);
         (outside, self.freed_for_others.load(Relaxed))
+    }
+
+    /// How many blocks of it were freed in a scope beside it, and of such a scope in it.
+    pub(super) fn exchanged(&self) -> u64 {
+        self.exchanged.load(Relaxed)
     }
 
     /// Notes a block freed by a thread in this scope whose footer was damaged.
@@ -402,6 +428,7 @@ impl Record {
         self.peak_bound.store(i64::MIN, Relaxed);
         self.freed_outside.store(0, Relaxed);
         self.freed_for_others.store(0, Relaxed);
+        self.exchanged.store(0, Relaxed);
         self.set_limits(0, 0);
         self.tag.store(tag, Relaxed);
         self.most_threads.store(0, Relaxed);

@@ -5,6 +5,7 @@ use crate::byte_size::Thousands;
 use crate::coverage::{self, Coverage};
 use crate::diagnosis::Diagnosis;
 use crate::floors::{Figure, Levels};
+use crate::isolation;
 use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
 use crate::scenario::Scenario;
 use crate::verdict::{self, Verdict};
@@ -30,6 +31,7 @@ impl Recorder<'_> {
             lookout.coverage(self.scope, growing_by)
         });
         coverage.is_own_process = lookout.is_none();
+        coverage.why_shared = isolation::in_process_reason();
         coverage.threads = self.scope.most_threads();
         coverage.not_judged = self.not_judged();
         let verdict = match &coverage.evidence {

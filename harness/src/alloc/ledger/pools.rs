@@ -80,6 +80,11 @@ impl Ledger {
         self.taken.load(Acquire)
     }
 
+    /// Whether it is the thread that runs `main`, where that is known.
+    pub(in crate::alloc) fn is_main(&self) -> bool {
+        self.thread.load(Relaxed) == std::process::id()
+    }
+
     /// Whether the thread that runs `main` started this one.
     pub(in crate::alloc) fn is_of_main(&self) -> bool {
         self.is_of_main.load(Relaxed)
