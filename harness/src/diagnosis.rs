@@ -13,11 +13,12 @@ use crate::holders::Holder;
 use crate::verdict::Verdict;
 pub use frames::Frame;
 pub(crate) use frames::Names;
-// Not needed where tests are not given processes of their own.
 use std::cmp::Reverse;
+pub(crate) use watch::Watch;
+
+// Not needed where tests are not given processes of their own.
 #[allow(unused_imports)]
 pub(crate) use text::stack_text;
-pub(crate) use watch::Watch;
 
 /// Where the memory of a scenario comes from: its allocation sites, those that grew
 /// most first.

@@ -34,6 +34,8 @@ mod records;
 )]
 mod system;
 
+use crate::alloc;
+use crate::panics::message_of;
 #[cfg(all(unix, not(highwater_portable)))]
 #[doc(hidden)]
 pub use child::started_for;
@@ -48,7 +50,6 @@ use no_child::{is_listened_to, restart, run_program, run_test, runs_again, tell}
 use parent::{run_program, run_test};
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// A test that wants a process of its own. What the attribute writes.
@@ -189,9 +190,6 @@ enum Stay {
     Because(&'static str),
 }
 
-/// Whether this process is the test's own.
-static OWN_PROCESS: AtomicBool = AtomicBool::new(false);
-
 thread_local! {
     /// Why the test of this thread, which wants a process of its own, has none.
     static IN_PROCESS: Cell<Option<&'static str>> = const { Cell::new(None) };
@@ -210,7 +208,7 @@ fn in_process_for<T>(reason: &'static str, body: impl FnOnce() -> T) -> T {
 }
 
 fn why_in_process(asked: bool) -> Option<Stay> {
-    if OWN_PROCESS.load(Relaxed) {
+    if alloc::is_whole_process() {
         return Some(Stay::InTheChild);
     }
     let because = |reason| Some(Stay::Because(reason));
@@ -227,24 +225,10 @@ fn why_in_process(asked: bool) -> Option<Stay> {
     }
 }
 
-/// Whether the process runs this test and nothing else, so that all that happens in it
-/// is the test's.
-#[allow(dead_code)]
-pub(crate) fn is_own_process() -> bool {
-    OWN_PROCESS.load(Relaxed)
-}
-
 /// Why the test of this thread, which wants a process of its own, has none; none if it
 /// has one, or wants none.
 pub(crate) fn in_process_reason() -> Option<&'static str> {
     IN_PROCESS.get()
-}
-
-/// Whether addresses are the same in every run of this process. Not where the system
-/// refuses that, as some containers do.
-#[allow(dead_code)]
-pub(crate) fn has_fixed_addresses() -> bool {
-    system::has_fixed_addresses()
 }
 
 /// A scenario that is to be run again with call stacks, in a process where nothing was
@@ -261,7 +245,6 @@ pub(crate) struct Wanted {
 
 /// Asks for a second run of this test, with call stacks, for one of its scenarios. In the
 /// second run it says how that scenario came out. Does nothing where no second run can be.
-#[allow(dead_code)]
 pub(crate) fn wants_call_stacks(ordinal: usize, name: &str, failed: bool, peak_bytes: u64) {
     let wanted = Wanted {
         ordinal,
@@ -274,37 +257,24 @@ pub(crate) fn wants_call_stacks(ordinal: usize, name: &str, failed: bool, peak_b
 
 /// Ends this run of the test; the second one follows at once. Not in the second run.
 /// Returns where this run can't be ended: then it goes on as if there were no second one.
-#[allow(dead_code)]
 pub(crate) fn restart_with_call_stacks() {
     restart();
 }
 
 /// Whether a second run of the test can follow this one, in a new process.
-#[allow(dead_code)]
 pub(crate) fn can_run_again() -> bool {
     is_listened_to() && !is_second_run()
 }
 
 /// Whether the first run asked for call stacks, and this one takes them.
-#[allow(dead_code)]
 pub(crate) fn is_second_run() -> bool {
     runs_again().is_some()
 }
 
 /// What the first run said of the scenario with this number, if this is the second.
-#[allow(dead_code)]
 pub(crate) fn second_run(ordinal: usize) -> Option<Wanted> {
     let mut all = runs_again()?.iter();
     all.find(|wanted| wanted.ordinal == ordinal).cloned()
-}
-
-/// What a panic says.
-fn message_of(payload: &(dyn std::any::Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(the panic carried no text)".to_owned())
 }
 
 #[cfg(test)]

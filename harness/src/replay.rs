@@ -6,8 +6,9 @@
 use crate::alloc::{self, Trace, unscoped};
 use crate::byte_size::Signed;
 use crate::isolation;
+use crate::panics::message_of;
 use crate::report::{Breach, Ceiling, Report};
-use crate::run::{Run, message_of, once};
+use crate::run::{Run, once};
 use crate::scenario::Scenario;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

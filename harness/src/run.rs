@@ -3,9 +3,10 @@
 
 use crate::accepted::accepted_by_environment;
 use crate::alloc::{self, Trace, unscoped, with_stacks_from};
-use crate::byte_size::Thousands;
 use crate::holders::State;
-use crate::isolation::{self, Wanted, progress};
+use crate::isolation::progress::{self, Place};
+use crate::isolation::{self, Wanted};
+use crate::panics::{self, message_of};
 use crate::process::Turn;
 use crate::recorder::Recorder;
 use crate::replay::{self, Sites};
@@ -15,10 +16,8 @@ use crate::scope::Scope;
 use crate::verdict::Verdict;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::hint::black_box;
-use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
-use std::sync::Once;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How often set-up and drop are repeated to see what is left each time.
@@ -128,11 +127,12 @@ pub(crate) fn run<S>(
 ) -> Report {
     let asked = replay::steps().map(|steps| scenario.clone().steps(steps));
     let scenario = asked.as_ref().unwrap_or(scenario);
-    keep_panic_output_out_of_scopes();
+    panics::keep_output_out_of_scopes();
     unscoped(|| progress::scenario_starts(&scenario.full_name()));
     let run = Run::begin(scenario);
-    progress::at(progress::Place::Rehearsal, 0, 0, 0);
-    guarded(scenario, &Cell::new(Place::Rehearsal), || {
+    let place = Cell::new(Place::Outside);
+    goes_to(&place, Place::Rehearsal, (0, 0));
+    guarded(scenario, &place, || {
         let mut state = setup();
         if scenario.warm_up > 0 || scenario.steps > 0 {
             step(&mut state, 0);
@@ -148,13 +148,13 @@ pub(crate) fn run<S>(
     report.location = Some(Location::caller());
     report.test = test();
     if report.residue_bytes > 0 {
-        progress::at(progress::Place::Repetition, 0, 0, 0);
+        goes_to(&place, Place::Repetition, (0, 0));
         report.repetition = repeat(&run, setup, step);
     }
     let asks =
         scenario.self_test || std::env::var_os("HIGHWATER_SELF_TEST").is_some_and(|v| v == "1");
     if asks && report.verdict.is_bounded() {
-        progress::at(progress::Place::SelfTest, 0, 0, 0);
+        goes_to(&place, Place::SelfTest, (0, 0));
         report.self_test = Some(self_test(&run, setup, step, &report));
     }
     report.accepted = unscoped(|| accepted(scenario, &report));
@@ -167,29 +167,24 @@ pub(crate) fn run<S>(
 
 /// What is let through, for a reason that the scenario gives or its project.
 fn accepted(scenario: &Scenario, report: &Report) -> Vec<Accepted> {
-    let is_left = report.residue_each_time().is_some();
-    let rows = [
-        (
-            Accepted::INCONCLUSIVE,
-            report.is_inconclusive(),
-            &scenario.accept_inconclusive,
-            "HIGHWATER_ACCEPT_INCONCLUSIVE",
-        ),
-        (
-            Accepted::RESIDUE,
-            is_left,
-            &scenario.accept_residue,
-            "HIGHWATER_ACCEPT_RESIDUE",
-        ),
-    ];
-    let found = rows.into_iter().filter(|(_, is_so, ..)| *is_so);
-    let accepted = found.filter_map(|(what, _, own, variable)| {
-        let reason = own
-            .clone()
-            .or_else(|| accepted_by_environment(variable, &scenario.full_name()))?;
-        Some(Accepted { what, reason })
-    });
-    accepted.collect()
+    let reason = |own: &Option<String>, variable| {
+        let own = own.clone();
+        own.or_else(|| accepted_by_environment(variable, &scenario.full_name()))
+    };
+    let mut accepted = Vec::new();
+    let mut accept = |what, reason: Option<String>| {
+        accepted.extend(reason.map(|reason| Accepted { what, reason }));
+    };
+    if report.is_inconclusive() {
+        let own = &scenario.accept_inconclusive;
+        let reason = reason(own, "HIGHWATER_ACCEPT_INCONCLUSIVE");
+        accept(Accepted::INCONCLUSIVE, reason);
+    }
+    if report.residue_each_time().is_some() {
+        let own = &scenario.accept_residue;
+        accept(Accepted::RESIDUE, reason(own, "HIGHWATER_ACCEPT_RESIDUE"));
+    }
+    accepted
 }
 
 /// The test that this thread runs, as libtest names it: it gives the thread that name.
@@ -207,14 +202,14 @@ pub(crate) fn once<S>(
     trace: Option<&Trace>,
 ) -> Report {
     let scenario = run.scenario;
-    let place = Cell::new(Place::Setup);
+    let place = Cell::new(Place::Outside);
     let own = Scope::enter(&scenario.name);
     let mut recorder = unscoped(|| Recorder::new(run, &own, trace));
     if let Some(trace) = trace {
         own.follow(trace);
     }
     recorder.begin();
-    progress::at(progress::Place::SetUp, 0, 0, 0);
+    goes_to(&place, Place::SetUp, (0, 0));
     let mut state = guarded(scenario, &place, setup);
     let mut warm_up = scenario.warm_up;
     let mut requested_end = warm_up.saturating_add(scenario.steps);
@@ -234,9 +229,7 @@ pub(crate) fn once<S>(
         if is_extension && !recorder.wants_more() {
             break;
         }
-        place.set(Place::Step(i));
-        let (bytes, blocks) = recorder.last_seen();
-        progress::at(progress::Place::Step, i, bytes, blocks);
+        goes_to(&place, Place::Step(i), recorder.last_seen());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(step, &mut state, i, trace))) {
             if !is_extension {
                 escalate(scenario, &place, payload.as_ref());
@@ -255,8 +248,7 @@ pub(crate) fn once<S>(
         }
     }
     guarded(scenario, &place, || {
-        place.set(Place::Drop);
-        progress::at(progress::Place::Drop, 0, 0, 0);
+        goes_to(&place, Place::Drop, (0, 0));
         drop(state);
     });
     unscoped(|| {
@@ -382,6 +374,13 @@ fn with_leak<S>(
     verdict
 }
 
+/// Notes where the run is now, for this process and for who finds it dead; with the live
+/// bytes and blocks.
+fn goes_to(place: &Cell<Place>, now: Place, (bytes, blocks): (u64, u64)) {
+    place.set(now);
+    progress::at(now, bytes, blocks);
+}
+
 /// Runs `work`; a panic in it becomes one that says where the run was.
 #[track_caller]
 fn guarded<T>(scenario: &Scenario, place: &Cell<Place>, work: impl FnOnce() -> T) -> T {
@@ -400,46 +399,4 @@ fn escalate(scenario: &Scenario, place: &Cell<Place>, payload: &(dyn Any + Send)
         place.get(),
         message_of(payload)
     )
-}
-
-/// A panic's message, its backtrace and the buffer that a test runner captures
-/// them in are nothing that the scenario allocates: the hook that prints them
-/// runs outside every scope.
-fn keep_panic_output_out_of_scopes() {
-    static INSTALLED: Once = Once::new();
-    // A hook cannot be set by a thread that is panicking; the next run will.
-    if !std::thread::panicking() {
-        INSTALLED.call_once(|| {
-            let print = panic::take_hook();
-            panic::set_hook(Box::new(move |info| unscoped(|| print(info))));
-        });
-    }
-}
-
-/// Where in a run a panic came from.
-#[derive(Clone, Copy)]
-enum Place {
-    Rehearsal,
-    Setup,
-    Step(u64),
-    Drop,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rehearsal => f.write_str("the rehearsal (set-up, step 0 and drop)"),
-            Self::Setup => f.write_str("set-up"),
-            Self::Step(i) => write!(f, "step {}", Thousands(*i)),
-            Self::Drop => f.write_str("dropping the state"),
-        }
-    }
-}
-
-pub(crate) fn message_of(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(the panic carried no text)".to_owned())
 }

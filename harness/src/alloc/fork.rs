@@ -21,8 +21,8 @@ pub(super) fn prepare() {}
 
 #[cfg(all(unix, not(highwater_portable)))]
 mod unix {
-    use super::super::random::Randomness;
     use super::super::{ledger, scopes, spawn};
+    use crate::alloc::interpose::random::Randomness;
     use std::cell::UnsafeCell;
     use std::sync::atomic::{
         AtomicI32,

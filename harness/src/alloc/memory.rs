@@ -112,7 +112,7 @@ pub(super) fn make_zero(address: *mut u8, bytes: usize) {
 }
 
 /// The number that the system has for this thread; 0 where it is not asked.
-pub(super) fn thread_id() -> u32 {
+pub(crate) fn thread_id() -> u32 {
     #[cfg(all(target_os = "linux", not(highwater_portable)))]
     // SAFETY: the call takes no arguments and cannot fail.
     let id = u32::try_from(unsafe { libc::syscall(libc::SYS_gettid) }).unwrap_or(0);

@@ -16,34 +16,23 @@ mod counters;
 mod elsewhere;
 mod footer;
 mod fork;
+#[cfg_attr(
+    not(all(
+        feature = "threads",
+        target_os = "linux",
+        target_env = "gnu",
+        not(target_feature = "crt-static"),
+        not(highwater_portable)
+    )),
+    path = "no_interpose.rs"
+)]
+mod interpose;
 mod ledger;
 mod limit;
 mod memory;
 mod name;
 mod open;
-#[cfg_attr(
-    not(all(
-        feature = "threads",
-        target_os = "linux",
-        target_env = "gnu",
-        not(target_feature = "crt-static"),
-        not(highwater_portable)
-    )),
-    path = "no_random.rs"
-)]
-mod random;
 mod scopes;
-#[cfg_attr(
-    not(all(
-        feature = "threads",
-        target_os = "linux",
-        target_env = "gnu",
-        not(target_feature = "crt-static"),
-        not(highwater_portable)
-    )),
-    path = "no_spawn.rs"
-)]
-mod spawn;
 mod sync;
 mod thread_end;
 #[cfg_attr(
@@ -56,21 +45,29 @@ mod thread_end;
     path = "no_trace.rs"
 )]
 mod trace;
+#[cfg_attr(not(all(unix, not(highwater_portable))), path = "no_unwind.rs")]
+mod unwind;
 
 pub(crate) use counters::Totals;
 pub(crate) use elsewhere::{Elsewhere, has_neighbours};
 pub(crate) use ledger::{FLUSH_BYTES, Seen};
 #[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
+pub(crate) use name::cut;
 pub(crate) use open::{
     HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
 };
-// Not needed where tests are not given processes of their own.
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
-#[allow(unused_imports)]
-pub(crate) use {open::watch_whole_process, random::answer as answer_randomness};
+pub(crate) use unwind::frames;
 
+// Not needed where tests are not given processes of their own.
+#[allow(unused_imports)]
+pub(crate) use {
+    interpose::random::answer as answer_randomness, memory::thread_id, open::watch_whole_process,
+};
+
+use interpose::spawn;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::type_name;
 // Not a model's: nothing depends on when it is seen.

@@ -21,19 +21,29 @@ pub(super) struct Name {
 /// The most bytes of a name that are kept.
 const NAME_BYTES: usize = 60;
 
+/// As many whole characters of `text` as `most` bytes have room for.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    // `str::floor_char_boundary` is newer than the oldest compiler we support.
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 impl Name {
     pub(super) fn text(&self) -> &[u8] {
         &self.words.as_flattened()[..self.len]
     }
 
     pub(super) fn cut(name: &str) -> Self {
+        let name = cut(name, NAME_BYTES).as_bytes();
         let mut words = [[0; 8]; NAME_WORDS];
-        let mut len = name.len().min(NAME_BYTES);
-        while !name.is_char_boundary(len) {
-            len -= 1;
+        words.as_flattened_mut()[..name.len()].copy_from_slice(name);
+        Self {
+            words,
+            len: name.len(),
         }
-        words.as_flattened_mut()[..len].copy_from_slice(&name.as_bytes()[..len]);
-        Self { words, len }
     }
 }
 

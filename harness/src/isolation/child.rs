@@ -2,14 +2,14 @@
 
 use super::output::{End, mark};
 use super::records::Record;
-use super::{Job, OWN_PROCESS, Wanted, environment, message_of, progress, system};
+use super::{Job, Wanted, environment, progress, system};
 use crate::alloc;
+use crate::panics::message_of;
 use crate::replay;
 use std::any::Any;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::panic::resume_unwind;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Builder};
 
@@ -156,7 +156,6 @@ pub(super) type Ending = Result<(), Box<dyn Any + Send + 'static>>;
 
 /// Runs the body where nothing was allocated before it, and nothing else is done.
 fn on_own_thread(job: &Job, body: impl FnOnce() + Send) -> Ending {
-    OWN_PROCESS.store(true, Relaxed);
     if !job.real_random {
         alloc::answer_randomness();
     }
@@ -168,7 +167,7 @@ fn on_own_thread(job: &Job, body: impl FnOnce() + Send) -> Ending {
         thread::scope(|threads| {
             let thread = Builder::new().name(name.to_owned());
             let thread = thread.spawn_scoped(threads, || {
-                progress::runs_on(system::this_thread());
+                progress::runs_on(alloc::thread_id());
                 alloc::watch_whole_process();
                 replay::prepare_process();
                 body();

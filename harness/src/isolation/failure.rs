@@ -1,7 +1,7 @@
 //! The words for a test whose process did not come to its end.
 
 use super::duration;
-use super::progress::{At, Last, OverBudget};
+use super::progress::{Last, OverBudget};
 use super::system;
 use crate::byte_size::{Blocks, Thousands};
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn never_started(test: &str, status: &str, printed: &str) -> String {
 }
 
 fn reason(death: &Death, last: &Last, output: &str) -> String {
-    let at = At(last.place, last.step);
+    let at = last.place;
     if let Some(size) = last.stopped_at {
         return format!(
             "{at} went on allocating and was stopped: {} B more would take live memory above \

@@ -8,6 +8,8 @@
 //! the allocator's hooks call do not lock.
 
 use super::system;
+use crate::alloc;
+use crate::byte_size::Thousands;
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{
@@ -15,47 +17,69 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
-use crate::byte_size::Thousands;
-
 /// How much of a scenario's name is kept, and of a report so far.
 const NAME_BYTES: usize = 1_024;
 const REPORT_BYTES: usize = 32 * 1_024;
 /// How many frames of a call stack are kept, the innermost.
 const FRAMES: usize = 64;
-/// In the page the place has the upper bits of one number, and the step the lower.
+/// In a place's number the step has so many bits, the lower ones.
 const STEP_BITS: u32 = 56;
 
-/// In which part of a scenario the child is.
+/// In which part of a scenario a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-// Not all of them are told.
-#[allow(dead_code)]
 pub(crate) enum Place {
     /// In none: before, between or after scenarios.
+    // Not needed where there are no children.
+    #[allow(dead_code)]
     Outside,
     Rehearsal,
     SetUp,
-    Step,
+    Step(u64),
     Drop,
     Repetition,
     SelfTest,
 }
 
-/// A place with the number of its step, as it is printed.
-// Not needed where there are no children.
-#[allow(dead_code)]
-pub(super) struct At(pub(super) Place, pub(super) u64);
-
-impl fmt::Display for At {
+impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Place::Outside => f.write_str("the test's body"),
-            Place::Rehearsal => f.write_str("the rehearsal (set-up, step 0 and drop)"),
-            Place::SetUp => f.write_str("set-up"),
-            Place::Step => write!(f, "step {}", Thousands(self.1)),
-            Place::Drop => f.write_str("dropping the state"),
-            Place::Repetition => f.write_str("a repetition (set-up, steps and drop)"),
-            Place::SelfTest => f.write_str("the self-test"),
+        match self {
+            Self::Outside => f.write_str("the test's body"),
+            Self::Rehearsal => f.write_str("the rehearsal (set-up, step 0 and drop)"),
+            Self::SetUp => f.write_str("set-up"),
+            Self::Step(i) => write!(f, "step {}", Thousands(*i)),
+            Self::Drop => f.write_str("dropping the state"),
+            Self::Repetition => f.write_str("a repetition (set-up, steps and drop)"),
+            Self::SelfTest => f.write_str("the self-test"),
+        }
+    }
+}
+
+impl Place {
+    /// As one number, which holds steps up to 2^56.
+    fn number(self) -> u64 {
+        let (part, step) = match self {
+            Self::Outside => (0, 0),
+            Self::Rehearsal => (1, 0),
+            Self::SetUp => (2, 0),
+            Self::Step(i) => (3, i),
+            Self::Drop => (4, 0),
+            Self::Repetition => (5, 0),
+            Self::SelfTest => (6, 0),
+        };
+        part << STEP_BITS | step.min((1 << STEP_BITS) - 1)
+    }
+
+    // Not needed where there are no children.
+    #[allow(dead_code)]
+    fn of(number: u64) -> Self {
+        match number >> STEP_BITS {
+            1 => Self::Rehearsal,
+            2 => Self::SetUp,
+            3 => Self::Step(number & ((1 << STEP_BITS) - 1)),
+            4 => Self::Drop,
+            5 => Self::Repetition,
+            6 => Self::SelfTest,
+            _ => Self::Outside,
         }
     }
 }
@@ -99,11 +123,11 @@ struct Text<const BYTES: usize> {
 impl<const BYTES: usize> Text<BYTES> {
     fn write(&self, text: &str) {
         self.clear();
-        let end = text.up_to(BYTES);
-        for (slot, byte) in self.bytes.iter().zip(&text.as_bytes()[..end]) {
+        let text = alloc::cut(text, BYTES);
+        for (slot, byte) in self.bytes.iter().zip(text.as_bytes()) {
             slot.store(*byte, Relaxed);
         }
-        self.length.store(end as u64 + 1, Release);
+        self.length.store(text.len() as u64 + 1, Release);
     }
 
     fn clear(&self) {
@@ -116,21 +140,6 @@ impl<const BYTES: usize> Text<BYTES> {
         let bytes = self.bytes.get(..length)?;
         let bytes: Vec<u8> = bytes.iter().map(|byte| byte.load(Relaxed)).collect();
         Some(String::from_utf8_lossy(&bytes).into_owned())
-    }
-}
-
-/// `str::floor_char_boundary`, which is newer than the oldest compiler we support.
-trait UpTo {
-    fn up_to(&self, most: usize) -> usize;
-}
-
-impl UpTo for str {
-    fn up_to(&self, most: usize) -> usize {
-        let mut end = most.min(self.len());
-        while !self.is_char_boundary(end) {
-            end -= 1;
-        }
-        end
     }
 }
 
@@ -159,8 +168,8 @@ impl Stack {
         let start = page.program_start.load(Relaxed);
         let program = start..page.program_end.load(Relaxed);
         let mut depth = 0;
-        system::call_stack(&mut |address| {
-            let address = address as u64;
+        alloc::frames(&mut |frame| {
+            let address = frame.address as u64;
             if program.contains(&address) {
                 let Some(slot) = self.frames.get(depth) else {
                     return false;
@@ -191,7 +200,6 @@ impl Stack {
 pub(super) struct Last {
     pub(super) scenario: Option<String>,
     pub(super) place: Place,
-    pub(super) step: u64,
     pub(super) live_bytes: u64,
     pub(super) live_blocks: u64,
     pub(super) report: Option<String>,
@@ -215,22 +223,11 @@ pub(super) struct OverBudget {
 #[allow(dead_code)]
 impl Page {
     pub(super) fn last(&self) -> Last {
-        let position = self.position.load(Acquire);
-        let place = match position >> STEP_BITS {
-            1 => Place::Rehearsal,
-            2 => Place::SetUp,
-            3 => Place::Step,
-            4 => Place::Drop,
-            5 => Place::Repetition,
-            6 => Place::SelfTest,
-            _ => Place::Outside,
-        };
         let shown = self.shown_report.load(Acquire).checked_sub(1);
         let shown = shown.and_then(|shown| self.reports.get(usize::try_from(shown).ok()?));
         Last {
             scenario: self.name.read(),
-            place,
-            step: position & ((1 << STEP_BITS) - 1),
+            place: Place::of(self.position.load(Acquire)),
             live_bytes: self.live_bytes.load(Relaxed),
             live_blocks: self.live_blocks.load(Relaxed),
             report: shown.and_then(Text::read),
@@ -263,12 +260,10 @@ impl Page {
         self.over_stack.clear();
     }
 
-    fn at(&self, place: Place, step: u64, live_bytes: u64, live_blocks: u64) {
-        let step = step.min((1 << STEP_BITS) - 1);
+    fn at(&self, place: Place, live_bytes: u64, live_blocks: u64) {
         self.live_bytes.store(live_bytes, Relaxed);
         self.live_blocks.store(live_blocks, Relaxed);
-        let position = (place as u64) << STEP_BITS | step;
-        self.position.store(position, Release);
+        self.position.store(place.number(), Release);
     }
 
     fn show_report(&self, text: &str) {
@@ -303,9 +298,9 @@ pub(super) fn write_to(page: &'static Page, program: std::ops::Range<usize>) {
 /// The calling thread is the one that runs the body.
 // Not needed where there are no children.
 #[allow(dead_code)]
-pub(super) fn runs_on(thread: u64) {
+pub(super) fn runs_on(thread: u32) {
     if let Some(page) = PAGE.get() {
-        page.thread.store(thread, Release);
+        page.thread.store(thread.into(), Release);
     }
 }
 
@@ -318,15 +313,14 @@ pub(crate) fn scenario_starts(name: &str) {
 }
 
 /// Where the scenario is now, and what was live when it came there.
-pub(crate) fn at(place: Place, step: u64, live_bytes: u64, live_blocks: u64) {
+pub(crate) fn at(place: Place, live_bytes: u64, live_blocks: u64) {
     if let Some(page) = PAGE.get() {
-        page.at(place, step, live_bytes, live_blocks);
+        page.at(place, live_bytes, live_blocks);
     }
 }
 
 /// What the report would say if the scenario ended now. The text is only made where
 /// somebody may read it.
-#[allow(dead_code)]
 pub(crate) fn report_so_far(text: impl FnOnce() -> String) {
     if let Some(page) = PAGE.get() {
         page.show_report(&text());

@@ -35,19 +35,6 @@ pub(super) fn sanitizer() -> Option<&'static str> {
     found.next().map(|(_, reason)| reason)
 }
 
-/// Whether this process was started without address randomisation.
-#[cfg(target_os = "linux")]
-pub(super) fn has_fixed_addresses() -> bool {
-    // SAFETY: this value asks, and changes nothing.
-    let persona = unsafe { libc::personality(ASK) };
-    libc::c_ulong::try_from(persona).is_ok_and(|persona| persona & NO_RANDOMIZE != 0)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn has_fixed_addresses() -> bool {
-    false
-}
-
 #[cfg(target_os = "linux")]
 const ASK: libc::c_ulong = 0xffff_ffff;
 #[cfg(target_os = "linux")]
@@ -132,10 +119,9 @@ impl SharedPage {
         if address == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: it was just mapped, is aligned to a page, and long enough, as the file
-        // is. It has nothing but atomics in it, for which all bytes are values, and which
-        // another process may change. It is unmapped when this is dropped, and lent for
-        // no longer.
+        // SAFETY: it was just mapped, aligned and long enough, and is unmapped when this is
+        // dropped and no longer lent. It has atomics alone, for which all bytes are values
+        // and which another process may change.
         Ok(Self(unsafe { &*address.cast::<Page>() }))
     }
 
@@ -304,36 +290,6 @@ pub(super) fn program() -> Range<usize> {
     0..0
 }
 
-/// Passes on the return addresses of this thread's stack, the innermost first, until it is
-/// told that there is no room. It is how a panic finds its backtrace. For the allocator's
-/// hooks and a signal handler.
-pub(super) fn call_stack(push: &mut dyn FnMut(usize) -> bool) {
-    unsafe extern "C" {
-        fn _Unwind_Backtrace(
-            trace: extern "C" fn(*mut c_void, *mut c_void) -> i32,
-            argument: *mut c_void,
-        ) -> i32;
-        fn _Unwind_GetIP(context: *mut c_void) -> usize;
-    }
-    extern "C" fn frame(context: *mut c_void, push: *mut c_void) -> i32 {
-        const GO_ON: i32 = 0;
-        const STOP: i32 = 5;
-        // SAFETY: the unwinder passes its context and our argument.
-        let (address, push) = unsafe {
-            let push = &mut *push.cast::<&mut dyn FnMut(usize) -> bool>();
-            (_Unwind_GetIP(context), push)
-        };
-        if address != 0 && push(address) {
-            GO_ON
-        } else {
-            STOP
-        }
-    }
-    let mut push = push;
-    // SAFETY: the callback takes what it is given and does not unwind.
-    unsafe { _Unwind_Backtrace(frame, (&raw mut push).cast()) };
-}
-
 /// The signal that asks a thread for its stack. The last ones are the least used.
 #[cfg(target_os = "linux")]
 fn stack_signal() -> i32 {
@@ -371,22 +327,10 @@ pub(super) fn ask_for_stack(process: u32, thread: u64) -> bool {
     }
 }
 
-/// The system's number of this thread.
-#[cfg(target_os = "linux")]
-pub(super) fn this_thread() -> u64 {
-    // SAFETY: it takes nothing and cannot fail.
-    u64::try_from(unsafe { libc::syscall(libc::SYS_gettid) }).unwrap_or(0)
-}
-
 #[cfg(not(target_os = "linux"))]
 pub(super) fn answer_for_stacks() {}
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn ask_for_stack(_process: u32, _thread: u64) -> bool {
     false
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn this_thread() -> u64 {
-    0
 }

@@ -7,11 +7,11 @@
 
 mod modules;
 
+use crate::alloc::unwind;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
 use framehop::{MustNotAllocateDuringUnwind, Unwinder as _};
 use std::arch::asm;
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::slice;
 use std::sync::atomic::{
@@ -145,7 +145,7 @@ fn bounds() -> Option<(usize, usize)> {
     if unsafe { libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) } != 0 {
         return None;
     }
-    let (mut lowest, mut size) = (std::ptr::null_mut::<c_void>(), 0);
+    let (mut lowest, mut size) = (std::ptr::null_mut::<libc::c_void>(), 0);
     // SAFETY: the attributes were filled in, and are destroyed once.
     let result = unsafe {
         let result =
@@ -309,37 +309,7 @@ fn by_frame_pointers(registers: Registers, stack: &mut Stack) {
 
 /// What a panic would print.
 fn by_the_panic_unwinder(end: usize) -> Stack {
-    struct Walk {
-        stack: Stack,
-        end: usize,
-    }
-    unsafe extern "C" {
-        fn _Unwind_Backtrace(
-            trace: extern "C" fn(*mut c_void, *mut c_void) -> i32,
-            argument: *mut c_void,
-        ) -> i32;
-        fn _Unwind_GetIP(context: *mut c_void) -> usize;
-        fn _Unwind_GetCFA(context: *mut c_void) -> usize;
-    }
-    extern "C" fn push(context: *mut c_void, walk: *mut c_void) -> i32 {
-        const GO_ON: i32 = 0;
-        const STOP: i32 = 5;
-        // SAFETY: the unwinder passes its context and our argument.
-        let (address, frame, walk) = unsafe {
-            let walk = &mut *walk.cast::<Walk>();
-            (_Unwind_GetIP(context), _Unwind_GetCFA(context), walk)
-        };
-        if address != 0 && frame < walk.end && walk.stack.push(address) {
-            GO_ON
-        } else {
-            STOP
-        }
-    }
-    let mut walk = Walk {
-        stack: Stack::new(),
-        end,
-    };
-    // SAFETY: the callback takes what it is given and does not unwind.
-    unsafe { _Unwind_Backtrace(push, (&raw mut walk).cast()) };
-    walk.stack
+    let mut stack = Stack::new();
+    unwind::frames(&mut |frame| frame.caller < end && stack.push(frame.address));
+    stack
 }

@@ -18,21 +18,20 @@
 //! stacks, std calls neither; then any other caller must not be taken for std. So one
 //! thread is started to learn by what std does.
 
-use super::ledger;
-use super::memory;
+use super::next::Next;
 use super::random::{self, Randomness};
-use super::scopes::{self, OWN, Record};
+use crate::alloc::ledger;
+use crate::alloc::memory;
+use crate::alloc::scopes::{self, OWN, Record};
 use libc::{c_int, c_void, pthread_attr_t, pthread_t, stack_t};
 use std::cell::Cell;
-use std::ffi::CStr;
-use std::mem;
 use std::ptr;
 use std::sync::atomic::{
     AtomicPtr, AtomicU8,
     Ordering::{Acquire, Relaxed, Release},
 };
 
-pub(super) const FOLLOWS_THREADS: bool = true;
+pub(in crate::alloc) const FOLLOWS_THREADS: bool = true;
 
 /// What a thread runs. May unwind: `pthread_exit` in it does.
 type Routine<R> = extern "C-unwind" fn(*mut c_void) -> R;
@@ -47,37 +46,6 @@ struct Handover<R> {
     randomness: Option<Randomness>,
     /// Whether it is the thread to learn by.
     is_sample: bool,
-}
-
-/// A function of libc's that we stand before, looked up when it is first needed.
-pub(super) struct Next {
-    name: &'static CStr,
-    address: AtomicPtr<c_void>,
-}
-
-impl Next {
-    pub(super) const fn new(name: &'static CStr) -> Self {
-        Self {
-            name,
-            address: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
-
-    /// The function as a pointer of the type `F`; none if libc has none.
-    ///
-    /// # Safety
-    /// `F` must be an `Option` of a pointer to a function of that signature.
-    pub(super) unsafe fn function<F>(&self) -> F {
-        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-        let mut address = self.address.load(Relaxed);
-        if address.is_null() {
-            // SAFETY: the name is a C string; what follows ours is libc's.
-            address = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
-            self.address.store(address, Relaxed);
-        }
-        // SAFETY: the caller promises that a pointer, or null for none, is an `F`.
-        unsafe { mem::transmute_copy(&address) }
-    }
 }
 
 /// Starts a thread in the scope of the current one.
@@ -247,7 +215,7 @@ const LEARNT: u8 = 2;
 
 /// Finds out what std's threads run and do, by starting one. It also has std allocate,
 /// outside every scope, what it needs once for all threads.
-pub(super) fn learn() {
+pub(in crate::alloc) fn learn() {
     while LESSON.load(Acquire) != LEARNT {
         if LESSON
             .compare_exchange(NOT_BEGUN, BEGUN, Acquire, Relaxed)
@@ -271,7 +239,7 @@ pub(super) fn learn() {
 }
 
 /// In the child after a fork: a lesson that another thread had begun begins again.
-pub(super) fn forked() {
+pub(in crate::alloc) fn forked() {
     if LESSON.load(Relaxed) == BEGUN {
         LESSON.store(NOT_BEGUN, Relaxed);
     }

@@ -14,17 +14,13 @@
 //! Not answered: who reads `/dev/urandom`, asks by a system call of its own (the crate
 //! `getrandom` before version 0.3, and so `rand` before 0.9), or calls C's `arc4random`.
 
-use super::spawn::Next;
+use super::next::Next;
 use libc::{c_int, c_uint, c_void, size_t, ssize_t};
 use std::cell::Cell;
 use std::sync::atomic::{
     AtomicBool, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed},
 };
-
-/// Whether [`answer`] does anything.
-#[allow(dead_code)]
-pub(crate) const ANSWERS: bool = true;
 
 /// What the numbers of the thread that calls [`answer`] follow from.
 const ROOT_IDENTITY: u64 = 0x6869_6768_7761_7465;
@@ -44,7 +40,7 @@ thread_local! {
 
 /// What a thread is answered from.
 #[derive(Clone, Copy)]
-pub(super) struct Randomness {
+pub(in crate::alloc) struct Randomness {
     identity: u64,
     /// Bytes that it was given so far.
     given: u64,
@@ -94,7 +90,7 @@ impl Randomness {
     }
 
     /// For the thread that this one starts next.
-    pub(super) fn of_new_thread() -> Option<Self> {
+    pub(in crate::alloc) fn of_new_thread() -> Option<Self> {
         is_answered().then(|| {
             Self::with_own(|own| {
                 own.started += 1;
@@ -104,7 +100,7 @@ impl Randomness {
     }
 
     /// Makes it this thread's.
-    pub(super) fn take(self) {
+    pub(in crate::alloc) fn take(self) {
         OWN.set(Some(self));
     }
 
