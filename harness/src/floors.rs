@@ -47,19 +47,22 @@ pub(crate) struct Window {
     pub(crate) after_step: u64,
     pub(crate) to_step: u64,
     parts: [[Low; 5]; PARTS],
+    highest: [Levels; PARTS],
+    sums: [Levels; PARTS],
     /// The part that is being watched.
     part: usize,
-    highest: Levels,
     swings: Swings,
 }
 
-/// How often live bytes went from high to low in a window.
+/// How often live bytes went from high to low in a window, and how far apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Swings {
     was_high: bool,
     count: u64,
     first_step: u64,
     last_step: u64,
+    shortest: u64,
+    longest: u64,
 }
 
 /// A swing of live bytes that comes back again and again.
@@ -90,8 +93,9 @@ impl Window {
             after_step,
             to_step,
             parts: [[Low::UNSEEN; 5]; PARTS],
+            highest: [[0; 5]; PARTS],
+            sums: [[0; 5]; PARTS],
             part: 0,
-            highest: [0; 5],
             swings: Swings::default(),
         }
     }
@@ -107,19 +111,26 @@ impl Window {
         while self.part + 1 < PARTS && step >= self.part_start(self.part + 1) {
             self.part += 1;
         }
-        let lows = &mut self.parts[self.part];
-        for ((low, highest), level) in lows.iter_mut().zip(&mut self.highest).zip(levels) {
-            let level = *level;
-            *low = low.lower(Low { level, step });
-            *highest = level.max(*highest);
+        let part = self.part;
+        for (figure, level) in levels.iter().enumerate() {
+            let low = &mut self.parts[part][figure];
+            *low = low.lower(Low {
+                level: *level,
+                step,
+            });
+            self.highest[part][figure] = self.highest[part][figure].max(*level);
+            let sum = &mut self.sums[part][figure];
+            *sum = sum.saturating_add(*level);
         }
     }
 
-    /// Parts without a step take the floor of their neighbour.
+    /// Parts without a step take the levels of their neighbour.
     fn complete(mut self) -> Self {
         for part in 0..PARTS {
             if self.parts[part] == [Low::UNSEEN; 5] {
                 self.parts[part] = self.parts[part ^ 1];
+                self.highest[part] = self.highest[part ^ 1];
+                self.sums[part] = self.sums[part ^ 1];
             }
         }
         self
@@ -136,17 +147,35 @@ impl Window {
         parts.fold(Low::UNSEEN, Low::lower)
     }
 
+    /// The most that was seen at the end of any step of one part.
+    pub(crate) fn part_highest(&self, part: usize, figure: Figure) -> u64 {
+        self.highest[part][figure as usize]
+    }
+
+    /// What there was on average at the ends of the steps of one part.
+    pub(crate) fn part_mean(&self, part: usize, figure: Figure) -> f64 {
+        let end = if part + 1 < PARTS {
+            self.part_start(part + 1)
+        } else {
+            self.to_step + 1
+        };
+        let steps = (end - self.part_start(part)).max(1);
+        self.sums[part][figure as usize] as f64 / steps as f64
+    }
+
     /// The most that was seen at the end of any of its steps.
     pub(crate) fn highest(&self, figure: Figure) -> u64 {
-        self.highest[figure as usize]
+        let highest = self.highest.iter().map(|levels| levels[figure as usize]);
+        highest.fold(0, u64::max)
     }
 
     /// How live bytes swing: by their whole range in this window, if they crossed
     /// the range of the window before, from its upper to its lower quarter, at
-    /// least three times.
+    /// least three times, and about as many steps apart each time.
     pub(crate) fn swing(&self) -> Option<Swing> {
         let between = self.swings.count.checked_sub(1).filter(|n| *n >= 2)?;
-        Some(Swing {
+        let is_regular = self.swings.longest - self.swings.shortest <= self.swings.longest / 4;
+        is_regular.then(|| Swing {
             bytes: self.highest(Figure::Bytes) - self.floor(Figure::Bytes).level,
             period_steps: (self.swings.last_step - self.swings.first_step).div_ceil(between),
         })
@@ -165,10 +194,16 @@ impl Swings {
         } else if bytes <= low + quarter && self.was_high {
             self.was_high = false;
             self.count += 1;
-            self.last_step = step;
-            if self.count == 1 {
-                self.first_step = step;
+            let distance = step - self.last_step;
+            match self.count {
+                1 => self.first_step = step,
+                2 => (self.shortest, self.longest) = (distance, distance),
+                _ => {
+                    self.shortest = self.shortest.min(distance);
+                    self.longest = self.longest.max(distance);
+                }
             }
+            self.last_step = step;
         }
     }
 }

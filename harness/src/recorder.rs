@@ -20,7 +20,7 @@ use crate::process;
 use crate::report::Checkpoint;
 use crate::run::Run;
 use crate::scope::Scope;
-use crate::verdict;
+use crate::verdict::{self, Seen, Traffic, Verdict};
 use std::time::{Duration, Instant};
 
 /// How many points the requested steps put on the curve.
@@ -54,6 +54,8 @@ pub(crate) struct Recorder<'a> {
     overruns_before: u64,
     watch: Option<Watch<'a>>,
     requested: u64,
+    /// From here on growth is called that.
+    late: u64,
     limit: u64,
     memory_budget: u64,
     stop_at: Option<u64>,
@@ -63,6 +65,7 @@ pub(crate) struct Recorder<'a> {
     /// Up to where the run is extended as of now.
     target: u64,
     steps_run: u64,
+    traffic: Traffic,
     floors: Floors,
     levels: Levels,
     /// The step after which the figures of the process are taken next.
@@ -82,7 +85,8 @@ pub(crate) struct Recorder<'a> {
     unmeasured: Vec<Figure>,
     stop: Option<Stop>,
     panic_message: String,
-    started: Instant,
+    /// When the requested steps were done.
+    extended_since: Option<Instant>,
 }
 
 impl<'a> Recorder<'a> {
@@ -90,7 +94,7 @@ impl<'a> Recorder<'a> {
     pub(crate) fn new(run: &'a Run<'a>, own: &'a Scope, trace: Option<&'a Trace>) -> Self {
         let (scenario, scope) = (run.scenario, &run.scope);
         let requested = scenario.steps;
-        let limit = scenario.step_limit();
+        let (late, limit) = scenario.step_limits();
         Self {
             run,
             own,
@@ -101,6 +105,7 @@ impl<'a> Recorder<'a> {
             overruns_before: 0,
             watch: trace.map(|trace| Watch::new(trace, requested, limit)),
             requested,
+            late,
             limit,
             memory_budget: scenario.memory_budget.bytes(),
             stop_at: scenario.stop_at.map(ByteSize::bytes),
@@ -111,6 +116,7 @@ impl<'a> Recorder<'a> {
                 .unwrap_or_else(|| requested.div_ceil(CHECKPOINTS)),
             target: requested,
             steps_run: 0,
+            traffic: Traffic::default(),
             floors: Floors::new(requested, limit),
             levels: [0; 5],
             next_sample: 0,
@@ -127,7 +133,7 @@ impl<'a> Recorder<'a> {
             unmeasured: Vec::with_capacity(3),
             stop: None,
             panic_message: String::new(),
-            started: Instant::now(),
+            extended_since: None,
         }
     }
 
@@ -190,7 +196,6 @@ impl<'a> Recorder<'a> {
         self.look();
         self.sample();
         self.baseline = self.levels;
-        self.started = Instant::now();
     }
 
     /// A step is done; says if it was the last, for what it took.
@@ -212,8 +217,9 @@ impl<'a> Recorder<'a> {
             self.put_on_curve(bytes, blocks);
         }
         let is_over = self.is_over();
-        let is_late = self.steps_run > self.requested && self.started.elapsed() > self.time_budget;
-        if is_late && !is_over {
+        let is_out_of_time =
+            (self.extended_since).is_some_and(|since| since.elapsed() > self.time_budget);
+        if is_out_of_time && !is_over {
             self.stop = Some(Stop::TimeBudget);
         }
         is_over
@@ -269,6 +275,7 @@ impl<'a> Recorder<'a> {
 
     /// The requested steps are done, or the run was stopped in them.
     pub(crate) fn requested_steps_done(&mut self, state: &State) {
+        self.extended_since = Some(Instant::now());
         self.end = self.scope.read();
         (self.peak_bytes, self.peak_error_bytes) = self.peak();
         self.end_steps = self.steps_run;
@@ -284,11 +291,13 @@ impl<'a> Recorder<'a> {
     /// Whether another step is needed for the verdict.
     pub(crate) fn wants_more(&mut self) -> bool {
         if self.stop.is_some() || self.requested == 0 {
+            self.note_traffic();
             return false;
         }
         if self.steps_run == self.target {
+            self.note_traffic();
             let doubled = self.target.saturating_mul(2);
-            if doubled > self.limit || unscoped(|| self.is_clear()) {
+            if doubled > self.limit || unscoped(|| self.is_decided(doubled > self.late)) {
                 return false;
             }
             self.target = doubled;
@@ -296,17 +305,40 @@ impl<'a> Recorder<'a> {
         true
     }
 
-    /// Whether nothing moves, nothing else grows, and what was to be detected
-    /// would have shown.
-    fn is_clear(&self) -> bool {
+    /// Whether the verdict is clear. Late it is enough that memory grows; before, nothing
+    /// else may grow, and what was to be detected would have shown.
+    fn is_decided(&self, is_late: bool) -> bool {
         let grows = |figure| {
-            verdict::judge_alone(self.floors.windows(), figure)
-                .0
-                .is_growing()
+            let (verdict, _) = verdict::judge_alone(self.floors.windows(), figure);
+            verdict.is_growing()
         };
-        verdict::is_clear(self.floors.windows())
-            && self.would_detect()
-            && !self.watched().into_iter().any(grows)
+        let is_clear = || self.would_detect() && !self.watched().into_iter().any(grows);
+        let is_decided = self.seen(|seen| verdict::is_decided(seen, is_late));
+        is_decided && (is_late && self.judged().0.is_growing() || is_clear())
+    }
+
+    /// What there is to judge now.
+    fn seen<T>(&self, judge: impl FnOnce(&Seen<'_>) -> T) -> T {
+        let sites = self.watch.as_ref().map_or_else(Vec::new, Watch::windows);
+        judge(&Seen {
+            windows: self.floors.windows(),
+            traffic: self.traffic,
+            sites: &sites,
+        })
+    }
+
+    fn note_traffic(&mut self) {
+        let totals = self.scope.read().totals;
+        self.traffic = Traffic {
+            bytes: totals.total_bytes - self.before_steps.0,
+            blocks: totals.total_blocks - self.before_steps.1,
+            steps: self.steps_run,
+        };
+    }
+
+    /// The verdict of memory, and the site that it is about.
+    fn judged(&self) -> (Verdict, Option<usize>) {
+        self.seen(verdict::judge)
     }
 
     fn would_detect(&self) -> bool {
@@ -327,6 +359,7 @@ impl<'a> Recorder<'a> {
 
     pub(crate) fn extension_panicked(&mut self, message: &str) {
         self.stop = Some(Stop::Panic);
+        self.note_traffic();
         message.clone_into(&mut self.panic_message);
     }
 

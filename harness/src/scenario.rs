@@ -5,6 +5,7 @@
 use crate::byte_size::ByteSize;
 use crate::report::{Ceiling, Report};
 use crate::run;
+use crate::verdict;
 use std::time::Duration;
 
 /// Work whose memory is judged: set it up, then run it.
@@ -336,11 +337,17 @@ impl Scenario {
         self.ceilings.iter().any(of_process)
     }
 
-    /// The most steps that may be run.
-    pub(crate) fn step_limit(&self) -> u64 {
+    /// After how many steps growth is called that, and how many may be run at most: what
+    /// does not grow goes on until it is clear that no leak hides.
+    pub(crate) fn step_limits(&self) -> (u64, u64) {
         let to_detect = self.detect.map_or(0, |(_, steps)| steps.saturating_mul(64));
-        let usual = self.steps.saturating_mul(16).max(to_detect);
-        self.step_budget.unwrap_or(usual).max(self.steps)
+        match self.step_budget {
+            Some(budget) => (budget.max(self.steps), budget.max(self.steps)),
+            None => {
+                let (late, most) = verdict::step_limits(self.steps);
+                (late.max(to_detect), most.max(to_detect))
+            }
+        }
     }
 }
 

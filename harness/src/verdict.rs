@@ -19,12 +19,18 @@
 //!    highest level of each window grows: then it may rest by chance.
 
 mod detectability;
+mod judge;
+mod line;
 mod rule;
+mod text;
 
-use crate::byte_size::{Bound, Rate, RateWithin, Thousands};
-use crate::floors::{Figure, PARTS, Swing, Window};
+use crate::byte_size::Thousands;
+use crate::floors::Swing;
 pub(crate) use detectability::block_shows;
-use rule::{Series, Slope};
+pub(crate) use judge::{
+    Seen, Traffic, is_coarse, is_decided, judge, judge_alone, of_memory, step_limits,
+};
+use rule::Slope;
 use std::fmt;
 
 /// The judgement of a run, with its reasons.
@@ -39,6 +45,12 @@ pub struct Verdict {
     blocks: Slope,
     detectable_bytes: Option<f64>,
     detectable_blocks: Option<f64>,
+    /// Of how many bytes and blocks that the steps allocate one would have shown.
+    detectable_shares: [Option<f64>; 2],
+    /// Whether the limits are those of call stacks.
+    is_by_site: bool,
+    /// Whether memory as a whole grows, and no call stack does.
+    is_overruled: bool,
     settled_by: Option<u64>,
     swing: Option<Swing>,
     reason: String,
@@ -192,10 +204,25 @@ impl Verdict {
             blocks: Slope::default(),
             detectable_bytes: None,
             detectable_blocks: None,
+            detectable_shares: [None; 2],
+            is_by_site: false,
+            is_overruled: false,
             settled_by: None,
             swing: None,
             reason: reason.into(),
         }
+    }
+
+    /// The same verdict, which is about one call stack.
+    pub(crate) fn at_site(mut self, site: &str) -> Self {
+        self.reason = format!("{}; at {site}", self.reason);
+        self
+    }
+
+    /// The same verdict of a run that ended early, for this reason.
+    pub(crate) fn so_far(mut self, ending: &str) -> Self {
+        self.reason = format!("so far, for {ending}: {}", self.reason);
+        self
     }
 
     /// Growing after all, faster than any window shows, for this reason.
@@ -222,203 +249,6 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.word(), self.reason)
-    }
-}
-
-const MEMORY: [Figure; 2] = [Figure::Bytes, Figure::Blocks];
-
-const TOO_SHORT: &str = "the run was too short to compare windows; ask for at least 32 steps";
-
-/// Whether a run may end before its budget is spent.
-pub(crate) fn is_clear(windows: &[Window]) -> bool {
-    let is_level = |figure| Series::new(windows, figure).is_level();
-    MEMORY.into_iter().all(is_level)
-}
-
-/// Judges the memory of a run that will not be extended any more.
-pub(crate) fn judge(windows: &[Window]) -> Verdict {
-    let [.., last] = windows else {
-        return Verdict::inconclusive(TOO_SHORT);
-    };
-    if windows.len() == 1 {
-        return Verdict::inconclusive(TOO_SHORT);
-    }
-    let [bytes, blocks] = MEMORY.map(|figure| Series::new(windows, figure));
-    let law = worse(bytes.law(), blocks.law());
-    let mut verdict = Verdict {
-        bytes: bytes.slope(),
-        blocks: blocks.slope(),
-        swing: last.swing(),
-        ..Verdict::inconclusive(open_reason(last, &[&bytes, &blocks]))
-    };
-    let Some(law) = law else { return verdict };
-    verdict.law = Some(law);
-    if law.is_growing() {
-        verdict.outcome = Outcome::Growing;
-        verdict.reason = rising_reason(law, windows, &verdict.rates());
-        return verdict;
-    }
-    verdict.outcome = Outcome::Bounded;
-    [verdict.detectable_bytes, verdict.detectable_blocks] =
-        MEMORY.map(|figure| detectability::smallest(windows, figure));
-    verdict.reason = if law == Law::Constant {
-        verdict.settled_by = settled_by(windows);
-        level_reason(windows, &[bytes, blocks])
-    } else {
-        rising_reason(law, windows, &verdict.rates())
-    };
-    verdict.reason.push_str(&verdict.detectability());
-    verdict
-}
-
-/// Judges one figure alone, that is not of memory, by the same rule. Beside the
-/// verdict is by how much the figure rises with each step.
-pub(crate) fn judge_alone(windows: &[Window], figure: Figure) -> (Verdict, f64) {
-    let [.., last] = windows else {
-        return (Verdict::inconclusive(TOO_SHORT), 0.0);
-    };
-    let series = Series::new(windows, figure);
-    let mut verdict = Verdict::inconclusive(open_reason(last, &[&series]));
-    let law = if windows.len() > 1 {
-        series.law()
-    } else {
-        None
-    };
-    verdict.law = law;
-    let Some(law) = law else {
-        return (verdict, 0.0);
-    };
-    verdict.outcome = if law.is_growing() {
-        Outcome::Growing
-    } else {
-        Outcome::Bounded
-    };
-    if law == Law::Constant {
-        verdict.reason = level_reason(windows, &[series]);
-        return (verdict, 0.0);
-    }
-    let slope = series.slope();
-    let rate = Some(slope).filter(|slope| slope.per_step > 0.0);
-    let rate = rate.map_or_else(String::new, |slope| slope.to_string());
-    verdict.reason = rising_reason(law, windows, &rate);
-    (verdict, slope.per_step)
-}
-
-impl Verdict {
-    /// The rates of what rises, with their bounds.
-    fn rates(&self) -> String {
-        let rates = [(self.bytes, "B"), (self.blocks, "blocks")];
-        let rising = rates.iter().filter(|(slope, _)| slope.per_step > 0.0);
-        let texts: Vec<_> = rising
-            .map(|(slope, unit)| format!("{slope} {unit}"))
-            .collect();
-        texts.join(" and ")
-    }
-
-    /// What would have shown, as the end of a sentence.
-    pub(crate) fn detectability(&self) -> String {
-        let found = [
-            (self.detectable_bytes, "B"),
-            (self.detectable_blocks, "blocks"),
-        ];
-        let rates =
-            (found.iter()).filter_map(|(rate, unit)| Some(format!("{} {unit}", Bound((*rate)?))));
-        match rates.collect::<Vec<_>>().join(" or ") {
-            nothing if nothing.is_empty() => "; no leak could have been told from this".to_owned(),
-            rates => format!("; a leak of {rates} a step would have shown"),
-        }
-    }
-}
-
-impl fmt::Display for Slope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is less is the arithmetic's.
-        if self.error > self.per_step * 1e-6 {
-            write!(f, "{}", RateWithin(self.per_step, self.error))
-        } else {
-            write!(f, "{}", Rate(self.per_step))
-        }
-    }
-}
-
-fn open_reason(last: &Window, series: &[&Series<'_>]) -> String {
-    let (from, to) = (Thousands(last.after_step), Thousands(last.to_step));
-    match series.iter().find_map(|series| series.rests_by_chance()) {
-        Some((before, now, unit)) => format!(
-            "the floor comes to rest, but the highest level rises ever more, from {} to {} {unit} \
-             in the last doubling, {from} to {to} steps; more steps would tell whether the floor \
-             rests by chance",
-            Thousands(before),
-            Thousands(now),
-        ),
-        None => format!(
-            "the floor moved in the last doubling, {from} to {to} steps, but not so that it tells \
-             whether it goes on; more steps would",
-        ),
-    }
-}
-
-fn rising_reason(law: Law, windows: &[Window], rates: &str) -> String {
-    let shape = match law {
-        Law::Fading => "the floor rises less with every doubling",
-        Law::Logarithmic => "the floor rises like a logarithm",
-        Law::Sublinear => "the floor rises steadily, slower than in proportion to the steps",
-        Law::WorseThanLinear => "the floor rises faster than in proportion to the steps",
-        Law::Constant | Law::Linear => "the floor rises in proportion to the steps",
-    };
-    // None where what moves falls back as far as it rose.
-    let rates = if rates.is_empty() {
-        String::new()
-    } else {
-        format!("by {rates} a step ")
-    };
-    let last = windows.len() - 1;
-    format!(
-        "{shape}, {rates}from {} to {} steps",
-        Thousands(windows[last - 1].after_step),
-        Thousands(windows[last].to_step),
-    )
-}
-
-fn level_reason(windows: &[Window], series: &[Series<'_>]) -> String {
-    let doublings = series
-        .iter()
-        .map(Series::level_doublings)
-        .min()
-        .unwrap_or(0);
-    let last = windows.len() - 1;
-    let from = Thousands(windows[last - doublings.min(last)].after_step);
-    let to = Thousands(windows[last].to_step);
-    match doublings {
-        0 => {
-            let from = Thousands(windows[last].after_step);
-            format!("the floor came to rest within the last doubling, {from} to {to} steps")
-        }
-        1 => format!("the floor has not risen over the last doubling, {from} to {to} steps"),
-        n => format!("the floor has not risen over the last {n} doublings, {from} to {to} steps"),
-    }
-}
-
-/// The first step of the first part in which live bytes were never below the
-/// last floor; none if that is the very first.
-fn settled_by(windows: &[Window]) -> Option<u64> {
-    let floor = windows.last()?.floor(Figure::Bytes).level;
-    let parts = windows
-        .iter()
-        .flat_map(|window| (0..PARTS).map(move |part| (window, part)));
-    { parts }
-        .enumerate()
-        .find(|(_, (window, part))| window.part(*part, Figure::Bytes).level >= floor)
-        .filter(|(place, _)| *place > 0)
-        .map(|(_, (window, part))| window.part_start(part))
-}
-
-/// Growing outweighs unknown, unknown outweighs bounded.
-fn worse(a: Option<Law>, b: Option<Law>) -> Option<Law> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.max(b)),
-        (Some(law), None) | (None, Some(law)) if law.is_growing() => Some(law),
-        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@
 use super::frames::{Frame, Named, Names};
 use super::{Diagnosis, Site, Trap};
 use crate::alloc::{Live, Stopped, Total, Trace, unscoped};
-use crate::floors::{Floors, Levels};
+use crate::floors::{Floors, Levels, Window};
 use crate::holders::{Snapshot, State};
 use crate::verdict;
 use std::collections::HashMap;
@@ -166,6 +166,26 @@ impl<'a> Watch<'a> {
         });
     }
 
+    /// The windows of each site.
+    pub(crate) fn windows(&self) -> Vec<&[Window]> {
+        self.sites
+            .iter()
+            .map(|site| site.floors.windows())
+            .collect()
+    }
+
+    /// What a site allocated and where, in few words.
+    pub(crate) fn describe(&self, site: usize) -> String {
+        let name = &self.sites[site].name;
+        let kind = name.type_name.as_deref();
+        match (kind, name.frames.first()) {
+            (Some(kind), Some(frame)) => format!("{kind} in {}", frame.function),
+            (None, Some(frame)) => frame.function.clone(),
+            (Some(kind), None) => kind.to_owned(),
+            (None, None) => "a call stack that could not be told".to_owned(),
+        }
+    }
+
     /// Whether live bytes have passed the limit to stop at.
     pub(crate) fn is_stopped(&self) -> bool {
         self.trace.stopped().is_some()
@@ -242,7 +262,7 @@ impl<'a> Watch<'a> {
             live: watched.end,
             at_peak: self.trace.has_peak().then_some(at_peak),
             total: watched.total,
-            verdict: verdict::judge(watched.floors.windows()),
+            verdict: verdict::of_memory(watched.floors.windows()),
             holders: None,
         }
     }

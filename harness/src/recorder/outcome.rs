@@ -45,7 +45,7 @@ impl Recorder<'_> {
 
     /// The curve and the verdict as far as the run has come, for who finds it dead.
     pub(super) fn so_far(&self) -> String {
-        let verdict = verdict::judge(self.floors.windows());
+        let verdict = verdict::of_memory(self.floors.windows());
         let mut text = format!("  verdict     {verdict}\n{}", Checkpoint::HEADER);
         let from = self.curve.len().saturating_sub(MOST_POINTS);
         text.extend(self.curve[from..].iter().map(Checkpoint::line));
@@ -75,11 +75,14 @@ impl Recorder<'_> {
         if self.requested == 0 {
             return Verdict::inconclusive("no steps were run");
         }
-        let windows = self.floors.windows();
-        let verdict = verdict::judge(windows);
-        if self.stop == Some(Stop::TimeBudget) && !verdict::is_clear(windows) {
-            return verdict.but_inconclusive(format!(
-                "the floor was still moving when the time budget of {} s ended the run",
+        let (verdict, site) = self.judged();
+        let verdict = match (site, &self.watch) {
+            (Some(site), Some(watch)) => verdict.at_site(&watch.describe(site)),
+            _ => verdict,
+        };
+        if self.stop == Some(Stop::TimeBudget) {
+            return verdict.so_far(&format!(
+                "the time budget of {} s ended the run",
                 scenario.time_budget.as_secs()
             ));
         }
@@ -179,12 +182,12 @@ impl Recorder<'_> {
         let [end, start] =
             [live_bytes, self.baseline[0]].map(|level| i64::try_from(level).unwrap_or(i64::MAX));
         let growth_bytes = end - start;
+        let (verdict, coverage) = self.verdict();
         let watch = self.watch.take();
         let diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
         let before = self.before.totals;
         let of_run = self.end.totals.since(&before);
         let of_steps = self.end.totals;
-        let (verdict, coverage) = self.verdict();
         let peak_bytes = self.peak_bytes.max(live_bytes);
         let mut report = Report {
             name: scenario.name.clone(),

@@ -6,7 +6,11 @@
 //! rule about a leak that was not there.
 
 use super::Law;
+use super::line::{
+    Line, Point, is_rising, is_rising_evenly, is_rising_within, law_by_shape, slope, without_jumps,
+};
 use crate::floors::{Figure, Low, PARTS, Window};
+use std::ops::Range;
 
 /// Sixteenths of the run from its first quarter to its end: four of the window
 /// before the last, eight of the last.
@@ -43,27 +47,180 @@ impl<'a> Series<'a> {
         self.rises().take_while(|rise| *rise <= 0.0).count()
     }
 
-    /// Whether no more steps are needed: the floor has not risen over the last
-    /// two doublings, nor at the end of the last, and the highest level does not grow.
+    /// Whether no more steps are needed: the floor has not risen over the last two
+    /// doublings, nor anywhere in the last, and neither moves the highest level.
     pub(super) fn is_level(&self) -> bool {
-        let ends_level = self.windows.last().is_some_and(|last| {
-            let [a, b, c, end] = self.quarters(last);
-            end <= a.max(b).max(c)
-        });
-        self.level_doublings() >= 2 && ends_level && !self.highest_grows()
+        self.level_doublings() >= 2 && self.ends_level() && !self.highest_grows()
+    }
+
+    /// Whether the last window is at rest: it neither steps up nor falls all the time.
+    pub(super) fn ends_level(&self) -> bool {
+        self.steps_up_at().is_none() && !self.falls()
+    }
+
+    /// The first step of the part of the last window from which on all floors lie above
+    /// all before it, if there is one.
+    pub(super) fn steps_up_at(&self) -> Option<u64> {
+        let last = self.windows.last()?;
+        let floors: [u64; PARTS] = std::array::from_fn(|part| last.part(part, self.figure).level);
+        let is_step = |from: &usize| {
+            let (before, after) = floors.split_at(*from);
+            after.iter().min() > before.iter().max()
+        };
+        let from = (1..PARTS).find(is_step)?;
+        Some(last.part_start(from))
+    }
+
+    /// Whether the floors of the last window's parts fall all the time.
+    pub(super) fn falls_all_the_time(&self) -> bool {
+        self.windows.last().is_some_and(|last| {
+            let floor = |part| last.part(part, self.figure).level;
+            (1..PARTS).all(|part| floor(part) < floor(part - 1))
+        })
+    }
+
+    /// Whether it falls all through the last window, and in the end all of it lies below
+    /// where it began.
+    pub(super) fn falls(&self) -> bool {
+        let ends_below = |last: &Window| {
+            last.part_highest(PARTS - 1, self.figure) < last.part(0, self.figure).level
+        };
+        self.falls_all_the_time() && self.windows.last().is_some_and(ends_below)
     }
 
     /// The law of the figure; none when it can't be told. Needs two windows.
     pub(super) fn law(&self) -> Option<Law> {
-        (self.law_of_floors()).filter(|law| law.is_growing() || !self.highest_grows())
+        let law = self.law_of_floors();
+        if law.is_some_and(Law::is_growing) {
+            return law;
+        }
+        // Floors can rest while what is above them grows: then they are moments without
+        // a copy, or between two batches.
+        let of_means = self.law_of_means();
+        if of_means.is_some() {
+            return of_means;
+        }
+        law.filter(|_| !self.highest_grows())
+    }
+
+    /// Whether it grows, at a rate of which little is uncertain, or like a buffer that doubles.
+    pub(super) fn is_clearly_growing(&self) -> bool {
+        /// Little of the rate.
+        const PART: f64 = 0.25;
+
+        let doubles = || {
+            self.stairs()
+                .and_then(Stairs::law)
+                .is_some_and(Law::is_growing)
+        };
+        let slope = self.slope();
+        self.law().is_some_and(Law::is_growing)
+            && (slope.error <= PART * slope.per_step || doubles())
+    }
+
+    /// The law of the average levels, if they rise as evenly as the floors of a leak do.
+    fn law_of_means(&self) -> Option<Law> {
+        let means = self.means();
+        let law = || law_by_shape(&means).max(law_by_shape(&means[SEGMENTS - PARTS..]));
+        let slopes = || [slope(&points(&self.lows())), slope(&self.highs())];
+        let is_growth = is_rising_evenly(&means) && is_carried(slope(&means), slopes());
+        is_growth.then(law).filter(|law| law.is_growing())
+    }
+
+    /// The highest levels of the sixteenths, each over the middle of it. Needs two windows.
+    pub(super) fn highs(&self) -> [Point; SEGMENTS] {
+        let [.., before, last] = self.windows else {
+            return [(0.0, 0.0); SEGMENTS];
+        };
+        let means = self.means();
+        std::array::from_fn(|place| {
+            let highest = |window: &Window, part| window.part_highest(part, self.figure);
+            let level = match place.checked_sub(PARTS / 2) {
+                Some(part) => highest(last, part),
+                None => highest(before, 2 * place).max(highest(before, 2 * place + 1)),
+            };
+            (means[place].0, level as f64)
+        })
+    }
+
+    /// By how much the average level of the last window is above that of the one before.
+    /// Needs two windows.
+    pub(super) fn rise_of_means(&self) -> f64 {
+        let [.., before, last] = self.windows else {
+            return 0.0;
+        };
+        let mean = |window: &Window| {
+            let parts = (0..PARTS).map(|part| window.part_mean(part, self.figure));
+            parts.sum::<f64>() / PARTS as f64
+        };
+        mean(last) - mean(before)
+    }
+
+    /// By how much the floor, and the highest level, of the last window's second half are
+    /// above those of its first.
+    pub(super) fn rises_within(&self) -> [f64; 2] {
+        let Some(last) = self.windows.last() else {
+            return [0.0; 2];
+        };
+        let floor = |parts: Range<usize>| {
+            let lows = parts.map(|part| last.part(part, self.figure).level);
+            lows.min().unwrap_or(0) as f64
+        };
+        let highest = |parts: Range<usize>| {
+            let highs = parts.map(|part| last.part_highest(part, self.figure));
+            highs.max().unwrap_or(0) as f64
+        };
+        let (first, second) = (0..PARTS / 2, PARTS / 2..PARTS);
+        [
+            floor(second.clone()) - floor(first.clone()),
+            highest(second) - highest(first),
+        ]
+    }
+
+    /// By how much the floor, the level at the end or the highest one rose at most with each
+    /// step of the last two doublings. Needs two windows.
+    pub(super) fn most_per_step(&self) -> f64 {
+        let [.., before, last] = self.windows else {
+            return 0.0;
+        };
+        let first = self.windows.len().saturating_sub(3);
+        let rise_of = |level: &dyn Fn(&Window) -> u64| {
+            let from = self.windows[first..].iter().map(level).min().unwrap_or(0);
+            level(last).saturating_sub(from)
+        };
+        let rises = [
+            rise_of(&|window| self.floor(window).level),
+            rise_of(&|window| window.part(PARTS - 1, self.figure).level),
+            rise_of(&|window| window.highest(self.figure)),
+        ];
+        let most = rises.into_iter().max().unwrap_or(0);
+        most as f64 / (last.to_step - before.after_step) as f64
+    }
+
+    /// The average levels of the sixteenths, each over the middle of it. Needs two windows.
+    pub(super) fn means(&self) -> [Point; SEGMENTS] {
+        let [.., before, last] = self.windows else {
+            return [(0.0, 0.0); SEGMENTS];
+        };
+        let starts = self.segment_starts();
+        std::array::from_fn(|place| {
+            let mean = |window: &Window, part| window.part_mean(part, self.figure);
+            let level = match place.checked_sub(PARTS / 2) {
+                Some(part) => mean(last, part),
+                None => f64::midpoint(mean(before, 2 * place), mean(before, 2 * place + 1)),
+            };
+            let end = starts.get(place + 1).map_or(last.to_step + 1, |next| *next);
+            (f64::midpoint(starts[place] as f64, end as f64 - 1.0), level)
+        })
     }
 
     fn law_of_floors(&self) -> Option<Law> {
         if self.rises().next().unwrap_or(0.0) <= 0.0 {
             return Some(Law::Constant);
         }
-        if let Some(law) = self.law_of_jumps() {
-            return Some(law);
+        let stairs = self.stairs();
+        if let Some(stairs) = stairs.filter(|stairs| stairs.most <= Stairs::FEW && !stairs.creeps) {
+            return stairs.law();
         }
         if self.came_to_rest() {
             return Some(Law::Constant);
@@ -78,13 +235,17 @@ impl<'a> Series<'a> {
             // doublings.
             return Some(law.min(self.law_by_doublings().max(Law::Linear)));
         }
-        // It began in the last window, and went on evenly through every part of it.
-        let began_late = self.rises().nth(1).unwrap_or(0.0) <= 0.0;
-        if began_late && is_rising_within(&points(in_last), 0.1) {
+        // It began not long ago, and goes on evenly through every part of the last window.
+        if self.is_faster_of_late() && is_rising_within(&points(in_last), 0.1) {
             return Some(Law::Linear);
         }
-        if self.fades() && !is_rising(&points(in_last)) {
+        let goes_on = is_rising(&points(in_last));
+        if self.fades() && !goes_on {
             return Some(Law::Fading);
+        }
+        let law = stairs.and_then(Stairs::law);
+        if law.is_some_and(|law| law.is_growing() || !goes_on) {
+            return law;
         }
         self.swings_in_its_range().then_some(Law::Constant)
     }
@@ -133,34 +294,39 @@ impl<'a> Series<'a> {
         Law::of_exponent(exponents.fold(f64::INFINITY, f64::min))
     }
 
-    /// The law of what lies still but for one or two jumps in each of the last
-    /// windows, like a buffer that grows by doubling and jumps twice as far each
-    /// time. A cache that fills moves in many places, then no more.
-    fn law_of_jumps(&self) -> Option<Law> {
+    /// How it rises, if it rises in each of the last windows and never falls: like a buffer
+    /// that grows by doubling and jumps twice as far each time, or like several of them. A
+    /// cache that fills rises all the time, then no more.
+    fn stairs(&self) -> Option<Stairs> {
         /// Over how many windows it must be so to be no coincidence.
         const WINDOWS: usize = 4;
 
         let first = self.windows.len().checked_sub(WINDOWS + 1)?;
-        let jumps: Option<Vec<_>> = (self.windows[first..].windows(2))
-            .map(|pair| self.jumps(&pair[0], &pair[1]))
-            .collect();
-        let jumps = jumps?;
-        let alike = jumps.windows(2).all(|pair| pair[0].abs_diff(pair[1]) <= 1);
+        let windows = &self.windows[first..];
+        let jumps = windows
+            .windows(2)
+            .map(|pair| self.jumps(&pair[0], &pair[1]));
+        let jumps = jumps.collect::<Option<Vec<_>>>()?;
         // A jump that is just before the end of one window and just after that of the
         // next leaves out a floor, but not the level at the end, or the other way.
-        let windows = &self.windows[first..];
         let floors = windows.iter().map(|window| self.floor(window).level as f64);
         let ends = windows
             .iter()
             .map(|window| window.part(PARTS - 1, self.figure).level as f64);
-        let floors = exponent_over_four(&floors.collect::<Vec<_>>())?;
-        let ends = exponent_over_four(&ends.collect::<Vec<_>>())?;
-        alike.then(|| Law::of_exponent(f64::midpoint(floors, ends)))
+        let (floors, ends) = (floors.collect::<Vec<_>>(), ends.collect::<Vec<_>>());
+        let exponents = (exponent_over_four(&floors)?, exponent_over_four(&ends)?);
+        Some(Stairs {
+            exponent: f64::midpoint(exponents.0, exponents.1),
+            is_ever_faster: rises_ever_faster(&ends),
+            share: (ends[4] - ends[2]) / ends[4],
+            most: jumps.iter().map(|jumps| jumps.0).max().unwrap_or(0),
+            creeps: jumps.iter().any(|jumps| jumps.1),
+        })
     }
 
-    /// In how many parts of a window the floor jumped; none if that is not one or
-    /// two, or the floor fell. What is small beside the largest jump is neither.
-    fn jumps(&self, before: &Window, window: &Window) -> Option<usize> {
+    /// In how many parts of a window the floor jumped, and whether it creeps beside that;
+    /// none if it did not, or fell. What is small beside the largest jump is neither.
+    fn jumps(&self, before: &Window, window: &Window) -> Option<(usize, bool)> {
         /// Small: less than this part of the largest.
         const SMALL: f64 = 1.0 / 16.0;
 
@@ -172,10 +338,8 @@ impl<'a> Series<'a> {
         let small = SMALL * changes.into_iter().fold(0.0, f64::max);
         let jumps = changes.iter().filter(|change| **change > small).count();
         let rest = changes.iter().filter(|change| **change <= small);
-        // It may swing a little, but neither fall nor creep.
-        let is_still =
-            rest.clone().all(|change| *change >= -small) && rest.sum::<f64>().abs() <= small;
-        (is_still && (1..=2).contains(&jumps)).then_some(jumps)
+        let never_falls = rest.clone().all(|change| *change >= -small);
+        (never_falls && jumps > 0).then(|| (jumps, rest.sum::<f64>().abs() > small))
     }
 
     /// Whether the floor stopped rising before the last window or at its start.
@@ -193,6 +357,19 @@ impl<'a> Series<'a> {
         is_level && (never_moved || quarters[0] <= self.quarters(before)[3])
     }
 
+    /// Whether the last window rises by half as much again as the one before, or more. In
+    /// proportion to the steps it is twice as much, and a logarithm's rise is the same.
+    fn is_faster_of_late(&self) -> bool {
+        let [.., before, last] = self.windows else {
+            return false;
+        };
+        let rise = |window: &Window| {
+            let level = |part| window.part(part, self.figure).level as f64;
+            level(PARTS - 1) - level(0)
+        };
+        rise(last) >= 1.5 * rise(before).max(0.0)
+    }
+
     /// Whether the floor rises all the time: in each sixteenth of the run since its
     /// first quarter, or at least in each eighth since the first, and then nearly
     /// along a line.
@@ -208,15 +385,20 @@ impl<'a> Series<'a> {
     }
 
     /// Whether the last doubling added at most half of what either of the two before
-    /// it did. A logarithm adds the same, and everything faster adds more.
+    /// it did. A logarithm adds the same, and everything faster adds more. Where what it
+    /// added is no little part of what there is, the one before must have added less
+    /// than its own, too.
     fn fades(&self) -> bool {
+        /// No little part of the level.
+        const PART: f64 = 1.0 / 16.0;
+
         let end = |window: &Window| window.part(PARTS - 1, self.figure).level as f64;
         let [.., first, second, third, last] = self.windows else {
             return false;
         };
         let rises = [(first, second), (second, third), (third, last)];
         let [early, middle, late] = rises.map(|(from, to)| end(to) - end(from));
-        late <= early.min(middle) / 2.0
+        late <= early.min(middle) / 2.0 && (late <= PART * end(last) || middle <= early)
     }
 
     /// Whether memory falls as well as rises, and the last window's floor lies
@@ -275,22 +457,18 @@ impl<'a> Series<'a> {
             return Slope::default();
         }
         let lows = points(&self.lows());
-        if self.law_of_jumps().is_some() && !is_rising(&lows) {
+        if self.stairs().is_some() && !is_rising(&lows) {
             return self.slope_of_jumps();
         }
         let began_late = self.rises().nth(1).unwrap_or(0.0) <= 0.0;
         let first = if began_late { SEGMENTS - PARTS } else { 0 };
         let lows = &lows[first..];
-        let line = Line::through(lows);
-        let span = lows[lows.len() - 1].0 - lows[0].0;
-        Slope {
-            per_step: line.slope.max(0.0),
-            error: if span > 0.0 {
-                2.0 * line.farthest / span
-            } else {
-                0.0
-            },
-        }
+        // A table that doubles now and then is no part of the rate.
+        let smooth = without_jumps(lows).map(|smooth| Slope::through(&smooth));
+        let plain = Slope::through(lows);
+        smooth
+            .filter(|smooth| smooth.error < plain.error / 2.0)
+            .unwrap_or(plain)
     }
 
     /// From one jump to the next that is as large: over the last doubling.
@@ -307,6 +485,54 @@ impl<'a> Series<'a> {
     }
 }
 
+/// Whether the lowest or the highest levels rise with the average ones, by half as much or
+/// more. If neither do, it is the period of a swing that does not divide the parts.
+pub(super) fn is_carried(mean: f64, lowest_and_highest: [f64; 2]) -> bool {
+    lowest_and_highest.iter().any(|slope| *slope >= mean / 2.0)
+}
+
+/// A rise in jumps.
+#[derive(Clone, Copy)]
+struct Stairs {
+    /// The power of 2 by which the rises grow with each doubling.
+    exponent: f64,
+    /// Whether each doubling added more than the one before.
+    is_ever_faster: bool,
+    /// What part of the level the last two doublings added.
+    share: f64,
+    /// In how many parts of a window it jumped at most.
+    most: usize,
+    /// Whether it also rises between its jumps, by little.
+    creeps: bool,
+}
+
+impl Stairs {
+    /// So few jumps in a window may be anything: the records of noise come as rarely.
+    const FEW: usize = 2;
+
+    /// Jumps are growth if they are a large part of all there is, as those of a buffer that
+    /// doubles; few of them only if they get larger in proportion to the steps. The records
+    /// of what swings are small beside its level.
+    fn law(self) -> Option<Law> {
+        const LARGE: f64 = 0.4;
+
+        let law = Law::of_exponent(self.exponent);
+        if !law.is_growing() {
+            return Some(law).filter(|_| !self.creeps);
+        }
+        let is_few = self.most <= Self::FEW;
+        let least = if is_few { Law::Linear } else { Law::Sublinear };
+        (self.is_ever_faster && self.share >= LARGE && law >= least).then_some(law)
+    }
+}
+
+/// Whether each rise from one level to the next is larger than the one before.
+fn rises_ever_faster(levels: &[f64]) -> bool {
+    let mut rises = levels.windows(2).map(|pair| pair[1] - pair[0]);
+    let mut before = rises.next().unwrap_or(0.0);
+    rises.all(|rise| rise > std::mem::replace(&mut before, rise))
+}
+
 /// The power of 2 by which the rises grow with each doubling, from levels at four
 /// doublings; none if the level did not rise over both halves.
 fn exponent_over_four(levels: &[f64]) -> Option<f64> {
@@ -321,84 +547,24 @@ pub(super) struct Slope {
     pub(super) error: f64,
 }
 
-/// A floor over the step at which it was reached.
-type Point = (f64, f64);
+impl Slope {
+    fn through(points: &[Point]) -> Self {
+        let line = Line::through(points);
+        let span = points[points.len() - 1].0 - points[0].0;
+        Self {
+            per_step: line.slope.max(0.0),
+            error: if span > 0.0 {
+                2.0 * line.farthest / span
+            } else {
+                0.0
+            },
+        }
+    }
+}
 
 fn points(lows: &[Low]) -> Vec<Point> {
     let point = |low: &Low| (low.step as f64, low.level as f64);
     lows.iter().map(point).collect()
-}
-
-/// Whether each of the floors is higher than the one before.
-fn is_rising(floors: &[Point]) -> bool {
-    floors.windows(2).all(|pair| pair[0].1 < pair[1].1)
-}
-
-/// Whether the floors of the sixteenths rise all the time, and so evenly that it
-/// is no coincidence.
-pub(super) fn is_rising_evenly(floors: &[Point]) -> bool {
-    is_rising_within(floors, 0.3)
-}
-
-/// Whether each is higher than the one before, and none farther from a line than
-/// this part of the whole rise.
-fn is_rising_within(floors: &[Point], tolerance: f64) -> bool {
-    let rise = floors[floors.len() - 1].1 - floors[0].1;
-    is_rising(floors) && Line::through(floors).farthest <= tolerance * rise
-}
-
-/// The law that comes closest to floors: their distance, by least squares, from
-/// a + b·f(steps), for each law's f.
-pub(super) fn law_by_shape(floors: &[Point]) -> Law {
-    type Shape = fn(f64) -> f64;
-    const SHAPES: [(Law, Shape); 5] = [
-        (Law::Fading, |x| -1.0 / x),
-        (Law::Logarithmic, f64::ln),
-        (Law::Sublinear, f64::sqrt),
-        (Law::Linear, |x| x),
-        (Law::WorseThanLinear, |x| x * x),
-    ];
-    let distance = |shape: Shape| {
-        let shaped: Vec<_> = floors
-            .iter()
-            .map(|(step, level)| (shape(*step), *level))
-            .collect();
-        Line::through(&shaped).squares
-    };
-    let nearest = |a: &(Law, f64), b: &(Law, f64)| a.1.total_cmp(&b.1);
-    let distances = SHAPES.map(|(law, shape)| (law, distance(shape)));
-    (distances.into_iter().min_by(nearest)).map_or(Law::Constant, |(law, _)| law)
-}
-
-/// A line of least squares.
-struct Line {
-    slope: f64,
-    /// The sum of the squared distances.
-    squares: f64,
-    /// The largest distance.
-    farthest: f64,
-}
-
-impl Line {
-    fn through(points: &[Point]) -> Self {
-        let count = points.len() as f64;
-        let mean_x = points.iter().map(|point| point.0).sum::<f64>() / count;
-        let mean_y = points.iter().map(|point| point.1).sum::<f64>() / count;
-        let products = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y));
-        let squares = points.iter().map(|(x, _)| (x - mean_x).powi(2));
-        let (products, squares): (f64, f64) = (products.sum(), squares.sum());
-        let slope = if squares > 0.0 {
-            products / squares
-        } else {
-            0.0
-        };
-        let distances = (points.iter()).map(|(x, y)| (y - mean_y - slope * (x - mean_x)).abs());
-        Self {
-            slope,
-            squares: distances.clone().map(|distance| distance.powi(2)).sum(),
-            farthest: distances.fold(0.0, f64::max),
-        }
-    }
 }
 
 impl Law {

@@ -1,0 +1,373 @@
+//! Judges the memory of a run: all of it, and, where call stacks are taken, that of each.
+//!
+//! All of it is judged first. A leak that is small beside what memory swings by does not
+//! show there; it shows at the call stack that allocates it, where nothing else swings. So a
+//! call stack that grows makes the run grow, unless another falls by as much: then entries of
+//! one code path may take the place of another's. What is called bounded must be worth its
+//! name: a leak of a small share of what the steps allocate would have shown.
+
+use super::detectability::{least_visible, smallest};
+use super::rule::Series;
+use super::text::{level_reason, little_reason, open_reason, rising_reason};
+use super::{Law, Outcome, Verdict};
+use crate::floors::{Figure, PARTS, Window};
+
+const MEMORY: [Figure; 2] = [Figure::Bytes, Figure::Blocks];
+
+const TOO_SHORT: &str = "the run was too short to compare windows; ask for at least 32 steps";
+
+/// What the steps allocated so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Traffic {
+    pub(crate) bytes: u64,
+    pub(crate) blocks: u64,
+    pub(crate) steps: u64,
+}
+
+impl Traffic {
+    /// One in so many blocks, and bytes, of what the steps allocate must show.
+    const SHARE: f64 = 100.0;
+    /// Where they allocate next to nothing, one block in so many steps.
+    const STEPS: f64 = 1_000.0;
+
+    /// What a step allocates of a figure, on average.
+    pub(super) fn a_step(self, figure: Figure) -> f64 {
+        let all = if figure == Figure::Bytes {
+            self.bytes
+        } else {
+            self.blocks
+        };
+        all as f64 / self.steps.max(1) as f64
+    }
+
+    /// The largest leak, in units a step, that a run may leave unseen; none if the steps
+    /// allocate nothing, and so can't leak.
+    fn may_hide(self, figure: Figure) -> Option<f64> {
+        let blocks = (self.a_step(Figure::Blocks) / Self::SHARE).max(1.0 / Self::STEPS);
+        match figure {
+            _ if self.bytes == 0 && self.blocks == 0 => None,
+            Figure::Bytes if self.blocks == 0 => Some(self.a_step(figure) / Self::SHARE),
+            Figure::Bytes => Some(blocks * (self.bytes as f64 / self.blocks as f64).max(1.0)),
+            _ => Some(blocks),
+        }
+    }
+}
+
+/// What there is to judge.
+pub(crate) struct Seen<'a> {
+    pub(crate) windows: &'a [Window],
+    pub(crate) traffic: Traffic,
+    /// The windows of each call stack, where they are taken.
+    pub(crate) sites: &'a [&'a [Window]],
+}
+
+/// After how many steps of a run what rises is called growing, and how many it may have at
+/// most: what does not grow goes on until no leak that counts could hide.
+pub(crate) fn step_limits(requested: u64) -> (u64, u64) {
+    /// In so many steps a leak of one block in a hundred shows under most noise.
+    const ENOUGH: u64 = 131_072;
+
+    let late = requested.saturating_mul(16);
+    (late, requested.saturating_mul(64).max(ENOUGH))
+}
+
+/// Judges a run that will not be extended any more. Beside the verdict is the call stack
+/// that it is about, if it is about one.
+pub(crate) fn judge(seen: &Seen<'_>) -> (Verdict, Option<usize>) {
+    let whole = judge_one(seen.windows, seen.traffic);
+    let (mut verdict, site) = if seen.sites.is_empty() {
+        (whole, None)
+    } else {
+        by_sites(whole, seen)
+    };
+    if verdict.is_bounded() {
+        let (share, binds) = shares(&verdict, seen.traffic);
+        verdict.detectable_shares = share;
+        if binds {
+            let limit = verdict.limit(seen.traffic);
+            verdict.reason.push_str(&limit);
+        } else {
+            let reason = verdict.too_coarse(seen.traffic);
+            verdict = verdict.but_inconclusive(reason);
+        }
+    }
+    (verdict, site)
+}
+
+/// Whether the run may end. Growth is called late alone: until then a cache may fill. If its
+/// rate is not clear then, it may be chance, and more steps tell.
+pub(crate) fn is_decided(seen: &Seen<'_>, is_late: bool) -> bool {
+    let all = MEMORY.map(|figure| Series::new(seen.windows, figure));
+    let is_level = || all.iter().all(Series::is_level);
+    let is_settled = || {
+        all.iter()
+            .all(|series| series.law() != Some(Law::Constant) || series.ends_level())
+    };
+    // The verdict costs more.
+    if !is_late && !is_level() {
+        return false;
+    }
+    let (verdict, site) = judge(seen);
+    if verdict.is_growing() {
+        let clear = |windows: &[Window]| {
+            let all = MEMORY.map(|figure| Series::new(windows, figure));
+            all.iter().any(Series::is_clearly_growing)
+        };
+        return is_late && clear(site.map_or(seen.windows, |site| seen.sites[site]));
+    }
+    let sites = || {
+        let mut sites = seen.sites.iter();
+        sites.all(|site| judge_one(site, seen.traffic).is_bounded())
+    };
+    verdict.is_bounded() && is_settled() && (seen.sites.is_empty() || sites())
+}
+
+/// Whether call stacks may tell more: the verdict is not bounded, or much less would have
+/// shown had memory been level.
+pub(crate) fn is_coarse(verdict: &Verdict, windows: &[Window]) -> bool {
+    const MUCH: f64 = 4.0;
+    let Some(least) = least_visible(windows) else {
+        return false;
+    };
+    let is_large = |limit: Option<f64>| limit.is_none_or(|limit| limit > MUCH * least);
+    verdict.is_growing()
+        || (is_large(verdict.detectable_bytes) || is_large(verdict.detectable_blocks))
+}
+
+/// Judges the whole, or one call stack. What moves, but not so that its law can be told, is
+/// bounded if it cannot have risen by more than what may hide.
+fn judge_one(windows: &[Window], traffic: Traffic) -> Verdict {
+    let mut verdict = of_memory(windows);
+    let [_, .., last] = windows else {
+        return verdict;
+    };
+    if verdict.is_bounded() || verdict.is_growing() {
+        return verdict;
+    }
+    let most = MEMORY.map(|figure| {
+        let series = Series::new(windows, figure);
+        // Where the law is known, nothing is left open.
+        series.law().map_or_else(|| series.most_per_step(), |_| 0.0)
+    });
+    let is_little = |(figure, most): (Figure, f64)| {
+        let may_hide = traffic.may_hide(figure);
+        may_hide.is_some_and(|may_hide| most <= may_hide / 2.0)
+    };
+    if !MEMORY.into_iter().zip(most).all(is_little) {
+        return verdict;
+    }
+    verdict.outcome = Outcome::Bounded;
+    verdict.law = Some(Law::Constant);
+    let limit =
+        |figure: Figure, most: f64| smallest(windows, figure).map(|limit| limit.max(2.0 * most));
+    verdict.detectable_bytes = limit(MEMORY[0], most[0]);
+    verdict.detectable_blocks = limit(MEMORY[1], most[1]);
+    verdict.reason = little_reason(last);
+    verdict
+}
+
+/// Judges memory by its floors, whatever could hide.
+pub(crate) fn of_memory(windows: &[Window]) -> Verdict {
+    let [_, .., last] = windows else {
+        return Verdict::inconclusive(TOO_SHORT);
+    };
+    let [bytes, blocks] = MEMORY.map(|figure| Series::new(windows, figure));
+    let law = worse(bytes.law(), blocks.law());
+    let mut verdict = Verdict {
+        bytes: bytes.slope(),
+        blocks: blocks.slope(),
+        swing: last.swing(),
+        ..Verdict::inconclusive(open_reason(last, &[&bytes, &blocks]))
+    };
+    let Some(law) = law else { return verdict };
+    verdict.law = Some(law);
+    if law.is_growing() {
+        verdict.outcome = Outcome::Growing;
+        verdict.reason = rising_reason(law, windows, &verdict.rates());
+        return verdict;
+    }
+    verdict.outcome = Outcome::Bounded;
+    [verdict.detectable_bytes, verdict.detectable_blocks] =
+        MEMORY.map(|figure| smallest(windows, figure));
+    verdict.reason = if law == Law::Constant {
+        verdict.settled_by = settled_by(windows);
+        level_reason(windows, &[bytes, blocks])
+    } else {
+        rising_reason(law, windows, &verdict.rates())
+    };
+    verdict
+}
+
+/// Judges one figure alone, that is not of memory, by the same rule. Beside the
+/// verdict is by how much the figure rises with each step.
+pub(crate) fn judge_alone(windows: &[Window], figure: Figure) -> (Verdict, f64) {
+    let [_, .., last] = windows else {
+        return (Verdict::inconclusive(TOO_SHORT), 0.0);
+    };
+    let series = Series::new(windows, figure);
+    let mut verdict = Verdict::inconclusive(open_reason(last, &[&series]));
+    let law = series.law();
+    verdict.law = law;
+    let Some(law) = law else {
+        return (verdict, 0.0);
+    };
+    verdict.outcome = if law.is_growing() {
+        Outcome::Growing
+    } else {
+        Outcome::Bounded
+    };
+    if law == Law::Constant {
+        verdict.reason = level_reason(windows, &[series]);
+        return (verdict, 0.0);
+    }
+    let slope = series.slope();
+    let rate = Some(slope).filter(|slope| slope.per_step > 0.0);
+    let rate = rate.map_or_else(String::new, |slope| slope.to_string());
+    verdict.reason = rising_reason(law, windows, &rate);
+    (verdict, slope.per_step)
+}
+
+/// The verdict of call stacks, and the one that it is about.
+fn by_sites(whole: Verdict, seen: &Seen<'_>) -> (Verdict, Option<usize>) {
+    let one = |site: &&[Window]| judge_one(site, seen.traffic);
+    let verdicts: Vec<_> = seen.sites.iter().map(one).collect();
+    let rise = |verdict: &Verdict| (verdict.bytes.per_step, verdict.blocks.per_step);
+    let growing = verdicts.iter().enumerate().filter(|(_, v)| v.is_growing());
+    let most =
+        growing.max_by(|(_, a), (_, b)| rise(a).partial_cmp(&rise(b)).unwrap_or_else(|| 0.cmp(&0)));
+    if let Some((place, site)) = most {
+        if is_compensated(seen, place) {
+            let reason = "what it allocates rises, while what others allocated falls by as much; \
+                          more steps would tell whether it takes their place";
+            return (whole.but_inconclusive(reason.to_owned()), Some(place));
+        }
+        return (site.clone(), Some(place));
+    }
+    if whole.is_growing() && MEMORY.into_iter().any(|figure| is_explained(seen, figure)) {
+        return (whole, None);
+    }
+    if let Some(place) = verdicts.iter().position(|site| !site.is_bounded()) {
+        if whole.is_growing() {
+            let reason = "memory as a whole rises, but not at its call stacks; more steps would \
+                          tell whether it happens to";
+            return (whole.but_inconclusive(reason.to_owned()), Some(place));
+        }
+        let is_open = !whole.is_bounded();
+        return (whole, is_open.then_some(place));
+    }
+    let largest = |of: fn(&Verdict) -> Option<f64>| {
+        let mut all = verdicts.iter().map(of);
+        all.try_fold(0.0, |most: f64, limit| Some(most.max(limit?)))
+    };
+    let bytes = largest(Verdict::detectable_bytes_per_step);
+    let blocks = largest(Verdict::detectable_blocks_per_step);
+    let less = |whole: Option<f64>, sites: Option<f64>| match (whole, sites) {
+        (Some(whole), Some(sites)) => Some(whole.min(sites)),
+        (whole, sites) => whole.or(sites),
+    };
+    let limits = (
+        less(whole.detectable_bytes, bytes),
+        less(whole.detectable_blocks, blocks),
+    );
+    let mut verdict = whole;
+    verdict.is_by_site = limits != (verdict.detectable_bytes, verdict.detectable_blocks);
+    (verdict.detectable_bytes, verdict.detectable_blocks) = limits;
+    if !verdict.is_bounded() {
+        verdict.is_overruled = verdict.is_growing();
+        (verdict.bytes, verdict.blocks) = Default::default();
+        verdict.outcome = Outcome::Bounded;
+        verdict.law = verdicts.iter().filter_map(|site| site.law).max();
+        verdict.reason = format!(
+            "live memory as a whole moves, but each of the {} call stacks that it is from is \
+             bounded",
+            verdicts.len()
+        );
+    }
+    (verdict, None)
+}
+
+/// Whether what others allocated falls by as much as this call stack's rises: some fall all
+/// the time, by at least half of that together, or memory as a whole would have risen more.
+fn is_compensated(seen: &Seen<'_>, place: usize) -> bool {
+    let [.., before, last] = seen.windows else {
+        return false;
+    };
+    MEMORY.into_iter().all(|figure| {
+        let rise_of = |windows: &[Window]| Series::new(windows, figure).rise_of_means();
+        let rise = rise_of(seen.sites[place]);
+        if rise <= 0.0 {
+            return true;
+        }
+        let others = (seen.sites.iter().enumerate()).filter(|(other, _)| *other != place);
+        let falls = others.filter_map(|(_, site)| {
+            let falls = Series::new(site, figure).falls_all_the_time();
+            falls.then(|| -rise_of(site))
+        });
+        let room = last.highest(figure) as f64 - before.floor(figure).level as f64;
+        falls.sum::<f64>() >= rise / 2.0 || rise > 2.0 * room.max(0.0)
+    })
+}
+
+/// Whether the whole rises because many call stacks do, each too rarely to grow by itself:
+/// they rose within the last window, by at least half of it together. If not, what swings at
+/// some of them happened to add up.
+fn is_explained(seen: &Seen<'_>, figure: Figure) -> bool {
+    const MANY: usize = 8;
+
+    let rises_of = |windows: &[Window]| Series::new(windows, figure).rises_within();
+    let whole = rises_of(seen.windows);
+    // Where the floor rests, it is the highest level that grows.
+    let which = usize::from(whole[0] <= 0.0);
+    let rises = seen.sites.iter().map(|site| rises_of(site)[which]);
+    let rises: Vec<_> = rises.filter(|rise| *rise > 0.0).collect();
+    rises.len() >= MANY && rises.iter().sum::<f64>() >= whole[which] / 2.0
+}
+
+/// Of how many bytes and blocks that the steps allocate one would have shown had it leaked,
+/// and whether that is enough.
+fn shares(verdict: &Verdict, traffic: Traffic) -> ([Option<f64>; 2], bool) {
+    let limits = [verdict.detectable_bytes, verdict.detectable_blocks];
+    let share = |(figure, limit): (Figure, Option<f64>)| {
+        let traffic = traffic.a_step(figure);
+        limit.filter(|_| traffic > 0.0).map(|limit| traffic / limit)
+    };
+    let binds = |(figure, limit): (Figure, Option<f64>)| {
+        let most = traffic.may_hide(figure);
+        most.is_none_or(|most| limit.is_some_and(|limit| limit <= most))
+    };
+    let each = || MEMORY.into_iter().zip(limits);
+    (
+        [share((MEMORY[0], limits[0])), share((MEMORY[1], limits[1]))],
+        each().all(binds),
+    )
+}
+
+/// The first step of the first part from which on live bytes stayed in the range of the last
+/// window; none if that is the very first, or the last window is not level.
+fn settled_by(windows: &[Window]) -> Option<u64> {
+    let last = windows.last()?;
+    if !Series::new(windows, Figure::Bytes).ends_level() {
+        return None;
+    }
+    let (floor, highest) = (last.floor(Figure::Bytes).level, last.highest(Figure::Bytes));
+    let parts = windows
+        .iter()
+        .flat_map(|window| (0..PARTS).map(move |part| (window, part)));
+    let parts: Vec<_> = parts.collect();
+    let is_in_range = |(window, part): &&(&Window, usize)| {
+        window.part(*part, Figure::Bytes).level >= floor
+            && window.part_highest(*part, Figure::Bytes) <= highest
+    };
+    let settled = parts.iter().rev().take_while(is_in_range).count();
+    let first = parts.len() - settled;
+    (first > 0).then(|| parts[first].0.part_start(parts[first].1))
+}
+
+/// Growing outweighs unknown, unknown outweighs bounded.
+fn worse(a: Option<Law>, b: Option<Law>) -> Option<Law> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        (Some(law), None) | (None, Some(law)) if law.is_growing() => Some(law),
+        _ => None,
+    }
+}
