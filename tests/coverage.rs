@@ -156,7 +156,7 @@ fn a_leak_on_the_thread_of_another_scope_is_not_bounded() {
         "{text}"
     );
     let evidence = report.coverage().evidence().expect(&text);
-    let start = "in 200 steps 200 blocks went to or came from another scope, where other work is \
+    let start = "in 3,200 steps 3,200 blocks went to or came from another scope, where other work is \
                  counted on the thread `worker-beside`; write `#[highwater::test]`";
     assert!(evidence.starts_with(start), "{text}");
 }

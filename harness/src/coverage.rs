@@ -247,7 +247,8 @@ impl Lookout {
     fn is_others_work(&self, growth: u64) -> (Option<String>, Vec<String>) {
         let risen = risen(&self.inside, &self.survivors);
         let bytes: i64 = risen.iter().map(|seen| seen.bytes).sum();
-        let most = u64::try_from(bytes).unwrap_or(0) >= growth.div_ceil(2);
+        // What fell before it grew may not be above its start.
+        let most = bytes > 0 && bytes.unsigned_abs() >= growth.div_ceil(2);
         if !most || !alloc::has_neighbours() {
             return (None, Vec::new());
         }

@@ -107,6 +107,31 @@ impl Window {
         self.after_step + 1 + length / parts * part + length % parts * part / parts
     }
 
+    /// The windows of several at once: floors are at least, and highest levels at most, the
+    /// sums of theirs.
+    pub(crate) fn together(all: &[&[Self]]) -> Vec<Self> {
+        let Some((first, others)) = all.split_first() else {
+            return Vec::new();
+        };
+        let mut windows = first.to_vec();
+        for (window, other) in others.iter().flat_map(|other| other.iter().enumerate()) {
+            windows[window].add(other);
+        }
+        windows
+    }
+
+    fn add(&mut self, other: &Self) {
+        for part in 0..PARTS {
+            for figure in 0..self.highest[part].len() {
+                let (low, added) = (&mut self.parts[part][figure], other.parts[part][figure]);
+                low.level = low.level.saturating_add(added.level);
+                low.step = low.step.max(added.step);
+                self.highest[part][figure] += other.highest[part][figure];
+                self.sums[part][figure] += other.sums[part][figure];
+            }
+        }
+    }
+
     fn observe(&mut self, step: u64, levels: &Levels) {
         while self.part + 1 < PARTS && step >= self.part_start(self.part + 1) {
             self.part += 1;
@@ -211,6 +236,14 @@ impl Swings {
 /// Shorter windows tell too little: not every pair of parts has a step in it.
 const SHORTEST_WINDOW: u64 = PARTS as u64 / 2;
 
+/// Room for so many windows, with nothing left in it of whatever was there before: that could
+/// be taken for pointers when it is searched who holds what.
+fn room_for(windows: usize) -> Vec<Window> {
+    let mut room = vec![Window::new(0, 0); windows];
+    room.clear();
+    room
+}
+
 /// The floors of a run so far.
 #[derive(Debug)]
 pub(crate) struct Floors {
@@ -234,7 +267,7 @@ impl Floors {
         boundaries.sort_unstable();
         Self {
             current: boundaries.first().map(|end| Window::new(0, *end)),
-            complete: Vec::with_capacity(boundaries.len()),
+            complete: room_for(boundaries.len()),
             boundaries,
             range: (0, 0),
         }
@@ -242,7 +275,7 @@ impl Floors {
 
     /// A copy that allocates as little when it observes.
     pub(crate) fn copy(&self) -> Self {
-        let mut complete = Vec::with_capacity(self.complete.capacity());
+        let mut complete = room_for(self.complete.capacity());
         complete.extend_from_slice(&self.complete);
         Self {
             boundaries: self.boundaries.clone(),

@@ -305,16 +305,19 @@ impl<'a> Recorder<'a> {
         true
     }
 
-    /// Whether the verdict is clear. Late it is enough that memory grows; before, nothing
-    /// else may grow, and what was to be detected would have shown.
+    /// Whether the verdict is clear. Late it is enough that something grows; before, nothing
+    /// may, and what was to be detected would have shown.
     fn is_decided(&self, is_late: bool) -> bool {
         let grows = |figure| {
             let (verdict, _) = verdict::judge_alone(self.floors.windows(), figure);
             verdict.is_growing()
         };
-        let is_clear = || self.would_detect() && !self.watched().into_iter().any(grows);
-        let is_decided = self.seen(|seen| verdict::is_decided(seen, is_late));
-        is_decided && (is_late && self.judged().0.is_growing() || is_clear())
+        let others_grow = self.watched().into_iter().any(grows);
+        if others_grow {
+            return is_late;
+        }
+        self.seen(|seen| verdict::is_decided(seen, is_late))
+            && (self.would_detect() || self.judged().0.is_growing())
     }
 
     /// What there is to judge now.

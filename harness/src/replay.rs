@@ -61,11 +61,19 @@ pub(crate) fn is_wanted(scenario: &Scenario, report: &Report) -> bool {
         Sites::Replay => true,
         Sites::OnFailure => {
             scenario.diagnose
+                || report.is_coarse
                 || report.verdict.is_growing()
                 || report.breaches.iter().any(of_memory)
         }
     };
     is_asked_for && report.diagnosis.is_none()
+}
+
+/// Whether call stacks are to be explained even where nothing is wrong.
+#[track_caller]
+pub(crate) fn explains_all(scenario: &Scenario) -> bool {
+    let asked = matches!(sites(), Sites::Always | Sites::Replay);
+    asked || scenario.diagnose || scenario.stop_at.is_some()
 }
 
 /// The steps that `HIGHWATER_STEPS` asks for, whatever the scenario says.
@@ -93,24 +101,7 @@ pub(crate) fn diagnose<S>(
 ) {
     let again = || traced(run, setup, step, Some(report.peak_bytes));
     match catch_unwind(AssertUnwindSafe(again)) {
-        Ok(again) => match again.diagnosis {
-            Some(diagnosis) => {
-                if again.growth_bytes != report.growth_bytes && !is_peak_alone(report) {
-                    report.diagnosis_obstacle = Some(format!(
-                        "the second run, with call stacks, grew by {} B and the first by {} B: \
-                         what the first left in statics or threads changed the second; in a \
-                         process of its own, by `#[highwater::test]`, they are alike",
-                        Signed(again.growth_bytes),
-                        Signed(report.growth_bytes)
-                    ));
-                }
-                report.diagnosis = Some(diagnosis);
-                about_the_peak(report);
-            }
-            None => {
-                report.diagnosis_obstacle = Some(unavailable().to_owned());
-            }
-        },
+        Ok(again) => adopt(report, again),
         Err(payload) => {
             report.diagnosis_obstacle = Some(format!(
                 "no call stacks: the second run, in which they are taken, panicked: {}",
@@ -118,6 +109,35 @@ pub(crate) fn diagnose<S>(
             ));
         }
     }
+}
+
+/// Takes over what the second run tells.
+fn adopt(report: &mut Report, again: Report) {
+    if !again.has_sites {
+        report.diagnosis_obstacle = Some(unavailable().to_owned());
+        return;
+    }
+    let is_covered = report.coverage.evidence.is_none();
+    let differs = report.verdict.is_growing() != again.verdict.is_growing();
+    let tells_more = again.verdict.is_growing() || again.verdict.is_overruled();
+    let is_open = report.is_coarse && !report.verdict.is_growing();
+    if is_covered && (is_open || differs && tells_more) {
+        report.verdict = again.verdict;
+    }
+    if again.growth_bytes != report.growth_bytes
+        && again.diagnosis.is_some()
+        && !is_peak_alone(report)
+    {
+        report.diagnosis_obstacle = Some(format!(
+            "the second run, with call stacks, grew by {} B and the first by {} B: \
+             what the first left in statics or threads changed the second; in a \
+             process of its own, by `#[highwater::test]`, they are alike",
+            Signed(again.growth_bytes),
+            Signed(report.growth_bytes)
+        ));
+    }
+    report.diagnosis = again.diagnosis;
+    about_the_peak(report);
 }
 
 /// If the peak is all that failed, the diagnosis is about that.

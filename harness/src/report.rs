@@ -47,6 +47,10 @@ pub struct Report {
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) breaches: Vec<Breach>,
     pub(crate) verdict: Verdict,
+    /// Whether call stacks may tell more of it.
+    pub(crate) is_coarse: bool,
+    /// Whether call stacks were taken.
+    pub(crate) has_sites: bool,
     pub(crate) coverage: Coverage,
     pub(crate) accepted: Vec<Accepted>,
     pub(crate) resources: Vec<Resource>,

@@ -90,8 +90,10 @@ impl<'a> Run<'a> {
     ) {
         let asks = || {
             let name = self.scenario.full_name();
-            let (failed, peak) = (report.is_failure(), report.peak_bytes);
-            isolation::wants_call_stacks(self.ordinal, &name, failed, peak);
+            // What call stacks are to decide has not failed yet.
+            let is_open = report.is_inconclusive() && report.is_coarse;
+            let failed = report.is_failure() && !is_open || report.verdict.is_overruled();
+            isolation::wants_call_stacks(self.ordinal, &name, failed, report.peak_bytes);
         };
         if self.first.is_some() {
             asks();
@@ -159,6 +161,7 @@ pub(crate) fn run<S>(
     }
     report.accepted = unscoped(|| accepted(scenario, &report));
     run.diagnose(setup, step, &mut report);
+    report.accepted = unscoped(|| accepted(scenario, &report));
     drop(run);
     progress::scenario_ends();
     report.write();

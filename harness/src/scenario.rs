@@ -71,7 +71,7 @@ impl Scenario {
             step_budget: None,
             memory_budget: ByteSize::gib(1),
             stop_at: None,
-            time_budget: Duration::from_secs(300),
+            time_budget: Duration::from_secs(60),
             self_test: false,
             diagnose: false,
             accept_inconclusive: None,
@@ -181,8 +181,10 @@ impl Scenario {
         self
     }
 
-    /// The most steps that a run may be extended to; 16 times the requested
-    /// steps unless this is called.
+    /// The most steps that a run may be extended to. Unless this is called, what grows gets 16
+    /// times the requested steps to come to rest, and what does not goes on until no leak that
+    /// counts could hide, for 64 times the requested steps or 131,072 of them, whichever is
+    /// more.
     pub fn step_budget(mut self, steps: u64) -> Self {
         self.step_budget = Some(steps);
         self
@@ -211,9 +213,10 @@ impl Scenario {
         self
     }
 
-    /// How long the requested steps and the extension may take before the extension
-    /// ends; 300 s unless this is called. A safety net: it can leave a verdict
-    /// open, and changes no figure.
+    /// How long the extension for the verdict may take; 60 s unless this is called. When the
+    /// time is up, the verdict is the one so far, and says so: a leak that makes its own steps
+    /// slower would never get another. It is the one thing here that looks at a clock, and
+    /// changes no figure.
     pub fn time_budget(mut self, limit: Duration) -> Self {
         self.time_budget = limit;
         self

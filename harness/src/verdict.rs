@@ -213,6 +213,11 @@ impl Verdict {
         }
     }
 
+    /// Whether memory as a whole grows, and no call stack does.
+    pub(crate) fn is_overruled(&self) -> bool {
+        self.is_overruled
+    }
+
     /// The same verdict, which is about one call stack.
     pub(crate) fn at_site(mut self, site: &str) -> Self {
         self.reason = format!("{}; at {site}", self.reason);
@@ -221,7 +226,7 @@ impl Verdict {
 
     /// The same verdict of a run that ended early, for this reason.
     pub(crate) fn so_far(mut self, ending: &str) -> Self {
-        self.reason = format!("so far, for {ending}: {}", self.reason);
+        self.reason = format!("so far, as {ending}: {}", self.reason);
         self
     }
 

@@ -59,7 +59,7 @@ pub(crate) struct Report {
     pub(crate) growth_bytes: i64,
     pub(crate) verdict: String,
     pub(crate) verdict_reason: String,
-    pub(crate) law: Option<String>,
+    pub(crate) detectable_blocks_per_step: Option<f64>,
     pub(crate) floor_bytes_per_step: f64,
     pub(crate) floor_blocks_per_step: f64,
     pub(crate) diagnosis: Option<Diagnosis>,

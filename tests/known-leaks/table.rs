@@ -5,16 +5,17 @@ use comfy_table::{CellAlignment, Table, TableStyle, presets};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-const COLUMNS: [(&str, CellAlignment); 10] = [
+const COLUMNS: [(&str, CellAlignment); 11] = [
     ("case", CellAlignment::Left),
     ("crate", CellAlignment::Left),
     ("release", CellAlignment::Left),
     ("", CellAlignment::Left),
-    ("steps", CellAlignment::Right),
+    ("verdict", CellAlignment::Left),
     ("B a step", CellAlignment::Right),
     ("blocks a step", CellAlignment::Right),
-    ("law", CellAlignment::Left),
-    ("verdict", CellAlignment::Left),
+    ("would have shown", CellAlignment::Right),
+    ("steps", CellAlignment::Right),
+    ("s", CellAlignment::Right),
     ("first site", CellAlignment::Left),
 ];
 
@@ -35,16 +36,22 @@ fn table(outcomes: &[Outcome], style: TableStyle) -> Table {
             rate => format!("{rate:.2}"),
         };
         let mark = if outcome.is_right() { "" } else { " (wrong)" };
+        // Once in so many steps, a block would have shown.
+        let limit = report.detectable_blocks_per_step.map(|rate| match rate {
+            rate if rate < 1.0 => format!("1 in {:.0} steps", (1.0 / rate).floor()),
+            rate => format!("{rate:.1} a step"),
+        });
         table.add_row([
             outcome.case.clone(),
             outcome.facts.crate_name.clone(),
             outcome.version.clone(),
             outcome.kind.name().to_owned(),
-            report.extended_steps.to_string(),
+            format!("{}{mark}", report.verdict),
             rate(report.floor_bytes_per_step),
             rate(report.floor_blocks_per_step),
-            report.law.clone().unwrap_or_default(),
-            format!("{}{mark}", report.verdict),
+            limit.unwrap_or_default(),
+            report.extended_steps.to_string(),
+            format!("{:.2}", outcome.time.as_secs_f64()),
             site(outcome),
         ]);
     }
@@ -112,7 +119,46 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Recall, false alarms and run time in a line or two.
+/// The exact bounds on a share, of which `seen` of `all` were seen, that are right in 95 % of
+/// cases, one at a time: the least and the most that it may be (C. J. Clopper and
+/// E. S. Pearson, The use of confidence or fiducial limits, 1934).
+fn bounds(seen: usize, all: usize) -> (f64, f64) {
+    // The chance of so many or more, where each comes with this chance.
+    let at_least = |count: usize, chance: f64| {
+        let mut exactly = (1.0 - chance).powi(i32::try_from(all).unwrap_or(i32::MAX));
+        let mut fewer = 0.0;
+        for n in 0..count {
+            fewer += exactly;
+            exactly *= (all - n) as f64 / (n + 1) as f64 * chance / (1.0 - chance);
+        }
+        1.0 - fewer
+    };
+    let solve = |is_above: &dyn Fn(f64) -> bool| {
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if is_above(middle) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        f64::midpoint(low, high)
+    };
+    let least = if seen == 0 {
+        0.0
+    } else {
+        solve(&|chance| at_least(seen, chance) >= 0.05)
+    };
+    let most = if seen == all {
+        1.0
+    } else {
+        solve(&|chance| 1.0 - at_least(seen + 1, chance) <= 0.05)
+    };
+    (least, most)
+}
+
+/// Recall, false alarms and run time in a few lines.
 fn sums(outcomes: &[Outcome]) -> String {
     let of = |kinds: &[Kind]| {
         let some = outcomes
@@ -121,14 +167,12 @@ fn sums(outcomes: &[Outcome]) -> String {
         some.collect::<Vec<_>>()
     };
     let (leaky, sound) = (of(&[Kind::Leaky]), of(&[Kind::Fixed, Kind::Trap]));
-    let growing = |outcomes: &[&Outcome]| {
-        let is_growing = |outcome: &&&Outcome| outcome.report.verdict == "growing";
-        outcomes.iter().filter(is_growing).count()
+    let with = |outcomes: &[&Outcome], verdict: &str| {
+        let verdicts = outcomes.iter().filter(|o| o.report.verdict == verdict);
+        verdicts.count()
     };
-    let open = outcomes
-        .iter()
-        .filter(|outcome| outcome.report.verdict == "inconclusive")
-        .count();
+    let (found, alarms) = (with(&leaky, "growing"), with(&sound, "growing"));
+    let open = with(&leaky, "inconclusive") + with(&sound, "inconclusive");
     let naive = sound
         .iter()
         .filter(|outcome| outcome.report.growth_bytes > 0)
@@ -136,12 +180,35 @@ fn sums(outcomes: &[Outcome]) -> String {
     let named = leaky.iter().filter(|outcome| outcome.is_named()).count();
     let time: Duration = outcomes.iter().map(|outcome| outcome.time).sum();
     format!(
-        "recall {} of {} leaks, {named} of them with the crate or its caller named, false alarms {} in {} sound releases and traps, {open} left open; \
-         run time {:.1} s\n\"more at the end than at the start\" would give {naive} false alarms",
-        growing(&leaky),
+        "found {found} of {} leaks: with 95 % confidence at least {:.0} %; {named} of them with \
+         the crate or its caller named\n\
+         called {alarms} of {} sound releases and decoys growing: with 95 % confidence at most \
+         {:.1} %; \"more at the end than at the start\" would call {naive} so\n\
+         {open} left open; run time {:.1} s",
         leaky.len(),
-        growing(&sound),
+        (bounds(found, leaky.len()).0 * 100.0).floor(),
         sound.len(),
+        (bounds(alarms, sound.len()).1 * 1_000.0).ceil() / 10.0,
         time.as_secs_f64(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bounds;
+
+    #[track_caller]
+    fn is_near(a: f64, b: f64) {
+        assert!((a - b).abs() < 5e-4, "{a} is not {b}");
+    }
+
+    /// Of none or all, the bound is a root of 0.05; the others are from tables.
+    #[test]
+    fn bounds_are_exact() {
+        is_near(bounds(20, 20).0, 0.05_f64.powf(1.0 / 20.0));
+        is_near(bounds(0, 32).1, 1.0 - 0.05_f64.powf(1.0 / 32.0));
+        is_near(bounds(0, 32).0, 0.0);
+        is_near(bounds(9, 10).0, 0.6058);
+        is_near(bounds(1, 10).1, 0.3942);
+    }
 }

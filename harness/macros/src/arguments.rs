@@ -29,13 +29,15 @@ enum Kind {
     Reason(&'static str),
     /// Makes the state of a scenario.
     State,
+    /// With a duration.
+    Time(&'static str),
     /// How long the test's process may take.
     TimeLimit,
     /// Stands alone.
     Word,
 }
 
-const KNOWN: [Known; 14] = [
+const KNOWN: [Known; 15] = [
     known("steps", Kind::Count("steps"), "steps = 10_000"),
     known("state", Kind::State, "state = Sessions::default()"),
     known("warm_up", Kind::Count("warm_up"), "warm_up = 100"),
@@ -62,6 +64,11 @@ const KNOWN: [Known; 14] = [
         "accept_residue",
         Kind::Reason("accept_residue"),
         "accept_residue = \"the registry keeps each name\"",
+    ),
+    known(
+        "time_budget",
+        Kind::Time("time_budget"),
+        "time_budget = \"60 s\"",
     ),
     known("time_limit", Kind::TimeLimit, "time_limit = \"60 s\""),
     known("in_process", Kind::Word, "in_process"),
@@ -191,11 +198,12 @@ impl Argument {
                 arguments.state = Some(quote!(#value));
                 return Ok(());
             }
+            Kind::Time(method) => {
+                let limit = Literal::u64_suffixed(self.milliseconds(value)?);
+                (method, quote!(::core::time::Duration::from_millis(#limit)))
+            }
             Kind::TimeLimit => {
-                let text = self.text(value, "a duration in quotes")?;
-                let limit =
-                    duration::milliseconds(&text).map_err(|why| Error::new_spanned(value, why))?;
-                arguments.time_limit_ms = Some(limit);
+                arguments.time_limit_ms = Some(self.milliseconds(value)?);
                 return Ok(());
             }
             Kind::Word => return Ok(()),
@@ -215,6 +223,11 @@ impl Argument {
             }
             _ => Err(self.wrong_value(value, "a whole number")),
         }
+    }
+
+    fn milliseconds(&self, value: &Expr) -> syn::Result<u64> {
+        let text = self.text(value, "a duration in quotes")?;
+        duration::milliseconds(&text).map_err(|why| Error::new_spanned(value, why))
     }
 
     fn text(&self, value: &Expr, wanted: &str) -> syn::Result<String> {

@@ -160,6 +160,7 @@ fn every_argument_and_attribute() {
             .residue_ceiling(::highwater::ByteSize::b(0u64))
             .accept_inconclusive("it fills")
             .accept_residue("it keeps")
+            .time_budget(::core::time::Duration::from_millis(90000u64))
             .run(|| (), |(), i| r#try(i))
             .assert();
     };
@@ -178,6 +179,7 @@ fn every_argument_and_attribute() {
             residue = "0 B",
             accept_inconclusive = "it fills",
             accept_residue = "it keeps",
+            time_budget = "90 s",
         ),
         quote!(#attributes pub(crate) #function),
         &test(&attributes, &function, &keys, &work),
@@ -273,7 +275,7 @@ fn arguments_that_do_not_exist() {
     let expected = "unknown argument `step`: the arguments are \
                     `steps`, `state`, `warm_up`, `growth`, `peak`, `residue`, `threads`, \
                     `descriptors`, `mapped`, `accept_inconclusive`, `accept_residue`, \
-                    `time_limit`, `in_process`, `real_random`";
+                    `time_budget`, `time_limit`, `in_process`, `real_random`";
     check_arguments(quote!(step = 10), expected);
     let expected = "expected an argument, such as `steps = 10_000`";
     check_arguments(quote!(10), expected);

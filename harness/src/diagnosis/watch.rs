@@ -1,7 +1,9 @@
-//! What is written down of each site while a scenario runs.
+//! What is written down of each call stack while a scenario runs.
 //!
-//! Call stacks that a reader could not tell apart, since they differ only in frames that
-//! are folded away, are one site. So names are found as soon as a stack is new.
+//! The verdict needs no names, and finding them takes longer than most runs. So levels are
+//! kept for each stack, and names are found at the end, if they are wanted. Call stacks that
+//! a reader could not tell apart, since they differ only in frames that are folded away, are
+//! one site then.
 
 use super::frames::{Frame, Named, Names};
 use super::{Diagnosis, Site, Trap};
@@ -13,22 +15,16 @@ use std::collections::HashMap;
 
 pub(crate) struct Watch<'a> {
     trace: &'a Trace,
-    names: Names,
-    /// The floors of a site that has allocated nothing so far.
+    /// The floors of a stack that has allocated nothing so far.
     none: Floors,
-    sites: Vec<Watched>,
-    /// The site of each stack.
-    site_of: Vec<usize>,
-    known: HashMap<Named, usize>,
+    stacks: Vec<Box<Watched>>,
     end_steps: u64,
     peak_step: Option<u64>,
     memory: Option<Result<Snapshot, String>>,
 }
 
-/// A site, with the stacks that lead to it.
+/// A call stack that allocates.
 struct Watched {
-    name: Named,
-    stacks: Vec<usize>,
     floors: Floors,
     /// Before set-up; all figures are above these.
     before: Live,
@@ -39,34 +35,62 @@ struct Watched {
     total: Total,
 }
 
-impl Watched {
-    /// Above what was live before the run.
-    fn live(&self, trace: &Trace) -> Live {
-        let live = sum(self.stacks.iter().map(|stack| trace.live(*stack)));
-        less(live, self.before)
-    }
+/// The sites that stacks are of, by their names.
+struct Sites {
+    names: Names,
+    known: Vec<Named>,
+    /// The stacks of each.
+    stacks: Vec<Vec<usize>>,
+    /// The site of each stack.
+    site_of: Vec<usize>,
+}
 
-    fn total(&self, trace: &Trace) -> Total {
-        let totals = self.stacks.iter().map(|stack| trace.total(*stack));
-        let total = totals.fold(Total::default(), |sum, total| Total {
-            bytes: sum.bytes + total.bytes,
-            blocks: sum.blocks + total.blocks,
-        });
-        Total {
-            bytes: total.bytes - self.total_before.bytes,
-            blocks: total.blocks - self.total_before.blocks,
+impl Sites {
+    fn of(trace: &Trace) -> Self {
+        let mut sites = Self {
+            names: Names::new(),
+            known: Vec::new(),
+            stacks: Vec::new(),
+            site_of: Vec::new(),
+        };
+        let mut places: HashMap<Named, usize> = HashMap::new();
+        for stack in 0..trace.count() {
+            let name = sites.names.stack(&trace.read(stack).frames);
+            // What can't be told is not alike for that.
+            let known = places.get(&name).filter(|_| !name.frames.is_empty());
+            let site = known.copied().unwrap_or(sites.known.len());
+            if site == sites.known.len() {
+                places.insert(name.clone(), site);
+                sites.known.push(name);
+                sites.stacks.push(Vec::new());
+            }
+            sites.stacks[site].push(stack);
+            sites.site_of.push(site);
         }
+        sites
     }
+}
 
-    /// What stands for its blocks where they hold others: their type, or else the
+impl Named {
+    /// What stands for the blocks of a site where they hold others: their type, or else the
     /// function that allocated them.
     fn kind(&self) -> String {
         let function = || {
             let block_of = |frame: &Frame| format!("block of {}", frame.function);
-            let frame = self.name.frames.first();
+            let frame = self.frames.first();
             frame.map_or_else(|| "type unknown".to_owned(), block_of)
         };
-        self.name.type_name.clone().unwrap_or_else(function)
+        self.type_name.clone().unwrap_or_else(function)
+    }
+
+    /// What it allocated and where, in few words.
+    fn short(&self) -> String {
+        match (self.type_name.as_deref(), self.frames.first()) {
+            (Some(kind), Some(frame)) => format!("{kind} in {}", frame.function),
+            (None, Some(frame)) => frame.function.clone(),
+            (Some(kind), None) => kind.to_owned(),
+            (None, None) => "a call stack that could not be told".to_owned(),
+        }
     }
 }
 
@@ -74,74 +98,67 @@ impl<'a> Watch<'a> {
     pub(crate) fn new(trace: &'a Trace, requested: u64, limit: u64) -> Self {
         Self {
             trace,
-            names: Names::new(),
             none: Floors::new(requested, limit),
-            sites: Vec::new(),
-            site_of: Vec::new(),
-            known: HashMap::new(),
+            stacks: Vec::new(),
             end_steps: 0,
             peak_step: None,
             memory: None,
         }
     }
 
-    /// Finds the sites of stacks that are new.
     fn look_for_new_stacks(&mut self) {
-        for stack in self.site_of.len()..self.trace.count() {
-            let name = self.names.stack(&self.trace.read(stack).frames);
-            // What can't be told is not alike for that.
-            let known = self.known.get(&name).filter(|_| !name.frames.is_empty());
-            let site = known.copied().unwrap_or(self.sites.len());
-            self.site_of.push(site);
-            if let Some(site) = self.sites.get_mut(site) {
-                site.stacks.push(stack);
-                continue;
-            }
-            self.known.insert(name.clone(), site);
-            self.sites.push(Watched {
-                name,
-                stacks: vec![stack],
+        for _ in self.stacks.len()..self.trace.count() {
+            self.stacks.push(Box::new(Watched {
                 floors: self.none.copy(),
                 before: Live::default(),
                 total_before: Total::default(),
                 start: Live::default(),
                 end: Live::default(),
                 total: Total::default(),
-            });
+            }));
+        }
+    }
+
+    /// What is live of a stack above what was before the run.
+    fn live(&self, stack: usize) -> Live {
+        less(self.trace.live(stack), self.stacks[stack].before)
+    }
+
+    fn total(&self, stack: usize) -> Total {
+        let (total, before) = (self.trace.total(stack), self.stacks[stack].total_before);
+        Total {
+            bytes: total.bytes - before.bytes,
+            blocks: total.blocks - before.blocks,
         }
     }
 
     /// What is live now is not the run's: where a whole process is traced, blocks of its
     /// rehearsal are among them.
     pub(crate) fn begin(&mut self) {
-        unscoped(|| {
-            self.look_for_new_stacks();
-            for site in &mut self.sites {
-                site.before = sum(site.stacks.iter().map(|stack| self.trace.live(*stack)));
-                site.total_before = Total::default();
-                site.total_before = site.total(self.trace);
-            }
-        });
+        unscoped(|| self.look_for_new_stacks());
+        for (number, stack) in self.stacks.iter_mut().enumerate() {
+            stack.before = self.trace.live(number);
+            stack.total_before = self.trace.total(number);
+        }
     }
 
     /// Set-up and warm-up are done.
     pub(crate) fn start(&mut self) {
-        unscoped(|| {
-            self.look_for_new_stacks();
-            for site in &mut self.sites {
-                site.start = site.live(self.trace);
-            }
-        });
+        unscoped(|| self.look_for_new_stacks());
+        for stack in 0..self.stacks.len() {
+            self.stacks[stack].start = self.live(stack);
+        }
         self.note_peak_in(0);
     }
 
     /// The step with this number, from 1 on, is done.
     pub(crate) fn after_step(&mut self, step: u64) {
-        if self.trace.count() > self.site_of.len() {
+        if self.trace.count() > self.stacks.len() {
             unscoped(|| self.look_for_new_stacks());
         }
-        for site in &mut self.sites {
-            site.floors.observe(step, &levels(site.live(self.trace)));
+        for (number, stack) in self.stacks.iter_mut().enumerate() {
+            let live = less(self.trace.live(number), stack.before);
+            stack.floors.observe(step, &levels(live));
         }
         self.none.observe(step, &[0; 5]);
         self.note_peak_in(step);
@@ -156,34 +173,23 @@ impl<'a> Watch<'a> {
     /// The requested steps are done.
     pub(crate) fn requested_steps_done(&mut self, steps: u64, state: &State) {
         self.end_steps = steps;
-        unscoped(|| {
-            self.look_for_new_stacks();
-            for site in &mut self.sites {
-                site.end = site.live(self.trace);
-                site.total = site.total(self.trace);
-            }
-            self.memory = Some(Snapshot::take(self.trace, state));
-        });
-    }
-
-    /// The windows of each site.
-    pub(crate) fn windows(&self) -> Vec<&[Window]> {
-        self.sites
-            .iter()
-            .map(|site| site.floors.windows())
-            .collect()
-    }
-
-    /// What a site allocated and where, in few words.
-    pub(crate) fn describe(&self, site: usize) -> String {
-        let name = &self.sites[site].name;
-        let kind = name.type_name.as_deref();
-        match (kind, name.frames.first()) {
-            (Some(kind), Some(frame)) => format!("{kind} in {}", frame.function),
-            (None, Some(frame)) => frame.function.clone(),
-            (Some(kind), None) => kind.to_owned(),
-            (None, None) => "a call stack that could not be told".to_owned(),
+        unscoped(|| self.look_for_new_stacks());
+        for stack in 0..self.stacks.len() {
+            self.stacks[stack].end = self.live(stack);
+            self.stacks[stack].total = self.total(stack);
         }
+        unscoped(|| self.memory = Some(Snapshot::take(self.trace, state)));
+    }
+
+    /// The windows of each call stack.
+    pub(crate) fn windows(&self) -> Vec<&[Window]> {
+        let stacks = self.stacks.iter();
+        stacks.map(|stack| stack.floors.windows()).collect()
+    }
+
+    /// What a call stack allocates and where, in few words.
+    pub(crate) fn describe(&self, stack: usize) -> String {
+        Names::new().stack(&self.trace.read(stack).frames).short()
     }
 
     /// Whether live bytes have passed the limit to stop at.
@@ -191,13 +197,13 @@ impl<'a> Watch<'a> {
         self.trace.stopped().is_some()
     }
 
-    fn trap(&mut self) -> Option<Trap> {
+    fn trap(&self, names: &mut Names) -> Option<Trap> {
         let Stopped {
             site,
             size,
             live_bytes,
         } = self.trace.stopped()?;
-        let stack = self.names.stack(&self.trace.read(site).frames);
+        let stack = names.stack(&self.trace.read(site).frames);
         Some(Trap {
             frames: stack.frames,
             type_name: stack.type_name,
@@ -209,23 +215,30 @@ impl<'a> Watch<'a> {
     /// What was found, with names.
     pub(crate) fn into_diagnosis(mut self, growth_bytes: i64) -> Diagnosis {
         self.look_for_new_stacks();
-        let trap = self.trap();
-        let mut sites: Vec<_> = self.sites.iter().map(|site| self.site(site)).collect();
+        let mut named = Sites::of(self.trace);
+        let trap = self.trap(&mut named.names);
+        let sites = named.known.iter().zip(&named.stacks);
+        let mut sites: Vec<_> = sites
+            .map(|(name, stacks)| self.site(name, stacks))
+            .collect();
         let unknown = || Err("the requested steps were not done".to_owned());
         let memory = self.memory.take().unwrap_or_else(unknown);
         if let Ok(memory) = &memory {
-            let kinds: Vec<_> = self.sites.iter().map(Watched::kind).collect();
-            let holders = memory.holders(&self.site_of, &kinds, &mut self.names);
+            let kinds: Vec<_> = named.known.iter().map(Named::kind).collect();
+            let holders = memory.holders(&named.site_of, &kinds, &mut named.names);
             for (site, holders) in sites.iter_mut().zip(holders) {
                 site.holders = Some(holders);
             }
         }
         // One is for stacks that can't be told, of which there may be none; others may be of
         // what the process did before the run.
-        let is_of_run = |watched: &Watched| watched.total(self.trace).blocks > 0;
-        let mut watched = self.sites.iter();
-        sites
-            .retain(|site| watched.next().is_some_and(is_of_run) || site.growth != Live::default());
+        let total = |stacks: &Vec<usize>| {
+            let totals = stacks.iter().map(|stack| self.total(*stack).blocks);
+            totals.sum::<u64>()
+        };
+        let is_of_run = named.stacks.iter().map(|stacks| total(stacks) > 0);
+        let mut is_of_run = is_of_run.collect::<Vec<_>>().into_iter();
+        sites.retain(|site| is_of_run.next() == Some(true) || site.growth != Live::default());
         sites.sort_by(|a, b| {
             let key = |site: &Site| {
                 (
@@ -245,24 +258,32 @@ impl<'a> Watch<'a> {
             peak_bytes: None,
             lost_blocks: self.trace.lost(),
             trap,
-            has_lines: self.names.has_lines(),
+            has_lines: named.names.has_lines(),
             unsearched_threads: memory.as_ref().map_or(0, Snapshot::unsearched_threads),
             holders_obstacle: memory.err(),
         }
     }
 
     /// Without its holders.
-    fn site(&self, watched: &Watched) -> Site {
-        let stacks = watched.stacks.iter().map(|stack| self.trace.read(*stack));
-        let at_peak = less(sum(stacks.map(|stack| stack.at_peak)), watched.before);
+    fn site(&self, name: &Named, stacks: &[usize]) -> Site {
+        let watched = || stacks.iter().map(|stack| &*self.stacks[*stack]);
+        let read = stacks.iter().map(|stack| self.trace.read(*stack).at_peak);
+        let at_peak = less(sum(read), sum(watched().map(|stack| stack.before)));
+        let start = sum(watched().map(|stack| stack.start));
+        let end = sum(watched().map(|stack| stack.end));
+        let totals = watched().map(|stack| stack.total);
+        let windows: Vec<_> = watched().map(|stack| stack.floors.windows()).collect();
         Site {
-            frames: watched.name.frames.clone(),
-            type_name: watched.name.type_name.clone(),
-            growth: less(watched.end, watched.start),
-            live: watched.end,
+            frames: name.frames.clone(),
+            type_name: name.type_name.clone(),
+            growth: less(end, start),
+            live: end,
             at_peak: self.trace.has_peak().then_some(at_peak),
-            total: watched.total,
-            verdict: verdict::of_memory(watched.floors.windows()),
+            total: totals.fold(Total::default(), |sum, total| Total {
+                bytes: sum.bytes + total.bytes,
+                blocks: sum.blocks + total.blocks,
+            }),
+            verdict: verdict::of_memory(&Window::together(&windows)),
             holders: None,
         }
     }

@@ -6,6 +6,7 @@ use crate::coverage::{self, Coverage};
 use crate::diagnosis::Diagnosis;
 use crate::floors::{Figure, Levels};
 use crate::isolation;
+use crate::replay;
 use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
 use crate::scenario::Scenario;
 use crate::verdict::{self, Verdict};
@@ -82,8 +83,9 @@ impl Recorder<'_> {
         };
         if self.stop == Some(Stop::TimeBudget) {
             return verdict.so_far(&format!(
-                "the time budget of {} s ended the run",
-                scenario.time_budget.as_secs()
+                "the time budget of {} s ended the extension after {} steps",
+                scenario.time_budget.as_secs(),
+                Thousands(self.steps_run)
             ));
         }
         if self.stop == Some(Stop::MemoryBudget) && !verdict.is_growing() {
@@ -183,8 +185,10 @@ impl Recorder<'_> {
             [live_bytes, self.baseline[0]].map(|level| i64::try_from(level).unwrap_or(i64::MAX));
         let growth_bytes = end - start;
         let (verdict, coverage) = self.verdict();
+        let may_tell_more = self.watch.is_none() && coverage.evidence.is_none();
+        let is_coarse = may_tell_more && verdict::is_coarse(&verdict, self.floors.windows());
         let watch = self.watch.take();
-        let diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
+        let has_sites = watch.is_some();
         let before = self.before.totals;
         let of_run = self.end.totals.since(&before);
         let of_steps = self.end.totals;
@@ -213,6 +217,8 @@ impl Recorder<'_> {
             ceilings: scenario.ceilings.clone(),
             breaches: Vec::new(),
             verdict,
+            is_coarse: is_coarse && self.stop != Some(Stop::TimeBudget),
+            has_sites,
             coverage,
             accepted: Vec::new(),
             resources: self.resources(scenario),
@@ -220,10 +226,14 @@ impl Recorder<'_> {
             ending: self.ending(scenario),
             overruns: self.overruns,
             curve: self.curve,
-            diagnosis,
+            diagnosis: None,
             diagnosis_obstacle: None,
         };
         report.breaches = report.judge_ceilings();
+        // Names take their time.
+        let is_sound = report.breaches.is_empty() && report.verdict.is_bounded();
+        let watch = watch.filter(|_| !is_sound || replay::explains_all(scenario));
+        report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
         if let (Some(Stop::Limit), Some(limit)) = (self.stop, self.stop_at) {
             let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
             report.breaches.push(Breach {

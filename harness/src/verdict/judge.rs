@@ -222,7 +222,7 @@ pub(crate) fn judge_alone(windows: &[Window], figure: Figure) -> (Verdict, f64) 
     }
     let slope = series.slope();
     let rate = Some(slope).filter(|slope| slope.per_step > 0.0);
-    let rate = rate.map_or_else(String::new, |slope| slope.to_string());
+    let rate = rate.map_or_else(String::new, |slope| format!("by {slope} a step "));
     verdict.reason = rising_reason(law, windows, &rate);
     (verdict, slope.per_step)
 }
@@ -236,6 +236,9 @@ fn by_sites(whole: Verdict, seen: &Seen<'_>) -> (Verdict, Option<usize>) {
     let most =
         growing.max_by(|(_, a), (_, b)| rise(a).partial_cmp(&rise(b)).unwrap_or_else(|| 0.cmp(&0)));
     if let Some((place, site)) = most {
+        if whole.is_growing() {
+            return (whole, None);
+        }
         if is_compensated(seen, place) {
             let reason = "what it allocates rises, while what others allocated falls by as much; \
                           more steps would tell whether it takes their place";

@@ -84,32 +84,28 @@ pub(super) fn slope(points: &[Point]) -> f64 {
 }
 
 /// The same levels without jumps, which are rises of more than four times the usual between
-/// two neighbours; none if there are more than three, or nothing usual.
-pub(super) fn without_jumps(points: &[Point]) -> Option<Vec<Point>> {
-    let steps_and_rises = points
-        .windows(2)
-        .map(|pair| (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1));
-    let steps_and_rises: Vec<_> = steps_and_rises.collect();
-    let mut slopes: Vec<_> = { steps_and_rises.iter() }
-        .filter(|(steps, _)| *steps > 0.0)
-        .map(|(steps, rise)| rise / steps)
-        .collect();
+/// two neighbours, and the largest of them; none if there are more than three, or nothing
+/// usual.
+pub(super) fn without_jumps(points: &[Point]) -> Option<(Vec<Point>, f64)> {
+    let rises = points.windows(2);
+    let rises = rises.map(|pair| (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1));
+    let rises: Vec<_> = rises.filter(|(steps, _)| *steps > 0.0).collect();
+    let mut slopes: Vec<_> = rises.iter().map(|(steps, rise)| rise / steps).collect();
     slopes.sort_by(f64::total_cmp);
     let usual = *slopes.get(slopes.len() / 2)?;
-    let is_jump = |steps: f64, rise: f64| rise > 4.0 * usual * steps;
-    let jumps = (steps_and_rises.iter()).filter(|(steps, rise)| is_jump(*steps, *rise));
-    if usual <= 0.0 || !(1..=3).contains(&jumps.count()) {
+    let beyond = |(steps, rise): &(f64, f64)| {
+        let beyond = rise - usual * steps;
+        Some(beyond).filter(|_| *rise > 4.0 * usual * steps)
+    };
+    let jumps = rises.iter().filter_map(beyond);
+    if usual <= 0.0 || !(1..=3).contains(&jumps.clone().count()) {
         return None;
     }
-    let mut level = points[0].1;
     let mut smooth = vec![points[0]];
-    for ((steps, rise), point) in steps_and_rises.into_iter().zip(&points[1..]) {
-        level += if is_jump(steps, rise) {
-            usual * steps
-        } else {
-            rise
-        };
-        smooth.push((point.0, level));
+    for rise in &rises {
+        let (step, level) = smooth[smooth.len() - 1];
+        let jump = beyond(rise).unwrap_or(0.0);
+        smooth.push((step + rise.0, level + rise.1 - jump));
     }
-    Some(smooth)
+    Some((smooth, jumps.fold(0.0, f64::max)))
 }

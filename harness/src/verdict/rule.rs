@@ -464,7 +464,10 @@ impl<'a> Series<'a> {
         let first = if began_late { SEGMENTS - PARTS } else { 0 };
         let lows = &lows[first..];
         // A table that doubles now and then is no part of the rate.
-        let smooth = without_jumps(lows).map(|smooth| Slope::through(&smooth));
+        let smooth = without_jumps(lows).map(|(smooth, jump)| Slope {
+            jump,
+            ..Slope::through(&smooth)
+        });
         let plain = Slope::through(lows);
         smooth
             .filter(|smooth| smooth.error < plain.error / 2.0)
@@ -481,6 +484,7 @@ impl<'a> Series<'a> {
         Slope {
             per_step,
             error: per_step,
+            jump: 0.0,
         }
     }
 }
@@ -540,11 +544,12 @@ fn exponent_over_four(levels: &[f64]) -> Option<f64> {
     (early > 0.0 && late > 0.0).then(|| (late / early).log2() / 2.0)
 }
 
-/// A rate with its bound.
+/// A rate with its bound, and the largest jump beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Slope {
     pub(super) per_step: f64,
     pub(super) error: f64,
+    pub(super) jump: f64,
 }
 
 impl Slope {
@@ -558,6 +563,7 @@ impl Slope {
             } else {
                 0.0
             },
+            jump: 0.0,
         }
     }
 }

@@ -8,14 +8,27 @@ use crate::floors::{Figure, Window};
 use std::fmt;
 
 impl Verdict {
-    /// The rates of what rises, with their bounds.
+    /// By how much it rises, and jumps beside that, as a part of a sentence; empty where what
+    /// moves falls back as far as it rose.
     pub(super) fn rates(&self) -> String {
         let rates = [(self.bytes, "B"), (self.blocks, "blocks")];
         let rising = rates.iter().filter(|(slope, _)| slope.per_step > 0.0);
-        let texts: Vec<_> = rising
+        let each: Vec<_> = { rising.clone() }
             .map(|(slope, unit)| format!("{slope} {unit}"))
             .collect();
-        texts.join(" and ")
+        let jumps = rising.filter(|(slope, _)| slope.jump >= 1.0);
+        let jumps: Vec<_> = jumps
+            .map(|(slope, unit)| format!("{} {unit}", Rounded(slope.jump)))
+            .collect();
+        match (each.as_slice(), jumps.as_slice()) {
+            ([], _) => String::new(),
+            (each, []) => format!("by {} a step ", each.join(" and ")),
+            (each, jumps) => format!(
+                "by {} a step and jumps of up to {} ",
+                each.join(" and "),
+                jumps.join(" and ")
+            ),
+        }
     }
 
     /// What would have shown, as the end of a sentence.
@@ -79,6 +92,17 @@ impl Verdict {
     }
 }
 
+/// Prints a whole number.
+struct Rounded(f64);
+
+// Not below zero, and past a u64 nobody looks closely.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Thousands(self.0 as u64))
+    }
+}
+
 /// Prints how many there are for one, with two digits, rounded down.
 struct OneIn(f64);
 
@@ -138,12 +162,6 @@ pub(super) fn rising_reason(law: Law, windows: &[Window], rates: &str) -> String
         Law::Sublinear => "the floor rises steadily, slower than in proportion to the steps",
         Law::WorseThanLinear => "the floor rises faster than in proportion to the steps",
         Law::Constant | Law::Linear => "the floor rises in proportion to the steps",
-    };
-    // None where what moves falls back as far as it rose.
-    let rates = if rates.is_empty() {
-        String::new()
-    } else {
-        format!("by {rates} a step ")
     };
     let last = windows.len() - 1;
     format!(

@@ -2,8 +2,9 @@
 //!
 //! A program is one to four sound loads, and one leak if it is leaky; each load is a call
 //! stack. It is judged as a scenario is: extended as long as the verdict asks for it, and run
-//! again with call stacks where those may tell more. `HIGHWATER_CASES` asks for more cases and
-//! `HIGHWATER_SEED` for others; a case that is wrong prints its own seed.
+//! again with call stacks where those may tell more. `HIGHWATER_CASES` asks for more cases,
+//! `HIGHWATER_SEED` for others, and `HIGHWATER_LATE` for growth that is called after so many
+//! times the requested steps; a case that is wrong prints its own seed.
 
 // What is made up here is neither negative nor large.
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -61,7 +62,8 @@ impl Program {
     }
 
     fn once(&self, with_sites: bool) -> Once {
-        let (late, limit) = step_limits(self.requested);
+        let (usual, limit) = step_limits(self.requested);
+        let late = asked("HIGHWATER_LATE", 16) * usual / 16;
         let mut loads: Vec<_> = { self.loads.iter() }
             .map(|(kind, seed)| Load::new(kind.clone(), *seed))
             .collect();
