@@ -107,6 +107,15 @@ impl Window {
         self.after_step + 1 + length / parts * part + length % parts * part / parts
     }
 
+    /// The last step of a part.
+    fn part_end(&self, part: usize) -> u64 {
+        if part + 1 < PARTS {
+            self.part_start(part + 1) - 1
+        } else {
+            self.to_step
+        }
+    }
+
     /// The windows of several at once: floors are at least, and highest levels at most, the
     /// sums of theirs.
     pub(crate) fn together(all: &[&[Self]]) -> Vec<Self> {
@@ -132,21 +141,26 @@ impl Window {
         }
     }
 
-    fn observe(&mut self, step: u64, levels: &Levels) {
-        while self.part + 1 < PARTS && step >= self.part_start(self.part + 1) {
+    /// Takes note of the steps from `first` to `last`, or to the end of the part that `first`
+    /// is in; says to which.
+    fn observe(&mut self, first: u64, last: u64, levels: &Levels) -> u64 {
+        while self.part + 1 < PARTS && first >= self.part_start(self.part + 1) {
             self.part += 1;
         }
         let part = self.part;
+        let last = last.min(self.part_end(part));
+        let steps = last + 1 - first;
         for (figure, level) in levels.iter().enumerate() {
             let low = &mut self.parts[part][figure];
             *low = low.lower(Low {
                 level: *level,
-                step,
+                step: first,
             });
             self.highest[part][figure] = self.highest[part][figure].max(*level);
             let sum = &mut self.sums[part][figure];
-            *sum = sum.saturating_add(*level);
+            *sum = sum.saturating_add(level.saturating_mul(steps));
         }
+        last
     }
 
     /// Parts without a step take the levels of their neighbour.
@@ -179,12 +193,7 @@ impl Window {
 
     /// What there was on average at the ends of the steps of one part.
     pub(crate) fn part_mean(&self, part: usize, figure: Figure) -> f64 {
-        let end = if part + 1 < PARTS {
-            self.part_start(part + 1)
-        } else {
-            self.to_step + 1
-        };
-        let steps = (end - self.part_start(part)).max(1);
+        let steps = (self.part_end(part) + 1 - self.part_start(part)).max(1);
         self.sums[part][figure as usize] as f64 / steps as f64
     }
 
@@ -303,21 +312,29 @@ impl Floors {
     /// Takes note of what there is after `step`; steps count from 1 and come in
     /// order.
     pub(crate) fn observe(&mut self, step: u64, levels: &Levels) {
-        let Some(window) = &mut self.current else {
-            return;
-        };
-        window.observe(step, levels);
-        let bytes = levels[Figure::Bytes as usize];
-        (window.swings).observe(step, bytes, self.range.0, self.range.1);
-        if step == window.to_step {
-            self.range = (
-                window.floor(Figure::Bytes).level,
-                window.highest(Figure::Bytes),
-            );
-            let next = self.boundaries.get(self.complete.len() + 1);
-            let next = next.map(|end| Window::new(step, *end));
-            let complete = std::mem::replace(&mut self.current, next);
-            self.complete.extend(complete.map(Window::complete));
+        self.observe_all(step, step, levels);
+    }
+
+    /// The same for all steps from `first` to `last`, between which nothing changed.
+    pub(crate) fn observe_all(&mut self, mut first: u64, last: u64, levels: &Levels) {
+        while first <= last {
+            let Some(window) = &mut self.current else {
+                return;
+            };
+            let step = window.observe(first, last, levels);
+            let bytes = levels[Figure::Bytes as usize];
+            (window.swings).observe(first, bytes, self.range.0, self.range.1);
+            if step == window.to_step {
+                self.range = (
+                    window.floor(Figure::Bytes).level,
+                    window.highest(Figure::Bytes),
+                );
+                let next = self.boundaries.get(self.complete.len() + 1);
+                let next = next.map(|end| Window::new(step, *end));
+                let complete = std::mem::replace(&mut self.current, next);
+                self.complete.extend(complete.map(Window::complete));
+            }
+            first = step + 1;
         }
     }
 
@@ -372,6 +389,21 @@ mod tests {
             floors.observe(step, &levels(7, 7));
         }
         assert_eq!(floors.windows().last().unwrap().to_step, 100);
+    }
+
+    #[test]
+    fn steps_between_which_nothing_changes_may_be_observed_at_once() {
+        let level = |step: u64| levels(step / 37 * 5, step / 90);
+        let (mut each, mut spans) = (Floors::new(100, 1_600), Floors::new(100, 1_600));
+        let mut since = 1;
+        for step in 1..=1_600 {
+            each.observe(step, &level(step));
+            if step == 1_600 || level(step + 1) != level(step) {
+                spans.observe_all(since, step, &level(step));
+                since = step + 1;
+            }
+        }
+        assert_eq!(each.windows(), spans.windows());
     }
 
     #[test]

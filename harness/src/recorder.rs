@@ -17,6 +17,7 @@ use crate::floors::{Figure, Floors, Levels};
 use crate::holders::State;
 use crate::isolation::progress;
 use crate::process;
+use crate::replay;
 use crate::report::Checkpoint;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -297,7 +298,7 @@ impl<'a> Recorder<'a> {
         if self.steps_run == self.target {
             self.note_traffic();
             let doubled = self.target.saturating_mul(2);
-            if doubled > self.limit || unscoped(|| self.is_decided(doubled > self.late)) {
+            if doubled > self.limit || unscoped(|| self.is_decided() || self.is_for_call_stacks()) {
                 return false;
             }
             self.target = doubled;
@@ -307,26 +308,40 @@ impl<'a> Recorder<'a> {
 
     /// Whether the verdict is clear. Late it is enough that something grows; before, nothing
     /// may, and what was to be detected would have shown.
-    fn is_decided(&self, is_late: bool) -> bool {
+    fn is_decided(&mut self) -> bool {
+        if self.others_grow() {
+            return self.steps_run >= self.late;
+        }
+        let late = self.late;
+        self.seen(|seen| verdict::is_decided(seen, late))
+            && (self.would_detect() || self.judged().0.is_growing())
+    }
+
+    /// Whether something beside memory grows.
+    fn others_grow(&self) -> bool {
         let grows = |figure| {
             let (verdict, _) = verdict::judge_alone(self.floors.windows(), figure);
             verdict.is_growing()
         };
-        let others_grow = self.watched().into_iter().any(grows);
-        if others_grow {
-            return is_late;
-        }
-        self.seen(|seen| verdict::is_decided(seen, is_late))
-            && (self.would_detect() || self.judged().0.is_growing())
+        self.watched().into_iter().any(grows)
+    }
+
+    /// Whether call stacks are to go on from here.
+    fn is_for_call_stacks(&mut self) -> bool {
+        let may_follow = self.watch.is_none() && replay::may_follow();
+        let late = self.late;
+        may_follow && self.seen(|seen| verdict::is_for_call_stacks(seen, late))
     }
 
     /// What there is to judge now.
-    fn seen<T>(&self, judge: impl FnOnce(&Seen<'_>) -> T) -> T {
-        let sites = self.watch.as_ref().map_or_else(Vec::new, Watch::windows);
+    fn seen<T>(&mut self, judge: impl FnOnce(&Seen<'_>) -> T) -> T {
+        let has_failed = self.others_grow();
+        let sites = self.watch.as_mut().map_or_else(Vec::new, Watch::windows);
         judge(&Seen {
             windows: self.floors.windows(),
             traffic: self.traffic,
             sites: &sites,
+            has_failed,
         })
     }
 
@@ -340,7 +355,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// The verdict of memory, and the site that it is about.
-    fn judged(&self) -> (Verdict, Option<usize>) {
+    fn judged(&mut self) -> (Verdict, Option<usize>) {
         self.seen(verdict::judge)
     }
 

@@ -69,6 +69,16 @@ pub(crate) fn is_wanted(scenario: &Scenario, report: &Report) -> bool {
     is_asked_for && report.diagnosis.is_none()
 }
 
+/// Whether a run with call stacks can follow, if one is wanted.
+#[track_caller]
+pub(crate) fn may_follow() -> bool {
+    cfg!(all(
+        feature = "diagnosis",
+        target_os = "linux",
+        target_arch = "x86_64"
+    )) && sites() != Sites::Never
+}
+
 /// Whether call stacks are to be explained even where nothing is wrong.
 #[track_caller]
 pub(crate) fn explains_all(scenario: &Scenario) -> bool {
@@ -123,6 +133,7 @@ fn adopt(report: &mut Report, again: Report) {
     let is_open = report.is_coarse && !report.verdict.is_growing();
     if is_covered && (is_open || differs && tells_more) {
         report.verdict = again.verdict;
+        report.extended_steps = again.extended_steps;
     }
     if again.growth_bytes != report.growth_bytes
         && again.diagnosis.is_some()

@@ -183,7 +183,7 @@ impl Scenario {
 
     /// The most steps that a run may be extended to. Unless this is called, what grows gets 16
     /// times the requested steps to come to rest, and what does not goes on until no leak that
-    /// counts could hide, for 64 times the requested steps or 131,072 of them, whichever is
+    /// counts could hide, for 64 times the requested steps or 524,288 of them, whichever is
     /// more.
     pub fn step_budget(mut self, steps: u64) -> Self {
         self.step_budget = Some(steps);

@@ -1,22 +1,10 @@
 //! [`Verdict`]: is the memory of a run bounded, or does it grow without end?
 //!
-//! The rule is in `rule`, what it could have missed in `detectability`; both look
-//! at [floors](crate::floors), never at single samples. `docs/verdict.md` gives the
-//! reasons, the parameters, and the cases in which the rule is wrong:
-//!
-//! 1. If the floor has not risen over the last two windows, each twice as long
-//!    as the one before, nor towards the end of the last, memory is bounded.
-//! 2. Otherwise the run is extended, doubling each time, until that is so or the
-//!    budget is spent.
-//! 3. At the end of the budget, memory is bounded if the floor did not rise in the
-//!    last window, came to rest within it, or falls and rises in the range that it
-//!    had before.
-//! 4. It is growing if the floor rises in every sixteenth of the run since its
-//!    first quarter, or in every eighth along a straight line, or jumps once or twice
-//!    in each window, further each time; and if the law of that rise is a square
-//!    root or faster.
-//! 5. Anything else leaves the verdict open, and so does a floor that rests while the
-//!    highest level of each window grows: then it may rest by chance.
+//! `rule` judges one figure by its [floors](crate::floors), never by single samples, with the
+//! shapes of `line`; `detectability` says what it could have missed; `judge` joins bytes,
+//! blocks and call stacks, and says when a run may end; `text` finds the words.
+//! `docs/verdict.md` gives the rule, the reasons, the parameters, and the cases in which it
+//! is wrong.
 
 mod detectability;
 mod judge;
@@ -28,7 +16,8 @@ use crate::byte_size::Thousands;
 use crate::floors::Swing;
 pub(crate) use detectability::block_shows;
 pub(crate) use judge::{
-    Seen, Traffic, is_coarse, is_decided, judge, judge_alone, of_memory, step_limits,
+    Seen, Traffic, is_coarse, is_decided, is_for_call_stacks, judge, judge_alone, of_memory,
+    step_limits,
 };
 use rule::Slope;
 use std::fmt;
@@ -152,14 +141,13 @@ impl Verdict {
     }
 
     /// The smallest steady leak, in bytes a step, that this run would have called
-    /// growing, had it come on top of what was seen, a few bytes at a time. None
-    /// if the run was too short for any, or grows already.
+    /// growing, had it come on top of what was seen, a few bytes at a time in blocks that
+    /// grow. None if the run was too short for any, or grows already.
     pub fn detectable_bytes_per_step(&self) -> Option<f64> {
         self.detectable_bytes
     }
 
-    /// The same in blocks a step, of any size: a leak that is as large in either
-    /// would have shown.
+    /// The same in blocks a step, of any size.
     pub fn detectable_blocks_per_step(&self) -> Option<f64> {
         self.detectable_blocks
     }

@@ -17,6 +17,9 @@ pub(crate) struct Watch<'a> {
     trace: &'a Trace,
     /// The floors of a stack that has allocated nothing so far.
     none: Floors,
+    /// Up to which step that is.
+    none_until: u64,
+    steps: u64,
     stacks: Vec<Box<Watched>>,
     end_steps: u64,
     peak_step: Option<u64>,
@@ -25,7 +28,10 @@ pub(crate) struct Watch<'a> {
 
 /// A call stack that allocates.
 struct Watched {
+    /// Up to the step before `since`, from which on `levels` did not change.
     floors: Floors,
+    levels: Levels,
+    since: u64,
     /// Before set-up; all figures are above these.
     before: Live,
     total_before: Total,
@@ -71,6 +77,16 @@ impl Sites {
     }
 }
 
+impl Watched {
+    /// Takes note of its levels up to this step.
+    fn catch_up(&mut self, step: u64) {
+        if self.since <= step {
+            self.floors.observe_all(self.since, step, &self.levels);
+            self.since = step + 1;
+        }
+    }
+}
+
 impl Named {
     /// What stands for the blocks of a site where they hold others: their type, or else the
     /// function that allocated them.
@@ -99,6 +115,8 @@ impl<'a> Watch<'a> {
         Self {
             trace,
             none: Floors::new(requested, limit),
+            none_until: 0,
+            steps: 0,
             stacks: Vec::new(),
             end_steps: 0,
             peak_step: None,
@@ -107,9 +125,16 @@ impl<'a> Watch<'a> {
     }
 
     fn look_for_new_stacks(&mut self) {
+        if self.none_until < self.steps {
+            self.none
+                .observe_all(self.none_until + 1, self.steps, &[0; 5]);
+            self.none_until = self.steps;
+        }
         for _ in self.stacks.len()..self.trace.count() {
             self.stacks.push(Box::new(Watched {
                 floors: self.none.copy(),
+                levels: [0; 5],
+                since: self.steps + 1,
                 before: Live::default(),
                 total_before: Total::default(),
                 start: Live::default(),
@@ -157,10 +182,13 @@ impl<'a> Watch<'a> {
             unscoped(|| self.look_for_new_stacks());
         }
         for (number, stack) in self.stacks.iter_mut().enumerate() {
-            let live = less(self.trace.live(number), stack.before);
-            stack.floors.observe(step, &levels(live));
+            let levels = levels(less(self.trace.live(number), stack.before));
+            if levels != stack.levels {
+                stack.catch_up(step - 1);
+                stack.levels = levels;
+            }
         }
-        self.none.observe(step, &[0; 5]);
+        self.steps = step;
         self.note_peak_in(step);
     }
 
@@ -182,7 +210,10 @@ impl<'a> Watch<'a> {
     }
 
     /// The windows of each call stack.
-    pub(crate) fn windows(&self) -> Vec<&[Window]> {
+    pub(crate) fn windows(&mut self) -> Vec<&[Window]> {
+        for stack in &mut self.stacks {
+            stack.catch_up(self.steps);
+        }
         let stacks = self.stacks.iter();
         stacks.map(|stack| stack.floors.windows()).collect()
     }
@@ -215,6 +246,7 @@ impl<'a> Watch<'a> {
     /// What was found, with names.
     pub(crate) fn into_diagnosis(mut self, growth_bytes: i64) -> Diagnosis {
         self.look_for_new_stacks();
+        self.windows();
         let mut named = Sites::of(self.trace);
         let trap = self.trap(&mut named.names);
         let sites = named.known.iter().zip(&named.stacks);

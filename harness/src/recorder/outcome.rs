@@ -23,7 +23,7 @@ const KINDS: [(Figure, Ceiling); 3] = [
 
 impl Recorder<'_> {
     /// The verdict, and what it covers.
-    fn verdict(&self) -> (Verdict, Coverage) {
+    fn verdict(&mut self) -> (Verdict, Coverage) {
         let verdict = self.verdict_of_memory(self.run.scenario);
         let [now, ..] = self.levels;
         let growing_by = (verdict.is_growing()).then(|| now.saturating_sub(self.baseline[0]));
@@ -72,7 +72,7 @@ impl Recorder<'_> {
         Resource::unmeasured(kind, why)
     }
 
-    fn verdict_of_memory(&self, scenario: &Scenario) -> Verdict {
+    fn verdict_of_memory(&mut self, scenario: &Scenario) -> Verdict {
         if self.requested == 0 {
             return Verdict::inconclusive("no steps were run");
         }

@@ -59,13 +59,15 @@ pub(crate) struct Seen<'a> {
     pub(crate) traffic: Traffic,
     /// The windows of each call stack, where they are taken.
     pub(crate) sites: &'a [&'a [Window]],
+    /// Whether something else failed already, so that nobody asks what could hide.
+    pub(crate) has_failed: bool,
 }
 
 /// After how many steps of a run what rises is called growing, and how many it may have at
 /// most: what does not grow goes on until no leak that counts could hide.
 pub(crate) fn step_limits(requested: u64) -> (u64, u64) {
     /// In so many steps a leak of one block in a hundred shows under most noise.
-    const ENOUGH: u64 = 131_072;
+    const ENOUGH: u64 = 524_288;
 
     let late = requested.saturating_mul(16);
     (late, requested.saturating_mul(64).max(ENOUGH))
@@ -83,7 +85,7 @@ pub(crate) fn judge(seen: &Seen<'_>) -> (Verdict, Option<usize>) {
     if verdict.is_bounded() {
         let (share, binds) = shares(&verdict, seen.traffic);
         verdict.detectable_shares = share;
-        if binds {
+        if binds || seen.has_failed {
             let limit = verdict.limit(seen.traffic);
             verdict.reason.push_str(&limit);
         } else {
@@ -94,32 +96,36 @@ pub(crate) fn judge(seen: &Seen<'_>) -> (Verdict, Option<usize>) {
     (verdict, site)
 }
 
-/// Whether the run may end. Growth is called late alone: until then a cache may fill. If its
-/// rate is not clear then, it may be chance, and more steps tell.
-pub(crate) fn is_decided(seen: &Seen<'_>, is_late: bool) -> bool {
+/// Whether the run may end. Growth is called `late` alone: until then a cache may fill. If its
+/// rate is not clear then, it may be chance, and more steps tell; one more doubling is enough if
+/// most of all there is was added of late.
+pub(crate) fn is_decided(seen: &Seen<'_>, late: u64) -> bool {
     let all = MEMORY.map(|figure| Series::new(seen.windows, figure));
-    let is_level = || all.iter().all(Series::is_level);
-    let is_settled = || {
-        all.iter()
-            .all(|series| series.law() != Some(Law::Constant) || series.ends_level())
-    };
+    let is_at_rest =
+        |series: &Series<'_>| series.law() != Some(Law::Constant) || series.ends_level();
+    let steps = seen.traffic.steps;
     // The verdict costs more.
-    if !is_late && !is_level() {
+    if steps < late && !all.iter().all(Series::is_level) {
         return false;
     }
     let (verdict, site) = judge(seen);
     if verdict.is_growing() {
-        let clear = |windows: &[Window]| {
-            let all = MEMORY.map(|figure| Series::new(windows, figure));
-            all.iter().any(Series::is_clearly_growing)
-        };
-        return is_late && clear(site.map_or(seen.windows, |site| seen.sites[site]));
+        let windows = site.map_or(seen.windows, |site| seen.sites[site]);
+        let all = MEMORY.map(|figure| Series::new(windows, figure));
+        let mostly = all.iter().any(Series::is_mostly_growth);
+        return steps >= late && all.iter().any(Series::is_clearly_growing)
+            || steps / 2 >= late && mostly;
     }
     let sites = || {
         let mut sites = seen.sites.iter();
         sites.all(|site| judge_one(site, seen.traffic).is_bounded())
     };
-    verdict.is_bounded() && is_settled() && (seen.sites.is_empty() || sites())
+    verdict.is_bounded() && all.iter().all(is_at_rest) && (seen.sites.is_empty() || sites())
+}
+
+/// Whether more steps of the same tell less than call stacks would.
+pub(crate) fn is_for_call_stacks(seen: &Seen<'_>, late: u64) -> bool {
+    seen.traffic.steps >= late && is_coarse(&judge(seen).0, seen.windows)
 }
 
 /// Whether call stacks may tell more: the verdict is not bounded, or much less would have
@@ -258,6 +264,15 @@ fn by_sites(whole: Verdict, seen: &Seen<'_>) -> (Verdict, Option<usize>) {
         let is_open = !whole.is_bounded();
         return (whole, is_open.then_some(place));
     }
+    // What moves from one call stack to another, as a buffer does that several make larger,
+    // comes to rest at each.
+    if !whole.is_bounded()
+        && MEMORY
+            .into_iter()
+            .any(|figure| is_carried_by_sites(seen, figure))
+    {
+        return (whole, None);
+    }
     let largest = |of: fn(&Verdict) -> Option<f64>| {
         let mut all = verdicts.iter().map(of);
         all.try_fold(0.0, |most: f64, limit| Some(most.max(limit?)))
@@ -324,6 +339,16 @@ fn is_explained(seen: &Seen<'_>, figure: Figure) -> bool {
     let rises = seen.sites.iter().map(|site| rises_of(site)[which]);
     let rises: Vec<_> = rises.filter(|rise| *rise > 0.0).collect();
     rises.len() >= MANY && rises.iter().sum::<f64>() >= whole[which] / 2.0
+}
+
+/// Whether call stacks that do not swing rose over the last doubling by at least half of what
+/// the floor of the whole did.
+fn is_carried_by_sites(seen: &Seen<'_>, figure: Figure) -> bool {
+    let of = |windows: &'_ [Window]| Series::new(windows, figure).rise_to_the_end();
+    let whole = of(seen.windows);
+    let still = seen.sites.iter();
+    let still = still.filter(|site| Series::new(site, figure).never_falls());
+    whole > 0.0 && still.map(|site| of(site).max(0.0)).sum::<f64>() >= whole / 2.0
 }
 
 /// Of how many bytes and blocks that the steps allocate one would have shown had it leaked,

@@ -20,6 +20,9 @@ pub(super) const SEGMENTS: usize = PARTS / 2 + PARTS;
 /// is a logarithm's or fades. A square root's power is ½.
 const SLOWEST_GROWTH: f64 = 0.25;
 
+/// A large part of the level to be added by two doublings.
+const LARGE: f64 = 0.4;
+
 /// One figure through the windows of a run.
 pub(super) struct Series<'a> {
     windows: &'a [Window],
@@ -103,19 +106,28 @@ impl<'a> Series<'a> {
         law.filter(|_| !self.highest_grows())
     }
 
-    /// Whether it grows, at a rate of which little is uncertain, or like a buffer that doubles.
+    /// Whether it grows at a rate of which little is uncertain.
     pub(super) fn is_clearly_growing(&self) -> bool {
         /// Little of the rate.
-        const PART: f64 = 0.25;
+        const PART: f64 = 0.1;
 
-        let doubles = || {
-            self.stairs()
-                .and_then(Stairs::law)
-                .is_some_and(Law::is_growing)
-        };
         let slope = self.slope();
-        self.law().is_some_and(Law::is_growing)
-            && (slope.error <= PART * slope.per_step || doubles())
+        self.law().is_some_and(Law::is_growing) && slope.error <= PART * slope.per_step
+    }
+
+    /// Whether it grows, and what the last two doublings added is a large part of all there is.
+    pub(super) fn is_mostly_growth(&self) -> bool {
+        let [.., first, _, last] = self.windows else {
+            return false;
+        };
+        let share = 1.0 - self.mean(first) / self.mean(last);
+        share >= LARGE && self.law().is_some_and(Law::is_growing)
+    }
+
+    /// The average level of a window.
+    fn mean(&self, window: &Window) -> f64 {
+        let parts = (0..PARTS).map(|part| window.part_mean(part, self.figure));
+        parts.sum::<f64>() / PARTS as f64
     }
 
     /// The law of the average levels, if they rise as evenly as the floors of a leak do.
@@ -149,11 +161,29 @@ impl<'a> Series<'a> {
         let [.., before, last] = self.windows else {
             return 0.0;
         };
-        let mean = |window: &Window| {
-            let parts = (0..PARTS).map(|part| window.part_mean(part, self.figure));
-            parts.sum::<f64>() / PARTS as f64
+        self.mean(last) - self.mean(before)
+    }
+
+    /// By how much the floor at the end is above that at the end of the window before.
+    pub(super) fn rise_to_the_end(&self) -> f64 {
+        let [.., before, last] = self.windows else {
+            return 0.0;
         };
-        mean(last) - mean(before)
+        let end = |window: &Window| window.part(PARTS - 1, self.figure).level as f64;
+        end(last) - end(before)
+    }
+
+    /// Whether it does not fall in the last two windows, from one part to the next.
+    pub(super) fn never_falls(&self) -> bool {
+        let first = self.windows.len().saturating_sub(2);
+        let parts = self.windows[first..].iter();
+        let parts = parts.flat_map(|window| (0..PARTS).map(move |part| (window, part)));
+        let mut highest = 0;
+        parts.into_iter().all(|(window, part)| {
+            let is_above = window.part(part, self.figure).level >= highest;
+            highest = window.part_highest(part, self.figure);
+            is_above
+        })
     }
 
     /// By how much the floor, and the highest level, of the last window's second half are
@@ -315,7 +345,9 @@ impl<'a> Series<'a> {
             .map(|window| window.part(PARTS - 1, self.figure).level as f64);
         let (floors, ends) = (floors.collect::<Vec<_>>(), ends.collect::<Vec<_>>());
         let exponents = (exponent_over_four(&floors)?, exponent_over_four(&ends)?);
+        let alike = |pair: &[(usize, bool)]| pair[0].0.abs_diff(pair[1].0) <= 2;
         Some(Stairs {
+            is_alike: jumps.windows(2).all(alike),
             exponent: f64::midpoint(exponents.0, exponents.1),
             is_ever_faster: rises_ever_faster(&ends),
             share: (ends[4] - ends[2]) / ends[4],
@@ -504,6 +536,9 @@ struct Stairs {
     is_ever_faster: bool,
     /// What part of the level the last two doublings added.
     share: f64,
+    /// Whether it jumped in about as many parts of each window. What fills and comes to rest
+    /// does not.
+    is_alike: bool,
     /// In how many parts of a window it jumped at most.
     most: usize,
     /// Whether it also rises between its jumps, by little.
@@ -518,15 +553,14 @@ impl Stairs {
     /// doubles; few of them only if they get larger in proportion to the steps. The records
     /// of what swings are small beside its level.
     fn law(self) -> Option<Law> {
-        const LARGE: f64 = 0.4;
-
         let law = Law::of_exponent(self.exponent);
         if !law.is_growing() {
             return Some(law).filter(|_| !self.creeps);
         }
         let is_few = self.most <= Self::FEW;
         let least = if is_few { Law::Linear } else { Law::Sublinear };
-        (self.is_ever_faster && self.share >= LARGE && law >= least).then_some(law)
+        let goes_on = self.is_ever_faster && self.is_alike;
+        (goes_on && self.share >= LARGE && law >= least).then_some(law)
     }
 }
 

@@ -33,8 +33,9 @@ fn run_of_two(
             windows: floors.windows(),
             traffic,
             sites: &[],
+            has_failed: false,
         };
-        if target * 2 > limit || is_decided(&seen, target * 2 > late) {
+        if target * 2 > limit || is_decided(&seen, late) {
             return (judge(&seen).0, step);
         }
         target *= 2;

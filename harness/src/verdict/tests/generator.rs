@@ -96,9 +96,11 @@ impl Program {
                     steps: step,
                 },
                 sites: if with_sites { &sites } else { &[] },
+                has_failed: false,
             };
             let doubled = target * 2;
-            if doubled > limit || is_decided(&seen, doubled > late) {
+            let is_for_call_stacks = || !with_sites && is_for_call_stacks(&seen, late);
+            if doubled > limit || is_decided(&seen, late) || is_for_call_stacks() {
                 let (verdict, _) = judge(&seen);
                 let is_coarse = is_coarse(&verdict, floors.windows());
                 let now = loads[loads.len() - 1].blocks;
