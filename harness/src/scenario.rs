@@ -344,13 +344,11 @@ impl Scenario {
     /// does not grow goes on until it is clear that no leak hides.
     pub(crate) fn step_limits(&self) -> (u64, u64) {
         let to_detect = self.detect.map_or(0, |(_, steps)| steps.saturating_mul(64));
-        match self.step_budget {
-            Some(budget) => (budget.max(self.steps), budget.max(self.steps)),
-            None => {
-                let (late, most) = verdict::step_limits(self.steps);
-                (late.max(to_detect), most.max(to_detect))
-            }
-        }
+        let (late, most) = verdict::step_limits(self.steps);
+        let usual = (late.max(to_detect), most.max(to_detect));
+        (self.step_budget).map_or(usual, |budget| {
+            (budget.max(self.steps), budget.max(self.steps))
+        })
     }
 }
 

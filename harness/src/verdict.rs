@@ -10,6 +10,8 @@ mod detectability;
 mod judge;
 mod line;
 mod rule;
+mod series;
+mod stairs;
 mod text;
 
 use crate::byte_size::Thousands;

@@ -20,6 +20,9 @@ pub(crate) struct Watch<'a> {
     /// Up to which step that is.
     none_until: u64,
     steps: u64,
+    // Boxed, or what was left in the list's spare room could be taken for pointers when it is
+    // searched who holds what.
+    #[allow(clippy::vec_box)]
     stacks: Vec<Box<Watched>>,
     end_steps: u64,
     peak_step: Option<u64>,

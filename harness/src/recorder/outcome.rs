@@ -76,9 +76,9 @@ impl Recorder<'_> {
         if self.requested == 0 {
             return Verdict::inconclusive("no steps were run");
         }
-        let (verdict, site) = self.judged();
-        let verdict = match (site, &self.watch) {
-            (Some(site), Some(watch)) => verdict.at_site(&watch.describe(site)),
+        let (verdict, stack) = self.judged();
+        let verdict = match (stack, &self.watch) {
+            (Some(stack), Some(watch)) => verdict.at_site(&watch.describe(stack)),
             _ => verdict,
         };
         if self.stop == Some(Stop::TimeBudget) {
@@ -231,24 +231,26 @@ impl Recorder<'_> {
         };
         report.breaches = report.judge_ceilings();
         // Names take their time.
-        let is_sound = report.breaches.is_empty() && report.verdict.is_bounded();
+        let is_stopped = matches!(self.stop, Some(Stop::Limit | Stop::MemoryBudget));
+        let is_sound = !is_stopped && report.breaches.is_empty() && report.verdict.is_bounded();
         let watch = watch.filter(|_| !is_sound || replay::explains_all(scenario));
         report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
-        if let (Some(Stop::Limit), Some(limit)) = (self.stop, self.stop_at) {
-            let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
-            report.breaches.push(Breach {
+        let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
+        let at_limit = stopped.unwrap_or(self.levels[0].max(peak_bytes));
+        let in_requested = self.end_steps == self.steps_run;
+        report.breaches.extend(match (self.stop, self.stop_at) {
+            (Some(Stop::Limit), Some(limit)) => Some(Breach {
                 ceiling: Ceiling::StopAt,
                 limit,
-                actual: stopped.unwrap_or(self.levels[0].max(report.peak_bytes)),
-            });
-        }
-        if self.stop == Some(Stop::MemoryBudget) && self.end_steps == self.steps_run {
-            report.breaches.push(Breach {
+                actual: at_limit,
+            }),
+            (Some(Stop::MemoryBudget), _) if in_requested => Some(Breach {
                 ceiling: Ceiling::MemoryBudget,
                 limit: scenario.memory_budget.bytes(),
                 actual: peak_bytes,
-            });
-        }
+            }),
+            _ => None,
+        });
         report
     }
 }

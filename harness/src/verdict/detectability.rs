@@ -7,7 +7,8 @@
 //! at both ends of the ranges. The figure errs on the large side alone.
 
 use super::line::{Point, is_rising_evenly, law_by_shape, slope};
-use super::rule::{SEGMENTS, Series, is_carried};
+use super::rule::is_carried;
+use super::series::{SEGMENTS, Series};
 use crate::floors::{Figure, Window};
 
 /// A leak of `units` every `per_steps` steps.

@@ -7,7 +7,7 @@
 //! name: a leak of a small share of what the steps allocate would have shown.
 
 use super::detectability::{least_visible, smallest};
-use super::rule::Series;
+use super::series::Series;
 use super::text::{level_reason, little_reason, open_reason, rising_reason};
 use super::{Law, Outcome, Verdict};
 use crate::floors::{Figure, PARTS, Window};

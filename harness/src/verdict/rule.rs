@@ -1,55 +1,25 @@
 //! The rule for one figure: level, growing, or not to be told.
 //!
-//! What it looks at are floors, of whole windows (each twice as long as the one
-//! before) and of sixteenths of the run since its first quarter. They come as
-//! plain numbers, so that [detectability](super::detectability) can ask the same
-//! rule about a leak that was not there.
+//! It looks at the floors of whole windows and at the levels of sixteenths of the run, which
+//! [series](super::series) has as plain numbers, so that
+//! [detectability](super::detectability) can ask the same rule about a leak that was not there.
 
 use super::Law;
 use super::line::{
     Line, Point, is_rising, is_rising_evenly, is_rising_within, law_by_shape, slope, without_jumps,
 };
-use crate::floors::{Figure, Low, PARTS, Window};
-use std::ops::Range;
-
-/// Sixteenths of the run from its first quarter to its end: four of the window
-/// before the last, eight of the last.
-pub(super) const SEGMENTS: usize = PARTS / 2 + PARTS;
+use super::series::{SEGMENTS, Series};
+use super::stairs::Stairs;
+use crate::floors::{Low, PARTS, Window};
 
 /// A rise that is multiplied by less than 2 to this power when the steps double
 /// is a logarithm's or fades. A square root's power is ½.
 const SLOWEST_GROWTH: f64 = 0.25;
 
 /// A large part of the level to be added by two doublings.
-const LARGE: f64 = 0.4;
+pub(super) const LARGE: f64 = 0.4;
 
-/// One figure through the windows of a run.
-pub(super) struct Series<'a> {
-    windows: &'a [Window],
-    figure: Figure,
-}
-
-impl<'a> Series<'a> {
-    pub(super) fn new(windows: &'a [Window], figure: Figure) -> Self {
-        Self { windows, figure }
-    }
-
-    fn floor(&self, window: &Window) -> Low {
-        window.floor(self.figure)
-    }
-
-    /// The rise from each window's floor to the next, the latest first.
-    pub(super) fn rises(&self) -> impl Iterator<Item = f64> {
-        let level = |window| self.floor(window).level as f64;
-        let pairs = self.windows.windows(2).rev();
-        pairs.map(move |pair| level(&pair[1]) - level(&pair[0]))
-    }
-
-    /// Over how many doublings, up to the end, the floor has not risen.
-    pub(super) fn level_doublings(&self) -> usize {
-        self.rises().take_while(|rise| *rise <= 0.0).count()
-    }
-
+impl Series<'_> {
     /// Whether no more steps are needed: the floor has not risen over the last two
     /// doublings, nor anywhere in the last, and neither moves the highest level.
     pub(super) fn is_level(&self) -> bool {
@@ -59,36 +29,6 @@ impl<'a> Series<'a> {
     /// Whether the last window is at rest: it neither steps up nor falls all the time.
     pub(super) fn ends_level(&self) -> bool {
         self.steps_up_at().is_none() && !self.falls()
-    }
-
-    /// The first step of the part of the last window from which on all floors lie above
-    /// all before it, if there is one.
-    pub(super) fn steps_up_at(&self) -> Option<u64> {
-        let last = self.windows.last()?;
-        let floors: [u64; PARTS] = std::array::from_fn(|part| last.part(part, self.figure).level);
-        let is_step = |from: &usize| {
-            let (before, after) = floors.split_at(*from);
-            after.iter().min() > before.iter().max()
-        };
-        let from = (1..PARTS).find(is_step)?;
-        Some(last.part_start(from))
-    }
-
-    /// Whether the floors of the last window's parts fall all the time.
-    pub(super) fn falls_all_the_time(&self) -> bool {
-        self.windows.last().is_some_and(|last| {
-            let floor = |part| last.part(part, self.figure).level;
-            (1..PARTS).all(|part| floor(part) < floor(part - 1))
-        })
-    }
-
-    /// Whether it falls all through the last window, and in the end all of it lies below
-    /// where it began.
-    pub(super) fn falls(&self) -> bool {
-        let ends_below = |last: &Window| {
-            last.part_highest(PARTS - 1, self.figure) < last.part(0, self.figure).level
-        };
-        self.falls_all_the_time() && self.windows.last().is_some_and(ends_below)
     }
 
     /// The law of the figure; none when it can't be told. Needs two windows.
@@ -124,12 +64,6 @@ impl<'a> Series<'a> {
         share >= LARGE && self.law().is_some_and(Law::is_growing)
     }
 
-    /// The average level of a window.
-    fn mean(&self, window: &Window) -> f64 {
-        let parts = (0..PARTS).map(|part| window.part_mean(part, self.figure));
-        parts.sum::<f64>() / PARTS as f64
-    }
-
     /// The law of the average levels, if they rise as evenly as the floors of a leak do.
     fn law_of_means(&self) -> Option<Law> {
         let means = self.means();
@@ -137,111 +71,6 @@ impl<'a> Series<'a> {
         let slopes = || [slope(&points(&self.lows())), slope(&self.highs())];
         let is_growth = is_rising_evenly(&means) && is_carried(slope(&means), slopes());
         is_growth.then(law).filter(|law| law.is_growing())
-    }
-
-    /// The highest levels of the sixteenths, each over the middle of it. Needs two windows.
-    pub(super) fn highs(&self) -> [Point; SEGMENTS] {
-        let [.., before, last] = self.windows else {
-            return [(0.0, 0.0); SEGMENTS];
-        };
-        let means = self.means();
-        std::array::from_fn(|place| {
-            let highest = |window: &Window, part| window.part_highest(part, self.figure);
-            let level = match place.checked_sub(PARTS / 2) {
-                Some(part) => highest(last, part),
-                None => highest(before, 2 * place).max(highest(before, 2 * place + 1)),
-            };
-            (means[place].0, level as f64)
-        })
-    }
-
-    /// By how much the average level of the last window is above that of the one before.
-    /// Needs two windows.
-    pub(super) fn rise_of_means(&self) -> f64 {
-        let [.., before, last] = self.windows else {
-            return 0.0;
-        };
-        self.mean(last) - self.mean(before)
-    }
-
-    /// By how much the floor at the end is above that at the end of the window before.
-    pub(super) fn rise_to_the_end(&self) -> f64 {
-        let [.., before, last] = self.windows else {
-            return 0.0;
-        };
-        let end = |window: &Window| window.part(PARTS - 1, self.figure).level as f64;
-        end(last) - end(before)
-    }
-
-    /// Whether it does not fall in the last two windows, from one part to the next.
-    pub(super) fn never_falls(&self) -> bool {
-        let first = self.windows.len().saturating_sub(2);
-        let parts = self.windows[first..].iter();
-        let parts = parts.flat_map(|window| (0..PARTS).map(move |part| (window, part)));
-        let mut highest = 0;
-        parts.into_iter().all(|(window, part)| {
-            let is_above = window.part(part, self.figure).level >= highest;
-            highest = window.part_highest(part, self.figure);
-            is_above
-        })
-    }
-
-    /// By how much the floor, and the highest level, of the last window's second half are
-    /// above those of its first.
-    pub(super) fn rises_within(&self) -> [f64; 2] {
-        let Some(last) = self.windows.last() else {
-            return [0.0; 2];
-        };
-        let floor = |parts: Range<usize>| {
-            let lows = parts.map(|part| last.part(part, self.figure).level);
-            lows.min().unwrap_or(0) as f64
-        };
-        let highest = |parts: Range<usize>| {
-            let highs = parts.map(|part| last.part_highest(part, self.figure));
-            highs.max().unwrap_or(0) as f64
-        };
-        let (first, second) = (0..PARTS / 2, PARTS / 2..PARTS);
-        [
-            floor(second.clone()) - floor(first.clone()),
-            highest(second) - highest(first),
-        ]
-    }
-
-    /// By how much the floor, the level at the end or the highest one rose at most with each
-    /// step of the last two doublings. Needs two windows.
-    pub(super) fn most_per_step(&self) -> f64 {
-        let [.., before, last] = self.windows else {
-            return 0.0;
-        };
-        let first = self.windows.len().saturating_sub(3);
-        let rise_of = |level: &dyn Fn(&Window) -> u64| {
-            let from = self.windows[first..].iter().map(level).min().unwrap_or(0);
-            level(last).saturating_sub(from)
-        };
-        let rises = [
-            rise_of(&|window| self.floor(window).level),
-            rise_of(&|window| window.part(PARTS - 1, self.figure).level),
-            rise_of(&|window| window.highest(self.figure)),
-        ];
-        let most = rises.into_iter().max().unwrap_or(0);
-        most as f64 / (last.to_step - before.after_step) as f64
-    }
-
-    /// The average levels of the sixteenths, each over the middle of it. Needs two windows.
-    pub(super) fn means(&self) -> [Point; SEGMENTS] {
-        let [.., before, last] = self.windows else {
-            return [(0.0, 0.0); SEGMENTS];
-        };
-        let starts = self.segment_starts();
-        std::array::from_fn(|place| {
-            let mean = |window: &Window, part| window.part_mean(part, self.figure);
-            let level = match place.checked_sub(PARTS / 2) {
-                Some(part) => mean(last, part),
-                None => f64::midpoint(mean(before, 2 * place), mean(before, 2 * place + 1)),
-            };
-            let end = starts.get(place + 1).map_or(last.to_step + 1, |next| *next);
-            (f64::midpoint(starts[place] as f64, end as f64 - 1.0), level)
-        })
     }
 
     fn law_of_floors(&self) -> Option<Law> {
@@ -324,56 +153,6 @@ impl<'a> Series<'a> {
         Law::of_exponent(exponents.fold(f64::INFINITY, f64::min))
     }
 
-    /// How it rises, if it rises in each of the last windows and never falls: like a buffer
-    /// that grows by doubling and jumps twice as far each time, or like several of them. A
-    /// cache that fills rises all the time, then no more.
-    fn stairs(&self) -> Option<Stairs> {
-        /// Over how many windows it must be so to be no coincidence.
-        const WINDOWS: usize = 4;
-
-        let first = self.windows.len().checked_sub(WINDOWS + 1)?;
-        let windows = &self.windows[first..];
-        let jumps = windows
-            .windows(2)
-            .map(|pair| self.jumps(&pair[0], &pair[1]));
-        let jumps = jumps.collect::<Option<Vec<_>>>()?;
-        // A jump that is just before the end of one window and just after that of the
-        // next leaves out a floor, but not the level at the end, or the other way.
-        let floors = windows.iter().map(|window| self.floor(window).level as f64);
-        let ends = windows
-            .iter()
-            .map(|window| window.part(PARTS - 1, self.figure).level as f64);
-        let (floors, ends) = (floors.collect::<Vec<_>>(), ends.collect::<Vec<_>>());
-        let exponents = (exponent_over_four(&floors)?, exponent_over_four(&ends)?);
-        let alike = |pair: &[(usize, bool)]| pair[0].0.abs_diff(pair[1].0) <= 2;
-        Some(Stairs {
-            is_alike: jumps.windows(2).all(alike),
-            exponent: f64::midpoint(exponents.0, exponents.1),
-            is_ever_faster: rises_ever_faster(&ends),
-            share: (ends[4] - ends[2]) / ends[4],
-            most: jumps.iter().map(|jumps| jumps.0).max().unwrap_or(0),
-            creeps: jumps.iter().any(|jumps| jumps.1),
-        })
-    }
-
-    /// In how many parts of a window the floor jumped, and whether it creeps beside that;
-    /// none if it did not, or fell. What is small beside the largest jump is neither.
-    fn jumps(&self, before: &Window, window: &Window) -> Option<(usize, bool)> {
-        /// Small: less than this part of the largest.
-        const SMALL: f64 = 1.0 / 16.0;
-
-        let mut level = before.part(PARTS - 1, self.figure).level as f64;
-        let changes = [0, 1, 2, 3, 4, 5, 6, 7].map(|part| {
-            let next = window.part(part, self.figure).level as f64;
-            next - std::mem::replace(&mut level, next)
-        });
-        let small = SMALL * changes.into_iter().fold(0.0, f64::max);
-        let jumps = changes.iter().filter(|change| **change > small).count();
-        let rest = changes.iter().filter(|change| **change <= small);
-        let never_falls = rest.clone().all(|change| *change >= -small);
-        (never_falls && jumps > 0).then(|| (jumps, rest.sum::<f64>().abs() > small))
-    }
-
     /// Whether the floor stopped rising before the last window or at its start.
     ///
     /// Level quarters are not enough: the floor of the last one hides a late jump.
@@ -447,39 +226,6 @@ impl<'a> Series<'a> {
         falls && self.floor(last).level <= highest.max().unwrap_or(0)
     }
 
-    fn quarters(&self, window: &Window) -> [u64; 4] {
-        [0, 2, 4, 6].map(|part| {
-            let low = window.part(part, self.figure);
-            low.lower(window.part(part + 1, self.figure)).level
-        })
-    }
-
-    /// The floors of the sixteenths and where they were reached, oldest first.
-    /// Needs two windows.
-    pub(super) fn lows(&self) -> [Low; SEGMENTS] {
-        let [.., before, last] = self.windows else {
-            return [Low { level: 0, step: 0 }; SEGMENTS];
-        };
-        std::array::from_fn(|place| {
-            if let Some(part) = place.checked_sub(PARTS / 2) {
-                return last.part(part, self.figure);
-            }
-            let low = before.part(2 * place, self.figure);
-            low.lower(before.part(2 * place + 1, self.figure))
-        })
-    }
-
-    /// The first steps of the sixteenths. Needs two windows.
-    pub(super) fn segment_starts(&self) -> [u64; SEGMENTS] {
-        let [.., before, last] = self.windows else {
-            return [0; SEGMENTS];
-        };
-        std::array::from_fn(|place| match place.checked_sub(PARTS / 2) {
-            Some(part) => last.part_start(part),
-            None => before.part_start(2 * place),
-        })
-    }
-
     /// By how much the figure rises with each step, and how far off that may be:
     /// the line of least squares through the sixteenths, in the last window alone
     /// if it began there, and the most that a line as close to all of them can
@@ -527,57 +273,6 @@ pub(super) fn is_carried(mean: f64, lowest_and_highest: [f64; 2]) -> bool {
     lowest_and_highest.iter().any(|slope| *slope >= mean / 2.0)
 }
 
-/// A rise in jumps.
-#[derive(Clone, Copy)]
-struct Stairs {
-    /// The power of 2 by which the rises grow with each doubling.
-    exponent: f64,
-    /// Whether each doubling added more than the one before.
-    is_ever_faster: bool,
-    /// What part of the level the last two doublings added.
-    share: f64,
-    /// Whether it jumped in about as many parts of each window. What fills and comes to rest
-    /// does not.
-    is_alike: bool,
-    /// In how many parts of a window it jumped at most.
-    most: usize,
-    /// Whether it also rises between its jumps, by little.
-    creeps: bool,
-}
-
-impl Stairs {
-    /// So few jumps in a window may be anything: the records of noise come as rarely.
-    const FEW: usize = 2;
-
-    /// Jumps are growth if they are a large part of all there is, as those of a buffer that
-    /// doubles; few of them only if they get larger in proportion to the steps. The records
-    /// of what swings are small beside its level.
-    fn law(self) -> Option<Law> {
-        let law = Law::of_exponent(self.exponent);
-        if !law.is_growing() {
-            return Some(law).filter(|_| !self.creeps);
-        }
-        let is_few = self.most <= Self::FEW;
-        let least = if is_few { Law::Linear } else { Law::Sublinear };
-        let goes_on = self.is_ever_faster && self.is_alike;
-        (goes_on && self.share >= LARGE && law >= least).then_some(law)
-    }
-}
-
-/// Whether each rise from one level to the next is larger than the one before.
-fn rises_ever_faster(levels: &[f64]) -> bool {
-    let mut rises = levels.windows(2).map(|pair| pair[1] - pair[0]);
-    let mut before = rises.next().unwrap_or(0.0);
-    rises.all(|rise| rise > std::mem::replace(&mut before, rise))
-}
-
-/// The power of 2 by which the rises grow with each doubling, from levels at four
-/// doublings; none if the level did not rise over both halves.
-fn exponent_over_four(levels: &[f64]) -> Option<f64> {
-    let (early, late) = (levels[2] - levels[0], levels[4] - levels[2]);
-    (early > 0.0 && late > 0.0).then(|| (late / early).log2() / 2.0)
-}
-
 /// A rate with its bound, and the largest jump beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Slope {
@@ -610,7 +305,7 @@ fn points(lows: &[Low]) -> Vec<Point> {
 impl Law {
     /// The law of a rise that is multiplied by 2 to the `exponent` when the
     /// steps double.
-    fn of_exponent(exponent: f64) -> Self {
+    pub(super) fn of_exponent(exponent: f64) -> Self {
         match exponent {
             e if e < -SLOWEST_GROWTH => Self::Fading,
             e if e < SLOWEST_GROWTH => Self::Logarithmic,

@@ -1,7 +1,8 @@
 //! The reasons of a verdict, in words.
 
 use super::judge::Traffic;
-use super::rule::{Series, Slope};
+use super::rule::Slope;
+use super::series::Series;
 use super::{Law, Verdict};
 use crate::byte_size::{Bound, Rate, RateWithin, Thousands};
 use crate::floors::{Figure, Window};

@@ -177,7 +177,15 @@ impl Load {
 
     /// One step; the first is 1.
     pub(super) fn step(&mut self, i: u64) {
-        match self.kind.clone() {
+        let kind = self.kind.clone();
+        if !self.holds(&kind, i) && !self.swings(&kind, i) {
+            self.leaks(&kind, i);
+        }
+    }
+
+    /// What keeps entries up to a limit. Whether it is one of those.
+    fn holds(&mut self, kind: &Kind, i: u64) -> bool {
+        match *kind {
             Kind::Ring { blocks, bytes } => self.ring(blocks, bytes),
             Kind::LruByCount { blocks, bytes } => {
                 let size = self.random.between(1, bytes);
@@ -204,6 +212,25 @@ impl Load {
                     self.free(gone, gone * bytes);
                 }
             }
+            Kind::Pool { most, bytes } => {
+                let used = (0..4).map(|_| self.random.between(0, most / 4)).sum();
+                self.become_blocks(self.blocks.max(used), bytes);
+            }
+            Kind::Tombstones { entries, bytes } => self.tombstones(entries, bytes),
+            Kind::Vocabulary { things, bytes } => {
+                let unseen = things - self.blocks;
+                if self.random.between(0, things - 1) < unseen {
+                    self.allocate(1, bytes);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What goes up and down, or down. Whether it is one of those.
+    fn swings(&mut self, kind: &Kind, i: u64) -> bool {
+        match *kind {
             Kind::DayAndNight {
                 period,
                 blocks,
@@ -214,14 +241,10 @@ impl Load {
                 self.become_blocks(open, bytes);
             }
             Kind::Sawtooth { period, bytes } => {
-                if i % period == 0 {
+                if i.is_multiple_of(period) {
                     self.become_blocks(0, bytes);
                 }
                 self.allocate(1, bytes);
-            }
-            Kind::Pool { most, bytes } => {
-                let used = (0..4).map(|_| self.random.between(0, most / 4)).sum();
-                self.become_blocks(self.blocks.max(used), bytes);
             }
             Kind::Queue { limit, bytes } => {
                 let change = self.random.between(0, 6);
@@ -232,7 +255,6 @@ impl Load {
                 let size = (16.0 / (1.0 - self.random.part())).min(limit as f64);
                 self.replace(size as u64);
             }
-            Kind::Tombstones { entries, bytes } => self.tombstones(entries, bytes),
             Kind::Decay {
                 blocks,
                 steps,
@@ -254,12 +276,14 @@ impl Load {
                 let size = self.random.between(1, bytes);
                 self.replace(size);
             }
-            Kind::Vocabulary { things, bytes } => {
-                let unseen = things - self.blocks;
-                if self.random.between(0, things - 1) < unseen {
-                    self.allocate(1, bytes);
-                }
-            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What grows without end.
+    fn leaks(&mut self, kind: &Kind, i: u64) {
+        match *kind {
             Kind::Capacity { bytes } => {
                 let filled = i * bytes;
                 if filled > self.bytes {
@@ -282,18 +306,12 @@ impl Load {
                     self.total_bytes += more;
                 }
             }
-            kind => {
-                let blocks = self.leaked(&kind, i);
-                let (Kind::Linear { bytes, .. }
-                | Kind::ByDay { bytes, .. }
-                | Kind::Power { bytes, .. }
-                | Kind::NLogN { bytes, .. }
-                | Kind::LateStart { bytes, .. }) = kind
-                else {
-                    unreachable!("all others are above")
-                };
-                self.become_blocks(blocks, bytes);
-            }
+            Kind::Linear { bytes, .. }
+            | Kind::ByDay { bytes, .. }
+            | Kind::Power { bytes, .. }
+            | Kind::NLogN { bytes, .. }
+            | Kind::LateStart { bytes, .. } => self.become_blocks(leaked(kind, i), bytes),
+            _ => unreachable!("all others are sound"),
         }
     }
 
@@ -322,23 +340,23 @@ impl Load {
             self.replace(bytes);
         }
     }
+}
 
-    /// How many blocks a leak has kept.
-    fn leaked(&mut self, kind: &Kind, i: u64) -> u64 {
-        let steps = i as f64;
-        let blocks = match *kind {
-            Kind::Linear { every, .. } => steps / every,
-            Kind::ByDay { every, period, .. } => {
-                let days = i / period * (period / 2) + (i % period).min(period / 2);
-                days as f64 / every
-            }
-            Kind::Power {
-                exponent, factor, ..
-            } => factor * steps.powf(exponent),
-            Kind::NLogN { every, .. } => steps * (steps + 1.0).ln() / every,
-            Kind::LateStart { from, every, .. } => i.saturating_sub(from) as f64 / every,
-            _ => 0.0,
-        };
-        blocks as u64
-    }
+/// How many blocks a leak has kept.
+fn leaked(kind: &Kind, i: u64) -> u64 {
+    let steps = i as f64;
+    let blocks = match *kind {
+        Kind::Linear { every, .. } => steps / every,
+        Kind::ByDay { every, period, .. } => {
+            let days = i / period * (period / 2) + (i % period).min(period / 2);
+            days as f64 / every
+        }
+        Kind::Power {
+            exponent, factor, ..
+        } => factor * steps.powf(exponent),
+        Kind::NLogN { every, .. } => steps * (steps + 1.0).ln() / every,
+        Kind::LateStart { from, every, .. } => i.saturating_sub(from) as f64 / every,
+        _ => 0.0,
+    };
+    blocks as u64
 }
