@@ -6,7 +6,6 @@
 #![allow(unsafe_code)]
 
 use super::progress::Page;
-use std::ffi::c_void;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -260,7 +259,7 @@ pub(super) fn program() -> Range<usize> {
     unsafe extern "C" fn first(
         info: *mut libc::dl_phdr_info,
         _size: usize,
-        range: *mut c_void,
+        range: *mut std::ffi::c_void,
     ) -> i32 {
         // SAFETY: the loader passes its description of a module with so many headers, and
         // our argument.

@@ -3,7 +3,7 @@
 use super::{Recorder, Stop};
 use crate::byte_size::Thousands;
 use crate::coverage::{self, Coverage};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Watch};
 use crate::floors::{Figure, Levels};
 use crate::isolation;
 use crate::replay;
@@ -166,8 +166,7 @@ impl Recorder<'_> {
                 continue;
             }
             let (verdict, per_step) = verdict::judge_alone(self.floors.windows(), figure);
-            let level =
-                |levels: &Levels| i64::try_from(levels[figure as usize]).unwrap_or(i64::MAX);
+            let level = |levels: &Levels| signed(levels[figure as usize]);
             let growth = level(&self.end_levels) - level(&self.baseline);
             let moved = figure == Figure::Threads && growth != 0;
             if has_ceiling || moved || verdict.is_growing() {
@@ -181,9 +180,7 @@ impl Recorder<'_> {
     pub(crate) fn into_report(mut self) -> Report {
         let scenario = self.run.scenario;
         let [live_bytes, live_blocks, ..] = self.end_levels;
-        let [end, start] =
-            [live_bytes, self.baseline[0]].map(|level| i64::try_from(level).unwrap_or(i64::MAX));
-        let growth_bytes = end - start;
+        let growth_bytes = signed(live_bytes) - signed(self.baseline[0]);
         let (verdict, coverage) = self.verdict();
         let may_tell_more = self.watch.is_none() && coverage.evidence.is_none();
         let is_coarse = may_tell_more && verdict::is_coarse(&verdict, self.floors.windows());
@@ -230,11 +227,9 @@ impl Recorder<'_> {
             diagnosis_obstacle: None,
         };
         report.breaches = report.judge_ceilings();
-        // Names take their time.
         let is_stopped = matches!(self.stop, Some(Stop::Limit | Stop::MemoryBudget));
         let is_sound = !is_stopped && report.breaches.is_empty() && report.verdict.is_bounded();
-        let watch = watch.filter(|_| !is_sound || replay::explains_all(scenario));
-        report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
+        report.diagnosis = diagnosis(watch, is_sound, &report, scenario);
         let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
         let at_limit = stopped.unwrap_or(self.levels[0].max(peak_bytes));
         let in_requested = self.end_steps == self.steps_run;
@@ -253,4 +248,19 @@ impl Recorder<'_> {
         });
         report
     }
+}
+
+/// What call stacks tell. Where nothing is wrong it is not asked for: names take their time.
+fn diagnosis(
+    watch: Option<Watch<'_>>,
+    is_sound: bool,
+    report: &Report,
+    scenario: &Scenario,
+) -> Option<Diagnosis> {
+    let watch = watch.filter(|_| !is_sound || replay::explains_all(scenario));
+    watch.map(|watch| watch.into_diagnosis(report.growth_bytes))
+}
+
+fn signed(level: u64) -> i64 {
+    i64::try_from(level).unwrap_or(i64::MAX)
 }
