@@ -186,8 +186,7 @@ impl Recorder<'_> {
         let is_coarse = may_tell_more && verdict::is_coarse(&verdict, self.floors.windows());
         let watch = self.watch.take();
         let has_sites = watch.is_some();
-        let before = self.before.totals;
-        let of_run = self.end.totals.since(&before);
+        let of_run = self.end.totals.since(&self.before.totals);
         let of_steps = self.end.totals;
         let peak_bytes = self.peak_bytes.max(live_bytes);
         let mut report = Report {
