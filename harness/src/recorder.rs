@@ -67,6 +67,8 @@ pub(crate) struct Recorder<'a> {
     target: u64,
     steps_run: u64,
     traffic: Traffic,
+    /// Whether the run ended for call stacks to go on.
+    is_left_open: bool,
     floors: Floors,
     levels: Levels,
     /// The step after which the figures of the process are taken next.
@@ -118,6 +120,7 @@ impl<'a> Recorder<'a> {
             target: requested,
             steps_run: 0,
             traffic: Traffic::default(),
+            is_left_open: false,
             floors: Floors::new(requested, limit),
             levels: [0; 5],
             next_sample: 0,
@@ -298,7 +301,11 @@ impl<'a> Recorder<'a> {
         if self.steps_run == self.target {
             self.note_traffic();
             let doubled = self.target.saturating_mul(2);
-            if doubled > self.limit || unscoped(|| self.is_decided() || self.is_for_call_stacks()) {
+            if doubled > self.limit || unscoped(|| self.is_decided()) {
+                return false;
+            }
+            self.is_left_open = unscoped(|| self.is_for_call_stacks());
+            if self.is_left_open {
                 return false;
             }
             self.target = doubled;

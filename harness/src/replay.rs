@@ -130,7 +130,7 @@ fn adopt(report: &mut Report, again: Report) {
     let is_covered = report.coverage.evidence.is_none();
     let differs = report.verdict.is_growing() != again.verdict.is_growing();
     let tells_more = again.verdict.is_growing() || again.verdict.is_overruled();
-    let is_open = report.is_coarse && !report.verdict.is_growing();
+    let is_open = report.is_left_open || report.is_coarse && !report.verdict.is_growing();
     if is_covered && (is_open || differs && tells_more) {
         report.verdict = again.verdict;
         report.extended_steps = again.extended_steps;

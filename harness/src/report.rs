@@ -49,6 +49,8 @@ pub struct Report {
     pub(crate) verdict: Verdict,
     /// Whether call stacks may tell more of it.
     pub(crate) is_coarse: bool,
+    /// Whether the run ended for call stacks to decide.
+    pub(crate) is_left_open: bool,
     /// Whether call stacks were taken.
     pub(crate) has_sites: bool,
     pub(crate) coverage: Coverage,

@@ -91,8 +91,9 @@ impl<'a> Run<'a> {
         let asks = || {
             let name = self.scenario.full_name();
             // What call stacks are to decide has not failed yet.
-            let is_open = report.is_inconclusive() && report.is_coarse;
-            let failed = report.is_failure() && !is_open || report.verdict.is_overruled();
+            let is_open = report.is_left_open || report.is_inconclusive() && report.is_coarse;
+            let failed = report.is_failure() && (!is_open || !report.breaches.is_empty())
+                || report.verdict.is_overruled();
             isolation::wants_call_stacks(self.ordinal, &name, failed, report.peak_bytes);
         };
         if self.first.is_some() {

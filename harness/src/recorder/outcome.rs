@@ -176,18 +176,23 @@ impl Recorder<'_> {
         resources
     }
 
+    /// Whether call stacks could tell more, and were not taken.
+    fn may_have_sites(&self, coverage: &Coverage) -> bool {
+        let is_in_time = self.stop != Some(Stop::TimeBudget);
+        self.watch.is_none() && is_in_time && coverage.evidence.is_none()
+    }
+
     /// Allocates; the state was dropped.
     pub(crate) fn into_report(mut self) -> Report {
         let scenario = self.run.scenario;
         let [live_bytes, live_blocks, ..] = self.end_levels;
         let growth_bytes = signed(live_bytes) - signed(self.baseline[0]);
         let (verdict, coverage) = self.verdict();
-        let may_tell_more = self.watch.is_none() && coverage.evidence.is_none();
-        let is_coarse = may_tell_more && verdict::is_coarse(&verdict, self.floors.windows());
+        let is_coarse =
+            self.may_have_sites(&coverage) && verdict::is_coarse(&verdict, self.floors.windows());
         let watch = self.watch.take();
         let has_sites = watch.is_some();
-        let of_run = self.end.totals.since(&self.before.totals);
-        let of_steps = self.end.totals;
+        let (of_steps, of_run) = (self.end.totals, self.end.totals.since(&self.before.totals));
         let peak_bytes = self.peak_bytes.max(live_bytes);
         let mut report = Report {
             name: scenario.name.clone(),
@@ -213,7 +218,8 @@ impl Recorder<'_> {
             ceilings: scenario.ceilings.clone(),
             breaches: Vec::new(),
             verdict,
-            is_coarse: is_coarse && self.stop != Some(Stop::TimeBudget),
+            is_coarse,
+            is_left_open: self.is_left_open,
             has_sites,
             coverage,
             accepted: Vec::new(),

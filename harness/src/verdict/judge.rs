@@ -123,9 +123,15 @@ pub(crate) fn is_decided(seen: &Seen<'_>, late: u64) -> bool {
     verdict.is_bounded() && all.iter().all(is_at_rest) && (seen.sites.is_empty() || sites())
 }
 
-/// Whether more steps of the same tell less than call stacks would.
+/// Whether more steps of the same tell less than call stacks would. What grows at a rate that
+/// is not clear gets one more doubling first, as it would with call stacks.
 pub(crate) fn is_for_call_stacks(seen: &Seen<'_>, late: u64) -> bool {
-    seen.traffic.steps >= late && is_coarse(&judge(seen).0, seen.windows)
+    let steps = seen.traffic.steps;
+    if steps < late {
+        return false;
+    }
+    let (verdict, _) = judge(seen);
+    is_coarse(&verdict, seen.windows) && (!verdict.is_growing() || steps / 2 >= late)
 }
 
 /// Whether call stacks may tell more: the verdict is not bounded, or much less would have
