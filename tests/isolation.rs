@@ -71,7 +71,7 @@ fn an_abort_is_told_with_its_step() {
 
     the report so far:
 
-      verdict     bounded: the floor has not risen over the last 5 doublings, 15 to 1,000 steps; a leak of 0.041 B or 0.041 blocks a step would have shown
+      verdict     bounded: the floor has not risen over the last 5 doublings, 15 to 1,000 steps
               step         live bytes    live blocks
                  0                  0              0
                200                  0              0
@@ -95,7 +95,7 @@ fn an_exit_is_told_with_its_code() {
 
     the report so far:
 
-      verdict     bounded: the floor has not risen over the last 5 doublings, 15 to 1,000 steps; a leak of 0.041 B or 0.041 blocks a step would have shown
+      verdict     bounded: the floor has not risen over the last 5 doublings, 15 to 1,000 steps
               step         live bytes    live blocks
                  0                  0              0
                200                  0              0
