@@ -123,11 +123,12 @@ pub(crate) fn is_decided(seen: &Seen<'_>, late: u64) -> bool {
     verdict.is_bounded() && all.iter().all(is_at_rest) && (seen.sites.is_empty() || sites())
 }
 
-/// Whether more steps of the same tell less than call stacks would. What grows at a rate that
-/// is not clear gets one more doubling first, as it would with call stacks.
+/// Whether more steps of the same tell less than call stacks would: something swings, and
+/// nothing seems to grow. What grows at a rate that is not clear gets the steps first that it
+/// would get with call stacks.
 pub(crate) fn is_for_call_stacks(seen: &Seen<'_>, late: u64) -> bool {
     let steps = seen.traffic.steps;
-    if steps < late {
+    if steps < late / 4 {
         return false;
     }
     let (verdict, _) = judge(seen);
