@@ -127,16 +127,12 @@ fn adopt(report: &mut Report, again: Report) {
         report.diagnosis_obstacle = Some(unavailable().to_owned());
         return;
     }
-    let is_covered = report.coverage.evidence.is_none();
-    let differs = report.verdict.is_growing() != again.verdict.is_growing();
-    let tells_more = again.verdict.is_growing() || again.verdict.is_overruled();
-    let is_open = report.is_left_open || report.is_coarse && !report.verdict.is_growing();
-    if is_covered && (is_open || differs && tells_more) {
+    if report.coverage.evidence.is_none() && decides(report, &again) {
         report.verdict = again.verdict;
         report.extended_steps = again.extended_steps;
     }
     if again.growth_bytes != report.growth_bytes
-        && again.diagnosis.is_some()
+        && (again.diagnosis.is_some() || report.is_inconclusive())
         && !is_peak_alone(report)
     {
         report.diagnosis_obstacle = Some(format!(
@@ -149,6 +145,19 @@ fn adopt(report: &mut Report, again: Report) {
     }
     report.diagnosis = again.diagnosis;
     about_the_peak(report);
+}
+
+/// Whether the verdict of the second run takes the place of the first one's.
+///
+/// What grew in the first run and is at rest in the second may have filled statics in the
+/// first: then the second proves nothing.
+fn decides(first: &Report, again: &Report) -> bool {
+    let grows = again.verdict.is_growing();
+    if first.verdict.is_growing() {
+        return first.is_left_open && grows || again.verdict.is_overruled();
+    }
+    let is_alike = first.growth_bytes <= 0 || again.growth_bytes >= first.growth_bytes / 2;
+    grows || first.is_coarse && (first.verdict.is_bounded() || is_alike)
 }
 
 /// If the peak is all that failed, the diagnosis is about that.

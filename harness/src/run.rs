@@ -37,6 +37,8 @@ pub(crate) struct Run<'a> {
     first: Option<Wanted>,
     /// The how manieth scenario of the process it is.
     ordinal: usize,
+    /// Whether a run before this one failed, and call stacks are to explain it.
+    has_failed: Cell<bool>,
 }
 
 impl<'a> Run<'a> {
@@ -54,7 +56,10 @@ impl<'a> Run<'a> {
             limits_before: (0, 0),
             first: isolation::second_run(ordinal),
             ordinal,
+            has_failed: Cell::new(false),
         };
+        let failed_first = run.first.as_ref().is_some_and(|first| first.failed);
+        run.has_failed.set(failed_first);
         run.limits_before = run.refuse_above_budget();
         run
     }
@@ -103,9 +108,16 @@ impl<'a> Run<'a> {
             if isolation::can_run_again() {
                 asks();
             } else {
+                let is_open = report.is_left_open && report.breaches.is_empty();
+                self.has_failed.set(report.is_failure() && !is_open);
                 replay::diagnose(self, setup, step, report);
             }
         }
+    }
+
+    /// Whether call stacks are to be explained, however this run comes out.
+    pub(crate) fn is_to_explain(&self) -> bool {
+        self.has_failed.get() || replay::explains_all(self.scenario)
     }
 
     /// The figures of the process can be charged to it.

@@ -3,10 +3,9 @@
 use super::{Recorder, Stop};
 use crate::byte_size::Thousands;
 use crate::coverage::{self, Coverage};
-use crate::diagnosis::{Diagnosis, Watch};
+use crate::diagnosis::Diagnosis;
 use crate::floors::{Figure, Levels};
 use crate::isolation;
-use crate::replay;
 use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
 use crate::scenario::Scenario;
 use crate::verdict::{self, Verdict};
@@ -232,9 +231,10 @@ impl Recorder<'_> {
             diagnosis_obstacle: None,
         };
         report.breaches = report.judge_ceilings();
-        let is_stopped = matches!(self.stop, Some(Stop::Limit | Stop::MemoryBudget));
-        let is_sound = !is_stopped && report.breaches.is_empty() && report.verdict.is_bounded();
-        report.diagnosis = diagnosis(watch, is_sound, &report, scenario);
+        let is_sound = report.failures().is_empty() && self.stop.is_none();
+        // Names take their time.
+        let watch = watch.filter(|_| !is_sound || self.run.is_to_explain());
+        report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
         let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
         let at_limit = stopped.unwrap_or(self.levels[0].max(peak_bytes));
         let in_requested = self.end_steps == self.steps_run;
@@ -253,17 +253,6 @@ impl Recorder<'_> {
         });
         report
     }
-}
-
-/// What call stacks tell. Where nothing is wrong it is not asked for: names take their time.
-fn diagnosis(
-    watch: Option<Watch<'_>>,
-    is_sound: bool,
-    report: &Report,
-    scenario: &Scenario,
-) -> Option<Diagnosis> {
-    let watch = watch.filter(|_| !is_sound || replay::explains_all(scenario));
-    watch.map(|watch| watch.into_diagnosis(report.growth_bytes))
 }
 
 fn signed(level: u64) -> i64 {
