@@ -190,7 +190,6 @@ impl Recorder<'_> {
         let is_coarse =
             self.may_have_sites(&coverage) && verdict::is_coarse(&verdict, self.floors.windows());
         let watch = self.watch.take();
-        let has_sites = watch.is_some();
         let (of_steps, of_run) = (self.end.totals, self.end.totals.since(&self.before.totals));
         let peak_bytes = self.peak_bytes.max(live_bytes);
         let mut report = Report {
@@ -219,7 +218,7 @@ impl Recorder<'_> {
             verdict,
             is_coarse,
             is_left_open: self.is_left_open,
-            has_sites,
+            has_sites: watch.is_some(),
             coverage,
             accepted: Vec::new(),
             resources: self.resources(scenario),
