@@ -17,7 +17,6 @@ use crate::floors::{Figure, Floors, Levels};
 use crate::holders::State;
 use crate::isolation::progress;
 use crate::process;
-use crate::replay;
 use crate::report::Checkpoint;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -335,7 +334,7 @@ impl<'a> Recorder<'a> {
 
     /// Whether call stacks are to go on from here.
     fn is_for_call_stacks(&mut self) -> bool {
-        let may_follow = self.watch.is_none() && replay::may_follow();
+        let may_follow = self.watch.is_none() && self.run.may_be_followed();
         let late = self.late;
         may_follow && self.seen(|seen| verdict::is_for_call_stacks(seen, late))
     }

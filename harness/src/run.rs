@@ -39,6 +39,8 @@ pub(crate) struct Run<'a> {
     ordinal: usize,
     /// Whether a run before this one failed, and call stacks are to explain it.
     has_failed: Cell<bool>,
+    /// Whether no run with call stacks follows: this one is to show what shows without.
+    is_self_test: Cell<bool>,
 }
 
 impl<'a> Run<'a> {
@@ -57,6 +59,7 @@ impl<'a> Run<'a> {
             first: isolation::second_run(ordinal),
             ordinal,
             has_failed: Cell::new(false),
+            is_self_test: Cell::new(false),
         };
         let failed_first = run.first.as_ref().is_some_and(|first| first.failed);
         run.has_failed.set(failed_first);
@@ -113,6 +116,11 @@ impl<'a> Run<'a> {
                 replay::diagnose(self, setup, step, report);
             }
         }
+    }
+
+    /// Whether a run with call stacks can follow this one.
+    pub(crate) fn may_be_followed(&self) -> bool {
+        !self.is_self_test.get() && replay::may_follow()
     }
 
     /// Whether call stacks are to be explained, however this run comes out.
@@ -385,7 +393,9 @@ fn with_leak<S>(
         }
         unscoped(|| leaked.borrow_mut().extend(lists.into_iter().flatten()));
     };
+    run.is_self_test.set(true);
     let verdict = once(run, setup, &leaking, None).verdict;
+    run.is_self_test.set(false);
     unscoped(|| drop(leaked));
     verdict
 }

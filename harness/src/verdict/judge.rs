@@ -262,6 +262,10 @@ fn by_sites(whole: Verdict, seen: &Seen<'_>) -> (Verdict, Option<usize>) {
     if whole.is_growing() && MEMORY.into_iter().any(|figure| is_explained(seen, figure)) {
         return (whole, None);
     }
+    // The whole shows enough by itself.
+    if whole.is_bounded() && !is_coarse(&whole, seen.windows) {
+        return (whole, None);
+    }
     if let Some(place) = verdicts.iter().position(|site| !site.is_bounded()) {
         if whole.is_growing() {
             let reason = "memory as a whole rises, but not at its call stacks; more steps would \
