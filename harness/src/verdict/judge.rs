@@ -128,7 +128,7 @@ pub(crate) fn is_decided(seen: &Seen<'_>, late: u64) -> bool {
 /// would get with call stacks.
 pub(crate) fn is_for_call_stacks(seen: &Seen<'_>, late: u64) -> bool {
     let steps = seen.traffic.steps;
-    if steps < late / 4 {
+    if steps < late {
         return false;
     }
     let (verdict, _) = judge(seen);
@@ -284,6 +284,12 @@ fn by_sites(whole: Verdict, seen: &Seen<'_>) -> (Verdict, Option<usize>) {
     {
         return (whole, None);
     }
+    (with_limits_of_sites(whole, &verdicts), None)
+}
+
+/// The verdict of a run each of whose call stacks is bounded, with their limits where they are
+/// lower.
+fn with_limits_of_sites(whole: Verdict, verdicts: &[Verdict]) -> Verdict {
     let largest = |of: fn(&Verdict) -> Option<f64>| {
         let mut all = verdicts.iter().map(of);
         all.try_fold(0.0, |most: f64, limit| Some(most.max(limit?)))
@@ -312,7 +318,7 @@ fn by_sites(whole: Verdict, seen: &Seen<'_>) -> (Verdict, Option<usize>) {
             verdicts.len()
         );
     }
-    (verdict, None)
+    verdict
 }
 
 /// Whether what others allocated falls by as much as this call stack's rises: some fall all
