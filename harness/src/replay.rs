@@ -130,6 +130,11 @@ fn adopt(report: &mut Report, again: Report) {
     if report.coverage.evidence.is_none() && decides(report, &again) {
         report.verdict = again.verdict;
         report.extended_steps = again.extended_steps;
+    } else if report.is_left_open && report.verdict.is_bounded() {
+        let reason = "call stacks were to tell whether something grows, but what the first run \
+                      left in statics or threads changed the second; in a process of its own, by \
+                      `#[highwater::test]`, they are alike";
+        report.verdict = report.verdict.clone().but_inconclusive(reason.to_owned());
     }
     if again.growth_bytes != report.growth_bytes
         && (again.diagnosis.is_some() || report.is_inconclusive())
@@ -149,15 +154,19 @@ fn adopt(report: &mut Report, again: Report) {
 
 /// Whether the verdict of the second run takes the place of the first one's.
 ///
-/// What grew in the first run and is at rest in the second may have filled statics in the
-/// first: then the second proves nothing.
+/// What grew in the first run may have filled statics: if the second grows otherwise, by more
+/// than a part of what there is, it proves nothing.
 fn decides(first: &Report, again: &Report) -> bool {
     let grows = again.verdict.is_growing();
     if first.verdict.is_growing() {
         return first.is_left_open && grows || again.verdict.is_overruled();
     }
-    let is_alike = first.growth_bytes <= 0 || again.growth_bytes >= first.growth_bytes / 2;
-    grows || first.is_coarse && (first.verdict.is_bounded() || is_alike)
+    grows || first.is_coarse && is_alike(first, again)
+}
+
+fn is_alike(first: &Report, again: &Report) -> bool {
+    let tolerance = (first.growth_bytes.unsigned_abs() / 2).max(first.peak_bytes / 8);
+    first.growth_bytes.abs_diff(again.growth_bytes) <= tolerance
 }
 
 /// If the peak is all that failed, the diagnosis is about that.
