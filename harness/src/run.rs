@@ -118,9 +118,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether a run with call stacks can follow this one.
+    /// Whether a run with call stacks can follow this one in a new process, where nothing is
+    /// left of it.
     pub(crate) fn may_be_followed(&self) -> bool {
-        !self.is_self_test.get() && replay::may_follow()
+        !self.is_self_test.get() && isolation::can_run_again() && replay::may_follow()
     }
 
     /// Whether call stacks are to be explained, however this run comes out.
