@@ -18,9 +18,11 @@ struct Beneath;
 // SAFETY: it passes everything on to the system's allocator.
 unsafe impl GlobalAlloc for Beneath {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the contract.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract.
         unsafe { System.dealloc(block, layout) }
     }
 }

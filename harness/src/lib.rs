@@ -55,6 +55,7 @@ mod holders;
 mod hypothesis;
 mod isolation;
 mod json;
+mod options;
 mod panics;
 mod process;
 mod recorder;

@@ -20,7 +20,7 @@ use crate::process;
 use crate::report::Checkpoint;
 use crate::run::Run;
 use crate::scope::Scope;
-use crate::verdict::{self, Seen, Traffic, Verdict};
+use crate::verdict::{self, Ending, Seen, Traffic};
 use std::time::{Duration, Instant};
 
 /// How many points the requested steps put on the curve.
@@ -300,11 +300,7 @@ impl<'a> Recorder<'a> {
         if self.steps_run == self.target {
             self.note_traffic();
             let doubled = self.target.saturating_mul(2);
-            if doubled > self.limit || unscoped(|| self.is_decided()) {
-                return false;
-            }
-            self.is_left_open = unscoped(|| self.is_for_call_stacks());
-            if self.is_left_open {
+            if doubled > self.limit || unscoped(|| self.ends()) {
                 return false;
             }
             self.target = doubled;
@@ -312,15 +308,22 @@ impl<'a> Recorder<'a> {
         true
     }
 
-    /// Whether the verdict is clear. Late it is enough that something grows; before, nothing
-    /// may, and what was to be detected would have shown.
-    fn is_decided(&mut self) -> bool {
+    /// Whether the verdict is clear, or for call stacks to find. Late it is enough that
+    /// something grows; before, nothing may, and what was to be detected would have shown.
+    fn ends(&mut self) -> bool {
         if self.others_grow() {
             return self.steps_run >= self.late;
         }
         let late = self.late;
-        self.seen(|seen| verdict::is_decided(seen, late))
-            && (self.would_detect() || self.judged().0.is_growing())
+        match self.seen(|seen| verdict::ending(seen, late)) {
+            Some(Ending::Growing) => true,
+            Some(Ending::Bounded) => self.would_detect(),
+            Some(Ending::ForCallStacks) => {
+                self.is_left_open = self.watch.is_none() && self.run.may_be_followed();
+                self.is_left_open
+            }
+            None => false,
+        }
     }
 
     /// Whether something beside memory grows.
@@ -330,13 +333,6 @@ impl<'a> Recorder<'a> {
             verdict.is_growing()
         };
         self.watched().into_iter().any(grows)
-    }
-
-    /// Whether call stacks are to go on from here.
-    fn is_for_call_stacks(&mut self) -> bool {
-        let may_follow = self.watch.is_none() && self.run.may_be_followed();
-        let late = self.late;
-        may_follow && self.seen(|seen| verdict::is_for_call_stacks(seen, late))
     }
 
     /// What there is to judge now.
@@ -358,11 +354,6 @@ impl<'a> Recorder<'a> {
             blocks: totals.total_blocks - self.before_steps.1,
             steps: self.steps_run,
         };
-    }
-
-    /// The verdict of memory, and the site that it is about.
-    fn judged(&mut self) -> (Verdict, Option<usize>) {
-        self.seen(verdict::judge)
     }
 
     fn would_detect(&self) -> bool {

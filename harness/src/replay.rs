@@ -1,55 +1,16 @@
-//! Running a scenario again, with call stacks, when it failed or that is asked for.
+//! Running a scenario again, with call stacks, when it failed, when they may tell more than
+//! the whole, or when that is asked for.
 //!
 //! Otherwise nothing in here costs anything: call stacks are taken in a run of their own.
-//! `HIGHWATER_SITES` says when, and `HIGHWATER_STEPS` how many steps a run has.
 
 use crate::alloc::{self, Trace, unscoped};
 use crate::byte_size::Signed;
-use crate::isolation;
+use crate::options::{Sites, sites};
 use crate::panics::message_of;
 use crate::report::{Breach, Ceiling, Report};
 use crate::run::{Run, once};
 use crate::scenario::Scenario;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// When call stacks are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sites {
-    Always,
-    Replay,
-    OnFailure,
-    Never,
-}
-
-/// What `HIGHWATER_SITES` asks for.
-///
-/// # Panics
-/// If it asks for something else.
-#[track_caller]
-pub(crate) fn sites() -> Sites {
-    let asked = std::env::var_os("HIGHWATER_SITES").unwrap_or_default();
-    match asked.to_str() {
-        Some("always") => Sites::Always,
-        Some("replay") => Sites::Replay,
-        Some("" | "on-failure") => Sites::OnFailure,
-        Some("never") => Sites::Never,
-        _ => panic!(
-            "highwater: HIGHWATER_SITES is {asked:?}; it may be `always`, `replay`, \
-             `on-failure` or `never`"
-        ),
-    }
-}
-
-/// Has call stacks taken from the start of this process, which is a test's own, if they
-/// are wanted: threads that the test starts first are then followed too.
-// Not needed where tests are not given processes of their own.
-#[allow(dead_code)]
-#[track_caller]
-pub(crate) fn prepare_process() {
-    if isolation::is_second_run() || sites() == Sites::Always {
-        Trace::whole_process();
-    }
-}
 
 /// Whether a run with call stacks is to follow: it was asked for, or what failed is
 /// something that sites explain, and they are not known yet.
@@ -69,36 +30,11 @@ pub(crate) fn is_wanted(scenario: &Scenario, report: &Report) -> bool {
     is_asked_for && report.diagnosis.is_none()
 }
 
-/// Whether a run with call stacks can follow, if one is wanted.
-#[track_caller]
-pub(crate) fn may_follow() -> bool {
-    cfg!(all(
-        feature = "diagnosis",
-        target_os = "linux",
-        target_arch = "x86_64"
-    )) && sites() != Sites::Never
-}
-
 /// Whether call stacks are to be explained even where nothing is wrong.
 #[track_caller]
 pub(crate) fn explains_all(scenario: &Scenario) -> bool {
     let asked = matches!(sites(), Sites::Always | Sites::Replay);
     asked || scenario.diagnose || scenario.stop_at.is_some()
-}
-
-/// The steps that `HIGHWATER_STEPS` asks for, whatever the scenario says.
-///
-/// # Panics
-/// If it asks for what is no number.
-#[track_caller]
-pub(crate) fn steps() -> Option<u64> {
-    let asked = std::env::var_os("HIGHWATER_STEPS").filter(|asked| !asked.is_empty())?;
-    match asked.to_str().map(str::parse) {
-        Some(Ok(steps)) => Some(steps),
-        _ => panic!(
-            "highwater: HIGHWATER_STEPS is {asked:?}; it may be a number of steps, such as 10000"
-        ),
-    }
 }
 
 /// The scenario once more, with call stacks, and what they tell; or why they tell nothing.
@@ -130,11 +66,6 @@ fn adopt(report: &mut Report, again: Report) {
     if report.coverage.evidence.is_none() && decides(report, &again) {
         report.verdict = again.verdict;
         report.extended_steps = again.extended_steps;
-    } else if report.is_left_open && report.verdict.is_bounded() {
-        let reason = "call stacks were to tell whether something grows, but what the first run \
-                      left in statics or threads changed the second; in a process of its own, by \
-                      `#[highwater::test]`, they are alike";
-        report.verdict = report.verdict.clone().but_inconclusive(reason.to_owned());
     }
     if again.growth_bytes != report.growth_bytes
         && (again.diagnosis.is_some() || report.is_inconclusive())
@@ -157,16 +88,12 @@ fn adopt(report: &mut Report, again: Report) {
 /// What grew in the first run may have filled statics: if the second grows otherwise, by more
 /// than a part of what there is, it proves nothing.
 fn decides(first: &Report, again: &Report) -> bool {
-    let grows = again.verdict.is_growing();
     if first.verdict.is_growing() {
-        return first.is_left_open && grows || again.verdict.is_overruled();
+        return again.verdict.is_overruled();
     }
-    grows || first.is_coarse && is_alike(first, again)
-}
-
-fn is_alike(first: &Report, again: &Report) -> bool {
     let tolerance = (first.growth_bytes.unsigned_abs() / 2).max(first.peak_bytes / 8);
-    first.growth_bytes.abs_diff(again.growth_bytes) <= tolerance
+    let is_alike = first.growth_bytes.abs_diff(again.growth_bytes) <= tolerance;
+    again.verdict.is_growing() || first.is_coarse && is_alike
 }
 
 /// If the peak is all that failed, the diagnosis is about that.

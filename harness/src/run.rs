@@ -6,10 +6,11 @@ use crate::alloc::{self, Trace, unscoped, with_stacks_from};
 use crate::holders::State;
 use crate::isolation::progress::{self, Place};
 use crate::isolation::{self, Wanted};
+use crate::options::{self, Sites};
 use crate::panics::{self, message_of};
 use crate::process::Turn;
 use crate::recorder::Recorder;
-use crate::replay::{self, Sites};
+use crate::replay;
 use crate::report::{Accepted, Repetition, Report, SelfTest};
 use crate::scenario::Scenario;
 use crate::scope::Scope;
@@ -84,7 +85,7 @@ impl<'a> Run<'a> {
             // From the start of the process, or other threads would not be followed.
             isolation::restart_with_call_stacks();
         }
-        self.first.is_some() || has_limit || replay::sites() == Sites::Always
+        self.first.is_some() || has_limit || options::sites() == Sites::Always
     }
 
     /// Gets call stacks for a report that is to have some: from a second process, where
@@ -111,8 +112,8 @@ impl<'a> Run<'a> {
             if isolation::can_run_again() {
                 asks();
             } else {
-                let is_open = report.is_left_open && report.breaches.is_empty();
-                self.has_failed.set(report.is_failure() && !is_open);
+                let has_failed = report.verdict.is_growing() || !report.breaches.is_empty();
+                self.has_failed.set(has_failed);
                 replay::diagnose(self, setup, step, report);
             }
         }
@@ -121,7 +122,7 @@ impl<'a> Run<'a> {
     /// Whether a run with call stacks can follow this one in a new process, where nothing is
     /// left of it.
     pub(crate) fn may_be_followed(&self) -> bool {
-        !self.is_self_test.get() && isolation::can_run_again() && replay::may_follow()
+        !self.is_self_test.get() && isolation::can_run_again() && options::allow_call_stacks()
     }
 
     /// Whether call stacks are to be explained, however this run comes out.
@@ -149,7 +150,7 @@ pub(crate) fn run<S>(
     setup: &impl Fn() -> S,
     step: &impl Fn(&mut S, u64),
 ) -> Report {
-    let asked = replay::steps().map(|steps| scenario.clone().steps(steps));
+    let asked = options::steps().map(|steps| scenario.clone().steps(steps));
     let scenario = asked.as_ref().unwrap_or(scenario);
     panics::keep_output_out_of_scopes();
     unscoped(|| progress::scenario_starts(&scenario.full_name()));

@@ -18,8 +18,7 @@ use crate::byte_size::Thousands;
 use crate::floors::Swing;
 pub(crate) use detectability::block_shows;
 pub(crate) use judge::{
-    Seen, Traffic, is_coarse, is_decided, is_for_call_stacks, judge, judge_alone, of_memory,
-    step_limits,
+    Ending, Seen, Traffic, ending, is_coarse, judge, judge_alone, of_memory, step_limits,
 };
 use rule::Slope;
 use std::fmt;

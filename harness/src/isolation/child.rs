@@ -3,9 +3,9 @@
 use super::output::{End, mark};
 use super::records::Record;
 use super::{Job, Wanted, environment, progress, system};
-use crate::alloc;
+use crate::alloc::{self, Trace};
+use crate::options::{self, Sites};
 use crate::panics::message_of;
-use crate::replay;
 use std::any::Any;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -169,7 +169,10 @@ fn on_own_thread(job: &Job, body: impl FnOnce() + Send) -> Ending {
             let thread = thread.spawn_scoped(threads, || {
                 progress::runs_on(alloc::thread_id());
                 alloc::watch_whole_process();
-                replay::prepare_process();
+                if runs_again().is_some() || options::sites() == Sites::Always {
+                    // From the start, or threads that the test starts first are not followed.
+                    Trace::whole_process();
+                }
                 body();
             });
             let thread = thread.expect("highwater: a thread for the test could not be started");

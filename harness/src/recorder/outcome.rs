@@ -75,10 +75,10 @@ impl Recorder<'_> {
         if self.requested == 0 {
             return Verdict::inconclusive("no steps were run");
         }
-        let (verdict, stack) = self.judged();
-        let verdict = match (stack, &self.watch) {
-            (Some(stack), Some(watch)) => verdict.at_site(&watch.describe(stack)),
-            _ => verdict,
+        let judged = self.seen(verdict::judge);
+        let verdict = match (judged.site, &self.watch) {
+            (Some(stack), Some(watch)) => judged.verdict.at_site(&watch.describe(stack)),
+            _ => judged.verdict,
         };
         if self.stop == Some(Stop::TimeBudget) {
             return verdict.so_far(&format!(

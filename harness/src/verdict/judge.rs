@@ -73,14 +73,25 @@ pub(crate) fn step_limits(requested: u64) -> (u64, u64) {
     (late, requested.saturating_mul(64).max(ENOUGH))
 }
 
-/// Judges a run that will not be extended any more. Beside the verdict is the call stack
-/// that it is about, if it is about one.
-pub(crate) fn judge(seen: &Seen<'_>) -> (Verdict, Option<usize>) {
+/// The verdict of a run that will not be extended any more.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    /// The call stack that it is about, if it is about one.
+    pub(crate) site: Option<usize>,
+    /// Whether each call stack is bounded by itself.
+    are_sites_bounded: bool,
+}
+
+/// Judges a run as it is.
+pub(crate) fn judge(seen: &Seen<'_>) -> Judged {
     let whole = judge_one(seen.windows, seen.traffic);
-    let (mut verdict, site) = if seen.sites.is_empty() {
+    let one = |site: &&[Window]| judge_one(site, seen.traffic);
+    let sites: Vec<_> = seen.sites.iter().map(one).collect();
+    let are_sites_bounded = sites.iter().all(Verdict::is_bounded);
+    let (mut verdict, site) = if sites.is_empty() {
         (whole, None)
     } else {
-        by_sites(whole, seen)
+        by_sites(whole, &sites, seen)
     };
     if verdict.is_bounded() {
         let (share, binds) = shares(&verdict, seen.traffic);
@@ -93,46 +104,52 @@ pub(crate) fn judge(seen: &Seen<'_>) -> (Verdict, Option<usize>) {
             verdict = verdict.but_inconclusive(reason);
         }
     }
-    (verdict, site)
+    Judged {
+        verdict,
+        site,
+        are_sites_bounded,
+    }
+}
+
+/// Why a run may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Bounded,
+    Growing,
+    /// More steps of the same tell less than call stacks would.
+    ForCallStacks,
 }
 
 /// Whether the run may end. Growth is called `late` alone: until then a cache may fill. If its
 /// rate is not clear then, it may be chance, and more steps tell; one more doubling is enough if
-/// most of all there is was added of late.
-pub(crate) fn is_decided(seen: &Seen<'_>, late: u64) -> bool {
+/// most of all there is was added of late. What swings, and does not seem to grow, is for call
+/// stacks from then on.
+pub(crate) fn ending(seen: &Seen<'_>, late: u64) -> Option<Ending> {
     let all = MEMORY.map(|figure| Series::new(seen.windows, figure));
     let is_at_rest =
         |series: &Series<'_>| series.law() != Some(Law::Constant) || series.ends_level();
     let steps = seen.traffic.steps;
     // The verdict costs more.
     if steps < late && !all.iter().all(Series::is_level) {
-        return false;
+        return None;
     }
-    let (verdict, site) = judge(seen);
-    if verdict.is_growing() {
-        let windows = site.map_or(seen.windows, |site| seen.sites[site]);
+    let judged = judge(seen);
+    if judged.verdict.is_growing() {
+        let windows = judged.site.map_or(seen.windows, |site| seen.sites[site]);
         let all = MEMORY.map(|figure| Series::new(windows, figure));
-        let mostly = all.iter().any(Series::is_mostly_growth);
-        return steps >= late && all.iter().any(Series::is_clearly_growing)
-            || steps / 2 >= late && mostly;
+        let is_clear = steps >= late && all.iter().any(Series::is_clearly_growing);
+        let is_confirmed = steps / 2 >= late;
+        if is_clear || is_confirmed && all.iter().any(Series::is_mostly_growth) {
+            return Some(Ending::Growing);
+        }
+        return is_confirmed.then_some(Ending::ForCallStacks);
     }
-    let sites = || {
-        let mut sites = seen.sites.iter();
-        sites.all(|site| judge_one(site, seen.traffic).is_bounded())
-    };
-    verdict.is_bounded() && all.iter().all(is_at_rest) && (seen.sites.is_empty() || sites())
-}
-
-/// Whether more steps of the same tell less than call stacks would: something swings, and
-/// nothing seems to grow. What grows at a rate that is not clear gets the steps first that it
-/// would get with call stacks.
-pub(crate) fn is_for_call_stacks(seen: &Seen<'_>, late: u64) -> bool {
-    let steps = seen.traffic.steps;
-    if steps < late {
-        return false;
+    let is_bounded = judged.verdict.is_bounded() && judged.are_sites_bounded;
+    if is_bounded && all.iter().all(is_at_rest) {
+        return Some(Ending::Bounded);
     }
-    let (verdict, _) = judge(seen);
-    is_coarse(&verdict, seen.windows) && (!verdict.is_growing() || steps / 2 >= late)
+    let is_coarse = || is_coarse(&judged.verdict, seen.windows);
+    (steps >= late && is_coarse()).then_some(Ending::ForCallStacks)
 }
 
 /// Whether call stacks may tell more: the verdict is not bounded, or much less would have
@@ -196,7 +213,7 @@ pub(crate) fn of_memory(windows: &[Window]) -> Verdict {
     verdict.law = Some(law);
     if law.is_growing() {
         verdict.outcome = Outcome::Growing;
-        verdict.reason = rising_reason(law, windows, &verdict.rates());
+        verdict.reason = rising_reason(law, windows, &[&bytes, &blocks], &verdict.rates());
         return verdict;
     }
     verdict.outcome = Outcome::Bounded;
@@ -206,7 +223,7 @@ pub(crate) fn of_memory(windows: &[Window]) -> Verdict {
         verdict.settled_by = settled_by(windows);
         level_reason(windows, &[bytes, blocks])
     } else {
-        rising_reason(law, windows, &verdict.rates())
+        rising_reason(law, windows, &[&bytes, &blocks], &verdict.rates())
     };
     verdict
 }
@@ -236,14 +253,12 @@ pub(crate) fn judge_alone(windows: &[Window], figure: Figure) -> (Verdict, f64) 
     let slope = series.slope();
     let rate = Some(slope).filter(|slope| slope.per_step > 0.0);
     let rate = rate.map_or_else(String::new, |slope| format!("by {slope} a step "));
-    verdict.reason = rising_reason(law, windows, &rate);
+    verdict.reason = rising_reason(law, windows, &[&series], &rate);
     (verdict, slope.per_step)
 }
 
 /// The verdict of call stacks, and the one that it is about.
-fn by_sites(whole: Verdict, seen: &Seen<'_>) -> (Verdict, Option<usize>) {
-    let one = |site: &&[Window]| judge_one(site, seen.traffic);
-    let verdicts: Vec<_> = seen.sites.iter().map(one).collect();
+fn by_sites(whole: Verdict, verdicts: &[Verdict], seen: &Seen<'_>) -> (Verdict, Option<usize>) {
     let rise = |verdict: &Verdict| (verdict.bytes.per_step, verdict.blocks.per_step);
     let growing = verdicts.iter().enumerate().filter(|(_, v)| v.is_growing());
     let most =
@@ -284,7 +299,7 @@ fn by_sites(whole: Verdict, seen: &Seen<'_>) -> (Verdict, Option<usize>) {
     {
         return (whole, None);
     }
-    (with_limits_of_sites(whole, &verdicts), None)
+    (with_limits_of_sites(whole, verdicts), None)
 }
 
 /// The verdict of a run each of whose call stacks is bounded, with their limits where they are

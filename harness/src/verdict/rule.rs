@@ -40,10 +40,12 @@ impl Series<'_> {
         // Floors can rest while what is above them grows: then they are moments without
         // a copy, or between two batches.
         let of_means = self.law_of_means();
-        if of_means.is_some() {
-            return of_means;
-        }
-        law.filter(|_| !self.highest_grows())
+        of_means.or_else(|| law.filter(|_| !self.highest_grows()))
+    }
+
+    /// Whether it grows, and its floor does not: what is above the floor does.
+    pub(super) fn grows_above_its_floor(&self) -> bool {
+        !self.law_of_floors().is_some_and(Law::is_growing) && self.law_of_means().is_some()
     }
 
     /// Whether it grows at a rate of which little is uncertain.
@@ -233,6 +235,9 @@ impl Series<'_> {
     pub(super) fn slope(&self) -> Slope {
         if self.law() == Some(Law::Constant) {
             return Slope::default();
+        }
+        if self.grows_above_its_floor() {
+            return Slope::through(&self.means());
         }
         let lows = points(&self.lows());
         if self.stairs().is_some() && !is_rising(&lows) {

@@ -35,8 +35,10 @@ fn run_of_two(
             sites: &[],
             has_failed: false,
         };
-        if target * 2 > limit || is_decided(&seen, late) {
-            return (judge(&seen).0, step);
+        let ending = ending(&seen, late);
+        let is_over = matches!(ending, Some(Ending::Bounded | Ending::Growing));
+        if target * 2 > limit || is_over {
+            return (judge(&seen).verdict, step);
         }
         target *= 2;
     }

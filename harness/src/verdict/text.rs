@@ -150,23 +150,36 @@ pub(super) fn open_reason(last: &Window, series: &[&Series<'_>]) -> String {
 
 pub(super) fn little_reason(last: &Window) -> String {
     format!(
-        "the floor moved in the last doubling, {} to {} steps, by no more than what may hide",
+        "the floor moved by little in the last doubling, {} to {} steps",
         Thousands(last.after_step),
         Thousands(last.to_step)
     )
 }
 
-pub(super) fn rising_reason(law: Law, windows: &[Window], rates: &str) -> String {
-    let shape = match law {
-        Law::Fading => "the floor rises less with every doubling",
-        Law::Logarithmic => "the floor rises like a logarithm",
-        Law::Sublinear => "the floor rises steadily, slower than in proportion to the steps",
-        Law::WorseThanLinear => "the floor rises faster than in proportion to the steps",
-        Law::Constant | Law::Linear => "the floor rises in proportion to the steps",
+pub(super) fn rising_reason(
+    law: Law,
+    windows: &[Window],
+    series: &[&Series<'_>],
+    rates: &str,
+) -> String {
+    let grows = |series: &&&Series<'_>| series.law().is_some_and(Law::is_growing);
+    let mut growing = series.iter().filter(grows).peekable();
+    let is_above = growing.peek().is_some() && growing.all(|series| series.grows_above_its_floor());
+    let what = if is_above {
+        "the average level"
+    } else {
+        "the floor"
+    };
+    let how = match law {
+        Law::Fading => "rises less with every doubling",
+        Law::Logarithmic => "rises like a logarithm",
+        Law::Sublinear => "rises steadily, slower than in proportion to the steps",
+        Law::WorseThanLinear => "rises faster than in proportion to the steps",
+        Law::Constant | Law::Linear => "rises in proportion to the steps",
     };
     let last = windows.len() - 1;
     format!(
-        "{shape}, {rates}from {} to {} steps",
+        "{what} {how}, {rates}from {} to {} steps",
         Thousands(windows[last - 1].after_step),
         Thousands(windows[last].to_step),
     )

@@ -99,9 +99,12 @@ impl Program {
                 has_failed: false,
             };
             let doubled = target * 2;
-            let is_for_call_stacks = || !with_sites && is_for_call_stacks(&seen, late);
-            if doubled > limit || is_decided(&seen, late) || is_for_call_stacks() {
-                let (verdict, _) = judge(&seen);
+            let is_over = match ending(&seen, late) {
+                Some(Ending::ForCallStacks) => !with_sites,
+                ending => ending.is_some(),
+            };
+            if doubled > limit || is_over {
+                let verdict = judge(&seen).verdict;
                 let is_coarse = is_coarse(&verdict, floors.windows());
                 let now = loads[loads.len() - 1].blocks;
                 let rate = rate(&leaked_at, (step, now));
