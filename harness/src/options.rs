@@ -1,0 +1,55 @@
+//! What the environment asks of scenarios: `HIGHWATER_SITES` says when call stacks are taken,
+//! and `HIGHWATER_STEPS` how many steps a run has.
+
+/// When call stacks are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sites {
+    Always,
+    Replay,
+    OnFailure,
+    Never,
+}
+
+/// What `HIGHWATER_SITES` asks for.
+///
+/// # Panics
+/// If it asks for something else.
+#[track_caller]
+pub(crate) fn sites() -> Sites {
+    let asked = std::env::var_os("HIGHWATER_SITES").unwrap_or_default();
+    match asked.to_str() {
+        Some("always") => Sites::Always,
+        Some("replay") => Sites::Replay,
+        Some("" | "on-failure") => Sites::OnFailure,
+        Some("never") => Sites::Never,
+        _ => panic!(
+            "highwater: HIGHWATER_SITES is {asked:?}; it may be `always`, `replay`, \
+             `on-failure` or `never`"
+        ),
+    }
+}
+
+/// Whether call stacks can be taken, and may be.
+#[track_caller]
+pub(crate) fn allow_call_stacks() -> bool {
+    cfg!(all(
+        feature = "diagnosis",
+        target_os = "linux",
+        target_arch = "x86_64"
+    )) && sites() != Sites::Never
+}
+
+/// The steps that `HIGHWATER_STEPS` asks for, whatever the scenario says.
+///
+/// # Panics
+/// If it asks for what is no number.
+#[track_caller]
+pub(crate) fn steps() -> Option<u64> {
+    let asked = std::env::var_os("HIGHWATER_STEPS").filter(|asked| !asked.is_empty())?;
+    match asked.to_str().map(str::parse) {
+        Some(Ok(steps)) => Some(steps),
+        _ => panic!(
+            "highwater: HIGHWATER_STEPS is {asked:?}; it may be a number of steps, such as 10000"
+        ),
+    }
+}
