@@ -41,6 +41,8 @@ impl Trace {
         None
     }
 
+    // Not needed where tests are not given processes of their own.
+    #[allow(dead_code)]
     pub(crate) fn whole_process() {}
 
     pub(super) fn follow(&self, _scope: &'static Record) {
