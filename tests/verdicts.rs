@@ -8,7 +8,8 @@ mod random;
 
 use highwater::{ByteSize, Law, Report, Scenario};
 use random::mixed;
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
@@ -409,4 +410,25 @@ fn a_run_is_extended_until_it_would_detect_what_was_asked_for() {
             .detect(ByteSize::b(8), 20_000),
     );
     assert_growing(&long);
+}
+
+#[test]
+fn a_ring_in_a_static_that_the_rehearsal_began_to_fill() {
+    thread_local! {
+        static RING: RefCell<VecDeque<u64>> = RefCell::default();
+    }
+    let report = Scenario::new("ring in a static").steps(10_000).run(
+        || (),
+        |(), i| {
+            RING.with_borrow_mut(|ring| {
+                ring.push_back(i);
+                if ring.len() > 100 {
+                    ring.pop_front();
+                }
+            });
+        },
+    );
+    // It allocates nothing in its steps: it makes larger what was there before.
+    assert_eq!(report.total_blocks(), 0);
+    assert_bounded(&report);
 }

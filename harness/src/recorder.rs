@@ -80,8 +80,8 @@ pub(crate) struct Recorder<'a> {
     peak_error_bytes: u64,
     end_levels: Levels,
     end_steps: u64,
-    /// Total bytes and blocks.
-    before_steps: (u64, u64),
+    /// Total bytes and blocks, and reallocations.
+    before_steps: (u64, u64, u64),
     residue_bytes: u64,
     overruns: Option<Overruns>,
     unmeasured: Vec<Figure>,
@@ -130,7 +130,7 @@ impl<'a> Recorder<'a> {
             peak_error_bytes: 0,
             end_levels: [0; 5],
             end_steps: 0,
-            before_steps: (0, 0),
+            before_steps: (0, 0, 0),
             residue_bytes: 0,
             overruns: None,
             unmeasured: Vec::with_capacity(3),
@@ -188,7 +188,11 @@ impl<'a> Recorder<'a> {
     pub(crate) fn start(&mut self) {
         let (bytes, blocks) = self.live();
         let totals = self.scope.read().totals;
-        self.before_steps = (totals.total_bytes, totals.total_blocks);
+        self.before_steps = (
+            totals.total_bytes,
+            totals.total_blocks,
+            totals.reallocations,
+        );
         self.put_on_curve(bytes, blocks);
         if let Some(watch) = &mut self.watch {
             watch.start();
@@ -352,6 +356,7 @@ impl<'a> Recorder<'a> {
         self.traffic = Traffic {
             bytes: totals.total_bytes - self.before_steps.0,
             blocks: totals.total_blocks - self.before_steps.1,
+            reallocations: totals.reallocations - self.before_steps.2,
             steps: self.steps_run,
         };
     }

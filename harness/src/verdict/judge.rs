@@ -21,6 +21,8 @@ const TOO_SHORT: &str = "the run was too short to compare windows; ask for at le
 pub(crate) struct Traffic {
     pub(crate) bytes: u64,
     pub(crate) blocks: u64,
+    /// How often a block got another size.
+    pub(crate) reallocations: u64,
     pub(crate) steps: u64,
 }
 
@@ -43,13 +45,22 @@ impl Traffic {
     /// The largest leak, in units a step, that a run may leave unseen; none if the steps
     /// allocate nothing, and so can't leak.
     fn may_hide(self, figure: Figure) -> Option<f64> {
-        let blocks = (self.a_step(Figure::Blocks) / Self::SHARE).max(1.0 / Self::STEPS);
-        match figure {
-            _ if self.bytes == 0 && self.blocks == 0 => None,
-            Figure::Bytes if self.blocks == 0 => Some(self.a_step(figure) / Self::SHARE),
-            Figure::Bytes => Some(blocks * (self.bytes as f64 / self.blocks as f64).max(1.0)),
-            _ => Some(blocks),
+        if self.bytes == 0 && self.blocks == 0 {
+            return None;
         }
+        let rate = |events: u64| {
+            let a_step = events as f64 / self.steps.max(1) as f64;
+            (a_step / Self::SHARE).max(1.0 / Self::STEPS)
+        };
+        if figure != Figure::Bytes {
+            return Some(rate(self.blocks));
+        }
+        // Where there are no new blocks, those that are there grow.
+        let events = match self.blocks {
+            0 => self.reallocations.max(1),
+            blocks => blocks,
+        };
+        Some(rate(events) * (self.bytes as f64 / events as f64).max(1.0))
     }
 }
 

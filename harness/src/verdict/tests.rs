@@ -27,6 +27,7 @@ fn run_of_two(
         let traffic = Traffic {
             bytes: 640 * step,
             blocks: 10 * step,
+            reallocations: 0,
             steps: step,
         };
         let seen = Seen {

@@ -93,6 +93,7 @@ impl Program {
                 traffic: Traffic {
                     bytes: loads.iter().map(|load| load.total_bytes).sum(),
                     blocks: loads.iter().map(|load| load.total_blocks).sum(),
+                    reallocations: 0,
                     steps: step,
                 },
                 sites: if with_sites { &sites } else { &[] },
