@@ -20,7 +20,7 @@ use crate::process;
 use crate::report::Checkpoint;
 use crate::run::Run;
 use crate::scope::Scope;
-use crate::verdict::{self, Ending, Seen, Traffic};
+use crate::verdict::{self, Ending, Limits, Seen, Traffic};
 use std::time::{Duration, Instant};
 
 /// How many points the requested steps put on the curve.
@@ -54,9 +54,7 @@ pub(crate) struct Recorder<'a> {
     overruns_before: u64,
     watch: Option<Watch<'a>>,
     requested: u64,
-    /// From here on growth is called that.
-    late: u64,
-    limit: u64,
+    limits: Limits,
     memory_budget: u64,
     stop_at: Option<u64>,
     time_budget: Duration,
@@ -96,19 +94,18 @@ impl<'a> Recorder<'a> {
     pub(crate) fn new(run: &'a Run<'a>, own: &'a Scope, trace: Option<&'a Trace>) -> Self {
         let (scenario, scope) = (run.scenario, &run.scope);
         let requested = scenario.steps;
-        let (late, limit) = scenario.step_limits();
+        let limits = scenario.step_limits();
         Self {
             run,
             own,
             scope,
             has_others: false,
-            lookout: Lookout::new(scope, requested, limit),
+            lookout: Lookout::new(scope, requested, limits.most),
             before: Reading::default(),
             overruns_before: 0,
-            watch: trace.map(|trace| Watch::new(trace, requested, limit)),
+            watch: trace.map(|trace| Watch::new(trace, requested, limits.most)),
             requested,
-            late,
-            limit,
+            limits,
             memory_budget: scenario.memory_budget.bytes(),
             stop_at: scenario.stop_at.map(ByteSize::bytes),
             time_budget: scenario.time_budget,
@@ -120,7 +117,7 @@ impl<'a> Recorder<'a> {
             steps_run: 0,
             traffic: Traffic::default(),
             is_left_open: false,
-            floors: Floors::new(requested, limit),
+            floors: Floors::new(requested, limits.most),
             levels: [0; 5],
             next_sample: 0,
             curve: Vec::new(),
@@ -304,7 +301,7 @@ impl<'a> Recorder<'a> {
         if self.steps_run == self.target {
             self.note_traffic();
             let doubled = self.target.saturating_mul(2);
-            if doubled > self.limit || unscoped(|| self.ends()) {
+            if doubled > self.limits.most || unscoped(|| self.ends()) {
                 return false;
             }
             self.target = doubled;
@@ -316,10 +313,10 @@ impl<'a> Recorder<'a> {
     /// something grows; before, nothing may, and what was to be detected would have shown.
     fn ends(&mut self) -> bool {
         if self.others_grow() {
-            return self.steps_run >= self.late;
+            return self.steps_run >= self.limits.late;
         }
-        let late = self.late;
-        match self.seen(|seen| verdict::ending(seen, late)) {
+        let limits = self.limits;
+        match self.seen(|seen| verdict::ending(seen, limits)) {
             Some(Ending::Growing) => true,
             Some(Ending::Bounded) => self.would_detect(),
             Some(Ending::ForCallStacks) => {

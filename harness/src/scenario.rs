@@ -5,7 +5,7 @@
 use crate::byte_size::ByteSize;
 use crate::report::{Ceiling, Report};
 use crate::run;
-use crate::verdict;
+use crate::verdict::Limits;
 use std::time::Duration;
 
 /// Work whose memory is judged: set it up, then run it.
@@ -340,15 +340,23 @@ impl Scenario {
         self.ceilings.iter().any(of_process)
     }
 
-    /// After how many steps growth is called that, and how many may be run at most: what
-    /// does not grow goes on until it is clear that no leak hides.
-    pub(crate) fn step_limits(&self) -> (u64, u64) {
+    /// After how many steps what is done, where the scenario asks for that.
+    pub(crate) fn step_limits(&self) -> Limits {
+        if let Some(budget) = self.step_budget {
+            let all = budget.max(self.steps);
+            return Limits {
+                call_stacks: all,
+                late: all,
+                most: all,
+            };
+        }
         let to_detect = self.detect.map_or(0, |(_, steps)| steps.saturating_mul(64));
-        let (late, most) = verdict::step_limits(self.steps);
-        let usual = (late.max(to_detect), most.max(to_detect));
-        (self.step_budget).map_or(usual, |budget| {
-            (budget.max(self.steps), budget.max(self.steps))
-        })
+        let usual = Limits::of(self.steps);
+        Limits {
+            call_stacks: usual.call_stacks.max(to_detect),
+            late: usual.late.max(to_detect),
+            most: usual.most.max(to_detect),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::byte_size::Thousands;
 use crate::floors::Swing;
 pub(crate) use detectability::block_shows;
 pub(crate) use judge::{
-    Ending, Seen, Traffic, ending, is_coarse, judge, judge_alone, of_memory, step_limits,
+    Ending, Limits, Seen, Traffic, ending, is_coarse, judge, judge_alone, of_memory,
 };
 use rule::Slope;
 use std::fmt;

@@ -74,14 +74,29 @@ pub(crate) struct Seen<'a> {
     pub(crate) has_failed: bool,
 }
 
-/// After how many steps of a run what rises is called growing, and how many it may have at
-/// most: what does not grow goes on until no leak that counts could hide.
-pub(crate) fn step_limits(requested: u64) -> (u64, u64) {
-    /// In so many steps a leak of one block in a hundred shows under most noise.
-    const ENOUGH: u64 = 524_288;
+/// After how many steps of a run what may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// What swings so that much could hide is for call stacks, which need no run as long.
+    pub(crate) call_stacks: u64,
+    /// What rises is called growing.
+    pub(crate) late: u64,
+    /// The run ends: what does not grow goes on until no leak that counts could hide.
+    pub(crate) most: u64,
+}
 
-    let late = requested.saturating_mul(16);
-    (late, requested.saturating_mul(64).max(ENOUGH))
+impl Limits {
+    /// Those of a scenario that says how many steps it is to have, and no more.
+    pub(crate) fn of(requested: u64) -> Self {
+        /// In so many steps a leak of one block in a hundred shows under most noise.
+        const ENOUGH: u64 = 524_288;
+
+        Self {
+            call_stacks: requested.saturating_mul(4),
+            late: requested.saturating_mul(16),
+            most: requested.saturating_mul(64).max(ENOUGH),
+        }
+    }
 }
 
 /// The verdict of a run that will not be extended any more.
@@ -134,17 +149,24 @@ pub(crate) enum Ending {
 /// Whether the run may end. Growth is called `late` alone: until then a cache may fill. If its
 /// rate is not clear then, it may be chance, and more steps tell; one more doubling is enough if
 /// most of all there is was added of late. What swings, and does not seem to grow, is for call
-/// stacks from then on.
-pub(crate) fn ending(seen: &Seen<'_>, late: u64) -> Option<Ending> {
+/// stacks, and that earlier.
+pub(crate) fn ending(seen: &Seen<'_>, limits: Limits) -> Option<Ending> {
     let all = MEMORY.map(|figure| Series::new(seen.windows, figure));
     let is_at_rest =
         |series: &Series<'_>| series.law() != Some(Law::Constant) || series.ends_level();
     let steps = seen.traffic.steps;
+    let late = limits.late;
+    let is_moving = steps < late && !all.iter().all(Series::is_level);
     // The verdict costs more.
-    if steps < late && !all.iter().all(Series::is_level) {
+    if is_moving && steps < limits.call_stacks {
         return None;
     }
     let judged = judge(seen);
+    let is_coarse = || is_coarse(&judged.verdict, seen.windows);
+    if is_moving {
+        let swings = judged.verdict.law.is_none() && is_coarse();
+        return swings.then_some(Ending::ForCallStacks);
+    }
     if judged.verdict.is_growing() {
         let windows = judged.site.map_or(seen.windows, |site| seen.sites[site]);
         let all = MEMORY.map(|figure| Series::new(windows, figure));
@@ -159,8 +181,7 @@ pub(crate) fn ending(seen: &Seen<'_>, late: u64) -> Option<Ending> {
     if is_bounded && all.iter().all(is_at_rest) {
         return Some(Ending::Bounded);
     }
-    let is_coarse = || is_coarse(&judged.verdict, seen.windows);
-    (steps >= late && is_coarse()).then_some(Ending::ForCallStacks)
+    (steps >= limits.call_stacks && is_coarse()).then_some(Ending::ForCallStacks)
 }
 
 /// Whether call stacks may tell more: the verdict is not bounded, or much less would have

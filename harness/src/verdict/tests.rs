@@ -15,8 +15,8 @@ fn run_of_two(
     bytes: impl Fn(u64) -> u64,
     blocks: impl Fn(u64) -> u64,
 ) -> (Verdict, u64) {
-    let (late, limit) = step_limits(requested);
-    let mut floors = Floors::new(requested, limit);
+    let limits = Limits::of(requested);
+    let mut floors = Floors::new(requested, limits.most);
     let (mut step, mut target) = (0, requested);
     loop {
         while step < target {
@@ -36,9 +36,9 @@ fn run_of_two(
             sites: &[],
             has_failed: false,
         };
-        let ending = ending(&seen, late);
+        let ending = ending(&seen, limits);
         let is_over = matches!(ending, Some(Ending::Bounded | Ending::Growing));
-        if target * 2 > limit || is_over {
+        if target * 2 > limits.most || is_over {
             return (judge(&seen).verdict, step);
         }
         target *= 2;

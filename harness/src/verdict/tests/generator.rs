@@ -62,12 +62,13 @@ impl Program {
     }
 
     fn once(&self, with_sites: bool) -> Once {
-        let (usual, limit) = step_limits(self.requested);
-        let late = asked("HIGHWATER_LATE", 16) * usual / 16;
+        let mut limits = Limits::of(self.requested);
+        limits.late = asked("HIGHWATER_LATE", 16) * self.requested;
+        limits.call_stacks = limits.call_stacks.min(limits.late);
         let mut loads: Vec<_> = { self.loads.iter() }
             .map(|(kind, seed)| Load::new(kind.clone(), *seed))
             .collect();
-        let mut floors = Floors::new(self.requested, limit);
+        let mut floors = Floors::new(self.requested, limits.most);
         let mut of_sites: Vec<_> = loads.iter().map(|_| floors.copy()).collect();
         let mut leaked_at = Vec::new();
         let mut target = self.requested;
@@ -100,11 +101,11 @@ impl Program {
                 has_failed: false,
             };
             let doubled = target * 2;
-            let is_over = match ending(&seen, late) {
+            let is_over = match ending(&seen, limits) {
                 Some(Ending::ForCallStacks) => !with_sites,
                 ending => ending.is_some(),
             };
-            if doubled > limit || is_over {
+            if doubled > limits.most || is_over {
                 let verdict = judge(&seen).verdict;
                 let is_coarse = is_coarse(&verdict, floors.windows());
                 let now = loads[loads.len() - 1].blocks;
