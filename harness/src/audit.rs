@@ -4,10 +4,10 @@
 //! for, or measures without what it owns, is the difference to the live bytes, and that
 //! is the line to look at.
 
-use crate::byte_size::{Signed, Thousands};
-use crate::columns::{Align, aligned};
-use crate::json::{Object, quoted};
-use crate::process;
+use crate::scenario::process;
+use crate::text::columns::{Align, aligned};
+use crate::text::json::{Object, quoted};
+use crate::text::{Signed, Thousands};
 use std::fmt;
 
 /// Sources of memory, each with the size that the program gives for it.

@@ -3,22 +3,16 @@
 //! When a scenario fails it is run again, with a call stack for each block. `watch.rs`
 //! writes down what it does, `frames.rs` finds the names, `text.rs` prints them.
 
-mod frames;
 mod text;
 mod types;
 mod watch;
 
 use crate::alloc::{Live, Total};
 use crate::holders::Holder;
+use crate::symbols::Frame;
 use crate::verdict::Verdict;
-pub use frames::Frame;
-pub(crate) use frames::Names;
 use std::cmp::Reverse;
 pub(crate) use watch::Watch;
-
-// Not needed where tests are not given processes of their own.
-#[allow(unused_imports)]
-pub(crate) use text::stack_text;
 
 /// Where the memory of a scenario comes from: its allocation sites, those that grew
 /// most first.

@@ -6,15 +6,7 @@
 //! inside of a block. What is found is the shortest path to each block; what is not
 //! found, nobody can free any more.
 
-#[cfg_attr(
-    not(all(
-        feature = "diagnosis",
-        target_os = "linux",
-        target_arch = "x86_64",
-        not(highwater_portable)
-    )),
-    path = "holders/no_snapshot.rs"
-)]
+#[cfg_attr(not(highwater_stacks), path = "holders/no_snapshot.rs")]
 mod snapshot;
 
 pub(crate) use snapshot::Snapshot;

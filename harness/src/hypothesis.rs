@@ -7,9 +7,9 @@
 
 mod register;
 
-use crate::byte_size::ByteSize;
-use crate::process::{self, Turn};
+use crate::scenario::process::{self, Turn};
 use crate::scope::measure;
+use crate::text::ByteSize;
 use std::fmt;
 use std::hint::black_box;
 

@@ -13,40 +13,36 @@
 //! `system.rs` has the calls of the system. Where tests are not given children,
 //! `no_child.rs` and `no_system.rs` stand in, and tests stay in the process.
 
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 mod child;
-pub(crate) mod duration;
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 mod environment;
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 mod failure;
-#[cfg(not(all(unix, not(highwater_portable))))]
+#[cfg(not(highwater_unix))]
 mod no_child;
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 mod output;
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 mod parent;
 pub(crate) mod progress;
 mod records;
-#[cfg_attr(
-    not(all(unix, not(highwater_portable))),
-    path = "isolation/no_system.rs"
-)]
+#[cfg_attr(not(highwater_unix), path = "isolation/no_system.rs")]
 mod system;
 
 use crate::alloc;
-use crate::panics::message_of;
-#[cfg(all(unix, not(highwater_portable)))]
+use crate::scope::panics::message_of;
+#[cfg(highwater_unix)]
 #[doc(hidden)]
 pub use child::started_for;
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 use child::{is_listened_to, restart, runs_again, tell};
-#[cfg(not(all(unix, not(highwater_portable))))]
+#[cfg(not(highwater_unix))]
 #[doc(hidden)]
 pub use no_child::started_for;
-#[cfg(not(all(unix, not(highwater_portable))))]
+#[cfg(not(highwater_unix))]
 use no_child::{is_listened_to, restart, run_program, run_test, runs_again, tell};
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 use parent::{run_program, run_test};
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -177,7 +173,7 @@ impl Job {
         const USUAL: Duration = Duration::from_secs(600);
         let asked = std::env::var_os("HIGHWATER_TIME_LIMIT").filter(|asked| !asked.is_empty());
         let asked = asked.map(|asked| {
-            duration::parse(&asked.to_string_lossy())
+            crate::text::duration::parse(&asked.to_string_lossy())
                 .unwrap_or_else(|problem| panic!("highwater: HIGHWATER_TIME_LIMIT: {problem}"))
         });
         self.time_limit.or(asked).unwrap_or(USUAL)
@@ -218,7 +214,7 @@ fn why_in_process(asked: bool) -> Option<Stay> {
         because("HIGHWATER_IN_PROCESS=1 asks for it")
     } else if cfg!(miri) {
         because("Miri runs no other program")
-    } else if !cfg!(all(unix, not(highwater_portable))) {
+    } else if !cfg!(highwater_unix) {
         because("on this system tests are not given processes of their own")
     } else {
         system::sanitizer().map(Stay::Because)

@@ -43,46 +43,33 @@
 
 #![deny(unsafe_code)]
 
-mod accepted;
 mod alloc;
 mod audit;
-mod byte_size;
-mod columns;
-mod coverage;
 mod diagnosis;
-mod floors;
 mod holders;
 mod hypothesis;
 mod isolation;
-mod json;
 mod options;
-mod panics;
-mod process;
-mod recorder;
-mod replay;
 mod report;
-mod run;
-#[cfg(feature = "tokio")]
-mod runtime;
 mod scenario;
 mod scope;
-mod task;
-mod usage;
+mod symbols;
+mod text;
 mod verdict;
 
 pub use alloc::Alloc;
 pub use audit::{Audit, AuditReport};
-pub use byte_size::{ByteSize, ByteSizeError};
-pub use coverage::Coverage;
-pub use diagnosis::{Diagnosis, Frame, Site, Trap};
+pub use diagnosis::{Diagnosis, Site, Trap};
 pub use holders::{Hold, Holder};
 pub use hypothesis::{Control, Expected, Figure, Hypothesis, Priority, Register, Tested};
-pub use process::{Returned, return_to_system};
-pub use report::{Accepted, Breach, Ceiling, Checkpoint, Repetition, Report, Resource, SelfTest};
+pub use report::{
+    Accepted, Breach, Ceiling, Checkpoint, Coverage, Repetition, Report, Resource, SelfTest,
+};
 pub use scenario::Scenario;
-pub use scope::{Scope, ScopeHandle, measure};
-pub use task::{InScope, Scoped};
-pub use usage::Usage;
+pub use scenario::process::{Returned, return_to_system};
+pub use scope::{InScope, Scope, ScopeHandle, Scoped, Usage, measure};
+pub use symbols::Frame;
+pub use text::{ByteSize, ByteSizeError};
 pub use verdict::{Law, Verdict};
 
 #[cfg(feature = "macros")]
@@ -92,8 +79,8 @@ pub use highwater_macros::test;
 /// version.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::isolation::duration::milliseconds;
     pub use crate::isolation::{Child, Ended, Isolated, isolated, started_for};
     #[cfg(feature = "tokio")]
-    pub use crate::runtime::block_on;
+    pub use crate::scenario::runtime::block_on;
+    pub use crate::text::duration::milliseconds;
 }

@@ -32,11 +32,7 @@ pub(crate) fn sites() -> Sites {
 /// Whether call stacks can be taken, and may be.
 #[track_caller]
 pub(crate) fn allow_call_stacks() -> bool {
-    cfg!(all(
-        feature = "diagnosis",
-        target_os = "linux",
-        target_arch = "x86_64"
-    )) && sites() != Sites::Never
+    cfg!(highwater_stacks) && sites() != Sites::Never
 }
 
 /// The steps that `HIGHWATER_STEPS` asks for, whatever the scenario says.

@@ -3,16 +3,18 @@
 //! A report is data, made of the `parts`. How it reads is in `text`, its JSON form
 //! in `json`, and where it is written in `file`.
 
+mod coverage;
 mod file;
 mod json;
 mod parts;
 mod text;
 
 use crate::alloc::Overruns;
-use crate::byte_size::Thousands;
-use crate::coverage::Coverage;
 use crate::diagnosis::Diagnosis;
+use crate::text::Thousands;
 use crate::verdict::Verdict;
+pub(crate) use coverage::C_HEAP;
+pub use coverage::Coverage;
 pub(crate) use parts::Unmeasured;
 pub use parts::{Accepted, Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
 use std::panic::Location;

@@ -5,12 +5,17 @@
 //! side do not see each other, and freeing what came from outside never hides a
 //! leak inside.
 
+mod futures;
+pub(crate) mod panics;
+mod usage;
+
 use crate::alloc::{
     self, Elsewhere, HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT, Seen, Trace,
 };
-use crate::usage::Usage;
+pub use futures::{InScope, Scoped};
 use std::fmt;
 use std::marker::PhantomData;
+pub use usage::Usage;
 
 /// A guard: what this thread allocates until the guard is dropped belongs to
 /// the scope.

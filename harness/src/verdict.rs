@@ -1,12 +1,13 @@
 //! [`Verdict`]: is the memory of a run bounded, or does it grow without end?
 //!
-//! `rule` judges one figure by its [floors](crate::floors), never by single samples, with the
+//! `rule` judges one figure by its [floors](crate::verdict::floors), never by single samples, with the
 //! shapes of `line`; `detectability` says what it could have missed; `judge` joins bytes,
 //! blocks and call stacks, and says when a run may end; `text` finds the words.
 //! `docs/verdict.md` gives the rule, the reasons, the parameters, and the cases in which it
 //! is wrong.
 
 mod detectability;
+pub(crate) mod floors;
 mod judge;
 mod line;
 mod rule;
@@ -14,8 +15,8 @@ mod series;
 mod stairs;
 mod text;
 
-use crate::byte_size::Thousands;
-use crate::floors::Swing;
+use crate::text::Thousands;
+use crate::verdict::floors::Swing;
 pub(crate) use detectability::block_shows;
 pub(crate) use judge::{
     Ending, Limits, Seen, Traffic, ending, is_coarse, judge, judge_alone, of_memory,

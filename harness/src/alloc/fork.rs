@@ -12,14 +12,14 @@
 //! to the child, up to one flush of it; all else is exact there. Who forks past libc,
 //! by a system call, gets none of this.
 
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(super) use unix::prepare;
 
 /// Processes do not fork here.
-#[cfg(not(all(unix, not(highwater_portable))))]
+#[cfg(not(highwater_unix))]
 pub(super) fn prepare() {}
 
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 mod unix {
     use super::super::{ledger, scopes, spawn};
     use crate::alloc::interpose::random::Randomness;
@@ -113,7 +113,7 @@ mod unix {
     }
 }
 
-#[cfg(all(test, unix, not(highwater_portable)))]
+#[cfg(all(test, highwater_unix))]
 mod tests {
     use super::super::{HeldScope, OpenScope};
     use std::sync::mpsc;

@@ -27,7 +27,7 @@ use super::trace;
 pub(crate) use pools::Seen;
 #[cfg(all(test, not(highwater_shuttle)))]
 pub(super) use pools::count;
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(super) use pools::give_back_others;
 use pools::take_free;
 pub(super) use pools::{leave_to_harness, ledgers, restart_peaks, totals_of};

@@ -9,11 +9,28 @@
 
 use super::ledger;
 use super::scopes::Record;
-use crate::isolation::progress;
 use std::io::{Cursor, Write as _};
+use std::sync::OnceLock;
 
 /// Smaller allocations are never refused.
 const LARGE_BYTES: usize = 4096;
+
+/// Who is told by a process that runs away, and stops it.
+pub(crate) struct Watcher {
+    /// An allocation of so many bytes passes the budget: the live bytes, and the budget.
+    pub(crate) over_budget: fn(usize, u64, u64),
+    /// One of so many bytes passes the limit too; 0 if small blocks did together.
+    pub(crate) stop: fn(usize) -> !,
+}
+
+static WATCHER: OnceLock<Watcher> = OnceLock::new();
+
+/// From now on the process is watched. The first watcher stays.
+// Not needed where tests are not given processes of their own.
+#[allow(dead_code)]
+pub(crate) fn watch(watcher: Watcher) {
+    let _ = WATCHER.set(watcher);
+}
 
 /// Whether a block of `bytes` more would pass the limit of this thread's scope or
 /// of one around it. Small blocks never do; so many of them make no large total
@@ -26,15 +43,17 @@ pub(super) fn refuses(bytes: usize) -> bool {
 #[cold]
 #[inline(never)]
 fn refuses_large(bytes: usize) -> bool {
-    let is_watched = progress::is_watched();
+    let watcher = WATCHER.get();
     match ledger::current()
         .scope()
         .chain()
-        .find(|record| passes(record, bytes, is_watched))
+        .find(|record| passes(record, bytes, watcher))
     {
-        // It can't do without the block, and there is somebody who says more of it.
-        Some(_) if is_watched => progress::stop_over_hard_limit(bytes),
         Some(record) => {
+            // It can't do without the block, and there is somebody who says more of it.
+            if let Some(watcher) = watcher {
+                (watcher.stop)(bytes);
+            }
             say(record, bytes);
             true
         }
@@ -47,23 +66,26 @@ fn refuses_large(bytes: usize) -> bool {
 #[cold]
 #[inline(never)]
 pub(super) fn hold(scope: &'static Record) {
-    if progress::is_watched() && scope.chain().any(|record| passes(record, 0, true)) {
-        progress::stop_over_hard_limit(0);
+    let Some(watcher) = WATCHER.get() else { return };
+    if scope.chain().any(|record| passes(record, 0, Some(watcher))) {
+        (watcher.stop)(0);
     }
 }
 
 /// Whether `bytes` more would pass the scope's limit. Notes it if they pass the budget.
-fn passes(record: &'static Record, bytes: usize, is_watched: bool) -> bool {
+fn passes(record: &'static Record, bytes: usize, watcher: Option<&Watcher>) -> bool {
     let Some(limit) = record.limit_bytes() else {
         return false;
     };
     let live = u64::try_from(record.counters.totals().live_bytes).unwrap_or(0);
     let then = live.saturating_add(bytes as u64);
     let budget = record.budget_bytes();
-    if is_watched && then > budget {
+    if let Some(watcher) = watcher
+        && then > budget
+    {
         // As the scenario counts: above what was live before it.
         let before = budget.saturating_sub(limit - budget);
-        progress::note_over_budget(bytes, live.saturating_sub(before), budget - before);
+        (watcher.over_budget)(bytes, live.saturating_sub(before), budget - before);
     }
     then > limit
 }

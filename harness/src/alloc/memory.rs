@@ -3,7 +3,7 @@
 //! never given back, for tables that hooks read; the way to standard error; and what
 //! glibc says of its heap and does with it.
 
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
@@ -11,17 +11,17 @@ use std::sync::atomic::{
 
 /// What is mapped for the harness's own tables, in whole pages. Not the scheduler's in
 /// model checks: nothing is decided by it.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 static OWN_BYTES: AtomicU64 = AtomicU64::new(0);
 
 /// Where that is: the start and the end of each. A search for holders leaves them out, and
 /// takes a little longer when there are more.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 static OWN: [[AtomicU64; 2]; 512] = [const { [const { AtomicU64::new(0) }; 2] }; 512];
 
 /// `bytes` of zeroed memory, aligned to at least 128; none when the system has
 /// no more.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
     // SAFETY: an anonymous private mapping at an address that the system
     // chooses touches no memory that is in use.
@@ -50,7 +50,7 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
 
 /// `bytes` of zeroed memory, aligned to at least 128; none when the system has
 /// no more.
-#[cfg(not(all(unix, not(highwater_portable))))]
+#[cfg(not(highwater_unix))]
 pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
     use std::alloc::{GlobalAlloc, Layout, System};
     let layout = Layout::from_size_align(bytes, 128).ok()?;
@@ -61,7 +61,7 @@ pub(super) fn zeroed(bytes: usize) -> Option<*mut u8> {
 }
 
 /// Gives back what [`zeroed`] gave.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 // Not needed where call stacks can't be taken.
 #[allow(dead_code)]
 pub(super) fn give_back(address: *mut u8, bytes: usize) {
@@ -76,7 +76,7 @@ pub(super) fn give_back(address: *mut u8, bytes: usize) {
 }
 
 /// The start and the end of each of the harness's own tables.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 // Not needed where memory can't be searched.
 #[allow(dead_code)]
 pub(super) fn own_tables() -> Vec<(usize, usize)> {
@@ -87,12 +87,12 @@ pub(super) fn own_tables() -> Vec<(usize, usize)> {
 
 /// The bytes of the harness's own tables, in whole pages. None of them are the
 /// scenario's.
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 pub(crate) fn own_bytes() -> u64 {
     OWN_BYTES.load(Relaxed)
 }
 
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 fn whole_pages(bytes: usize) -> u64 {
     // SAFETY: it takes any number and reads what the system said at the start.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
@@ -102,7 +102,7 @@ fn whole_pages(bytes: usize) -> u64 {
 
 /// Makes memory that [`zeroed`] gave zero again. The address and the size are of whole
 /// pages.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 // Not needed where call stacks can't be taken.
 #[allow(dead_code)]
 pub(super) fn make_zero(address: *mut u8, bytes: usize) {
@@ -113,10 +113,10 @@ pub(super) fn make_zero(address: *mut u8, bytes: usize) {
 
 /// The number that the system has for this thread; 0 where it is not asked.
 pub(crate) fn thread_id() -> u32 {
-    #[cfg(all(target_os = "linux", not(highwater_portable)))]
+    #[cfg(highwater_linux)]
     // SAFETY: the call takes no arguments and cannot fail.
     let id = u32::try_from(unsafe { libc::syscall(libc::SYS_gettid) }).unwrap_or(0);
-    #[cfg(not(all(target_os = "linux", not(highwater_portable))))]
+    #[cfg(not(highwater_linux))]
     let id = 0;
     id
 }
@@ -137,7 +137,7 @@ pub(super) fn print(text: &[u8]) {
 }
 
 /// What glibc's allocator says of its heap.
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 pub(crate) struct Heap {
     /// What it has from the system.
     pub(crate) mapped_bytes: u64,
@@ -146,7 +146,7 @@ pub(crate) struct Heap {
 }
 
 /// Has glibc give the memory that is free in it back to the system, as far as it can.
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 pub(crate) fn trim_heap() {
     // SAFETY: it touches only what is free, and any thread may call it.
     unsafe { libc::malloc_trim(0) };
@@ -154,7 +154,7 @@ pub(crate) fn trim_heap() {
 
 /// Asks glibc; none before version 2.33, which is why the function is looked up
 /// and not linked.
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 pub(crate) fn heap() -> Option<Heap> {
     type Function = unsafe extern "C" fn() -> libc::mallinfo2;
     // SAFETY: the name ends in a zero, and a null handle asks for the first that

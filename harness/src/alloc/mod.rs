@@ -16,16 +16,7 @@ mod counters;
 mod elsewhere;
 mod footer;
 mod fork;
-#[cfg_attr(
-    not(all(
-        feature = "threads",
-        target_os = "linux",
-        target_env = "gnu",
-        not(target_feature = "crt-static"),
-        not(highwater_portable)
-    )),
-    path = "no_interpose.rs"
-)]
+#[cfg_attr(not(highwater_interpose), path = "no_interpose.rs")]
 mod interpose;
 mod ledger;
 mod limit;
@@ -35,24 +26,19 @@ mod open;
 mod scopes;
 mod sync;
 mod thread_end;
-#[cfg_attr(
-    not(all(
-        feature = "diagnosis",
-        target_os = "linux",
-        target_arch = "x86_64",
-        not(highwater_portable)
-    )),
-    path = "no_trace.rs"
-)]
+#[cfg_attr(not(highwater_stacks), path = "no_trace.rs")]
 mod trace;
-#[cfg_attr(not(all(unix, not(highwater_portable))), path = "no_unwind.rs")]
+#[cfg_attr(not(highwater_unix), path = "no_unwind.rs")]
 mod unwind;
 
 pub(crate) use counters::Totals;
 pub(crate) use elsewhere::{Elsewhere, has_neighbours};
 pub(crate) use ledger::{FLUSH_BYTES, Seen};
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
+// Not needed where tests are not given processes of their own.
+#[allow(unused_imports)]
+pub(crate) use limit::{Watcher, watch};
 pub(crate) use name::cut;
 pub(crate) use open::{
     HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
@@ -266,7 +252,7 @@ pub(crate) fn follows_threads() -> bool {
 
 /// Says at the end of the process what was found damaged outside of every scope, where no
 /// report says it.
-#[cfg(all(target_os = "linux", not(highwater_portable)))]
+#[cfg(highwater_linux)]
 mod at_exit {
     use super::scopes::ROOT;
 

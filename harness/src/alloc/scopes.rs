@@ -25,7 +25,7 @@ use std::ptr;
 #[cfg(all(test, highwater_shuttle))]
 pub(super) use table::forget_all;
 use table::{CHUNKS, RECORDS_PER_CHUNK};
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(super) use table::{Pause, only_thread_stands_in, pause};
 pub(super) use table::{close, lookup, open};
 

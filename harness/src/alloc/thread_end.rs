@@ -8,7 +8,7 @@
 use super::ledger::{self, Ledger};
 
 /// Calls [`ledger::detach`] with `ledger` when the current thread ends.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(super) fn notify(ledger: &'static Ledger) {
     if let Some(key) = key() {
         // SAFETY: the key was created and is never deleted. On failure the
@@ -17,7 +17,7 @@ pub(super) fn notify(ledger: &'static Ledger) {
     }
 }
 
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 fn key() -> Option<libc::pthread_key_t> {
     use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
 
@@ -49,7 +49,7 @@ fn key() -> Option<libc::pthread_key_t> {
 }
 
 /// Calls [`ledger::detach`] with `ledger` when the current thread ends.
-#[cfg(not(all(unix, not(highwater_portable))))]
+#[cfg(not(highwater_unix))]
 pub(super) fn notify(ledger: &'static Ledger) {
     use super::sync::thread_local;
     use std::cell::Cell;

@@ -1,15 +1,15 @@
 //! How a diagnosis reads.
 
 use super::types::growth_by_type;
-use super::{Diagnosis, Frame, Names, Site, Trap};
+use super::{Diagnosis, Site, Trap};
 use crate::alloc::Live;
-use crate::byte_size::{Blocks, RateWithin, Signed, Thousands};
 use crate::holders::{Hold, Holder};
+use crate::symbols::Stack;
+use crate::text::{Blocks, RateWithin, Signed, Thousands};
 use std::fmt;
 
 /// How many sites are shown, and how many frames of each.
 const SITES: usize = 5;
-const FRAMES: usize = 6;
 /// How many types.
 const TYPES: usize = 5;
 /// How many holders, if none has most of the blocks.
@@ -80,7 +80,7 @@ impl Diagnosis {
             let (bytes, blocks) = (Signed(live.bytes), u64::try_from(live.blocks));
             let blocks = Blocks(blocks.unwrap_or(0));
             writeln!(f, "  {bytes} B, {blocks}  {}", site.kind())?;
-            write_stack(f, &site.frames)?;
+            write!(f, "{}", Stack(&site.frames))?;
         }
         if let Some((bytes, others)) = rest(&held) {
             writeln!(f, "  {} B at {others}", Signed(bytes))?;
@@ -167,7 +167,7 @@ impl fmt::Display for Site {
             self.kind(),
             self.rate()
         )?;
-        write_stack(f, &self.frames)?;
+        write!(f, "{}", Stack(&self.frames))?;
         write_holders(f, self.holders.as_deref().unwrap_or_default())
     }
 }
@@ -181,48 +181,8 @@ impl fmt::Display for Trap {
             Thousands(self.size_bytes),
             Thousands(self.live_bytes)
         )?;
-        write_stack(f, &self.frames)
+        write!(f, "{}", Stack(&self.frames))
     }
-}
-
-/// The names of a call stack, with which it was reached; why there are none, if there are
-/// none.
-// Not needed where tests are not given processes of their own.
-#[allow(dead_code)]
-pub(crate) fn stack_text(addresses: &[usize]) -> String {
-    if cfg!(not(all(
-        feature = "diagnosis",
-        target_os = "linux",
-        target_arch = "x86_64"
-    ))) {
-        return "      its call stack is not known: names need Linux on x86-64 and the feature \
-                `diagnosis`\n"
-            .to_owned();
-    }
-    let frames = Names::new().stack(addresses).frames;
-    Stack(&frames).to_string()
-}
-
-struct Stack<'a>(&'a [Frame]);
-
-impl fmt::Display for Stack<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_stack(f, self.0)
-    }
-}
-
-fn write_stack(f: &mut fmt::Formatter<'_>, frames: &[Frame]) -> fmt::Result {
-    if frames.is_empty() {
-        writeln!(f, "      its call stack is not known")?;
-    }
-    for frame in frames.iter().take(FRAMES) {
-        write!(f, "      {}", frame.function)?;
-        if let (Some(file), Some(line)) = (&frame.file, frame.line) {
-            write!(f, "  {file}:{line}")?;
-        }
-        writeln!(f)?;
-    }
-    Ok(())
 }
 
 /// Who holds a site's blocks: whoever holds more than half of them; or those who hold

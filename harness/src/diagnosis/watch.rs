@@ -5,12 +5,12 @@
 //! a reader could not tell apart, since they differ only in frames that are folded away, are
 //! one site then.
 
-use super::frames::{Frame, Named, Names};
 use super::{Diagnosis, Site, Trap};
 use crate::alloc::{Live, Stopped, Total, Trace, unscoped};
-use crate::floors::{Floors, Levels, Window};
 use crate::holders::{Snapshot, State};
+use crate::symbols::{Frame, Named, Names};
 use crate::verdict;
+use crate::verdict::floors::{Floors, Levels, Window};
 use std::collections::HashMap;
 
 pub(crate) struct Watch<'a> {

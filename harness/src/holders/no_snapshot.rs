@@ -3,7 +3,7 @@
 
 use super::{Holder, State};
 use crate::alloc::Trace;
-use crate::diagnosis::Names;
+use crate::symbols::Names;
 
 /// What was in memory, which nobody knows.
 pub(crate) enum Snapshot {}

@@ -6,21 +6,19 @@ mod mapped;
 mod paths;
 mod roots;
 mod search;
-mod symbols;
 mod system;
 mod threads;
 mod unreachable;
 
 use super::{Holder, State};
 use crate::alloc::Trace;
-use crate::diagnosis::Names;
+use crate::symbols::{Names, Symbols, library};
 use graph::{Graph, Node};
 use heap::{Heap, heap};
 use mapped::{are_still_there, mapped};
 use roots::{Area, Kind, Roots, roots};
 use search::Seed;
 use std::collections::HashMap;
-use symbols::{Symbols, library};
 use system::{Memory, mappings, threads};
 
 pub(crate) struct Snapshot {
@@ -227,7 +225,7 @@ impl Naming<'_> {
         let modules = &self.snapshot.roots.modules;
         self.symbols
             .entry(module)
-            .or_insert_with(|| Symbols::of(&modules[module]))
+            .or_insert_with(|| modules[module].symbols())
     }
 }
 

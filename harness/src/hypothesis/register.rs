@@ -1,10 +1,10 @@
 //! How hypotheses that were tested read, side by side.
 
 use super::{Expected, Figure, Tested};
-use crate::byte_size::{Signed, Thousands};
-use crate::columns::Align::{Left, Right};
-use crate::columns::aligned;
-use crate::json::{Object, or_null, quoted};
+use crate::text::columns::Align::{Left, Right};
+use crate::text::columns::aligned;
+use crate::text::json::{Object, or_null, quoted};
+use crate::text::{Signed, Thousands};
 use std::fmt;
 
 /// Hypotheses that were tested, in order.

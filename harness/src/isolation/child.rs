@@ -5,7 +5,7 @@ use super::records::Record;
 use super::{Job, Wanted, environment, progress, system};
 use crate::alloc::{self, Trace};
 use crate::options::{self, Sites};
-use crate::panics::message_of;
+use crate::scope::panics::message_of;
 use std::any::Any;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};

@@ -1,9 +1,9 @@
 //! The words for a test whose process did not come to its end.
 
-use super::duration;
 use super::progress::{Last, OverBudget};
 use super::system;
-use crate::byte_size::{Blocks, Thousands};
+use crate::text::duration;
+use crate::text::{Blocks, Thousands};
 use std::time::Duration;
 
 /// How a process ended that was to run a test.
@@ -140,7 +140,7 @@ fn stack_text(stack: &[u64]) -> String {
         .iter()
         .filter_map(|address| usize::try_from(*address).ok());
     let addresses: Vec<_> = addresses.map(|address| start + address).collect();
-    crate::diagnosis::stack_text(&addresses)
+    crate::symbols::stack_text(&addresses)
 }
 
 /// Where the first of two runs was.

@@ -8,8 +8,8 @@
 //! the allocator's hooks call do not lock.
 
 use super::system;
-use crate::alloc;
-use crate::byte_size::Thousands;
+use crate::alloc::{self, Watcher};
+use crate::text::Thousands;
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{
@@ -293,6 +293,10 @@ pub(super) fn write_to(page: &'static Page, program: std::ops::Range<usize>) {
     page.program_end.store(program.end as u64, Relaxed);
     // There is one page a process.
     let _ = PAGE.set(page);
+    alloc::watch(Watcher {
+        over_budget: note_over_budget,
+        stop: stop_over_hard_limit,
+    });
 }
 
 /// The calling thread is the one that runs the body.
@@ -334,14 +338,9 @@ pub(crate) fn scenario_ends() {
     }
 }
 
-/// Whether a parent will read what is written here. For the allocator's hooks.
-pub(crate) fn is_watched() -> bool {
-    PAGE.get().is_some()
-}
-
 /// Notes the call stack of the first allocation that passes the memory budget. For the
 /// allocator's hooks.
-pub(crate) fn note_over_budget(size: usize, live: u64, limit: u64) {
+fn note_over_budget(size: usize, live: u64, limit: u64) {
     if let Some(page) = PAGE.get() {
         page.note_over_budget(size, live, limit);
     }
@@ -349,7 +348,7 @@ pub(crate) fn note_over_budget(size: usize, live: u64, limit: u64) {
 
 /// Ends the process, which goes on allocating far over its memory budget, before it takes
 /// the machine's memory. For the allocator's hooks.
-pub(crate) fn stop_over_hard_limit(size: usize) -> ! {
+fn stop_over_hard_limit(size: usize) -> ! {
     if let Some(page) = PAGE.get() {
         page.stopped_size.store(size.max(1) as u64, Release);
     }

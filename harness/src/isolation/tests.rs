@@ -27,7 +27,7 @@ fn the_runner_knows_a_test_by_its_path_without_the_crate() {
     assert_eq!(path("prices::cache::tests"), "cache::tests::bounded");
 }
 
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 mod second_run {
     use super::super::*;
     use super::test;

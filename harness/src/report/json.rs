@@ -4,10 +4,11 @@
 //! they do not know.
 
 use super::{Breach, Report, Resource, SelfTest};
-use crate::coverage::Coverage;
-use crate::diagnosis::{Diagnosis, Frame, Site, Trap};
+use crate::diagnosis::{Diagnosis, Site, Trap};
 use crate::holders::Holder;
-use crate::json::{Object, or_null, quoted};
+use crate::report::Coverage;
+use crate::symbols::Frame;
+use crate::text::json::{Object, or_null, quoted};
 
 /// The version that is written as `schema`.
 pub(crate) const SCHEMA: u32 = 1;

@@ -1,6 +1,6 @@
 //! What a report is made of.
 
-use crate::byte_size::{ByteSize, Thousands};
+use crate::text::{ByteSize, Thousands};
 use crate::verdict::Verdict;
 use std::fmt;
 
@@ -288,7 +288,7 @@ impl fmt::Display for SelfTest {
         };
         let leak = format!(
             "a block of {bytes} B, leaked on purpose {} times a step,",
-            crate::byte_size::Rate(rate)
+            crate::text::Rate(rate)
         );
         if self.is_found() {
             write!(f, "{leak} was found")

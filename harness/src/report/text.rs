@@ -1,7 +1,7 @@
 //! How a report reads.
 
 use super::{Ceiling, Checkpoint, Report, Resource};
-use crate::byte_size::{Blocks, Signed, Thousands};
+use crate::text::{Blocks, Signed, Thousands};
 use std::fmt;
 
 /// A sparkline has at most this many characters.

@@ -9,7 +9,7 @@
 use super::line::{Point, is_rising_evenly, law_by_shape, slope};
 use super::rule::is_carried;
 use super::series::{SEGMENTS, Series};
-use crate::floors::{Figure, Window};
+use crate::verdict::floors::{Figure, Window};
 
 /// A leak of `units` every `per_steps` steps.
 #[derive(Clone, Copy, Debug, PartialEq)]

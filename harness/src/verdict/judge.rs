@@ -10,7 +10,7 @@ use super::detectability::{least_visible, smallest};
 use super::series::Series;
 use super::text::{level_reason, little_reason, open_reason, rising_reason};
 use super::{Law, Outcome, Verdict};
-use crate::floors::{Figure, PARTS, Window};
+use crate::verdict::floors::{Figure, PARTS, Window};
 
 const MEMORY: [Figure; 2] = [Figure::Bytes, Figure::Blocks];
 

@@ -10,7 +10,7 @@ use super::line::{
 };
 use super::series::{SEGMENTS, Series};
 use super::stairs::Stairs;
-use crate::floors::{Low, PARTS, Window};
+use crate::verdict::floors::{Low, PARTS, Window};
 
 /// A rise that is multiplied by less than 2 to this power when the steps double
 /// is a logarithm's or fades. A square root's power is ½.

@@ -4,7 +4,7 @@
 //! level. The last three quarters of the run are twelve sixteenths of equal length.
 
 use super::line::Point;
-use crate::floors::{Figure, Low, PARTS, Window};
+use crate::verdict::floors::{Figure, Low, PARTS, Window};
 use std::ops::Range;
 
 /// Sixteenths of the run from its first quarter to its end: four of the window

@@ -6,7 +6,7 @@
 use super::Law;
 use super::rule::LARGE;
 use super::series::Series;
-use crate::floors::{PARTS, Window};
+use crate::verdict::floors::{PARTS, Window};
 
 /// A rise in jumps.
 #[derive(Clone, Copy)]

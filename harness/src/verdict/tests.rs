@@ -1,7 +1,7 @@
 //! Synthetic curves through the rule; no allocator is involved.
 
 use super::*;
-use crate::floors::Floors;
+use crate::verdict::floors::Floors;
 use rstest::rstest;
 
 /// Runs `live` (bytes after a step, in blocks of 64) as a scenario would, extending

@@ -4,8 +4,8 @@ use super::judge::Traffic;
 use super::rule::Slope;
 use super::series::Series;
 use super::{Law, Verdict};
-use crate::byte_size::{Bound, Rate, RateWithin, Thousands};
-use crate::floors::{Figure, Window};
+use crate::text::{Bound, Rate, RateWithin, Thousands};
+use crate::verdict::floors::{Figure, Window};
 use std::fmt;
 
 impl Verdict {

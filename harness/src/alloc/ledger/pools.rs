@@ -202,7 +202,7 @@ impl Pool {
 /// what they counted is kept. Returns the scope that this thread stands in.
 ///
 /// A thread that was in the middle of a flush has told its scope a part of it.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(in crate::alloc) fn give_back_others() -> &'static Record {
     let own = super::traced().unwrap_or_else(|| super::LEDGER.with(std::cell::Cell::get));
     let others = ledgers().filter(|ledger| !ptr::eq(*ledger, own));

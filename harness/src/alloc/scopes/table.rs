@@ -93,19 +93,19 @@ pub(in crate::alloc) fn close(record: &'static Record) {
 }
 
 /// Keeps scopes from being opened and closed until the guard is dropped.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(in crate::alloc) fn pause() -> Pause {
     Pause { _guard: lock() }
 }
 
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(in crate::alloc) struct Pause {
     _guard: MutexGuard<'static, Retired>,
 }
 
 /// Makes the counts of threads right where this thread is the only one, and stands in
 /// `scope`. Nothing may be opened meanwhile.
-#[cfg(all(unix, not(highwater_portable)))]
+#[cfg(highwater_unix)]
 pub(in crate::alloc) fn only_thread_stands_in(scope: &'static Record) {
     for record in (0..TAGS.load(Acquire)).filter_map(lookup) {
         record.threads.store(0, Relaxed);

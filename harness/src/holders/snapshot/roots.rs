@@ -5,6 +5,7 @@ use super::mapped::{Known, pages};
 use super::system::{Mapping, Memory, Waiting};
 use super::threads::{Sizes, threads};
 use crate::holders::State;
+use crate::symbols::Symbols;
 use object::elf::{PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TLS};
 use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, ReadCache};
@@ -52,6 +53,18 @@ pub(super) struct Module {
     /// much space it has there.
     pub(super) thread_locals: usize,
     has_no_thread_locals: bool,
+}
+
+impl Module {
+    /// The names in its file.
+    pub(super) fn symbols(&self) -> Symbols {
+        let file = if self.is_program {
+            "/proc/self/exe"
+        } else {
+            &self.path
+        };
+        Symbols::of(file, self.thread_locals)
+    }
 }
 
 pub(super) struct Roots {

@@ -11,7 +11,7 @@
 
 use super::super::*;
 use super::loads::{Kind, Load, Random, mixed};
-use crate::floors::Floors;
+use crate::verdict::floors::Floors;
 
 /// A program, before it is run.
 #[derive(Clone, Debug)]

@@ -52,9 +52,9 @@ struct Raw {
 
 /// A stack as a reader wants to see it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Named {
-    pub(super) frames: Vec<Frame>,
-    pub(super) type_name: Option<String>,
+pub(crate) struct Named {
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) type_name: Option<String>,
 }
 
 /// Whose code a frame is.
@@ -86,12 +86,12 @@ impl Names {
     }
 
     /// Whether any frame of the program has a line.
-    pub(super) fn has_lines(&self) -> bool {
+    pub(crate) fn has_lines(&self) -> bool {
         self.has_lines
     }
 
     /// The stack with these return addresses, innermost first.
-    pub(super) fn stack(&mut self, addresses: &[usize]) -> Named {
+    pub(crate) fn stack(&mut self, addresses: &[usize]) -> Named {
         let mut all = Vec::new();
         for address in addresses {
             let raw = self
@@ -357,7 +357,7 @@ fn shortened(path: &str, mut depth: i32) -> String {
 
 /// The functions at a return address: those that were inlined there, innermost first,
 /// and the one that has them.
-#[cfg(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64"))]
+#[cfg(highwater_stacks)]
 fn resolve(address: usize) -> Vec<Raw> {
     let mut found = Vec::new();
     // The call is before where it returns to.
@@ -374,7 +374,7 @@ fn resolve(address: usize) -> Vec<Raw> {
     found
 }
 
-#[cfg(not(all(feature = "diagnosis", target_os = "linux", target_arch = "x86_64")))]
+#[cfg(not(highwater_stacks))]
 fn resolve(_address: usize) -> Vec<Raw> {
     Vec::new()
 }

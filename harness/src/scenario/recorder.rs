@@ -9,17 +9,17 @@
 
 mod outcome;
 
+use super::lookout::Lookout;
+use super::process;
+use super::under_way::Run;
 use crate::alloc::{Overruns, Reading, Trace, unscoped};
-use crate::byte_size::ByteSize;
-use crate::coverage::Lookout;
 use crate::diagnosis::Watch;
-use crate::floors::{Figure, Floors, Levels};
 use crate::holders::State;
 use crate::isolation::progress;
-use crate::process;
 use crate::report::Checkpoint;
-use crate::run::Run;
 use crate::scope::Scope;
+use crate::text::ByteSize;
+use crate::verdict::floors::{Figure, Floors, Levels};
 use crate::verdict::{self, Ending, Limits, Seen, Traffic};
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,5 @@
 //! Names of statics and thread-locals, by the tables in the program's file.
 
-use super::roots::Module;
 use object::{Object as _, ObjectSymbol as _, SymbolKind};
 use std::fs;
 use std::path::Path;
@@ -12,8 +11,8 @@ struct Symbol {
     name: String,
 }
 
-/// Of one program or library.
-pub(super) struct Symbols {
+/// Of one program or library, whose thread-locals have so many bytes together.
+pub(crate) struct Symbols {
     statics: Vec<Symbol>,
     thread_locals: Vec<Symbol>,
     thread_locals_size: usize,
@@ -21,16 +20,11 @@ pub(super) struct Symbols {
 
 impl Symbols {
     /// Empty if the file can't be read or was stripped.
-    pub(super) fn of(module: &Module) -> Self {
+    pub(crate) fn of(file: &str, thread_locals_size: usize) -> Self {
         let mut found = Self {
             statics: Vec::new(),
             thread_locals: Vec::new(),
-            thread_locals_size: module.thread_locals,
-        };
-        let file = if module.is_program {
-            "/proc/self/exe"
-        } else {
-            &module.path
+            thread_locals_size,
         };
         let Ok(data) = fs::read(file) else {
             return found;
@@ -58,12 +52,12 @@ impl Symbols {
     }
 
     /// Of the static at this place of the file's address space.
-    pub(super) fn static_at(&self, address: usize) -> Option<String> {
+    pub(crate) fn static_at(&self, address: usize) -> Option<String> {
         at(&self.statics, address)
     }
 
     /// Of the thread-local so many bytes before the end of all.
-    pub(super) fn thread_local_before_end(&self, distance: usize) -> Option<String> {
+    pub(crate) fn thread_local_before_end(&self, distance: usize) -> Option<String> {
         at(
             &self.thread_locals,
             self.thread_locals_size.checked_sub(distance)?,
@@ -89,7 +83,7 @@ fn own_name(path: &str) -> &str {
 }
 
 /// A library's name, without its folder and version.
-pub(super) fn library(path: &str) -> String {
+pub(crate) fn library(path: &str) -> String {
     let name = Path::new(path)
         .file_name()
         .unwrap_or_default()

@@ -3,13 +3,14 @@
 //!
 //! Otherwise nothing in here costs anything: call stacks are taken in a run of their own.
 
+use super::Scenario;
+use super::phases::once;
+use super::under_way::Run;
 use crate::alloc::{self, Trace, unscoped};
-use crate::byte_size::Signed;
 use crate::options::{Sites, sites};
-use crate::panics::message_of;
 use crate::report::{Breach, Ceiling, Report};
-use crate::run::{Run, once};
-use crate::scenario::Scenario;
+use crate::scope::panics::message_of;
+use crate::text::Signed;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Whether a run with call stacks is to follow: it was asked for, or what failed is
@@ -28,13 +29,6 @@ pub(crate) fn is_wanted(scenario: &Scenario, report: &Report) -> bool {
         }
     };
     is_asked_for && report.diagnosis.is_none()
-}
-
-/// Whether call stacks are to be explained even where nothing is wrong.
-#[track_caller]
-pub(crate) fn explains_all(scenario: &Scenario) -> bool {
-    let asked = matches!(sites(), Sites::Always | Sites::Replay);
-    asked || scenario.diagnose || scenario.stop_at.is_some()
 }
 
 /// The scenario once more, with call stacks, and what they tell; or why they tell nothing.

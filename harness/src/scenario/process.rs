@@ -119,7 +119,7 @@ pub(crate) fn resident_bytes() -> Option<u64> {
 ///
 /// What an arena has given back stays usable, but glibc no longer counts it: until the
 /// arena grows again it is taken for mapped memory.
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 pub(crate) fn mapped_bytes() -> Option<u64> {
     use std::io::{BufRead as _, BufReader};
 
@@ -139,7 +139,7 @@ pub(crate) fn mapped_bytes() -> Option<u64> {
 
 /// The bytes of a mapping, from its line in `/proc/self/maps`. What can't be read or
 /// written is only set aside, such as the rest of an arena, or guards a stack.
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 fn usable_bytes(line: &str) -> Option<u64> {
     let (range, rest) = line.split_once(' ')?;
     let (start, end) = range.split_once('-')?;
@@ -150,7 +150,7 @@ fn usable_bytes(line: &str) -> Option<u64> {
 
 /// How many bytes are mapped and usable outside the system allocator's heap; none
 /// where that can't be told.
-#[cfg(not(all(target_os = "linux", target_env = "gnu", not(highwater_portable))))]
+#[cfg(not(highwater_glibc))]
 pub(crate) fn mapped_bytes() -> Option<u64> {
     None
 }
@@ -186,7 +186,7 @@ pub struct Returned {
 ///     println!("{before} B before, {after} B after");
 /// }
 /// ```
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 pub fn return_to_system() -> Option<Returned> {
     if !is_heap_known() {
         return None;
@@ -201,14 +201,14 @@ pub fn return_to_system() -> Option<Returned> {
 
 /// Gives memory that the program has freed, and the system's allocator still holds,
 /// back to the system. None: on this system it can't be done.
-#[cfg(not(all(target_os = "linux", target_env = "gnu", not(highwater_portable))))]
+#[cfg(not(highwater_glibc))]
 pub fn return_to_system() -> Option<Returned> {
     None
 }
 
 /// Whether Rust's blocks come from glibc's heap: tried with one, larger than any
 /// that glibc serves from what it has, and never touched. It belongs to no scope.
-#[cfg(all(target_os = "linux", target_env = "gnu", not(highwater_portable)))]
+#[cfg(highwater_glibc)]
 fn is_heap_known() -> bool {
     use std::sync::OnceLock;
     static KNOWN: OnceLock<bool> = OnceLock::new();

@@ -1,13 +1,13 @@
 //! What follows from what was written down: the verdict, what it covers, and the report.
 
 use super::{Recorder, Stop};
-use crate::byte_size::Thousands;
-use crate::coverage::{self, Coverage};
+use crate::text::Thousands;
+
 use crate::diagnosis::Diagnosis;
-use crate::floors::{Figure, Levels};
 use crate::isolation;
-use crate::report::{Breach, Ceiling, Checkpoint, Report, Resource, Unmeasured};
+use crate::report::{Breach, C_HEAP, Ceiling, Checkpoint, Coverage, Report, Resource, Unmeasured};
 use crate::scenario::Scenario;
+use crate::verdict::floors::{Figure, Levels};
 use crate::verdict::{self, Verdict};
 
 /// So many points of the curve are shown of a run that has not ended.
@@ -58,7 +58,7 @@ impl Recorder<'_> {
         let missing = KINDS.iter().filter(|(figure, _)| !watched.contains(figure));
         missing
             .map(|(figure, kind)| (kind.name(), self.unmeasured(*figure, *kind).obstacle()))
-            .chain([coverage::C_HEAP])
+            .chain([C_HEAP])
             .collect()
     }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// What `text` says, or what is wrong with it.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     read(text).ok_or_else(|| {
         format!(
             "{text:?} is not a duration: write a whole number above 0 and one of ms, s, min, \
@@ -32,7 +32,7 @@ fn read(text: &str) -> Option<Duration> {
 /// As it is printed: in the largest unit in which it is whole.
 // Not needed where there are no children.
 #[allow(dead_code)]
-pub(super) fn text(duration: Duration) -> String {
+pub(crate) fn text(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     if milliseconds % 1_000 > 0 {
         format!("{milliseconds} ms")

@@ -1,0 +1,312 @@
+//! [`Scenario`]: work that is repeated step by step, and what its memory may do.
+//!
+//! Here is what can be asked for; [`run`](super::run) does it.
+
+use crate::report::Ceiling;
+use crate::text::ByteSize;
+use crate::verdict::Limits;
+use std::time::Duration;
+
+/// Work whose memory is judged: set it up, then run it.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// use highwater::{ByteSize, Scenario};
+/// use std::collections::VecDeque;
+///
+/// let report = Scenario::new("last-hundred")
+///     .steps(10_000)
+///     .growth_ceiling(ByteSize::kib(4))
+///     .peak_ceiling(ByteSize::kib(8))
+///     .run(VecDeque::new, |window, i| {
+///         if window.len() == 100 {
+///             window.pop_front();
+///         }
+///         window.push_back(i);
+///     });
+/// assert!(report.verdict().is_bounded());
+/// report.assert();
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a scenario does nothing until it is run"]
+pub struct Scenario {
+    pub(crate) name: String,
+    pub(crate) variant: Option<String>,
+    pub(crate) steps: u64,
+    pub(crate) warm_up: u64,
+    pub(crate) checkpoint_every: Option<u64>,
+    /// In bytes, or as a number of threads or descriptors.
+    pub(crate) ceilings: Vec<(Ceiling, u64)>,
+    pub(crate) detect: Option<(ByteSize, u64)>,
+    pub(crate) step_budget: Option<u64>,
+    pub(crate) memory_budget: ByteSize,
+    pub(crate) stop_at: Option<ByteSize>,
+    pub(crate) time_budget: Duration,
+    pub(crate) self_test: bool,
+    pub(crate) diagnose: bool,
+    pub(crate) accept_inconclusive: Option<String>,
+    pub(crate) accept_residue: Option<String>,
+}
+
+impl Scenario {
+    /// A scenario of 1,000 steps without ceilings. The name stands in messages
+    /// and names the report's file, so give each its own.
+    ///
+    /// # Panics
+    /// If the name is empty.
+    #[track_caller]
+    pub fn new(name: impl Into<String>) -> Self {
+        let name = name.into();
+        assert!(!name.is_empty(), "highwater: a scenario needs a name");
+        Self {
+            name,
+            variant: None,
+            steps: 1_000,
+            warm_up: 0,
+            checkpoint_every: None,
+            ceilings: Vec::new(),
+            detect: None,
+            step_budget: None,
+            memory_budget: ByteSize::gib(1),
+            stop_at: None,
+            time_budget: Duration::from_secs(60),
+            self_test: false,
+            diagnose: false,
+            accept_inconclusive: None,
+            accept_residue: None,
+        }
+    }
+
+    /// Which configuration of the scenario this is, where there are several. It
+    /// stands beside the name in messages and in the name of the report's file.
+    pub fn variant(mut self, variant: impl Into<String>) -> Self {
+        self.variant = Some(variant.into());
+        self
+    }
+
+    /// How many steps to run at least. With 0 only set-up and drop are measured
+    /// and the verdict is inconclusive.
+    ///
+    /// The environment variable `HIGHWATER_STEPS=10000` asks it of every scenario, in
+    /// place of what is set here. A value that is no number is a panic when the scenario
+    /// is run.
+    pub fn steps(mut self, steps: u64) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// How many steps to run before growth is counted, on top of the requested
+    /// ones; 0 unless this is called. They count towards the peak.
+    pub fn warm_up(mut self, steps: u64) -> Self {
+        self.warm_up = steps;
+        self
+    }
+
+    /// Puts a point on the curve every so many steps, instead of ten points in
+    /// the requested steps. At 0 the curve has its first and last point only.
+    pub fn checkpoint_every(mut self, steps: u64) -> Self {
+        self.checkpoint_every = Some(steps);
+        self
+    }
+
+    /// The most by which live bytes may rise from the end of set-up and warm-up
+    /// to the end of the requested steps. Inclusive: equal passes, so a ceiling
+    /// of 0 allows no growth and passes without any.
+    pub fn growth_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::Growth, limit.bytes())
+    }
+
+    /// The most live bytes at any moment from set-up to the end of the requested
+    /// steps. Inclusive. A ceiling of 0 allows no allocation at all.
+    pub fn peak_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::Peak, limit.bytes())
+    }
+
+    /// The most live bytes after the state was dropped. Inclusive.
+    pub fn residue_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::Residue, limit.bytes())
+    }
+
+    /// The most by which the number of threads that the scenario started and that
+    /// still run may rise over the requested steps. Inclusive. Counted where
+    /// threads are followed: on Linux with glibc, with the feature `threads`.
+    pub fn thread_ceiling(self, limit: u64) -> Self {
+        self.ceiling(Ceiling::Threads, limit)
+    }
+
+    /// The most by which the number of open descriptors (files, sockets, pipes) may
+    /// rise over the requested steps. Inclusive; on Linux.
+    ///
+    /// Descriptors are the whole process's. In a process of its own, as `#[highwater::test]`
+    /// gives one, they are the scenario's. In a plain test a scenario with this ceiling waits
+    /// until it is the only one that runs, and other tests beside it still count.
+    pub fn descriptor_ceiling(self, limit: u64) -> Self {
+        self.ceiling(Ceiling::Descriptors, limit)
+    }
+
+    /// The most by which memory that is mapped outside the heap (files, stacks, what
+    /// libraries map themselves) may rise over the requested steps. Inclusive; on
+    /// Linux with glibc, above the system's allocator.
+    ///
+    /// Mappings are the whole process's, as
+    /// [descriptors](Self::descriptor_ceiling) are; the stack of another test's
+    /// thread is one of them.
+    pub fn mapped_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::Mapped, limit.bytes())
+    }
+
+    fn ceiling(mut self, ceiling: Ceiling, limit: u64) -> Self {
+        self.ceilings.retain(|(known, _)| *known != ceiling);
+        self.ceilings.push((ceiling, limit));
+        self.ceilings.sort_by_key(|(ceiling, _)| *ceiling);
+        self
+    }
+
+    /// Demands that a leak of one block of `size` every `per_steps` steps would
+    /// show. The run is extended until it would. The step budget, unless it was
+    /// set, becomes at least 64 times `per_steps`; if that is not enough, for what
+    /// else goes on, the verdict is inconclusive and not bounded.
+    ///
+    /// # Panics
+    /// If `size` or `per_steps` is 0.
+    #[track_caller]
+    pub fn detect(mut self, size: ByteSize, per_steps: u64) -> Self {
+        assert!(
+            size.bytes() > 0 && per_steps > 0,
+            "highwater: a leak that is to be detected needs a size and a number of steps above 0"
+        );
+        self.detect = Some((size, per_steps));
+        self
+    }
+
+    /// The most steps that a run may be extended to. Unless this is called, what grows gets 16
+    /// times the requested steps to come to rest, and what does not goes on until no leak that
+    /// counts could hide, for 64 times the requested steps or 524,288 of them, whichever is
+    /// more.
+    pub fn step_budget(mut self, steps: u64) -> Self {
+        self.step_budget = Some(steps);
+        self
+    }
+
+    /// The most live bytes that a run may reach; 1 GiB unless this is called. The
+    /// step that passes it is the last one: within the requested steps that is a
+    /// breach, in the extension it ends the extension.
+    ///
+    /// Rust cannot leave a step in the middle of an allocation, so a step that goes
+    /// on all the same is held at twice the budget: larger allocations fail, as they
+    /// do when memory runs out. Most programs abort then; why is printed before.
+    pub fn memory_budget(mut self, limit: ByteSize) -> Self {
+        self.memory_budget = limit;
+        self
+    }
+
+    /// Stops when live bytes pass `limit`, as a failure that shows the call stack of the
+    /// very allocation that passed it: a trap for finding out what high memory is made of.
+    ///
+    /// Nothing can unwind out of an allocator, so the step in which that happens is let
+    /// finish, and is the last. Call stacks are taken from the start for this. Where they
+    /// can't be taken, the limit is looked at after each step.
+    pub fn stop_at(mut self, limit: ByteSize) -> Self {
+        self.stop_at = Some(limit);
+        self
+    }
+
+    /// How long the extension for the verdict may take; 60 s unless this is called. When the
+    /// time is up, the verdict is the one so far, and says so: a leak that makes its own steps
+    /// slower would never get another. It is the one thing here that looks at a clock, and
+    /// changes no figure.
+    pub fn time_budget(mut self, limit: Duration) -> Self {
+        self.time_budget = limit;
+        self
+    }
+
+    /// Whether to run the scenario once more with a leak in it that the verdict
+    /// must find; the report fails if it does not. The environment variable
+    /// `HIGHWATER_SELF_TEST=1` asks it of every scenario.
+    ///
+    /// The leak is a block of 64 bytes, twice as often as
+    /// [would just have shown](crate::Verdict::detectable_blocks_per_step). Where threads
+    /// that are started in a step are counted, every second block is leaked on one. A
+    /// scenario that is not bounded by itself has nothing to prove.
+    pub fn self_test(mut self, on: bool) -> Self {
+        self.self_test = on;
+        self
+    }
+
+    /// Whether to say [where its memory comes from](crate::Report::diagnosis) even if it
+    /// does not fail, by running it once more with a call stack for each block. The
+    /// environment variable `HIGHWATER_SITES=replay` asks it of every scenario.
+    pub fn diagnose(mut self, on: bool) -> Self {
+        self.diagnose = on;
+        self
+    }
+
+    /// Lets an inconclusive verdict pass, which is a failure otherwise. The `reason` stands
+    /// in the report.
+    ///
+    /// # Panics
+    /// If the reason is empty.
+    #[track_caller]
+    pub fn accept_inconclusive(mut self, reason: impl Into<String>) -> Self {
+        self.accept_inconclusive = Some(given(reason.into()));
+        self
+    }
+
+    /// Lets it pass that memory is left each time that the state is set up, used and
+    /// dropped, which is a failure otherwise: see [`Repetition`](crate::Repetition). The
+    /// `reason` stands in the report. A [ceiling](Self::residue_ceiling) still holds.
+    ///
+    /// # Panics
+    /// If the reason is empty.
+    #[track_caller]
+    pub fn accept_residue(mut self, reason: impl Into<String>) -> Self {
+        self.accept_residue = Some(given(reason.into()));
+        self
+    }
+
+    /// The name, with the variant if there is one.
+    pub(crate) fn full_name(&self) -> String {
+        match &self.variant {
+            Some(variant) => format!("{} ({variant})", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Whether there is a ceiling on a figure that only the process has.
+    pub(crate) fn needs_the_process_alone(&self) -> bool {
+        let of_process = |(ceiling, _): &(Ceiling, u64)| {
+            matches!(ceiling, Ceiling::Descriptors | Ceiling::Mapped)
+        };
+        self.ceilings.iter().any(of_process)
+    }
+
+    /// After how many steps what is done, where the scenario asks for that.
+    pub(crate) fn step_limits(&self) -> Limits {
+        if let Some(budget) = self.step_budget {
+            let all = budget.max(self.steps);
+            return Limits {
+                call_stacks: all,
+                late: all,
+                most: all,
+            };
+        }
+        let to_detect = self.detect.map_or(0, |(_, steps)| steps.saturating_mul(64));
+        let usual = Limits::of(self.steps);
+        Limits {
+            call_stacks: usual.call_stacks.max(to_detect),
+            late: usual.late.max(to_detect),
+            most: usual.most.max(to_detect),
+        }
+    }
+}
+
+/// A reason that is one.
+#[track_caller]
+fn given(reason: String) -> String {
+    assert!(
+        !reason.trim().is_empty(),
+        "highwater: what is accepted needs a reason"
+    );
+    reason
+}

@@ -1,0 +1,118 @@
+//! The parts of a run, from set-up to drop, and where a panic in them came from.
+
+use super::Scenario;
+use super::recorder::Recorder;
+use super::under_way::Run;
+use crate::alloc::{Trace, unscoped, with_stacks_from};
+use crate::holders::State;
+use crate::isolation::progress::{self, Place};
+use crate::report::Report;
+use crate::scope::Scope;
+use crate::scope::panics::message_of;
+use std::any::Any;
+use std::cell::Cell;
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// From set-up to drop.
+#[track_caller]
+pub(crate) fn once<S>(
+    run: &Run<'_>,
+    setup: &impl Fn() -> S,
+    step: &impl Fn(&mut S, u64),
+    trace: Option<&Trace>,
+) -> Report {
+    let scenario = run.scenario;
+    let place = Cell::new(Place::Outside);
+    let own = Scope::enter(&scenario.name);
+    let mut recorder = unscoped(|| Recorder::new(run, &own, trace));
+    if let Some(trace) = trace {
+        own.follow(trace);
+    }
+    recorder.begin();
+    goes_to(&place, Place::SetUp, (0, 0));
+    let mut state = guarded(scenario, &place, setup);
+    let mut warm_up = scenario.warm_up;
+    let mut requested_end = warm_up.saturating_add(scenario.steps);
+    let mut is_extension = false;
+    if recorder.is_over() {
+        (warm_up, requested_end) = (0, 0);
+    }
+    // All steps are called from one place, so that their call stacks are alike.
+    for i in 0.. {
+        if i == warm_up {
+            recorder.start();
+        }
+        if i == requested_end {
+            recorder.requested_steps_done(&State::of(&state));
+            is_extension = true;
+        }
+        if is_extension && !recorder.wants_more() {
+            break;
+        }
+        goes_to(&place, Place::Step(i), recorder.last_seen());
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(step, &mut state, i, trace))) {
+            if !is_extension {
+                escalate(scenario, &place, payload.as_ref());
+            }
+            unscoped(|| recorder.extension_panicked(&message_of(payload.as_ref())));
+            drop(payload);
+            break;
+        }
+        if i >= warm_up {
+            let is_over = recorder.after_step();
+            if is_over && !is_extension {
+                requested_end = i + 1;
+            }
+        } else if recorder.is_over() {
+            (warm_up, requested_end) = (i + 1, i + 1);
+        }
+    }
+    guarded(scenario, &place, || {
+        goes_to(&place, Place::Drop, (0, 0));
+        drop(state);
+    });
+    unscoped(|| {
+        recorder.state_dropped();
+        recorder.into_report()
+    })
+}
+
+/// Runs a step. Where its call stacks are taken, they end here: how the steps are
+/// counted is no part of them.
+#[inline(never)]
+fn call<S>(step: &impl Fn(&mut S, u64), state: &mut S, i: u64, trace: Option<&Trace>) {
+    if trace.is_some() {
+        let mark = black_box(0_u8);
+        with_stacks_from((&raw const mark) as usize, || step(state, i));
+    } else {
+        step(state, i);
+    }
+}
+
+/// Notes where the run is now, for this process and for who finds it dead; with the live
+/// bytes and blocks.
+pub(super) fn goes_to(place: &Cell<Place>, now: Place, (bytes, blocks): (u64, u64)) {
+    place.set(now);
+    progress::at(now, bytes, blocks);
+}
+
+/// Runs `work`; a panic in it becomes one that says where the run was.
+#[track_caller]
+pub(super) fn guarded<T>(scenario: &Scenario, place: &Cell<Place>, work: impl FnOnce() -> T) -> T {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(value) => value,
+        Err(payload) => escalate(scenario, place, payload.as_ref()),
+    }
+}
+
+/// Panics with what a part of the scenario panicked with, and where the run was.
+#[track_caller]
+fn escalate(scenario: &Scenario, place: &Cell<Place>, payload: &(dyn Any + Send)) -> ! {
+    panic!(
+        "memory scenario `{}`: {} panicked: {}",
+        scenario.full_name(),
+        place.get(),
+        message_of(payload)
+    )
+}

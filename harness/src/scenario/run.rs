@@ -1,0 +1,294 @@
+//! What happens when a [`Scenario`] is run: its parts, in their order, and what may follow.
+
+use super::accepted::accepted_by_environment;
+use super::phases::{goes_to, guarded, once};
+#[cfg(feature = "tokio")]
+use super::runtime::OnRuntime;
+use super::under_way::Run;
+use super::{Scenario, replay};
+use crate::alloc::{self, unscoped};
+use crate::isolation;
+use crate::isolation::progress::{self, Place};
+use crate::options;
+use crate::report::{Accepted, Repetition, Report, SelfTest};
+use crate::scope::panics;
+use crate::verdict::Verdict;
+use std::cell::{Cell, RefCell};
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+
+/// How often set-up and drop are repeated to see what is left each time.
+const REPETITIONS: usize = 3;
+
+/// The size of the blocks that a self-test leaks.
+const LEAKED_BYTES: usize = 64;
+
+impl Scenario {
+    /// Runs the scenario, writes its report to `target/highwater/` and returns
+    /// it. The scenario itself fails nothing: ask the report, or call
+    /// [`Report::assert`].
+    ///
+    /// A run has these parts, in this order:
+    ///
+    /// 1. *rehearsal*: set-up, one step, drop, so that statics and thread-locals that are
+    ///    filled at their first use are there before; what is live then is not charged to
+    ///    the run, and threads that were started are there in it
+    /// 2. *set-up*, then the *warm-up* steps, if any were asked for
+    /// 3. the requested *steps*: growth, peak and totals are those at their end
+    /// 4. the *extension*: more steps, for the verdict alone
+    /// 5. the *drop* of the state: what is live then is residue
+    /// 6. *repetitions*, if there was residue: set-up, a sixteenth of the requested
+    ///    steps and drop, three times; what is left more each time fails
+    ///
+    /// In a process of its own, as `#[highwater::test]` gives one, all that happens in the
+    /// process counts. In a plain test the thread that calls this counts, with those that are
+    /// started in the scenario: see [`Report::coverage`]. What a step prints is counted there
+    /// where the test runner keeps it in memory, as plain `cargo test` does.
+    ///
+    /// `setup` makes the state. `step` is given the state and the number of the
+    /// step, from 0 on, warm-up included. Both may be called again, for a state
+    /// of its own.
+    ///
+    /// # Panics
+    /// If no counting allocator is installed (the message shows the lines to
+    /// add), and if `setup`, a requested step or the state's drop panics (the
+    /// message says where). A panic in the extension only ends the extension.
+    #[track_caller]
+    pub fn run<S>(&self, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> Report {
+        run(self, &setup, &step)
+    }
+
+    /// Runs a scenario whose set-up and steps are async, as [`run`](Self::run) does
+    /// otherwise.
+    ///
+    /// They run on a current-thread tokio runtime with what tokio's features give
+    /// it. It is made in the set-up, so that what it allocates counts, and the
+    /// tasks spawned on it too; it is dropped after the state.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run) does, and if the runtime cannot be made.
+    #[cfg(feature = "tokio")]
+    #[track_caller]
+    // By value, as `run` takes them.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn run_async<S>(
+        &self,
+        setup: impl AsyncFn() -> S,
+        step: impl AsyncFn(&mut S, u64),
+    ) -> Report {
+        self.run(
+            || OnRuntime::new(&setup),
+            |on_runtime, i| on_runtime.step(&step, i),
+        )
+    }
+}
+
+/// All parts of a run, in their order, and what may follow it.
+#[track_caller]
+fn run<S>(scenario: &Scenario, setup: &impl Fn() -> S, step: &impl Fn(&mut S, u64)) -> Report {
+    let asked = options::steps().map(|steps| scenario.clone().steps(steps));
+    let scenario = asked.as_ref().unwrap_or(scenario);
+    panics::keep_output_out_of_scopes();
+    unscoped(|| progress::scenario_starts(&scenario.full_name()));
+    let run = Run::begin(scenario);
+    let place = Cell::new(Place::Outside);
+    goes_to(&place, Place::Rehearsal, (0, 0));
+    guarded(scenario, &place, || {
+        let mut state = setup();
+        if scenario.warm_up > 0 || scenario.steps > 0 {
+            step(&mut state, 0);
+        }
+    });
+
+    let mut report = if run.is_traced() {
+        let peak = run.first.as_ref().map(|first| first.peak_bytes);
+        replay::traced(&run, setup, step, peak)
+    } else {
+        once(&run, setup, step, None)
+    };
+    report.location = Some(Location::caller());
+    report.test = test();
+    if report.residue_bytes > 0 {
+        goes_to(&place, Place::Repetition, (0, 0));
+        report.repetition = repeat(&run, setup, step);
+    }
+    let asks =
+        scenario.self_test || std::env::var_os("HIGHWATER_SELF_TEST").is_some_and(|v| v == "1");
+    if asks && report.verdict.is_bounded() {
+        goes_to(&place, Place::SelfTest, (0, 0));
+        report.self_test = Some(self_test(&run, setup, step, &report));
+    }
+    report.accepted = unscoped(|| accepted(scenario, &report));
+    diagnose(&run, setup, step, &mut report);
+    report.accepted = unscoped(|| accepted(scenario, &report));
+    drop(run);
+    progress::scenario_ends();
+    report.write();
+    report
+}
+
+/// What is let through, for a reason that the scenario gives or its project.
+fn accepted(scenario: &Scenario, report: &Report) -> Vec<Accepted> {
+    let reason = |own: &Option<String>, variable| {
+        let own = own.clone();
+        own.or_else(|| accepted_by_environment(variable, &scenario.full_name()))
+    };
+    let mut accepted = Vec::new();
+    let mut accept = |what, reason: Option<String>| {
+        accepted.extend(reason.map(|reason| Accepted { what, reason }));
+    };
+    if report.is_inconclusive() {
+        let own = &scenario.accept_inconclusive;
+        let reason = reason(own, "HIGHWATER_ACCEPT_INCONCLUSIVE");
+        accept(Accepted::INCONCLUSIVE, reason);
+    }
+    if report.residue_each_time().is_some() {
+        let own = &scenario.accept_residue;
+        accept(Accepted::RESIDUE, reason(own, "HIGHWATER_ACCEPT_RESIDUE"));
+    }
+    accepted
+}
+
+/// The test that this thread runs, as libtest names it: it gives the thread that name.
+fn test() -> Option<String> {
+    let name = std::thread::current().name()?.to_owned();
+    (name != "main").then_some(name)
+}
+
+/// What set-up, some steps and drop leave behind each time: the least by which live memory
+/// rises from one to the next. What a static keeps until something else takes its place
+/// is no such rise. None if one of them panics, or passes the memory budget.
+fn repeat<S>(
+    run: &Run<'_>,
+    setup: &impl Fn() -> S,
+    step: &impl Fn(&mut S, u64),
+) -> Option<Repetition> {
+    let steps = run.scenario.steps.div_ceil(16);
+    let budget = run.scenario.memory_budget.bytes();
+    let mut before = run.scope.restart_peak().totals.live_bytes;
+    let mut least = i64::MAX;
+    for _ in 0..REPETITIONS {
+        run.refuse_above_budget();
+        let most = u64::try_from(before).unwrap_or(0).saturating_add(budget);
+        let is_over = || run.scope.flushed_peak_bytes() > most;
+        let repetition = || {
+            let mut state = setup();
+            (0..steps).all(|i| {
+                step(&mut state, i);
+                !is_over()
+            })
+        };
+        let is_whole = catch_unwind(AssertUnwindSafe(repetition)).ok()?;
+        if !is_whole {
+            return None;
+        }
+        let after = run.scope.restart_peak().totals.live_bytes;
+        least = least.min(after - before);
+        before = after;
+    }
+    Some(Repetition {
+        residue_bytes: u64::try_from(least).unwrap_or(0),
+        steps,
+    })
+}
+
+/// The same scenario with a leak, which the verdict must find. A run with a leak may be
+/// one that shows less than the first; then the leak is made larger than what it shows.
+#[track_caller]
+fn self_test<S>(
+    run: &Run<'_>,
+    setup: &impl Fn() -> S,
+    step: &impl Fn(&mut S, u64),
+    sound: &Report,
+) -> SelfTest {
+    const TRIES: usize = 4;
+    let mut shows = sound.verdict.detectable_blocks_per_step();
+    let mut last = None;
+    for _ in 0..TRIES {
+        let Some(limit) = shows else { break };
+        let rate = limit * 2.0;
+        let verdict = with_leak(run, setup, step, rate);
+        let own_limit = verdict.detectable_blocks_per_step();
+        // One that stays bounded and shows less than was leaked has missed it.
+        let is_decided = verdict.is_growing() || own_limit.is_some_and(|limit| limit <= rate);
+        shows = own_limit.map(|limit| limit.max(rate));
+        last = Some(SelfTest::with_leak(LEAKED_BYTES as u64, rate, verdict));
+        if is_decided {
+            break;
+        }
+    }
+    last.unwrap_or_else(SelfTest::impossible)
+}
+
+/// The verdict of the scenario with so many blocks leaked in a step, every second one on a
+/// thread that the step starts, where such threads are followed.
+#[track_caller]
+// Whole blocks, and never less than none.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn with_leak<S>(
+    run: &Run<'_>,
+    setup: &impl Fn() -> S,
+    step: &impl Fn(&mut S, u64),
+    rate: f64,
+) -> Verdict {
+    let has_threads = alloc::follows_threads() || alloc::is_whole_process();
+    // Blocks of the scenario, in a list that is none of it.
+    let plant = |count: u64| {
+        let mut list = Vec::new();
+        for _ in 0..count {
+            let block = black_box(Box::new([0_u8; LEAKED_BYTES]));
+            unscoped(|| list.push(block));
+        }
+        list
+    };
+    let leaked = RefCell::new(Vec::new());
+    let leaking = |state: &mut S, i: u64| {
+        step(state, i);
+        let blocks = |steps: u64| (steps as f64 * rate) as u64;
+        let planted = blocks(i)..blocks(i + 1);
+        let elsewhere = planted.clone().filter(|n| n % 2 == 1 && has_threads);
+        let elsewhere = elsewhere.count() as u64;
+        let mut lists = [plant(planted.end - planted.start - elsewhere), Vec::new()];
+        if elsewhere > 0 {
+            let thread = std::thread::spawn(move || plant(elsewhere));
+            lists[1] = thread.join().expect("nothing in it panics");
+        }
+        unscoped(|| leaked.borrow_mut().extend(lists.into_iter().flatten()));
+    };
+    run.is_self_test.set(true);
+    let verdict = once(run, setup, &leaking, None).verdict;
+    run.is_self_test.set(false);
+    unscoped(|| drop(leaked));
+    verdict
+}
+
+/// Gets call stacks for a report that is to have some: from a second process, where
+/// that can be had, or from a second run in this one.
+#[track_caller]
+fn diagnose<S>(
+    run: &Run<'_>,
+    setup: &impl Fn() -> S,
+    step: &impl Fn(&mut S, u64),
+    report: &mut Report,
+) {
+    let asks = || {
+        let name = run.scenario.full_name();
+        // What call stacks are to decide has not failed yet.
+        let is_open = report.is_left_open || report.is_inconclusive() && report.is_coarse;
+        let failed = report.is_failure() && (!is_open || !report.breaches.is_empty())
+            || report.verdict.is_overruled();
+        isolation::wants_call_stacks(run.ordinal, &name, failed, report.peak_bytes);
+    };
+    if run.first.is_some() {
+        asks();
+        replay::about_the_peak(report);
+    } else if replay::is_wanted(run.scenario, report) {
+        if isolation::can_run_again() {
+            asks();
+        } else {
+            let has_failed = report.verdict.is_growing() || !report.breaches.is_empty();
+            run.has_failed.set(has_failed);
+            replay::diagnose(run, setup, step, report);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A scenario that runs: what was asked of it, its scope, and whose turn it has.
+
+use super::Scenario;
+use super::process::Turn;
+use crate::alloc;
+use crate::isolation::{self, Wanted};
+use crate::options::{self, Sites};
+use crate::scope::Scope;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// A scenario that runs: its scope, from the rehearsal to the diagnosis.
+pub(crate) struct Run<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) scope: Scope,
+    pub(crate) turn: Turn,
+    limits_before: (u64, u64),
+    /// What the first run of the test said of this scenario, if this is the second, in
+    /// which call stacks are taken.
+    pub(super) first: Option<Wanted>,
+    /// The how manieth scenario of the process it is.
+    pub(super) ordinal: usize,
+    /// Whether a run before this one failed, and call stacks are to explain it.
+    pub(super) has_failed: Cell<bool>,
+    /// Whether no run with call stacks follows: this one is to show what shows without.
+    pub(super) is_self_test: Cell<bool>,
+}
+
+impl<'a> Run<'a> {
+    #[track_caller]
+    pub(super) fn begin(scenario: &'a Scenario) -> Self {
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let ordinal = RUNS.fetch_add(1, Relaxed);
+        let waits = scenario.needs_the_process_alone() && !alloc::is_whole_process();
+        let turn = Turn::take(waits);
+        let scope = Scope::of_run(&scenario.name);
+        let mut run = Self {
+            scenario,
+            scope,
+            turn,
+            limits_before: (0, 0),
+            first: isolation::second_run(ordinal),
+            ordinal,
+            has_failed: Cell::new(false),
+            is_self_test: Cell::new(false),
+        };
+        let failed_first = run.first.as_ref().is_some_and(|first| first.failed);
+        run.has_failed.set(failed_first);
+        run.limits_before = run.refuse_above_budget();
+        run
+    }
+
+    /// Allocations fail that would take what is live now above twice the memory budget:
+    /// see [`Scenario::memory_budget`].
+    pub(super) fn refuse_above_budget(&self) -> (u64, u64) {
+        let budget = self.scenario.memory_budget.bytes();
+        let live = self.scope.live().0;
+        let limit = live.saturating_add(budget.saturating_mul(2));
+        self.scope.refuse_above(live.saturating_add(budget), limit)
+    }
+
+    /// Whether this run is the one in which call stacks are taken.
+    #[track_caller]
+    pub(super) fn is_traced(&self) -> bool {
+        let has_limit = self.scenario.stop_at.is_some();
+        if has_limit && alloc::is_whole_process() && isolation::can_run_again() {
+            // From the start of the process, or other threads would not be followed.
+            isolation::restart_with_call_stacks();
+        }
+        self.first.is_some() || has_limit || options::sites() == Sites::Always
+    }
+
+    /// Whether a run with call stacks can follow this one in a new process, where nothing is
+    /// left of it.
+    pub(crate) fn may_be_followed(&self) -> bool {
+        !self.is_self_test.get() && isolation::can_run_again() && options::allow_call_stacks()
+    }
+
+    /// Whether call stacks are to be explained, however this run comes out.
+    pub(crate) fn is_to_explain(&self) -> bool {
+        let asked = matches!(options::sites(), Sites::Always | Sites::Replay);
+        let has_limit = self.scenario.stop_at.is_some();
+        asked || self.has_failed.get() || self.scenario.diagnose || has_limit
+    }
+
+    /// The figures of the process can be charged to it.
+    pub(crate) fn has_process(&self) -> bool {
+        alloc::is_whole_process() || self.turn.was_alone()
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.scope
+            .refuse_above(self.limits_before.0, self.limits_before.1);
+    }
+}

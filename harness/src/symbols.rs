@@ -1,0 +1,17 @@
+//! Names: of functions in call stacks, of types, of statics and thread-locals.
+//!
+//! Below `diagnosis` and `holders`, which both say where memory is from and who holds it.
+
+mod frames;
+#[cfg(highwater_stacks)]
+mod statics;
+mod text;
+
+pub use frames::Frame;
+pub(crate) use frames::{Named, Names};
+#[cfg(highwater_stacks)]
+pub(crate) use statics::{Symbols, library};
+pub(crate) use text::Stack;
+// Not needed where tests are not given processes of their own.
+#[allow(unused_imports)]
+pub(crate) use text::stack_text;
