@@ -23,6 +23,7 @@ mod failure;
 mod no_child;
 #[cfg(highwater_unix)]
 mod output;
+mod page;
 #[cfg(highwater_unix)]
 mod parent;
 pub(crate) mod progress;

@@ -10,6 +10,9 @@ use super::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
+/// The net change at which a thread tells its scope.
+pub(crate) const FLUSH_BYTES: i64 = 4096;
+
 /// Monotonic totals, and the live bytes that they leave.
 pub(super) struct Counters {
     pub(super) live_bytes: AtomicI64,

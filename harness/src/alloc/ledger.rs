@@ -10,8 +10,9 @@
 //! allocation and gives it back, empty, when it ends.
 
 mod pools;
+mod thread_end;
 
-use super::counters::Counters;
+use super::counters::{Counters, FLUSH_BYTES};
 use super::footer;
 use super::limit;
 use super::memory;
@@ -22,8 +23,7 @@ use super::sync::atomic::{
     fence,
 };
 use super::sync::thread_local;
-use super::thread_end;
-use super::trace;
+use super::trace::stack;
 pub(crate) use pools::Seen;
 #[cfg(all(test, not(highwater_shuttle)))]
 pub(super) use pools::count;
@@ -33,9 +33,6 @@ use pools::take_free;
 pub(super) use pools::{leave_to_harness, ledgers, restart_peaks, totals_of};
 use std::cell::Cell;
 use std::ptr;
-
-/// The net change at which a thread tells its scope.
-pub(crate) const FLUSH_BYTES: i64 = 4096;
 
 /// Above every footer, which has 32 bits: what is marked by it counts no block of the
 /// quick ways, whatever stands behind that block.
@@ -444,7 +441,7 @@ impl Ledger {
     /// slow one.
     pub(super) fn take_route(&'static self) {
         if self.scope().is_traced() {
-            trace::prepare_thread();
+            stack::learn_bounds();
             // Fails only where thread-locals are a model's, and end.
             let _ = TRACED.try_with(|traced| traced.set(Some(self)));
             let _ = LEDGER.try_with(|own| own.set(&NONE));

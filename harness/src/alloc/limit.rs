@@ -7,7 +7,6 @@
 //! its own the run ends there instead: the process is stopped, and its parent, which
 //! says why, has the call stack of the allocation that passed the budget.
 
-use super::ledger;
 use super::scopes::Record;
 use std::io::{Cursor, Write as _};
 use std::sync::OnceLock;
@@ -34,21 +33,17 @@ pub(crate) fn watch(watcher: Watcher) {
 
 /// Whether a block of `bytes` more would pass the limit of this thread's scope or
 /// of one around it. Small blocks never do; so many of them make no large total
-/// without a larger one that holds them. Says so, when it does.
+/// without a larger one that holds them. Says so, when it does. `scope` is this thread's.
 #[inline(always)]
-pub(super) fn refuses(bytes: usize) -> bool {
-    bytes >= LARGE_BYTES && refuses_large(bytes)
+pub(super) fn refuses(bytes: usize, scope: impl FnOnce() -> &'static Record) -> bool {
+    bytes >= LARGE_BYTES && refuses_large(bytes, scope())
 }
 
 #[cold]
 #[inline(never)]
-fn refuses_large(bytes: usize) -> bool {
+fn refuses_large(bytes: usize, scope: &'static Record) -> bool {
     let watcher = WATCHER.get();
-    match ledger::current()
-        .scope()
-        .chain()
-        .find(|record| passes(record, bytes, watcher))
-    {
+    match scope.chain().find(|record| passes(record, bytes, watcher)) {
         Some(record) => {
             // It can't do without the block, and there is somebody who says more of it.
             if let Some(watcher) = watcher {

@@ -25,7 +25,6 @@ mod name;
 mod open;
 mod scopes;
 mod sync;
-mod thread_end;
 #[cfg_attr(not(highwater_stacks), path = "no_trace.rs")]
 mod trace;
 #[cfg_attr(not(highwater_unix), path = "no_unwind.rs")]
@@ -33,7 +32,7 @@ mod unwind;
 
 pub(crate) use counters::Totals;
 pub(crate) use elsewhere::{Elsewhere, has_neighbours};
-pub(crate) use ledger::{FLUSH_BYTES, Seen};
+pub(crate) use ledger::Seen;
 #[cfg(highwater_glibc)]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
 // Not needed where tests are not given processes of their own.
@@ -133,7 +132,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         let Some(new_with_room) = footer::room_for(new_size, layout.align()) else {
             return std::ptr::null_mut();
         };
-        if limit::refuses(new_size.saturating_sub(layout.size())) {
+        if limit::refuses(new_size.saturating_sub(layout.size()), scope) {
             return std::ptr::null_mut();
         }
         // Read before the inner call, which may hand the old place to another
@@ -186,7 +185,7 @@ impl<A: GlobalAlloc> Alloc<A> {
     #[cold]
     #[inline(never)]
     unsafe fn counted_slowly(&self, block: *mut u8, layout: Layout) -> *mut u8 {
-        if limit::refuses(layout.size()) {
+        if limit::refuses(layout.size(), scope) {
             // SAFETY: the caller promises the enlarged layout; nobody has seen
             // the block.
             unsafe { self.inner.dealloc(block, enlarged(layout)) };
@@ -243,6 +242,12 @@ unsafe fn on_resized(block: *mut u8, owner: u32, old_size: usize, new_size: usiz
     // SAFETY: the caller promises the room.
     unsafe { footer::write(block, new_size, owner) };
     owner
+}
+
+/// The scope that this thread stands in.
+#[inline(always)]
+fn scope() -> &'static scopes::Record {
+    ledger::current().scope()
 }
 
 /// Whether threads that are started in a scope belong to it.

@@ -1,7 +1,8 @@
 //! Scopes as the rest of the crate opens, reads and leaves them.
 
+use super::counters::FLUSH_BYTES;
 use super::scopes::{self, OWN, Overruns, ROOT, Record};
-use super::{FLUSH_BYTES, Totals, Trace, fork, ledger, spawn};
+use super::{Totals, Trace, fork, ledger, spawn};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What a scope has counted, read at one moment.

@@ -13,9 +13,8 @@
 
 mod table;
 
-use super::counters::{Counters, Totals};
+use super::counters::{Counters, FLUSH_BYTES, Totals};
 use super::footer::TAG_LIMIT;
-use super::ledger::FLUSH_BYTES;
 use super::name::{KeptName, Name};
 use super::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,

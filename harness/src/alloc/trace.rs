@@ -11,7 +11,7 @@
 
 mod shadow;
 mod sites;
-mod stack;
+pub(super) mod stack;
 
 use super::scopes::{self, Record};
 use super::{footer, ledger, memory};
@@ -277,11 +277,6 @@ impl Drop for Trace {
 /// caller, in which the address `mark` lies.
 pub(crate) fn with_stacks_from<R>(mark: usize, work: impl FnOnce() -> R) -> R {
     stack::within(mark, work)
-}
-
-/// Prepares this thread for taking stacks. Not for the allocator's hooks.
-pub(super) fn prepare_thread() {
-    stack::learn_bounds();
 }
 
 /// Follows a block that was just allocated in a scope that is traced.

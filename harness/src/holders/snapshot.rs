@@ -1,5 +1,6 @@
 //! What is in memory at one moment: the blocks, what points where, and from which roots.
 
+mod area;
 mod graph;
 mod heap;
 mod mapped;
@@ -13,10 +14,11 @@ mod unreachable;
 use super::{Holder, State};
 use crate::alloc::Trace;
 use crate::symbols::{Names, Symbols, library};
+use area::{Area, Kind};
 use graph::{Graph, Node};
 use heap::{Heap, heap};
 use mapped::{are_still_there, mapped};
-use roots::{Area, Kind, Roots, roots};
+use roots::{Roots, roots};
 use search::Seed;
 use std::collections::HashMap;
 use system::{Memory, mappings, threads};

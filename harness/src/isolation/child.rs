@@ -1,6 +1,7 @@
 //! The child's end: it runs the body, and says what became of it.
 
 use super::output::{End, mark};
+use super::page::Page;
 use super::records::Record;
 use super::{Job, Wanted, environment, progress, system};
 use crate::alloc::{self, Trace};
@@ -126,7 +127,7 @@ pub(super) fn runner_isolates(name: &str) -> bool {
 /// If what connects it with the parent is not there.
 pub(super) fn run(job: &Job, body: impl FnOnce() + Send) {
     let connection = connect();
-    system::answer_for_stacks();
+    system::answer_for_stacks(progress::note_stack_at_limit);
     system::write_to_output(&mark(End::Start, &connection.token));
     tell(&Record::Started);
     let outcome = on_own_thread(job, body);
@@ -203,7 +204,7 @@ fn connect() -> Connection {
     let _ = LISTENER.set(Listener::Parent(records));
     if is_second {
         let mut bytes = Vec::new();
-        let from = SeekFrom::Start(size_of::<progress::Page>() as u64);
+        let from = SeekFrom::Start(size_of::<Page>() as u64);
         let read = page.seek(from).and_then(|_| page.read_to_end(&mut bytes));
         read.expect("highwater: what the first run asked for can't be read");
         let wanted = Record::all(&bytes).0.into_iter();

@@ -1,6 +1,6 @@
 //! The words for a test whose process did not come to its end.
 
-use super::progress::{Last, OverBudget};
+use super::page::{Last, OverBudget};
 use super::system;
 use crate::text::duration;
 use crate::text::{Blocks, Thousands};

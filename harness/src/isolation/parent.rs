@@ -4,7 +4,7 @@
 use super::child::{self, Connection};
 use super::failure::{self, Death, First};
 use super::output::Output;
-use super::progress::Page;
+use super::page::Page;
 use super::records::Record;
 use super::system::{self, SharedPage};
 use super::{Ended, Job, Wanted, environment};

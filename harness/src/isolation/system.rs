@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-use super::progress::Page;
+use super::page::Page;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -295,17 +295,16 @@ fn stack_signal() -> i32 {
     libc::SIGRTMAX() - 3
 }
 
-/// From now on a thread of this process can be asked for its stack.
+/// From now on a thread of this process can be asked for its stack, which the handler notes.
+/// It may be run at any place, an allocation included.
 #[cfg(target_os = "linux")]
-pub(super) fn answer_for_stacks() {
-    extern "C" fn on_signal(_signal: i32) {
-        super::progress::note_stack_at_limit();
-    }
-    // SAFETY: all zero is a value of it; the handler makes no call but for the unwinder's,
-    // and what it writes to are atomics.
+pub(super) fn answer_for_stacks(on_signal: extern "C" fn(i32)) {
+    // SAFETY: all zero is a value of it; the one handler that is handed in,
+    // `progress::note_stack_at_limit`, makes no call but for the unwinder's, and what it writes
+    // to are atomics.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = on_signal as extern "C" fn(i32) as usize;
+        action.sa_sigaction = on_signal as usize;
         action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
         libc::sigaction(stack_signal(), &raw const action, std::ptr::null_mut());
     }
@@ -327,7 +326,7 @@ pub(super) fn ask_for_stack(process: u32, thread: u64) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn answer_for_stacks() {}
+pub(super) fn answer_for_stacks(_on_signal: extern "C" fn(i32)) {}
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn ask_for_stack(_process: u32, _thread: u64) -> bool {

@@ -130,7 +130,7 @@ impl Stack {
 
 /// Finds out where this thread's stack ends. Not for the allocator's hooks: it asks libc,
 /// which may allocate for itself.
-pub(super) fn learn_bounds() {
+pub(in crate::alloc) fn learn_bounds() {
     if END.get() == 0 {
         let (start, end) = bounds().unwrap_or((0, 0));
         START.set(start);

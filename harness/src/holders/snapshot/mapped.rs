@@ -5,7 +5,7 @@
 //! library's own tables are taken away. There may be more of it than can be searched, such
 //! as files; then it is said that not everything was.
 
-use super::roots::{Area, Kind, without};
+use super::area::{Area, Kind, without};
 use super::system::{Mapping, Memory, PAGE};
 use super::threads::{Other, Sizes, others};
 use std::path::Path;

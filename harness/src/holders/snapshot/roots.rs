@@ -1,6 +1,7 @@
 //! Where a search for holders starts: statics, thread-locals, the scenario's state, and
 //! the stacks.
 
+use super::area::{Area, Kind, without};
 use super::mapped::{Known, pages};
 use super::system::{Mapping, Memory, Waiting};
 use super::threads::{Sizes, threads};
@@ -11,35 +12,6 @@ use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, ReadCache};
 use std::fs::File;
 use std::path::Path;
-
-/// A part of memory that is there by itself.
-#[derive(Clone, Debug)]
-pub(super) struct Area {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) kind: Kind,
-}
-
-/// Whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Of the program or library with this number, which is shifted by so much.
-    Statics {
-        object: usize,
-        shift: usize,
-    },
-    /// Of a thread; of the program itself.
-    ThreadLocals,
-    State,
-    OwnStack,
-    /// Of the thread with this name.
-    Stack(String),
-    /// What the program has mapped itself, by this name.
-    Mapped(String),
-    /// Memory of which it is not known what is in use: a part of the heap in which no blocks
-    /// can be told apart, the stack of a thread that runs, and the system's statics.
-    InMotion,
-}
 
 /// A program or library, with what its file says of its memory.
 pub(super) struct Module {
@@ -162,19 +134,6 @@ fn statics(modules: &[Module]) -> Vec<Area> {
         }));
     }
     areas
-}
-
-/// What of some ranges lies in none of the others.
-pub(super) fn without(ranges: &[(usize, usize)], others: &[(usize, usize)]) -> Vec<(usize, usize)> {
-    let mut left = ranges.to_vec();
-    for (start, end) in others {
-        left = left
-            .into_iter()
-            .flat_map(|(from, to)| [(from, to.min(*start)), (from.max(*end), to)])
-            .filter(|(from, to)| from < to)
-            .collect();
-    }
-    left
 }
 
 /// The program and its libraries, and whether each of them could be read. They are what has

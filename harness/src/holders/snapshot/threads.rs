@@ -5,7 +5,7 @@
 //! their stacks are kept to be used again, and still have the addresses in them that were
 //! there.
 
-use super::roots::{Area, Kind};
+use super::area::{Area, Kind};
 use super::system::{Buffer, Mapping, Memory, PAGE, Waiting, own_thread};
 use crate::holders::State;
 

@@ -5,9 +5,9 @@
 //! a destructor does it: it is registered before most others and so runs late,
 //! and what is allocated later still is counted as outside every scope.
 
-use super::ledger::{self, Ledger};
+use super::{Ledger, detach};
 
-/// Calls [`ledger::detach`] with `ledger` when the current thread ends.
+/// Calls [`detach`] with `ledger` when the current thread ends.
 #[cfg(highwater_unix)]
 pub(super) fn notify(ledger: &'static Ledger) {
     if let Some(key) = key() {
@@ -26,7 +26,7 @@ fn key() -> Option<libc::pthread_key_t> {
 
     unsafe extern "C" fn thread_ended(ledger: *mut libc::c_void) {
         // SAFETY: `notify` stored a reference to a ledger, which lives for ever.
-        ledger::detach(unsafe { &*ledger.cast::<Ledger>() });
+        detach(unsafe { &*ledger.cast::<Ledger>() });
     }
 
     let known = KEY.load(Acquire);
@@ -48,10 +48,10 @@ fn key() -> Option<libc::pthread_key_t> {
     }
 }
 
-/// Calls [`ledger::detach`] with `ledger` when the current thread ends.
+/// Calls [`detach`] with `ledger` when the current thread ends.
 #[cfg(not(highwater_unix))]
 pub(super) fn notify(ledger: &'static Ledger) {
-    use super::sync::thread_local;
+    use crate::alloc::sync::thread_local;
     use std::cell::Cell;
 
     struct AtEnd(Cell<Option<&'static Ledger>>);
@@ -59,7 +59,7 @@ pub(super) fn notify(ledger: &'static Ledger) {
     impl Drop for AtEnd {
         fn drop(&mut self) {
             if let Some(ledger) = self.0.get() {
-                ledger::detach(ledger);
+                detach(ledger);
             }
         }
     }

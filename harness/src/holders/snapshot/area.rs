@@ -1,0 +1,43 @@
+//! Parts of memory that are there by themselves, and whose they are.
+
+/// A part of memory that is there by itself.
+#[derive(Clone, Debug)]
+pub(super) struct Area {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) kind: Kind,
+}
+
+/// Whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Of the program or library with this number, which is shifted by so much.
+    Statics {
+        object: usize,
+        shift: usize,
+    },
+    /// Of a thread; of the program itself.
+    ThreadLocals,
+    State,
+    OwnStack,
+    /// Of the thread with this name.
+    Stack(String),
+    /// What the program has mapped itself, by this name.
+    Mapped(String),
+    /// Memory of which it is not known what is in use: a part of the heap in which no blocks
+    /// can be told apart, the stack of a thread that runs, and the system's statics.
+    InMotion,
+}
+
+/// What of some ranges lies in none of the others.
+pub(super) fn without(ranges: &[(usize, usize)], others: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut left = ranges.to_vec();
+    for (start, end) in others {
+        left = left
+            .into_iter()
+            .flat_map(|(from, to)| [(from, to.min(*start)), (from.max(*end), to)])
+            .filter(|(from, to)| from < to)
+            .collect();
+    }
+    left
+}
