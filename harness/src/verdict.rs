@@ -14,15 +14,15 @@ mod rule;
 mod series;
 mod stairs;
 mod text;
+mod traffic;
 
 use crate::text::Thousands;
 use crate::verdict::floors::Swing;
 pub(crate) use detectability::block_shows;
-pub(crate) use judge::{
-    Ending, Limits, Seen, Traffic, ending, is_coarse, judge, judge_alone, of_memory,
-};
+pub(crate) use judge::{Ending, Limits, Seen, ending, is_coarse, judge, judge_alone, of_memory};
 use rule::Slope;
 use std::fmt;
+pub(crate) use traffic::Traffic;
 
 /// The judgement of a run, with its reasons.
 ///

@@ -9,60 +9,13 @@
 use super::detectability::{least_visible, smallest};
 use super::series::Series;
 use super::text::{level_reason, little_reason, open_reason, rising_reason};
+use super::traffic::Traffic;
 use super::{Law, Outcome, Verdict};
 use crate::verdict::floors::{Figure, PARTS, Window};
 
 const MEMORY: [Figure; 2] = [Figure::Bytes, Figure::Blocks];
 
 const TOO_SHORT: &str = "the run was too short to compare windows; ask for at least 32 steps";
-
-/// What the steps allocated so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Traffic {
-    pub(crate) bytes: u64,
-    pub(crate) blocks: u64,
-    /// How often a block got another size.
-    pub(crate) reallocations: u64,
-    pub(crate) steps: u64,
-}
-
-impl Traffic {
-    /// One in so many blocks, and bytes, of what the steps allocate must show.
-    const SHARE: f64 = 100.0;
-    /// Where they allocate next to nothing, one block in so many steps.
-    const STEPS: f64 = 1_000.0;
-
-    /// What a step allocates of a figure, on average.
-    pub(super) fn a_step(self, figure: Figure) -> f64 {
-        let all = if figure == Figure::Bytes {
-            self.bytes
-        } else {
-            self.blocks
-        };
-        all as f64 / self.steps.max(1) as f64
-    }
-
-    /// The largest leak, in units a step, that a run may leave unseen; none if the steps
-    /// allocate nothing, and so can't leak.
-    fn may_hide(self, figure: Figure) -> Option<f64> {
-        if self.bytes == 0 && self.blocks == 0 {
-            return None;
-        }
-        let rate = |events: u64| {
-            let a_step = events as f64 / self.steps.max(1) as f64;
-            (a_step / Self::SHARE).max(1.0 / Self::STEPS)
-        };
-        if figure != Figure::Bytes {
-            return Some(rate(self.blocks));
-        }
-        // Where there are no new blocks, those that are there grow.
-        let events = match self.blocks {
-            0 => self.reallocations.max(1),
-            blocks => blocks,
-        };
-        Some(rate(events) * (self.bytes as f64 / events as f64).max(1.0))
-    }
-}
 
 /// What there is to judge.
 pub(crate) struct Seen<'a> {

@@ -8,16 +8,15 @@ use super::Law;
 use super::line::{
     Line, Point, is_rising, is_rising_evenly, is_rising_within, law_by_shape, slope, without_jumps,
 };
-use super::series::{SEGMENTS, Series};
+use super::series::{LARGE, SEGMENTS, Series};
 use super::stairs::Stairs;
+use crate::text::{Rate, RateWithin};
 use crate::verdict::floors::{Low, PARTS, Window};
+use std::fmt;
 
 /// A rise that is multiplied by less than 2 to this power when the steps double
 /// is a logarithm's or fades. A square root's power is ½.
 const SLOWEST_GROWTH: f64 = 0.25;
-
-/// A large part of the level to be added by two doublings.
-pub(super) const LARGE: f64 = 0.4;
 
 impl Series<'_> {
     /// Whether no more steps are needed: the floor has not risen over the last two
@@ -284,6 +283,17 @@ pub(super) struct Slope {
     pub(super) per_step: f64,
     pub(super) error: f64,
     pub(super) jump: f64,
+}
+
+impl fmt::Display for Slope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is less is the arithmetic's.
+        if self.error > self.per_step * 1e-6 {
+            write!(f, "{}", RateWithin(self.per_step, self.error))
+        } else {
+            write!(f, "{}", Rate(self.per_step))
+        }
+    }
 }
 
 impl Slope {

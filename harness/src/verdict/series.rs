@@ -7,6 +7,9 @@ use super::line::Point;
 use crate::verdict::floors::{Figure, Low, PARTS, Window};
 use std::ops::Range;
 
+/// A large part of the level to be added by two doublings.
+pub(super) const LARGE: f64 = 0.4;
+
 /// Sixteenths of the run from its first quarter to its end: four of the window
 /// before the last, eight of the last.
 pub(super) const SEGMENTS: usize = PARTS / 2 + PARTS;

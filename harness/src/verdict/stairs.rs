@@ -4,8 +4,7 @@
 //! far each time. Between its jumps nothing moves, so that floors tell little.
 
 use super::Law;
-use super::rule::LARGE;
-use super::series::Series;
+use super::series::{LARGE, Series};
 use crate::verdict::floors::{PARTS, Window};
 
 /// A rise in jumps.

@@ -1,10 +1,9 @@
 //! The reasons of a verdict, in words.
 
-use super::judge::Traffic;
-use super::rule::Slope;
 use super::series::Series;
+use super::traffic::Traffic;
 use super::{Law, Verdict};
-use crate::text::{Bound, Rate, RateWithin, Thousands};
+use crate::text::{Bound, Rate, Thousands};
 use crate::verdict::floors::{Figure, Window};
 use std::fmt;
 
@@ -117,17 +116,6 @@ impl fmt::Display for OneIn {
             "{}",
             Thousands(((self.0 / unit + 1e-9).floor() * unit) as u64)
         )
-    }
-}
-
-impl fmt::Display for Slope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is less is the arithmetic's.
-        if self.error > self.per_step * 1e-6 {
-            write!(f, "{}", RateWithin(self.per_step, self.error))
-        } else {
-            write!(f, "{}", Rate(self.per_step))
-        }
     }
 }
 
