@@ -1,0 +1,51 @@
+//! What the steps allocate, and how large a leak may hide beside it.
+
+use super::floors::Figure;
+
+/// What the steps allocated so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Traffic {
+    pub(crate) bytes: u64,
+    pub(crate) blocks: u64,
+    /// How often a block got another size.
+    pub(crate) reallocations: u64,
+    pub(crate) steps: u64,
+}
+
+impl Traffic {
+    /// One in so many blocks, and bytes, of what the steps allocate must show.
+    const SHARE: f64 = 100.0;
+    /// Where they allocate next to nothing, one block in so many steps.
+    const STEPS: f64 = 1_000.0;
+
+    /// What a step allocates of a figure, on average.
+    pub(super) fn a_step(self, figure: Figure) -> f64 {
+        let all = if figure == Figure::Bytes {
+            self.bytes
+        } else {
+            self.blocks
+        };
+        all as f64 / self.steps.max(1) as f64
+    }
+
+    /// The largest leak, in units a step, that a run may leave unseen; none if the steps
+    /// allocate nothing, and so can't leak.
+    pub(super) fn may_hide(self, figure: Figure) -> Option<f64> {
+        if self.bytes == 0 && self.blocks == 0 {
+            return None;
+        }
+        let rate = |events: u64| {
+            let a_step = events as f64 / self.steps.max(1) as f64;
+            (a_step / Self::SHARE).max(1.0 / Self::STEPS)
+        };
+        if figure != Figure::Bytes {
+            return Some(rate(self.blocks));
+        }
+        // Where there are no new blocks, those that are there grow.
+        let events = match self.blocks {
+            0 => self.reallocations.max(1),
+            blocks => blocks,
+        };
+        Some(rate(events) * (self.bytes as f64 / events as f64).max(1.0))
+    }
+}
