@@ -70,6 +70,17 @@ fn growth_breached() {
 }
 
 #[test]
+fn live_blocks_breached() {
+    let report = Scenario::new("live-blocks-breached")
+        .steps(64)
+        .live_blocks_ceiling(9)
+        .run(|| vec![Box::new(0_u64); 9], |_, _| ());
+    // The list is one more.
+    assert_eq!(report.live_blocks(), 10);
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
 fn peak_breached() {
     let report = stepping("peak", 1_000, 3_000)(
         Scenario::new("peak-breached").peak_ceiling(ByteSize::kb(2)),

@@ -3,6 +3,7 @@
 //! A report is data, made of the `parts`. How it reads is in `text`, its JSON form
 //! in `json`, and where it is written in `file`.
 
+mod ceiling;
 mod coverage;
 mod file;
 mod json;
@@ -13,10 +14,11 @@ use crate::alloc::Overruns;
 use crate::diagnosis::Diagnosis;
 use crate::text::Thousands;
 use crate::verdict::Verdict;
+pub use ceiling::{Breach, Ceiling};
 pub(crate) use coverage::C_HEAP;
 pub use coverage::Coverage;
 pub(crate) use parts::Unmeasured;
-pub use parts::{Accepted, Breach, Ceiling, Checkpoint, Repetition, Resource, SelfTest};
+pub use parts::{Accepted, Checkpoint, Repetition, Resource, SelfTest};
 use std::panic::Location;
 
 /// What a run of a [`Scenario`](crate::Scenario) measured, and how it was judged.
@@ -272,24 +274,6 @@ impl Report {
         assert!(!self.is_failure(), "{}", self.explanation());
     }
 
-    /// What a ceiling is compared with.
-    fn actual(&self, ceiling: Ceiling) -> u64 {
-        let growth = match ceiling {
-            Ceiling::Peak | Ceiling::MemoryBudget | Ceiling::StopAt => {
-                return self.peak_bytes + self.peak_error_bytes;
-            }
-            Ceiling::Residue => return self.residue_bytes,
-            Ceiling::Growth => Some(self.growth_bytes),
-            Ceiling::Threads | Ceiling::Descriptors | Ceiling::Mapped => {
-                let resource = self.resources.iter().find(|known| known.kind() == ceiling);
-                resource.and_then(Resource::growth)
-            }
-        };
-        growth
-            .and_then(|growth| u64::try_from(growth).ok())
-            .unwrap_or(0)
-    }
-
     /// The set ceilings that the figures pass.
     pub(crate) fn judge_ceilings(&self) -> Vec<Breach> {
         self.ceilings
@@ -297,7 +281,7 @@ impl Report {
             .map(|(ceiling, limit)| Breach {
                 ceiling: *ceiling,
                 limit: *limit,
-                actual: self.actual(*ceiling),
+                actual: ceiling.actual(self),
             })
             .filter(|breach| breach.actual > breach.limit)
             .collect()

@@ -37,7 +37,7 @@ enum Kind {
     Word,
 }
 
-const KNOWN: [Known; 15] = [
+const KNOWN: [Known; 16] = [
     known("steps", Kind::Count("steps"), "steps = 10_000"),
     known("state", Kind::State, "state = Sessions::default()"),
     known("warm_up", Kind::Count("warm_up"), "warm_up = 100"),
@@ -47,6 +47,11 @@ const KNOWN: [Known; 15] = [
         "residue",
         Kind::Size("residue_ceiling"),
         "residue = \"0 B\"",
+    ),
+    known(
+        "live_blocks",
+        Kind::Count("live_blocks_ceiling"),
+        "live_blocks = 100",
     ),
     known("threads", Kind::Count("thread_ceiling"), "threads = 0"),
     known(

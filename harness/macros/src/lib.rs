@@ -77,6 +77,7 @@ use proc_macro2::TokenStream;
 /// | `growth = "1 MiB"` | the most by which live bytes may rise |
 /// | `peak = "64 MiB"` | the most live bytes at any moment |
 /// | `residue = "0 B"` | the most live bytes at the end |
+/// | `live_blocks = 100` | the most live blocks at the end of the steps |
 /// | `threads = 0` | the most by which the number of threads may rise |
 /// | `descriptors = 0` | the most by which the number of open descriptors may rise |
 /// | `mapped = "1 MiB"` | the most by which memory mapped outside the heap may rise |

@@ -203,7 +203,7 @@ impl fmt::Display for Report {
             ("growth", self.with_ceiling(&growth, Ceiling::Growth)),
             ("peak", self.with_ceiling(&peak, Ceiling::Peak)),
             ("residue", self.residue_line()),
-            ("live", live),
+            ("live", self.with_ceiling(&live, Ceiling::LiveBlocks)),
             ("total", self.totals_line()),
         ];
         let resources = self.resources.iter();

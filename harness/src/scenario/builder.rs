@@ -128,6 +128,11 @@ impl Scenario {
         self.ceiling(Ceiling::Residue, limit.bytes())
     }
 
+    /// The most live blocks at the end of the requested steps. Inclusive.
+    pub fn live_blocks_ceiling(self, limit: u64) -> Self {
+        self.ceiling(Ceiling::LiveBlocks, limit)
+    }
+
     /// The most by which the number of threads that the scenario started and that
     /// still run may rise over the requested steps. Inclusive. Counted where
     /// threads are followed: on Linux with glibc, with the feature `threads`.
@@ -275,10 +280,8 @@ impl Scenario {
 
     /// Whether there is a ceiling on a figure that only the process has.
     pub(crate) fn needs_the_process_alone(&self) -> bool {
-        let of_process = |(ceiling, _): &(Ceiling, u64)| {
-            matches!(ceiling, Ceiling::Descriptors | Ceiling::Mapped)
-        };
-        self.ceilings.iter().any(of_process)
+        let mut set = self.ceilings.iter();
+        set.any(|(ceiling, _)| ceiling.is_of_process())
     }
 
     /// After how many steps what is done, where the scenario asks for that.

@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// something that sites explain, and they are not known yet.
 #[track_caller]
 pub(crate) fn is_wanted(scenario: &Scenario, report: &Report) -> bool {
-    let of_memory = |breach: &Breach| breach.ceiling.unit() == "bytes";
+    let of_memory = |breach: &Breach| breach.ceiling.is_of_memory();
     let is_asked_for = match sites() {
         Sites::Always | Sites::Never => false,
         Sites::Replay => true,
@@ -111,7 +111,7 @@ fn unavailable() -> &'static str {
 
 /// Whether it was too much at one moment, and nothing else of memory is wrong.
 fn is_peak_alone(report: &Report) -> bool {
-    let of_memory = |breach: &&Breach| breach.ceiling.unit() == "bytes";
+    let of_memory = |breach: &&Breach| breach.ceiling.is_of_memory();
     let mut breaches = report.breaches.iter().filter(of_memory).peekable();
     breaches.peek().is_some()
         && breaches.all(|breach| breach.ceiling == Ceiling::Peak)

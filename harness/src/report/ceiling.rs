@@ -1,0 +1,236 @@
+//! [`Ceiling`]: what a limit can be set on, in one table.
+//!
+//! A new ceiling is a row here, a method of [`Scenario`](crate::Scenario), and a key of the
+//! attribute by the same name. Everything else that deals with ceilings asks the table.
+
+use super::{Report, Resource};
+use crate::text::{ByteSize, Thousands};
+use std::fmt;
+
+/// What a limit is set on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Ceiling {
+    /// The rise of live bytes over the requested steps.
+    Growth,
+    /// The maximum of live bytes.
+    Peak,
+    /// Live bytes after the state was dropped.
+    Residue,
+    /// Live blocks at the end of the requested steps.
+    LiveBlocks,
+    /// The rise of the number of threads over the requested steps.
+    Threads,
+    /// The rise of the number of open descriptors over the requested steps.
+    Descriptors,
+    /// The rise of the bytes mapped outside the heap over the requested steps.
+    Mapped,
+    /// Live bytes at any time: the step that passes it ends the run.
+    MemoryBudget,
+    /// Live bytes at any time: the allocation that passes it is shown, and its step is
+    /// the last.
+    StopAt,
+}
+
+/// What the table says of a ceiling.
+struct Row {
+    ceiling: Ceiling,
+    name: &'static str,
+    unit: &'static str,
+    /// Whether call stacks explain why it was passed.
+    is_of_memory: bool,
+    /// Whether the figure is the whole process's.
+    is_of_process: bool,
+    /// What is compared with the limit.
+    actual: fn(&Report) -> u64,
+}
+
+const ROWS: [Row; 9] = [
+    memory(Ceiling::Growth, "growth", "bytes", |report| {
+        risen(Some(report.growth_bytes))
+    }),
+    memory(Ceiling::Peak, "peak", "bytes", most),
+    memory(Ceiling::Residue, "residue", "bytes", |report| {
+        report.residue_bytes
+    }),
+    memory(Ceiling::LiveBlocks, "live blocks", "blocks", |report| {
+        report.live_blocks
+    }),
+    Row {
+        is_of_memory: false,
+        ..memory(Ceiling::Threads, "threads", "threads", |report| {
+            resource(report, Ceiling::Threads)
+        })
+    },
+    Row {
+        is_of_memory: false,
+        is_of_process: true,
+        ..memory(
+            Ceiling::Descriptors,
+            "descriptors",
+            "descriptors",
+            |report| resource(report, Ceiling::Descriptors),
+        )
+    },
+    Row {
+        is_of_process: true,
+        ..memory(Ceiling::Mapped, "mapped", "bytes", |report| {
+            resource(report, Ceiling::Mapped)
+        })
+    },
+    memory(Ceiling::MemoryBudget, "memory budget", "bytes", most),
+    memory(Ceiling::StopAt, "stop at", "bytes", most),
+];
+
+const fn memory(
+    ceiling: Ceiling,
+    name: &'static str,
+    unit: &'static str,
+    actual: fn(&Report) -> u64,
+) -> Row {
+    Row {
+        ceiling,
+        name,
+        unit,
+        is_of_memory: true,
+        is_of_process: false,
+        actual,
+    }
+}
+
+/// The peak, at the upper end of its bound.
+fn most(report: &Report) -> u64 {
+    report.peak_bytes + report.peak_error_bytes
+}
+
+/// By how much one of the resources beside memory rose; 0 if it was not measured.
+fn resource(report: &Report, ceiling: Ceiling) -> u64 {
+    let resource = report
+        .resources
+        .iter()
+        .find(|known| known.kind() == ceiling);
+    risen(resource.and_then(Resource::growth))
+}
+
+fn risen(growth: Option<i64>) -> u64 {
+    growth
+        .and_then(|growth| u64::try_from(growth).ok())
+        .unwrap_or(0)
+}
+
+impl Ceiling {
+    fn row(self) -> &'static Row {
+        const { &ROWS }
+            .iter()
+            .find(|row| row.ceiling == self)
+            .expect("a test finds each in the table")
+    }
+
+    /// `"growth"`, `"peak"`, `"residue"`, `"live blocks"`, `"threads"`, `"descriptors"`,
+    /// `"mapped"`, `"memory budget"` or `"stop at"`.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// What it is counted in: `"bytes"`, `"blocks"`, `"threads"` or `"descriptors"`.
+    pub fn unit(self) -> &'static str {
+        self.row().unit
+    }
+
+    /// Whether call stacks explain why it was passed.
+    pub(crate) fn is_of_memory(self) -> bool {
+        self.row().is_of_memory
+    }
+
+    /// Whether the figure is the whole process's.
+    pub(crate) fn is_of_process(self) -> bool {
+        self.row().is_of_process
+    }
+
+    /// What is compared with the limit.
+    pub(super) fn actual(self, report: &Report) -> u64 {
+        (self.row().actual)(report)
+    }
+
+    /// A limit on this in words.
+    pub(crate) fn limit(self, limit: u64) -> String {
+        match self.unit() {
+            "bytes" => ByteSize::b(limit).to_string(),
+            _ => Thousands(limit).to_string(),
+        }
+    }
+
+    /// What the unit is called behind a number, with a space before it.
+    pub(super) fn suffix(self) -> &'static str {
+        match self.unit() {
+            "bytes" => " B",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for Ceiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A ceiling that was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Breach {
+    /// Which one.
+    pub ceiling: Ceiling,
+    /// What was allowed, in the ceiling's [unit](Ceiling::unit).
+    pub limit: u64,
+    /// What it came to, likewise. For a peak over several threads this is the upper
+    /// end of its error bound.
+    pub actual: u64,
+}
+
+impl Breach {
+    pub(super) fn excess(&self) -> u64 {
+        self.actual.saturating_sub(self.limit)
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = self.ceiling.suffix();
+        write!(
+            f,
+            "{}: {}{unit}, {}{unit} above its ceiling of {}",
+            self.ceiling,
+            Thousands(self.actual),
+            Thousands(self.excess()),
+            self.ceiling.limit(self.limit)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ceiling_has_its_row() {
+        let in_order: Vec<_> = ROWS.iter().map(|row| row.ceiling).collect();
+        assert!(in_order.is_sorted());
+        let names: std::collections::BTreeSet<_> = ROWS.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), ROWS.len());
+        // The last one; the compiler says that there is none behind it.
+        let is_known = |ceiling| match ceiling {
+            Ceiling::Growth
+            | Ceiling::Peak
+            | Ceiling::Residue
+            | Ceiling::LiveBlocks
+            | Ceiling::Threads
+            | Ceiling::Descriptors
+            | Ceiling::Mapped
+            | Ceiling::MemoryBudget
+            | Ceiling::StopAt => in_order.contains(&ceiling),
+        };
+        assert!(in_order.iter().copied().all(is_known));
+        assert_eq!(ROWS.len(), 1 + Ceiling::StopAt as usize);
+    }
+}
