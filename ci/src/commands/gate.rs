@@ -9,7 +9,7 @@ use cargo_highwater::config::Config;
 use cargo_highwater::exit_code;
 use cargo_highwater::outcome::{Again, Base, Comparison, Evidence, Outcome, Status};
 use cargo_highwater::project::{Project, base_revision};
-use cargo_highwater::report::{self, ReadError, Report};
+use highwater_reports::report::{self, ReadError, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

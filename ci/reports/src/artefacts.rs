@@ -8,8 +8,8 @@ mod dhat;
 mod pprof;
 
 use crate::file::replace;
+use crate::page;
 use crate::report::{Frame, Report, Site};
-use crate::view;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -81,7 +81,7 @@ pub fn write(report: &Report, directory: &Path) -> Result<Vec<Artefact>, Artefac
             "index.html",
             "page",
             "xdg-open".to_owned(),
-            view::render_report(report).into_bytes(),
+            page::render(report).into_bytes(),
         ),
         (
             "dhat.json",
