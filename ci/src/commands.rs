@@ -5,7 +5,7 @@ mod measure;
 pub(crate) mod repro;
 mod tell;
 
-use crate::{BaseArguments, Format};
+use crate::arguments::{BaseArguments, Format};
 use cargo_highwater::baseline::{self, Baseline, BaselineError};
 use cargo_highwater::config::{Config, ConfigError};
 use cargo_highwater::merge::{MergeError, Merged};

@@ -3,7 +3,7 @@
 use super::measure::{measure, measure_again};
 use super::tell::tell;
 use super::{Failure, lock, project, say};
-use crate::{BaseArguments, Outputs};
+use crate::arguments::{BaseArguments, Outputs};
 use cargo_highwater::baseline::{self, Baseline};
 use cargo_highwater::config::Config;
 use cargo_highwater::exit_code;

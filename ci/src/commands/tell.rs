@@ -1,7 +1,7 @@
 //! Telling an outcome to all who are to know it.
 
 use super::{Failure, print};
-use crate::Outputs;
+use crate::arguments::Outputs;
 use cargo_highwater::outcome::Outcome;
 use cargo_highwater::output::{github, junit, markdown, text};
 use cargo_highwater::project::Project;
