@@ -24,8 +24,7 @@
 //! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its
 //!   JSON from `target/highwater/`.
 //! - [`return_to_system`] tells what the system gets of what a program frees.
-//! - [`Audit`] sets what a program says that it holds against what is live, and
-//!   [`Hypothesis`] measures what a suspected factor adds.
+//! - [`audit`] sets what a program says that it holds against what is live.
 //! - `#[highwater::test]` makes a test of a single function.
 //!
 //! Figures are exact: a deterministic scenario gives the same bytes and blocks
@@ -45,14 +44,13 @@
 
 mod accepted;
 mod alloc;
-mod audit;
+pub mod audit;
 mod byte_size;
 mod columns;
 mod coverage;
 mod diagnosis;
 mod floors;
 mod holders;
-mod hypothesis;
 mod isolation;
 mod json;
 mod options;
@@ -71,12 +69,10 @@ mod usage;
 mod verdict;
 
 pub use alloc::Alloc;
-pub use audit::{Audit, AuditReport};
 pub use byte_size::{ByteSize, ByteSizeError};
 pub use coverage::Coverage;
 pub use diagnosis::{Diagnosis, Frame, Site, Trap};
 pub use holders::{Hold, Holder};
-pub use hypothesis::{Control, Expected, Figure, Hypothesis, Priority, Register, Tested};
 pub use process::{Returned, return_to_system};
 pub use report::{Accepted, Breach, Ceiling, Checkpoint, Repetition, Report, Resource, SelfTest};
 pub use scenario::Scenario;
