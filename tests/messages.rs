@@ -117,7 +117,6 @@ fn everything_at_once() {
     let report = Scenario::new("everything")
         .steps(100)
         .warm_up(10)
-        .checkpoint_every(50)
         .growth_ceiling(ByteSize::b(0))
         .peak_ceiling(ByteSize::kib(1))
         .residue_ceiling(ByteSize::b(0))

@@ -3,33 +3,65 @@
 
 #![forbid(unsafe_code)]
 
-use highwater::{Report, Scenario};
+use highwater::{Report, Scenario, Scope};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
-const STEPS: u64 = 1_600;
+const STEPS: u16 = 1_600;
 
 /// A cache that fills and batches that come and go; with a leak of a block in 8 steps.
-fn run(name: &str, leaks: bool) -> Report {
-    Scenario::new(name).steps(STEPS).checkpoint_every(1).run(
-        || (VecDeque::new(), Vec::new(), Vec::with_capacity(1_000)),
-        |(cache, batch, kept), i| {
-            if cache.len() == 300 {
-                cache.pop_front();
-            }
-            cache.push_back(vec![0_u8; 256]);
-            batch.push(vec![0_u8; 512]);
-            if i % 70 == 69 {
-                batch.clear();
-            }
-            if leaks && i % 8 == 0 {
-                kept.push(vec![0_u8; 512]);
-            }
-        },
-    )
+struct Load {
+    cache: VecDeque<Vec<u8>>,
+    batch: Vec<Vec<u8>>,
+    kept: Vec<Vec<u8>>,
+    leaks: bool,
+}
+
+impl Load {
+    fn new(leaks: bool) -> Self {
+        Self {
+            cache: VecDeque::new(),
+            batch: Vec::new(),
+            kept: Vec::with_capacity(1_000),
+            leaks,
+        }
+    }
+
+    fn step(&mut self, i: u64) {
+        if self.cache.len() == 300 {
+            self.cache.pop_front();
+        }
+        self.cache.push_back(vec![0_u8; 256]);
+        self.batch.push(vec![0_u8; 512]);
+        if i % 70 == 69 {
+            self.batch.clear();
+        }
+        if self.leaks && i.is_multiple_of(8) {
+            self.kept.push(vec![0_u8; 512]);
+        }
+    }
+
+    fn judged(name: &str, leaks: bool) -> Report {
+        let scenario = Scenario::new(name).steps(STEPS.into());
+        scenario.run(|| Self::new(leaks), Self::step)
+    }
+
+    /// Live bytes at the start and after each step.
+    fn levels(leaks: bool) -> Vec<u64> {
+        // Room for all of them, so that none is counted.
+        let mut levels = Vec::with_capacity(1 + usize::from(STEPS));
+        let scope = Scope::enter("load");
+        let mut load = Self::new(leaks);
+        levels.push(scope.usage().live_bytes);
+        for i in 0..STEPS.into() {
+            load.step(i);
+            levels.push(scope.usage().live_bytes);
+        }
+        levels
+    }
 }
 
 const WIDTH: f64 = 340.0;
@@ -37,14 +69,13 @@ const HEIGHT: f64 = 190.0;
 
 /// One curve with the floor of each window, `left` from the edge; `most` is the highest level
 /// on the picture.
-fn panel(svg: &mut String, report: &Report, title: &str, left: f64, most: f64) {
-    let at = |step: u64| left + step as f64 / STEPS as f64 * WIDTH;
+fn panel(svg: &mut String, levels: &[u64], title: &str, left: f64, most: f64) {
+    let at = |step: usize| left + step as f64 / f64::from(STEPS) * WIDTH;
     let height = |bytes: u64| 40.0 + HEIGHT * (1.0 - bytes as f64 / most);
-    let requested = report.curve().iter().filter(|point| point.step <= STEPS);
-    let curve: Vec<_> = requested.collect();
-    let points: Vec<_> = curve
+    let points: Vec<_> = levels
         .iter()
-        .map(|point| format!("{:.1},{:.1}", at(point.step), height(point.live_bytes)))
+        .enumerate()
+        .map(|(step, bytes)| format!("{:.1},{:.1}", at(step), height(*bytes)))
         .collect();
     let _ = writeln!(
         svg,
@@ -55,13 +86,11 @@ fn panel(svg: &mut String, report: &Report, title: &str, left: f64, most: f64) {
         "<polyline class=\"live\" points=\"{}\"/>",
         points.join(" ")
     );
-    let mut end = STEPS;
-    while end >= STEPS / 8 {
+    let steps = levels.len() - 1;
+    let mut end = steps;
+    while end >= steps / 8 {
         let start = end / 2;
-        let inside = curve
-            .iter()
-            .filter(|point| point.step > start && point.step <= end);
-        let floor = inside.map(|point| point.live_bytes).min().unwrap_or(0);
+        let floor = levels[start + 1..=end].iter().min().copied().unwrap_or(0);
         let (x, to, y) = (at(start), at(end), height(floor));
         let _ = writeln!(
             svg,
@@ -74,12 +103,14 @@ fn panel(svg: &mut String, report: &Report, title: &str, left: f64, most: f64) {
 }
 
 fn picture() -> String {
-    let (sound, leaky) = (run("cache", false), run("cache-with-leak", true));
+    let (sound, leaky) = (
+        Load::judged("cache", false),
+        Load::judged("cache-with-leak", true),
+    );
     assert!(sound.verdict().is_bounded(), "{sound}");
     assert!(leaky.verdict().is_growing(), "{leaky}");
-    let requested = leaky.curve().iter().filter(|point| point.step <= STEPS);
-    let most = requested.map(|point| point.live_bytes).max();
-    let most = most.unwrap_or(0) as f64 * 1.05;
+    let (sound, leaky) = (Load::levels(false), Load::levels(true));
+    let most = leaky.iter().max().copied().unwrap_or(0) as f64 * 1.05;
     let mut svg = String::from(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 290\" role=\"img\" \
          aria-label=\"Live memory of two scenarios with the floor of each window\">\n\

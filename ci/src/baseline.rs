@@ -5,9 +5,9 @@
 //! of the scenario. The figures hold for one toolchain, system, profile and
 //! allocator; each of these has a folder of its own ([`folder`]).
 
-use crate::figure::{Figure, Figures, Unit, figures};
-use crate::file::replace;
-use crate::report::{Report, Site};
+use highwater_reports::figure::{Figure, Figures, Unit, figures};
+use highwater_reports::file::replace;
+use highwater_reports::report::{Report, Site};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

@@ -5,68 +5,14 @@
 
 use crate::baseline::Baseline;
 use crate::config::Tolerance;
-use crate::figure::{Figure, Unit};
-use crate::table::Thousands;
+use crate::kind::Kind;
+use highwater_reports::figure::{Figure, Unit};
+use highwater_reports::thousands::Thousands;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
-
-/// What can become worse, and so block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Kind {
-    /// The verdict turned growing.
-    Growing,
-    /// The verdict turned inconclusive.
-    Inconclusive,
-    /// A ceiling is breached.
-    Ceiling,
-    /// Memory depends on the steps by another law.
-    Law,
-    /// A figure rose.
-    Figure(Figure),
-}
-
-impl Kind {
-    /// All that are worth to be named.
-    fn all() -> impl Iterator<Item = Self> {
-        let figures = Figure::ALL.into_iter();
-        let figures = figures.filter(|f| !matches!(f, Figure::Steps | Figure::PeakBound));
-        [Self::Growing, Self::Inconclusive, Self::Ceiling, Self::Law]
-            .into_iter()
-            .chain(figures.map(Self::Figure))
-    }
-
-    /// Its name, as in `highwater.toml`.
-    pub fn name(self) -> Cow<'static, str> {
-        match self {
-            Self::Growing => "growing".into(),
-            Self::Inconclusive => "inconclusive".into(),
-            Self::Ceiling => "ceiling".into(),
-            Self::Law => "law".into(),
-            Self::Figure(figure) => figure.name().replace(' ', "-").into(),
-        }
-    }
-}
-
-impl TryFrom<String> for Kind {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        Self::all().find(|kind| kind.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Self::all().map(Self::name).collect();
-            format!("`{name}` cannot block; what can: {}", names.join(", "))
-        })
-    }
-}
-
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.name())
-    }
-}
 
 /// Which way a change goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

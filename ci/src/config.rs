@@ -5,11 +5,11 @@
 //! error with its line, never skipped. Its ceilings are held by `cargo highwater`,
 //! in addition to those in the code, which `cargo test` alone holds too.
 
-use crate::compare::Kind;
-use crate::figure::Figure;
-use crate::report::{Acceptable, Accepted, Breach, Ceiling, Report, Verdict};
-use crate::table::Thousands;
+use crate::kind::Kind;
 use highwater::{ByteSize, ByteSizeError};
+use highwater_reports::figure::Figure;
+use highwater_reports::report::{Acceptable, Accepted, Breach, Ceiling, Report, Verdict};
+use highwater_reports::thousands::Thousands;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};

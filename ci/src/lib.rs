@@ -1,18 +1,15 @@
 //! The command-line tool of highwater, as a library: what is behind
 //! `cargo highwater`.
 //!
-//! - [`report`] reads the JSON that scenarios write; `docs/report-schema.md`
-//!   describes it. It is the one place where that JSON is checked: what comes out
-//!   of it is typed and whole.
-//! - [`table`] renders reports for people.
-//! - [`figure`] names what is compared, [`baseline`] keeps it in files to review.
-//! - [`config`] reads `highwater.toml`.
+//! - [`table`] renders reports for people. The crate `highwater-reports` reads them.
+//! - [`baseline`] keeps their figures in files to review.
+//! - [`config`] reads `highwater.toml`; [`kind`] names what can block.
 //! - [`compare`] says what changed between two runs, [`outcome`] what follows from
 //!   that when it is measured again, and [`output`] tells those who read it.
 //! - [`sites`] says which call sites hold more or less.
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
 //!   another revision; [`merge`] joins what several machines measured.
-//! - [`view`] makes the page, [`artefacts`] what other programs open of a diagnosis.
+//! - [`view`] makes the page.
 //! - [`exit_code`] lists what the tool exits with.
 //!
 //! Nothing in here measures: of `highwater` the tool uses the sizes only, so that it
@@ -20,19 +17,16 @@
 
 #![forbid(unsafe_code)]
 
-pub mod artefacts;
 pub mod base;
 pub mod baseline;
 pub mod compare;
 pub mod config;
 pub mod exit_code;
-pub mod figure;
-pub mod file;
+pub mod kind;
 pub mod merge;
 pub mod outcome;
 pub mod output;
 pub mod project;
-pub mod report;
 pub mod sites;
 pub mod table;
 pub mod view;

@@ -2,9 +2,9 @@
 
 use crate::baseline::Baseline;
 use crate::compare::{Rule, changes};
-use crate::file::replace;
 use crate::project::{ProjectError, base_revision};
-use crate::report::{ReadError, Report, read_files};
+use highwater_reports::file::replace;
+use highwater_reports::report::{ReadError, Report, read_files};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;

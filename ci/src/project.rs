@@ -5,9 +5,9 @@ mod command;
 mod run;
 
 use crate::base::{self, Base, BaseError};
-use crate::file::replace;
-use crate::report::unwritten_files;
 use command::Tests;
+use highwater_reports::file::replace;
+use highwater_reports::report::unwritten_files;
 pub use run::Run;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};

@@ -3,8 +3,8 @@
 //! A site is known again by its type and its functions, not by its lines, which move
 //! with every edit above them.
 
-use crate::report::{Diagnosis, Report, Site};
-use crate::table::Thousands;
+use highwater_reports::report::{Diagnosis, Report, Site};
+use highwater_reports::thousands::Thousands;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -119,7 +119,7 @@ mod tests {
 
     /// A report whose sites are these: type, function, line, live bytes.
     fn report(sites: &[(&str, &str, u32, i64)]) -> Report {
-        let text = include_str!("../tests/data/bounded.json");
+        let text = include_str!("../reports/tests/data/bounded.json");
         let mut report: serde_json::Value = serde_json::from_str(text).expect("JSON");
         let site = |(kind, function, line, live): &(&str, &str, u32, i64)| {
             json!({

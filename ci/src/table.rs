@@ -1,8 +1,9 @@
 //! Reports as a table for people: one line a report, figures aligned.
 
-use crate::report::{Breach, Report, Resource, Verdict};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
+use highwater_reports::report::{Breach, Report, Resource, Verdict};
+use highwater_reports::thousands::Thousands;
 use std::fmt;
 
 /// The columns, and whether they hold figures, which are aligned to the right.
@@ -118,25 +119,6 @@ pub fn printable(text: &str) -> String {
         }
     }
     printable
-}
-
-/// Prints a number with a comma before every third digit from the right.
-pub(crate) struct Thousands(pub(crate) i128);
-
-impl fmt::Display for Thousands {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.unsigned_abs().to_string();
-        if self.0 < 0 {
-            f.write_str("-")?;
-        }
-        for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place).is_multiple_of(3) {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
-        Ok(())
-    }
 }
 
 /// Prints a number of bytes with its unit. Wide enough for every sum and

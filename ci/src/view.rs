@@ -1,22 +1,19 @@
 //! The page: every scenario with its curve, its figures and what became of it, in
 //! one file that loads nothing.
 //!
-//! It is read without scripts; the one that is in it only sorts the table. What is
-//! drawn is drawn here, as SVG, so that it prints and scales.
+//! It is read without scripts; the one that is in it only sorts the table. What it shows of
+//! one report is what a page of that report shows.
 
-mod chart;
-mod diagnosis;
-
-use crate::compare::{Change, Kind};
-use crate::figure::{Figure, figures};
+use crate::compare::Change;
+use crate::kind::Kind;
 use crate::outcome::{Comparison, Evidence, Outcome, Status};
-use crate::report::{Ceiling, Location, Report};
-use crate::table::Thousands;
-use highwater::ByteSize;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use highwater_reports::figure::Figure;
+use highwater_reports::page::{about, chart, document, figures_of, limit, lowest, place_in_code};
+use highwater_reports::report::{Ceiling, Report};
+use highwater_reports::thousands::Thousands;
+use maud::{Markup, PreEscaped, html};
 use std::collections::BTreeMap;
 
-const STYLE: &str = include_str!("view/page.css");
 const SCRIPT: &str = include_str!("view/sort.js");
 
 /// The page's columns: their names, and whether they hold figures.
@@ -66,51 +63,7 @@ pub fn render<'a>(outcome: &'a Outcome, evidence: &'a Evidence) -> String {
         }
         script { (PreEscaped(SCRIPT)) }
     };
-    page(&format!("Memory: {}", outcome.counts()), &body)
-}
-
-/// The page for one report: all of it, and nothing that it is compared with.
-pub fn render_report(report: &Report) -> String {
-    let body = html! {
-        header { h1 { (report.full_name()) } }
-        main { section {
-            @if let Some(location) = &report.location { (place_in_code(location)) }
-            @for failure in &report.failures { p.failure { (failure) } }
-            (about(report, None))
-            div.scroll { (figures_of(None, Some(report), &[])) }
-        } }
-    };
-    page(&format!("Memory of {}", report.full_name()), &body)
-}
-
-fn page(title: &str, body: &Markup) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { (body) }
-        }
-    };
-    page.into_string()
-}
-
-fn place_in_code(location: &Location) -> Markup {
-    html! { p.place { code { (location.file) ":" (location.line) } } }
-}
-
-/// The curve of a report, its verdict, and where its memory comes from if that is known.
-fn about(report: &Report, base: Option<&Report>) -> Markup {
-    html! {
-        (chart::large(report, base))
-        p { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
-        @if let Some(found) = &report.diagnosis { (diagnosis::render(found)) }
-    }
+    document(&format!("Memory: {}", outcome.counts()), &body)
 }
 
 fn by_name<'a>(reports: impl Iterator<Item = &'a Report>) -> BTreeMap<String, &'a Report> {
@@ -206,57 +159,21 @@ impl Scenario<'_> {
                 }
                 details open[comparison.is_changed()] {
                     summary { "All figures" }
-                    div.scroll { (figures_of(self.base, self.head, &comparison.changes)) }
+                    div.scroll { (figures_of(self.base, self.head, differences(&comparison.changes).as_ref())) }
                 }
             }
         }
     }
 }
 
-/// The figures of the base and of what is checked out, side by side.
-fn figures_of(base: Option<&Report>, head: Option<&Report>, changes: &[Change]) -> Markup {
-    let [of_base, of_head] = [base, head].map(|report| report.map(figures));
-    let shown = |figures: &Option<BTreeMap<Figure, i64>>, figure: Figure| {
-        let value = figures.as_ref().and_then(|figures| figures.get(&figure));
-        value.map_or_else(
-            || "–".to_owned(),
-            |value| figure.display(*value).to_string(),
-        )
+/// By how much each figure changed that did; none if nothing changed.
+fn differences(changes: &[Change]) -> Option<BTreeMap<Figure, String>> {
+    let of_figure = |change: &Change| match change.what {
+        Kind::Figure(figure) => Some((figure, change.difference())),
+        _ => None,
     };
-    let change = |figure| {
-        changes
-            .iter()
-            .find(|change| change.what == Kind::Figure(figure))
-    };
-    let ceiling = |figure: Figure| head.and_then(|report| lowest(report, figure.name()));
-    html! {
-        table.figures {
-            thead { tr {
-                th scope="col" { "figure" }
-                @if base.is_some() { th.figure scope="col" { "base" } }
-                th.figure scope="col" { "now" }
-                @if !changes.is_empty() { th.figure scope="col" { "change" } }
-                th.figure scope="col" { "ceiling" }
-            } }
-            tbody {
-                @for figure in Figure::ALL {
-                    tr {
-                        th scope="row" { (figure.name()) }
-                        @if base.is_some() { td.figure { (shown(&of_base, figure)) } }
-                        td.figure { (shown(&of_head, figure)) }
-                        @if !changes.is_empty() {
-                            td.figure {
-                                @if let Some(change) = change(figure) { (change.difference()) }
-                            }
-                        }
-                        td.figure {
-                            @if let Some(ceiling) = ceiling(figure) { (limit(ceiling)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let differences = changes.iter().filter_map(of_figure).collect();
+    (!changes.is_empty()).then_some(differences)
 }
 
 /// A figure, and how much of its ceiling it takes.
@@ -278,19 +195,6 @@ fn figure_cell(value: i128, report: &Report, name: &str) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// The lowest of the ceilings on what has this name.
-fn lowest<'a>(report: &'a Report, name: &str) -> Option<&'a Ceiling> {
-    let ceilings = report.ceilings.iter().filter(|set| set.ceiling == name);
-    ceilings.min_by_key(|set| set.limit)
-}
-
-fn limit(ceiling: &Ceiling) -> String {
-    match ceiling.unit.as_str() {
-        "bytes" => ByteSize::b(ceiling.limit).to_string(),
-        _ => Thousands(ceiling.limit.into()).to_string(),
     }
 }
 

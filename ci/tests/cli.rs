@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A report as the library wrote it.
-const BOUNDED: &str = include_str!("data/bounded.json");
+const BOUNDED: &str = include_str!("../reports/tests/data/bounded.json");
 
 fn growing() -> String {
     BOUNDED
@@ -102,7 +102,7 @@ fn as_json() {
         .expect("it starts");
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let written = format!("[{}, {BOUNDED}]", growing());
-    let written: Vec<cargo_highwater::report::Report> =
+    let written: Vec<highwater_reports::report::Report> =
         serde_json::from_str(&written).expect("reports");
     assert_eq!(printed, serde_json::to_value(written).expect("JSON"));
     assert_eq!(output.status.code(), Some(FAILED.into()));

@@ -5,8 +5,8 @@
 
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Again, Evidence, Outcome};
-use cargo_highwater::report::{Report, read_file};
 use highwater::{ByteSize, Scenario};
+use highwater_reports::report::{Report, read_file};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;

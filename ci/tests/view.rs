@@ -4,7 +4,7 @@
 
 mod support;
 
-use cargo_highwater::view::render_report;
+use highwater_reports::page::render;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -114,7 +114,7 @@ fn the_page_is_written_where_it_is_asked_for() {
 }
 
 /// A report with call stacks, of every kind that there is.
-const GROWING: &str = include_str!("data/growing.json");
+const GROWING: &str = include_str!("../reports/tests/data/growing.json");
 
 /// A page of that report: as one of all that `view` shows, and by itself.
 fn pages_with_sites() -> [String; 2] {
@@ -123,7 +123,7 @@ fn pages_with_sites() -> [String; 2] {
     project.write("target/highwater/shop.json", GROWING);
     project.run(&["view"], 0);
     let report = serde_json::from_str(GROWING).expect("a report");
-    [page(&project), render_report(&report)]
+    [page(&project), render(&report)]
 }
 
 #[test]
@@ -151,32 +151,6 @@ fn the_page_says_where_memory_comes_from() {
             assert!(page.contains(part), "{part} is missing in\n{page}");
         }
     }
-}
-
-#[test]
-fn what_is_not_known_of_the_peak_is_no_figure() {
-    let mut report: Value = serde_json::from_str(GROWING).expect("JSON");
-    for site in report["diagnosis"]["sites"].as_array_mut().expect("a list") {
-        site["peak_bytes"] = Value::Null;
-        site["peak_blocks"] = Value::Null;
-    }
-    let page = render_report(&serde_json::from_value(report).expect("a report"));
-    assert_eq!(
-        page.matches("<td class=\"figure\">not known</td>").count(),
-        5 + 6
-    );
-}
-
-#[test]
-fn of_many_sites_the_last_are_one_line() {
-    let mut report: Value = serde_json::from_str(GROWING).expect("JSON");
-    let sites = report["diagnosis"]["sites"].as_array_mut().expect("a list");
-    let site = sites[3].clone();
-    sites.extend(vec![site; 30]);
-    let page = render_report(&serde_json::from_value(report).expect("a report"));
-    let last = "<td colspan=\"3\">11 more</td><td class=\"figure\">+11 blocks</td>\
-                <td class=\"figure\">+88 B</td>";
-    assert!(page.contains(last), "{page}");
 }
 
 const NEEDS_CHROMIUM: &str = "chromium is installed";

@@ -15,7 +15,7 @@ use std::fmt;
 /// ```
 /// # #[global_allocator]
 /// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
-/// use highwater::Audit;
+/// use highwater::audit::Audit;
 ///
 /// let ((prices, name), usage) = highwater::measure(|| {
 ///     (Vec::<f64>::with_capacity(100), String::from("BTCUSDT"))

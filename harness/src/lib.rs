@@ -24,8 +24,7 @@
 //! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its
 //!   JSON from `target/highwater/`.
 //! - [`return_to_system`] tells what the system gets of what a program frees.
-//! - [`Audit`] sets what a program says that it holds against what is live, and
-//!   [`Hypothesis`] measures what a suspected factor adds.
+//! - [`audit`] sets what a program says that it holds against what is live.
 //! - `#[highwater::test]` makes a test of a single function.
 //!
 //! Figures are exact: a deterministic scenario gives the same bytes and blocks
@@ -44,10 +43,9 @@
 #![deny(unsafe_code)]
 
 mod alloc;
-mod audit;
+pub mod audit;
 mod diagnosis;
 mod holders;
-mod hypothesis;
 mod isolation;
 mod options;
 mod report;
@@ -58,10 +56,8 @@ mod text;
 mod verdict;
 
 pub use alloc::Alloc;
-pub use audit::{Audit, AuditReport};
 pub use diagnosis::{Diagnosis, Site, Trap};
 pub use holders::{Hold, Holder};
-pub use hypothesis::{Control, Expected, Figure, Hypothesis, Priority, Register, Tested};
 pub use report::{
     Accepted, Breach, Ceiling, Checkpoint, Coverage, Repetition, Report, Resource, SelfTest,
 };

@@ -6,9 +6,10 @@
 
 mod audit;
 
+use crate::two_minutes::{SECONDS, Service, leaky};
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
-use highwater_fixtures::{Aggregator, AggregatorConfig, Retention, TradeFeed};
+use highwater_fixtures::AggregatorConfig;
 
 pub use audit::CrossAudit;
 
@@ -24,29 +25,6 @@ pub(crate) static ENTRY: Entry = Entry {
     run,
 };
 
-/// How long the service was watched.
-pub(crate) const SECONDS: u64 = 120;
-
-struct Service {
-    aggregator: Aggregator,
-    feed: TradeFeed,
-}
-
-impl Service {
-    fn new(config: AggregatorConfig) -> Self {
-        Self {
-            aggregator: Aggregator::new(config),
-            feed: TradeFeed::new(),
-        }
-    }
-
-    fn run_a_second(&mut self) {
-        let Self { aggregator, feed } = self;
-        feed.next_second(|connection, message| aggregator.receive(connection, message));
-        aggregator.process();
-    }
-}
-
 fn run(scenario: &Scenario, twin: Twin, _: &Inputs) -> Report {
     // Reading 20,000 messages takes a while without optimisation.
     scenario.clone().step_budget(2 * SECONDS).run(
@@ -60,21 +38,4 @@ fn config(twin: Twin) -> AggregatorConfig {
         Twin::Sound => AggregatorConfig::default(),
         Twin::Leaky => leaky(),
     }
-}
-
-/// The queue to the log writer is never emptied.
-pub(crate) fn leaky() -> AggregatorConfig {
-    AggregatorConfig {
-        log_retention: Retention::Unbounded,
-        ..AggregatorConfig::default()
-    }
-}
-
-/// An aggregator as it was when it was looked at.
-pub(crate) fn after_two_minutes(config: AggregatorConfig) -> Aggregator {
-    let mut service = Service::new(config);
-    for _ in 0..SECONDS {
-        service.run_a_second();
-    }
-    service.aggregator
 }

@@ -27,3 +27,9 @@ pub fn thousands(number: u64) -> String {
         .collect();
     groups.join(",")
 }
+
+/// A number of bytes that may be less than none, with its unit.
+pub fn signed_bytes(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{} B", thousands(number.unsigned_abs()))
+}

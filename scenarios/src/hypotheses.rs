@@ -4,8 +4,9 @@
 //! An experiment does the service's two minutes, or the part of them in question, once
 //! without the suspected factor and once with it.
 
-use crate::aggregator::{SECONDS, after_two_minutes, leaky};
-use highwater::{ByteSize, Expected, Figure, Hypothesis, Priority, Tested};
+use crate::hypothesis::{Expected, Figure, Hypothesis, Priority, Tested};
+use crate::two_minutes::{SECONDS, after_two_minutes, leaky};
+use highwater::ByteSize;
 use highwater_fixtures::{Aggregator, AggregatorConfig, Connection, TradeFeed};
 use std::collections::HashMap;
 use std::fs::File;

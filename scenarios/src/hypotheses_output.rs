@@ -1,8 +1,7 @@
 //! The register of hypotheses, as a person and as a machine reads it.
 
 use crate::arguments::{Format, Hypotheses as Asked};
-use highwater::{Figure, Register, Tested};
-use highwater_scenarios::{Experiment, HYPOTHESES};
+use highwater_scenarios::{Experiment, Figure, HYPOTHESES, Register, Tested};
 
 /// The hypotheses that were asked for, tested.
 pub(crate) fn text(asked: &Asked) -> Result<String, String> {

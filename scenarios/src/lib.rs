@@ -13,6 +13,7 @@ mod collector_findings;
 mod feature_history;
 mod findings;
 mod hypotheses;
+mod hypothesis;
 mod market_data;
 mod market_findings;
 mod ml_collector;
@@ -26,13 +27,15 @@ mod sessions_10k;
 mod stop_releases;
 mod tail_watcher;
 mod trades_1k;
+mod two_minutes;
 
 use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{CandleSource, TradeSource};
 
 pub use aggregator::CrossAudit;
-pub use findings::{Findings, thousands};
+pub use findings::{Findings, signed_bytes, thousands};
 pub use hypotheses::{Experiment, HYPOTHESES};
+pub use hypothesis::{Control, Expected, Figure, Hypothesis, Priority, Register, Tested};
 
 /// Every scenario, in the order in which they are run and listed.
 pub static SCENARIOS: [&Entry; 15] = [

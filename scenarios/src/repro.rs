@@ -1,8 +1,8 @@
 //! `repro`: one scenario with call stacks, on the terminal and in files for other programs.
 
 use crate::{EXIT_UNSOUND, EXIT_USAGE, Plan, exit_code, explained};
-use cargo_highwater::artefacts;
-use cargo_highwater::report::Report;
+use highwater_reports::artefacts;
+use highwater_reports::report::Report;
 
 /// The text to print, and the exit code of the scenario.
 pub(crate) fn report(plan: &Plan) -> Result<(String, u8), String> {

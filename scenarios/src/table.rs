@@ -6,7 +6,7 @@ use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 use highwater::{ByteSize, Ceiling, Report};
-use highwater_scenarios::{Findings, HYPOTHESES, SCENARIOS, Twin, thousands};
+use highwater_scenarios::{Findings, HYPOTHESES, SCENARIOS, Twin, signed_bytes, thousands};
 use std::fmt::Write as _;
 use std::io;
 
@@ -265,9 +265,4 @@ fn right(text: impl ToString) -> Cell {
 
 fn bytes(number: u64) -> String {
     format!("{} B", thousands(number))
-}
-
-fn signed_bytes(number: i64) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    format!("{sign}{}", bytes(number.unsigned_abs()))
 }

@@ -3,13 +3,13 @@
 use super::measure::{measure, measure_again};
 use super::tell::tell;
 use super::{Failure, lock, project, say};
-use crate::{BaseArguments, Outputs};
+use crate::arguments::{BaseArguments, Outputs};
 use cargo_highwater::baseline::{self, Baseline};
 use cargo_highwater::config::Config;
 use cargo_highwater::exit_code;
 use cargo_highwater::outcome::{Again, Base, Comparison, Evidence, Outcome, Status};
 use cargo_highwater::project::{Project, base_revision};
-use cargo_highwater::report::{self, ReadError, Report};
+use highwater_reports::report::{self, ReadError, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

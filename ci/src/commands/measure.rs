@@ -6,7 +6,7 @@ use cargo_highwater::base::Base;
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Again, Evidence, to_measure_again};
 use cargo_highwater::project::{Project, Run};
-use cargo_highwater::report::Report;
+use highwater_reports::report::Report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -5,10 +5,10 @@
 //! `check` and `bless` read.
 
 use super::{Failure, lock, print, project, say};
-use cargo_highwater::artefacts;
 use cargo_highwater::exit_code;
 use cargo_highwater::project::Project;
-use cargo_highwater::report::{self, ReadError, Report};
+use highwater_reports::artefacts;
+use highwater_reports::report::{self, ReadError, Report};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

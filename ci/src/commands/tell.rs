@@ -1,11 +1,11 @@
 //! Telling an outcome to all who are to know it.
 
 use super::{Failure, print};
-use crate::Outputs;
-use cargo_highwater::file;
+use crate::arguments::Outputs;
 use cargo_highwater::outcome::Outcome;
 use cargo_highwater::output::{github, junit, markdown, text};
 use cargo_highwater::project::Project;
+use highwater_reports::file;
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};

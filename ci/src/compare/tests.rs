@@ -1,11 +1,12 @@
 //! What counts as worse, better, or neither.
 
 use super::*;
-use crate::report::Report;
+use highwater_reports::report::Report;
 
 fn known() -> Baseline {
     let report: Report =
-        serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report");
+        serde_json::from_str(include_str!("../../reports/tests/data/bounded.json"))
+            .expect("a report");
     Baseline::of(&report)
 }
 
@@ -151,20 +152,4 @@ fn a_verdict_that_turns_is_worse_or_better() {
     for (before, after, expected) in cases {
         assert_eq!(told(before, after, &STRICT), [expected]);
     }
-}
-
-#[test]
-fn every_kind_has_a_name_that_is_read_back() {
-    for kind in Kind::all() {
-        assert_eq!(Kind::try_from(kind.name().into_owned()), Ok(kind));
-    }
-    assert_eq!(
-        Kind::try_from("steps".to_owned()),
-        Err(
-            "`steps` cannot block; what can: growing, inconclusive, ceiling, law, growth, peak, \
-             residue, live, live-blocks, total, total-blocks, step-bytes, step-blocks, \
-             reallocations"
-                .to_owned()
-        )
-    );
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn report() -> Report {
-    serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report")
+    serde_json::from_str(include_str!("../../reports/tests/data/bounded.json")).expect("a report")
 }
 
 fn config(text: &str) -> Config {

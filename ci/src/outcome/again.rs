@@ -8,11 +8,12 @@
 use super::subject::Subject;
 use super::{Against, Comparison, Status};
 use crate::baseline::Baseline;
-use crate::compare::{Change, Kind, Rule, Value, changes};
+use crate::compare::{Change, Rule, Value, changes};
 use crate::config::{Entry, Tolerance};
-use crate::figure::{Figure, Unit};
-use crate::report::Report;
-use crate::table::Thousands;
+use crate::kind::Kind;
+use highwater_reports::figure::{Figure, Unit};
+use highwater_reports::report::Report;
+use highwater_reports::thousands::Thousands;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,11 +2,12 @@
 
 use super::{Against, Comparison, Evidence, Status};
 use crate::baseline::Baseline;
-use crate::compare::{Change, Effect, Kind, Rule, changes};
+use crate::compare::{Change, Effect, Rule, changes};
 use crate::config::{Entry, Tolerance};
-use crate::figure::Figure;
-use crate::report::{Report, Verdict};
+use crate::kind::Kind;
 use crate::sites;
+use highwater_reports::figure::Figure;
+use highwater_reports::report::{Report, Verdict};
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -4,11 +4,11 @@
 #![allow(clippy::option_option)]
 
 use super::*;
-use crate::report::Verdict;
+use highwater_reports::report::Verdict;
 use std::path::Path;
 
 fn report() -> Report {
-    serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report")
+    serde_json::from_str(include_str!("../../reports/tests/data/bounded.json")).expect("a report")
 }
 
 /// The report with so much growth.

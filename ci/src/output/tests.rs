@@ -5,13 +5,14 @@ use super::{github, junit, markdown, text};
 use crate::baseline::Baseline;
 use crate::config::Config;
 use crate::outcome::{Again, Base, Evidence, Outcome};
-use crate::report::{Acceptable, Accepted, Checkpoint, Report};
+use highwater_reports::report::{Acceptable, Accepted, Checkpoint, Report};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 fn report(name: &str) -> Report {
     let mut report: Report =
-        serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report");
+        serde_json::from_str(include_str!("../../reports/tests/data/bounded.json"))
+            .expect("a report");
     report.name = name.to_owned();
     report
 }
@@ -29,7 +30,7 @@ fn leak(mut report: Report) -> Report {
     report.live_blocks = 10_001;
     report.total_blocks = 10_001;
     report.step_blocks = 10_000;
-    report.verdict = crate::report::Verdict::Growing;
+    report.verdict = highwater_reports::report::Verdict::Growing;
     report.law = Some("linear".to_owned());
     report.failures = vec!["growing: the floor rises by 112 B a step".to_owned()];
     for point in &mut report.curve {

@@ -2,7 +2,7 @@
 
 use crate::outcome::{Against, Comparison, Outcome, Range, Status};
 use crate::table::printable;
-use anstyle::{AnsiColor, Style};
+use clap::builder::styling::{AnsiColor, Style};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 

@@ -1,7 +1,7 @@
 //! The command that runs a project's tests, and what it may end with.
 
 use super::{ProjectError, io_error, not_started};
-use crate::report::{unwritten_files, unwritten_text};
+use highwater_reports::report::{unwritten_files, unwritten_text};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};

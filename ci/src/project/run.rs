@@ -2,7 +2,7 @@
 //! can be run again in the same way.
 
 use super::{ProjectError, io_error};
-use crate::file::replace;
+use highwater_reports::file::replace;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs;

@@ -1,10 +1,10 @@
 //! How reports look, from data that is made up.
 
-use super::{Bytes, Thousands, render, summary};
-use crate::report::{Breach, Report, Verdict};
+use super::{render, summary};
+use highwater_reports::report::{Breach, Report, Verdict};
 
 fn bounded() -> Report {
-    serde_json::from_str(include_str!("../../tests/data/bounded.json")).expect("a report")
+    serde_json::from_str(include_str!("../../reports/tests/data/bounded.json")).expect("a report")
 }
 
 fn leak() -> Report {
@@ -77,17 +77,4 @@ fn the_largest_figures_do_not_overflow() {
         table.contains(" to 36,893,488,147,419,103,230 B"),
         "{table}"
     );
-}
-
-#[test]
-fn digits_are_grouped() {
-    for (number, text) in [
-        (0, "0"),
-        (999, "999"),
-        (1_000, "1,000"),
-        (-1_234_567, "-1,234,567"),
-    ] {
-        assert_eq!(Thousands(number).to_string(), text);
-    }
-    assert_eq!(Bytes(1_234).to_string(), "1,234 B");
 }

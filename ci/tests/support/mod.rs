@@ -29,7 +29,7 @@ fn orders_are_bounded() {
 "#;
 
 /// A report as the library wrote it.
-pub(crate) const REPORT: &str = include_str!("../data/bounded.json");
+pub(crate) const REPORT: &str = include_str!("../../reports/tests/data/bounded.json");
 
 pub(crate) struct Project {
     directory: TempDir,

@@ -35,7 +35,6 @@ pub struct Scenario {
     pub(crate) variant: Option<String>,
     pub(crate) steps: u64,
     pub(crate) warm_up: u64,
-    pub(crate) checkpoint_every: Option<u64>,
     /// In bytes, or as a number of threads or descriptors.
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) detect: Option<(ByteSize, u64)>,
@@ -64,7 +63,6 @@ impl Scenario {
             variant: None,
             steps: 1_000,
             warm_up: 0,
-            checkpoint_every: None,
             ceilings: Vec::new(),
             detect: None,
             step_budget: None,
@@ -100,13 +98,6 @@ impl Scenario {
     /// ones; 0 unless this is called. They count towards the peak.
     pub fn warm_up(mut self, steps: u64) -> Self {
         self.warm_up = steps;
-        self
-    }
-
-    /// Puts a point on the curve every so many steps, instead of ten points in
-    /// the requested steps. At 0 the curve has its first and last point only.
-    pub fn checkpoint_every(mut self, steps: u64) -> Self {
-        self.checkpoint_every = Some(steps);
         self
     }
 

@@ -110,9 +110,7 @@ impl<'a> Recorder<'a> {
             stop_at: scenario.stop_at.map(ByteSize::bytes),
             time_budget: scenario.time_budget,
             detect: scenario.detect.map(|(size, steps)| (size.bytes(), steps)),
-            checkpoint_every: scenario
-                .checkpoint_every
-                .unwrap_or_else(|| requested.div_ceil(CHECKPOINTS)),
+            checkpoint_every: requested.div_ceil(CHECKPOINTS),
             target: requested,
             steps_run: 0,
             traffic: Traffic::default(),

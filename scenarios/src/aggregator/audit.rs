@@ -4,10 +4,12 @@
 //! and accounted for with all that the items own. The difference between the two is what
 //! the post-mortem could not find.
 
-use super::{after_two_minutes, config};
+use super::config;
 use crate::hypotheses::candle_overhead_bytes;
+use crate::two_minutes::after_two_minutes;
 use crate::{Findings, Twin};
-use highwater::{Audit, AuditReport, ByteSize};
+use highwater::ByteSize;
+use highwater::audit::{Audit, AuditReport};
 use highwater_fixtures::HeapSource;
 
 /// One aggregator, audited in both ways.

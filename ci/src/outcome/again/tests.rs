@@ -3,11 +3,12 @@
 use super::*;
 use crate::config::Config;
 use crate::outcome::{Base, Evidence, Outcome, to_measure_again};
-use crate::report::Verdict;
+use highwater_reports::report::Verdict;
 
 fn grown(growth_bytes: i64) -> Report {
     let report: Report =
-        serde_json::from_str(include_str!("../../../tests/data/bounded.json")).expect("a report");
+        serde_json::from_str(include_str!("../../../reports/tests/data/bounded.json"))
+            .expect("a report");
     Report {
         growth_bytes,
         ..report

@@ -1,7 +1,7 @@
 //! Where the memory of a scenario comes from: its types, its sites, and what holds them.
 
 use crate::report::{Diagnosis, Frame, Holder, Site, Trap};
-use crate::table::Thousands;
+use crate::thousands::Thousands;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 

@@ -1,11 +1,21 @@
 //! How hypotheses that were tested read, side by side.
 
 use super::{Expected, Figure, Tested};
-use crate::text::columns::Align::{Left, Right};
-use crate::text::columns::aligned;
-use crate::text::json::{Object, or_null, quoted};
-use crate::text::{Signed, Thousands};
+use crate::findings::{signed_bytes, thousands};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use serde_json::Value;
 use std::fmt;
+
+/// The columns, and whether they hold figures, which are aligned to the right.
+const COLUMNS: [(&str, bool); 6] = [
+    ("id", false),
+    ("priority", false),
+    ("effect", true),
+    ("valid if", true),
+    ("verdict", false),
+    ("claim", false),
+];
 
 /// Hypotheses that were tested, in order.
 ///
@@ -22,10 +32,11 @@ impl Register {
 
     /// The register as a JSON object, pretty-printed, without a final newline.
     pub fn to_json(&self) -> String {
-        let mut json = Object::new();
-        json.number("schema", 1);
-        json.list("hypotheses", self.0.iter().map(|tested| tested.to_json()));
-        json.finish()
+        let tested = self.0.iter().map(|tested| tested.to_json());
+        let tested: Vec<_> = tested.map(|json| format!("\n    {json}")).collect();
+        let end = if tested.is_empty() { "" } else { "\n  " };
+        let list = tested.join(",");
+        format!("{{\n  \"schema\": 1,\n  \"hypotheses\": [{list}{end}]\n}}")
     }
 }
 
@@ -37,27 +48,33 @@ impl FromIterator<Tested> for Register {
 
 impl fmt::Display for Register {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header = ["id", "priority", "effect", "valid if", "verdict", "claim"];
-        let mut rows = vec![header.map(String::from).to_vec()];
-        rows.extend(self.0.iter().map(|tested| {
+        let mut table = Table::new();
+        table.load_style(NOTHING);
+        table.set_header(COLUMNS.map(|(name, _)| name));
+        for tested in &self.0 {
             let hypothesis = tested.hypothesis;
-            vec![
+            table.add_row([
                 hypothesis.id.to_owned(),
                 hypothesis.priority.to_string(),
                 tested.effect_text(),
                 hypothesis.expected.to_string(),
                 tested.verdict().to_owned(),
                 hypothesis.claim.to_owned(),
-            ]
-        }));
-        f.write_str(&aligned(&[Left, Left, Right, Right, Left, Left], &rows))?;
-        let valid = |tested: &&Tested| tested.is_valid() == Some(true);
-        writeln!(
-            f,
-            "{} of {} valid",
-            Thousands(self.0.iter().filter(valid).count() as u64),
-            Thousands(self.0.len() as u64)
-        )
+            ]);
+        }
+        for (column, (_, is_figure)) in table.column_iter_mut().zip(COLUMNS) {
+            column.set_padding((0, 2));
+            if is_figure {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        writeln!(f, "{}", table.trim_fmt())?;
+        let valid = self
+            .0
+            .iter()
+            .filter(|tested| tested.is_valid() == Some(true));
+        let [valid, all] = [valid.count(), self.0.len()].map(|count| thousands(count as u64));
+        writeln!(f, "{valid} of {all} valid")
     }
 }
 
@@ -76,7 +93,7 @@ impl Tested {
         let expected = self.hypothesis.expected;
         match (self.effect_bytes, self.hypothesis.figure) {
             (None, _) => String::from("not measured"),
-            (Some(effect), Figure::Live) => format!("{} B", Signed(effect)),
+            (Some(effect), Figure::Live) => signed_bytes(effect),
             (Some(effect), Figure::Resident) => match (expected, expected.is_met_by(effect)) {
                 (_, true) => expected.to_string(),
                 (Expected::AtLeast(threshold), false) => format!("below {threshold}"),
@@ -95,14 +112,14 @@ impl Tested {
             "{{\"id\": {}, \"claim\": {}, \"priority\": \"{}\", \"figure\": \"{figure}\", \
              \"varies\": {}, \"effect_bytes\": {}, \"expected\": \"{}\", \
              \"threshold_bytes\": {}, \"valid\": {}}}",
-            quoted(hypothesis.id),
-            quoted(hypothesis.claim),
+            Value::from(hypothesis.id),
+            Value::from(hypothesis.claim),
             hypothesis.priority,
             hypothesis.figure == Figure::Resident,
-            or_null(self.effect_bytes),
+            Value::from(self.effect_bytes),
             hypothesis.expected.words(),
             hypothesis.expected.threshold().bytes(),
-            or_null(self.is_valid()),
+            Value::from(self.is_valid()),
         )
     }
 }

@@ -1,7 +1,7 @@
 //! Curves of live memory as SVG.
 
 use crate::report::{Checkpoint, Report};
-use crate::table::Thousands;
+use crate::thousands::Thousands;
 use highwater::ByteSize;
 use maud::{Markup, html};
 
@@ -39,12 +39,12 @@ impl Scale {
 }
 
 /// The upper end of what the peak may be.
-pub(super) fn highest_peak(report: &Report) -> i128 {
+pub fn highest_peak(report: &Report) -> i128 {
     i128::from(report.peak_bytes) + i128::from(report.peak_error_bytes)
 }
 
 /// A curve without labels, to compare at a glance.
-pub(super) fn small(report: &Report) -> Markup {
+pub fn small(report: &Report) -> Markup {
     let most = |of: fn(&Checkpoint) -> u64| report.curve.iter().map(of).max().unwrap_or(0);
     let (steps, bytes) = (most(|at| at.step).max(1), most(|at| at.live_bytes).max(1));
     let point = |at: &Checkpoint| {

@@ -4,8 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use highwater::{Figure, Register, Tested};
-use highwater_scenarios::{Experiment, HYPOTHESES};
+use highwater_scenarios::{Experiment, Figure, HYPOTHESES, Register, Tested};
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();

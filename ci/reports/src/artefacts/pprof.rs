@@ -5,7 +5,7 @@
 
 use super::{NO_STACK, type_of};
 use crate::report::{Diagnosis, Frame, Report, Site};
-use crate::table::Thousands;
+use crate::thousands::Thousands;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message;

@@ -17,7 +17,6 @@ pub const SCHEMA: u64 = 1;
 /// The report of one run of a scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "the object that a report is")]
-#[non_exhaustive]
 pub struct Report {
     /// The version of the schema; [`SCHEMA`].
     pub schema: u64,
@@ -175,7 +174,6 @@ impl Verdict {
 
 /// What would have failed a scenario, and does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
 pub struct Accepted {
     /// Which of its failures.
     pub what: Acceptable,
@@ -300,7 +298,6 @@ pub struct SelfTest {
 
 /// A ceiling that was set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
 pub struct Ceiling {
     /// What it is set on, such as `"growth"`.
     pub ceiling: String,
@@ -312,7 +309,6 @@ pub struct Ceiling {
 
 /// A ceiling that was passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
 pub struct Breach {
     /// What it is set on, such as `"growth"`.
     pub ceiling: String,

@@ -1,7 +1,7 @@
 //! [`Figure`]: what of a report is held to a baseline or a base, and compared.
 
 use crate::report::Report;
-use crate::table::Thousands;
+use crate::thousands::Thousands;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -7,9 +7,8 @@
 
 mod register;
 
-use crate::scenario::process::{self, Turn};
-use crate::scope::measure;
-use crate::text::ByteSize;
+use highwater::audit::Audit;
+use highwater::{ByteSize, measure};
 use std::fmt;
 use std::hint::black_box;
 
@@ -89,7 +88,8 @@ pub enum Figure {
 /// ```
 /// # #[global_allocator]
 /// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
-/// use highwater::{ByteSize, Expected, Hypothesis, Priority};
+/// use highwater::ByteSize;
+/// use highwater_scenarios::{Expected, Hypothesis, Priority};
 ///
 /// const NAMES: Hypothesis = Hypothesis::new(
 ///     "H1",
@@ -165,11 +165,10 @@ impl Hypothesis {
     /// taken. The work is done twice, and only the second time counts, so that what is
     /// allocated at its first use is not part of the effect.
     ///
-    /// A test of resident memory waits until no scenario runs in this process; what else
-    /// it does meanwhile counts.
+    /// Resident memory is that of the whole process: what else it does meanwhile counts.
     ///
     /// # Panics
-    /// As [`measure`](crate::measure) does.
+    /// As [`measure`](highwater::measure) does.
     #[track_caller]
     pub fn without<R>(self, work: impl Fn() -> R) -> Control {
         Control {
@@ -190,10 +189,9 @@ impl Hypothesis {
                 (value, Some(signed(usage.live_bytes)))
             }
             Figure::Resident => {
-                let _turn = Turn::take(true);
-                let before = process::resident_bytes();
+                let before = resident_bytes();
                 let (value, usage) = measure(work);
-                let after = process::resident_bytes();
+                let after = resident_bytes();
                 let moved = before.zip(after).map(|(b, a)| signed(a) - signed(b));
                 (value, moved.map(|moved| moved - signed(usage.live_bytes)))
             }
@@ -216,7 +214,7 @@ impl Control {
     /// compares the two.
     ///
     /// # Panics
-    /// As [`measure`](crate::measure) does.
+    /// As [`measure`](highwater::measure) does.
     #[track_caller]
     pub fn with<R>(self, work: impl Fn() -> R) -> Tested {
         let with = self.hypothesis.bytes_of(work);
@@ -254,6 +252,12 @@ impl Tested {
     }
 }
 
+/// How much of the process is in physical memory; none where the system does not say.
+fn resident_bytes() -> Option<u64> {
+    let process = Audit::new("the process").with_resident();
+    process.against(0).resident_bytes()
+}
+
 fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
@@ -261,8 +265,11 @@ fn signed(bytes: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::{Expected, Hypothesis, Priority, Tested};
-    use crate::ByteSize;
+    use highwater::ByteSize;
     use rstest::rstest;
+
+    #[global_allocator]
+    static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
     pub(super) const LEAST: Hypothesis = Hypothesis::new(
         "A1",

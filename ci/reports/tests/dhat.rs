@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use cargo_highwater::artefacts;
+use highwater_reports::artefacts;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,8 +1,10 @@
 //! What each format has of one report, and reports that there is nothing to write of.
 
 use super::*;
+use crate::report::Diagnosis;
 use flate2::read::GzDecoder;
 use prost::Message as _;
+use std::fs;
 use std::io::Read as _;
 
 fn report() -> Report {
@@ -143,54 +145,16 @@ fn pprof_shows_first_what_there_is_to_see() {
     assert!(!words.contains("peak_space"), "{words}");
 }
 
-#[cfg(feature = "flamegraph")]
 #[test]
-fn flame_graphs_have_the_types_on_top_and_what_they_count() {
-    let report = report();
-    let diagnosis = report.diagnosis.as_ref().expect("a diagnosis");
-    let growth = |site: &Site| Some(site.growth_bytes);
-    let svg = flame_graph::render("growth of x".into(), diagnosis, growth);
-    assert_eq!(
-        svg,
-        flame_graph::render("growth of x".into(), diagnosis, growth)
-    );
-    let alike = |site: &Site| Some(site.growth_bytes.min(1));
-    let alike = flame_graph::render("sites of x".into(), diagnosis, alike);
-    let texts = [svg, alike].map(|svg| String::from_utf8(svg.expect("some grew")));
-    let text = texts.map(|text| text.expect("a text")).concat();
-    for part in [
-        ">growth of x</text>",
-        "<title>[String] (200,000 bytes, 27.00%)</title>",
-        "<title>&lt;Cache&gt;::price (740,688 bytes, 99.99%)</title>",
-        "<title>all (740,736 bytes, 100%)</title>",
-        ">sites of x</text>",
-        "<title>&lt;[u8, 4]&gt;::boxed (1 bytes, 25.00%)</title>",
-        "<title>[call stack not known] (1 bytes, 25.00%)</title>",
-        "<title>all (4 bytes, 100%)</title>",
-    ] {
-        assert!(text.contains(part), "{part} is missing in\n{text}");
-    }
-    assert!(flame_graph::render("x".into(), diagnosis, |_| None).is_none());
-}
-
-#[test]
-fn files_of_an_earlier_call_do_not_stay() {
+fn what_is_written_is_what_is_told() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let place = directory.path().join("repro/shop");
-    let names = |report: &Report| {
-        let written = write(report, &place).expect("it can be written");
+    for report in [report(), changed(without_peak)] {
+        let written = write(&report, &place).expect("it can be written");
         assert!(written.iter().all(|artefact| artefact.path.exists()));
         let entries = fs::read_dir(&place).expect("it is there").count();
-        assert_eq!(entries, written.len());
-        entries
-    };
-    let (with_graphs, without_peak_graph) = if cfg!(feature = "flamegraph") {
-        (5, 4)
-    } else {
-        (3, 3)
-    };
-    assert_eq!(names(&report()), with_graphs);
-    assert_eq!(names(&changed(without_peak)), without_peak_graph);
+        assert_eq!((entries, written.len()), (3, 3));
+    }
 }
 
 #[test]
@@ -231,9 +195,7 @@ fn where_artefacts_are_and_what_opens_them() {
         what,
         command: command.to_owned(),
     };
-    let text = summary(&[artefact("page", "open a"), artefact("growth", "draw b")]);
-    let shown = "artefacts, and what opens them:\n  page    open a\n  growth  draw b\n";
-    assert!(text.starts_with(shown), "{text}");
-    let hint = "  flame graphs are drawn by a build with the feature `flamegraph`\n";
-    assert_eq!(text.ends_with(hint), cfg!(not(feature = "flamegraph")));
+    let text = summary(&[artefact("page", "open a"), artefact("pprof", "draw b")]);
+    let shown = "artefacts, and what opens them:\n  page   open a\n  pprof  draw b\n";
+    assert_eq!(text, shown);
 }

@@ -5,14 +5,11 @@
 //! for and nobody measured is left out of it, or said in the file to be missing.
 
 mod dhat;
-#[cfg(feature = "flamegraph")]
-mod flame_graph;
 mod pprof;
 
 use crate::file::replace;
-use crate::report::{Diagnosis, Frame, Report, Site};
-use crate::view;
-use std::fs;
+use crate::page;
+use crate::report::{Frame, Report, Site};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -79,98 +76,40 @@ pub fn write(report: &Report, directory: &Path) -> Result<Vec<Artefact>, Artefac
     let Some(totals) = totals.collect::<Option<Vec<u64>>>() else {
         return Err(ArtefactError::Older(report.full_name()));
     };
-    let mut files = vec![
-        file(
+    let files = [
+        (
             "index.html",
             "page",
-            "xdg-open",
-            Some(view::render_report(report).into_bytes()),
+            "xdg-open".to_owned(),
+            page::render(report).into_bytes(),
         ),
-        file(
+        (
             "dhat.json",
             "dhat",
-            &format!("xdg-open {DHAT_VIEWER}  # and load"),
-            Some(dhat::profile(report, diagnosis, &totals)),
+            format!("xdg-open {DHAT_VIEWER}  # and load"),
+            dhat::profile(report, diagnosis, &totals),
         ),
-        file(
+        (
             "pprof.pb.gz",
             "pprof",
-            "go tool pprof -http=:",
-            Some(pprof::profile(report, diagnosis, &totals)),
+            "go tool pprof -http=:".to_owned(),
+            pprof::profile(report, diagnosis, &totals),
         ),
     ];
-    files.extend(flame_graphs(report, diagnosis));
     let mut artefacts = Vec::new();
-    for file in files {
-        let path = directory.join(file.name);
-        let written = match &file.contents {
-            Some(contents) => replace(&path, contents),
-            None => remove(&path),
-        };
-        written.map_err(|source| ArtefactError::Io {
+    for (name, what, program, contents) in files {
+        let path = directory.join(name);
+        replace(&path, &contents).map_err(|source| ArtefactError::Io {
             path: path.clone(),
             source,
         })?;
-        if file.contents.is_some() {
-            artefacts.push(Artefact {
-                command: format!("{} {}", file.program, path.display()),
-                what: file.what,
-                path,
-            });
-        }
+        artefacts.push(Artefact {
+            command: format!("{program} {}", path.display()),
+            what,
+            path,
+        });
     }
     Ok(artefacts)
-}
-
-/// A file that may be written.
-struct File {
-    name: &'static str,
-    what: &'static str,
-    /// What opens it, with its path behind.
-    program: String,
-    /// None if there is nothing to show.
-    contents: Option<Vec<u8>>,
-}
-
-fn file(name: &'static str, what: &'static str, program: &str, contents: Option<Vec<u8>>) -> File {
-    File {
-        name,
-        what,
-        program: program.to_owned(),
-        contents,
-    }
-}
-
-#[cfg(feature = "flamegraph")]
-fn flame_graphs(report: &Report, diagnosis: &Diagnosis) -> Vec<File> {
-    let title = |of: &str| format!("{}: {of}", report.full_name());
-    let at_peak = flame_graph::render(title("live bytes at the peak"), diagnosis, |site: &Site| {
-        site.peak_bytes
-    });
-    let growth = flame_graph::render(
-        title(&format!(
-            "growth of live bytes over {} steps",
-            crate::table::Thousands((diagnosis.last_step - diagnosis.first_step).into())
-        )),
-        diagnosis,
-        |site: &Site| Some(site.growth_bytes),
-    );
-    vec![
-        file("peak.svg", "flame graph, at the peak", "xdg-open", at_peak),
-        file("growth.svg", "flame graph, growth", "xdg-open", growth),
-    ]
-}
-
-#[cfg(not(feature = "flamegraph"))]
-fn flame_graphs(_: &Report, _: &Diagnosis) -> Vec<File> {
-    Vec::new()
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
 }
 
 /// Where the artefacts are, and the command that opens each.
@@ -180,9 +119,6 @@ pub fn summary(artefacts: &[Artefact]) -> String {
     let mut text = String::from("artefacts, and what opens them:\n");
     for Artefact { what, command, .. } in artefacts {
         text.push_str(&format!("  {what:<width$}  {command}\n"));
-    }
-    if cfg!(not(feature = "flamegraph")) {
-        text.push_str("  flame graphs are drawn by a build with the feature `flamegraph`\n");
     }
     text
 }

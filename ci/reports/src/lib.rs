@@ -1,0 +1,22 @@
+//! The reports of highwater: reads them as types, and writes their diagnosis in other
+//! programs' formats and as a page.
+//!
+//! - [`report`] reads the JSON that scenarios write; `docs/report-schema.md`
+//!   describes it. It is the one place where that JSON is checked: what comes out
+//!   of it is typed and whole.
+//! - [`figure`] names the figures of a report.
+//! - [`page`] shows a report, and has the parts that larger pages are made of.
+//! - [`artefacts`] writes what other programs open of a diagnosis.
+//! - [`file`](mod@file) writes files whole or not at all, [`thousands`] numbers as people
+//!   read them.
+//!
+//! Nothing in here measures, compares or judges: of `highwater` it uses the sizes only.
+
+#![forbid(unsafe_code)]
+
+pub mod artefacts;
+pub mod figure;
+pub mod file;
+pub mod page;
+pub mod report;
+pub mod thousands;

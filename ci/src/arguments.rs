@@ -1,0 +1,133 @@
+//! The command line: what can be asked for.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Runs a project's memory scenarios, reads their reports, and holds them to what
+/// is known of them.
+#[derive(Parser)]
+#[command(
+    name = "cargo-highwater",
+    bin_name = "cargo highwater",
+    version,
+    after_help = "Exit codes: 0 all is well; 1 a failure or a regression; 2 no answer, for bad \
+    usage, broken input or figures that differ from run to run; 3 nothing that blocks is worse, but `bless` must record what is found."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Runs the project's tests and prints the reports that they write
+    Run {
+        #[command(flatten)]
+        base: BaseArguments<false>,
+        #[command(flatten)]
+        tests: TestArguments,
+    },
+    /// Prints all reports in one table, and exits with 1 if one of them failed
+    Report {
+        /// Where the reports are [default: `highwater` in the target directory
+        /// of the workspace]
+        directory: Option<PathBuf>,
+        /// How to print them.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Records what the last run found as the baselines, one text file a scenario
+    /// below `memory-baselines/`, to be reviewed and committed
+    Bless {
+        /// Remove the baselines of scenarios that the last run did not have
+        #[arg(long)]
+        gone: bool,
+    },
+    /// Compares what the last run found with the baselines
+    Check {
+        /// Compare with the base too that `run --base` or `merge` left beside it
+        #[arg(long)]
+        base: bool,
+        #[command(flatten)]
+        outputs: Outputs,
+    },
+    /// Measures a base and what is checked out, and compares them; holds what is
+    /// checked out to its baselines too, if the project keeps some
+    Gate {
+        #[command(flatten)]
+        base: BaseArguments<true>,
+        #[command(flatten)]
+        outputs: Outputs,
+        #[command(flatten)]
+        tests: TestArguments,
+    },
+    /// Writes a page of all scenarios of the last run, beside the base that was
+    /// measured with them
+    View {
+        /// Where to [default: `index.html` among the reports]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Runs one scenario again with a call stack for each block, says where its memory
+    /// comes from, and writes that for dhat's viewer, pprof and the browser
+    Repro {
+        /// A scenario's name, or a part of its test's
+        test: String,
+        /// Steps to run instead of the scenario's own number
+        #[arg(long, value_name = "N")]
+        steps: Option<u64>,
+        #[command(flatten)]
+        tests: TestArguments,
+    },
+    /// Joins the reports of a suite that ran in shards
+    Merge {
+        /// Directories of reports, one a shard
+        #[arg(required = true)]
+        shards: Vec<PathBuf>,
+        /// Where to write all of them [default: `highwater` in the target directory
+        /// of the workspace, in place of what is there]
+        #[arg(long, value_name = "DIRECTORY")]
+        into: Option<PathBuf>,
+    },
+}
+
+/// The revision to compare with, which some commands can do without.
+#[derive(Args)]
+pub(crate) struct BaseArguments<const REQUIRED: bool> {
+    /// The revision to measure in the same way, beside what is checked out
+    #[arg(long = "base", value_name = "REVISION", required = REQUIRED)]
+    pub(crate) revision: Option<String>,
+    /// Take a base that is no ancestor of what is checked out
+    #[arg(long)]
+    pub(crate) any_base: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct TestArguments {
+    /// Passed on to `cargo nextest run`, or to `cargo test` where that is not
+    /// installed
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// Files to write beside the table on standard output.
+#[derive(Args)]
+pub(crate) struct Outputs {
+    /// Write Markdown for a comment on a pull request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "Write JUnit XML")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write JSON, by the schema in `docs/outcome.schema.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// A table for people.
+    Table,
+    /// A JSON array of the reports.
+    Json,
+}
