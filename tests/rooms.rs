@@ -115,8 +115,8 @@ fn a_circle_is_found_and_a_ladder_is_none() {
         let mut uses = Uses::new();
         for (from, to) in edges {
             uses.entry((*to).to_owned()).or_default();
-            let used = uses.entry((*from).to_owned()).or_default();
-            used.insert((*to).to_owned());
+            let of_it = uses.entry((*from).to_owned()).or_default();
+            of_it.insert((*to).to_owned());
         }
         uses
     };
@@ -286,8 +286,8 @@ fn circle(uses: &Uses) -> Option<Vec<String>> {
     }
     let mut way = vec![*left.first()?];
     loop {
-        let used = &uses[way[way.len() - 1]];
-        let next = used.iter().find(|used| left.contains(used))?;
+        let edges = &uses[way[way.len() - 1]];
+        let next = edges.iter().find(|module| left.contains(module))?;
         if let Some(start) = way.iter().position(|module| *module == next) {
             way.push(next);
             return Some(

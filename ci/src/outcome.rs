@@ -23,6 +23,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use subject::Subject;
 
+/// Reports by the names of their baselines' files.
+pub(crate) type Reports = BTreeMap<PathBuf, Report>;
+
 /// The version of the JSON form of an [`Outcome`].
 pub const SCHEMA: u64 = 1;
 

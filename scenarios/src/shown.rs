@@ -3,7 +3,8 @@
 //! Each scenario is run in a process of its own, where nothing else counts. What may be
 //! shown of its report is made there, and comes back as one line of JSON.
 
-use crate::{Manner, Plan, table};
+use crate::table::{self, Field};
+use crate::{Manner, Plan};
 use highwater::__private::{Child, started_for};
 use highwater::Report;
 use highwater_scenarios::Entry;
@@ -15,7 +16,7 @@ use std::sync::Mutex;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Shown {
     /// Its row in the table of results.
-    pub(crate) row: Vec<Figure>,
+    pub(crate) row: Vec<Field>,
     /// Why the scenario is not sound.
     pub(crate) problems: Vec<String>,
     pub(crate) is_failure: bool,
@@ -25,22 +26,6 @@ pub(crate) struct Shown {
     pub(crate) json: String,
     /// Where that was written.
     pub(crate) path: PathBuf,
-}
-
-/// A cell of a table.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Figure {
-    pub(crate) text: String,
-    pub(crate) color: Option<Shade>,
-    pub(crate) is_number: bool,
-}
-
-/// What a cell's colour says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Shade {
-    Good,
-    Open,
-    Bad,
 }
 
 impl Shown {

@@ -1,14 +1,30 @@
 //! The tables that a person reads.
 
-use crate::shown::{Figure, Shade};
 use crate::{Outcome, Plan};
 use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 use highwater::{ByteSize, Ceiling, Report};
 use highwater_scenarios::{Findings, HYPOTHESES, SCENARIOS, Twin, signed_bytes, thousands};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::io;
+
+/// A cell of a table.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Field {
+    pub(crate) text: String,
+    pub(crate) color: Option<Shade>,
+    pub(crate) is_number: bool,
+}
+
+/// What a cell's colour says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Shade {
+    Good,
+    Open,
+    Bad,
+}
 
 /// All scenarios, and all hypotheses.
 pub(crate) fn list() -> String {
@@ -92,14 +108,14 @@ pub(crate) fn results(outcomes: &[Outcome], plan: &Plan) -> String {
 }
 
 /// A report's row.
-pub(crate) fn row(report: &Report) -> Vec<Figure> {
+pub(crate) fn row(report: &Report) -> Vec<Field> {
     let is_breached = |ceiling| report.breaches().iter().any(|b| b.ceiling == ceiling);
-    let number = |text: String| Figure {
+    let number = |text: String| Field {
         text,
         color: None,
         is_number: true,
     };
-    let figure = |text: String, ceiling| Figure {
+    let figure = |text: String, ceiling| Field {
         color: is_breached(ceiling).then_some(Shade::Bad),
         ..number(text)
     };
@@ -110,7 +126,7 @@ pub(crate) fn row(report: &Report) -> Vec<Figure> {
             .find(|(known, _)| *known == ceiling);
         number(set.map_or("-".to_owned(), |(_, limit)| ByteSize::b(*limit).to_string()))
     };
-    let word = |text: String, color| Figure {
+    let word = |text: String, color| Field {
         text,
         color,
         is_number: false,
@@ -139,7 +155,7 @@ pub(crate) fn row(report: &Report) -> Vec<Figure> {
     ]
 }
 
-fn cell(figure: &Figure) -> Cell {
+fn cell(figure: &Field) -> Cell {
     let cell = if figure.is_number {
         right(&figure.text)
     } else {

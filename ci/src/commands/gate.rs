@@ -1,32 +1,19 @@
 //! `check` and `gate`: what is known after a run, and what follows from it.
 
-use super::measure::{measure, measure_again};
+use super::measure::{Known, again, measure, measure_again, named};
 use super::tell::tell;
 use super::{Failure, lock, project, say};
 use crate::arguments::{BaseArguments, Outputs};
 use cargo_highwater::baseline::{self, Baseline};
 use cargo_highwater::config::Config;
 use cargo_highwater::exit_code;
-use cargo_highwater::outcome::{Again, Base, Comparison, Evidence, Outcome, Status};
+use cargo_highwater::outcome::{Base, Comparison, Evidence, Outcome, Status};
 use cargo_highwater::project::{Project, base_revision};
-use highwater_reports::report::{self, ReadError, Report};
+use highwater_reports::report::{ReadError, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// What is known of each scenario, by the name of its baseline's file.
-pub(super) type Known<T> = BTreeMap<PathBuf, T>;
-
-/// The reports in `directory` as this project sees them.
-fn named(directory: &Path, config: &Config) -> Result<Known<Report>, Failure> {
-    let mut named = BTreeMap::new();
-    for (file, mut report) in report::read_files(directory)? {
-        config.apply(&mut report)?;
-        named.insert(baseline::file_name(&file), report);
-    }
-    Ok(named)
-}
 
 /// The baselines for `reports`, each in the folder for builds like the report's, and
 /// those in these folders that there is no report for.
@@ -78,30 +65,6 @@ pub(super) fn evidence(
         base,
         baselines,
         again: again(project, config, with_base)?,
-    })
-}
-
-/// What was measured again since the last run.
-pub(super) fn again(project: &Project, config: &Config, with_base: bool) -> Result<Again, Failure> {
-    let read = |directories: &[PathBuf]| {
-        let mut runs = Vec::new();
-        for directory in directories {
-            match named(directory, config) {
-                Err(Failure::Read(ReadError::NoReports(_) | ReadError::NoDirectory(_))) => {}
-                reports => runs.push(reports?),
-            }
-        }
-        Ok::<_, Failure>(runs)
-    };
-    let [of_head, of_base] = project.again_reports();
-    Ok(Again {
-        reports: read(&of_head)?,
-        base: if with_base {
-            read(&of_base)?
-        } else {
-            Vec::new()
-        },
-        not_again: BTreeMap::new(),
     })
 }
 

@@ -1,16 +1,29 @@
 //! Running the tests: all of them for the first time, and those of what changed again.
 
-use super::gate::again;
 use super::{Failure, say};
 use cargo_highwater::base::Base;
+use cargo_highwater::baseline;
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Again, Evidence, to_measure_again};
 use cargo_highwater::project::{Project, Run};
-use highwater_reports::report::Report;
+use highwater_reports::report::{self, ReadError, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// What is known of each scenario, by the name of its baseline's file.
+pub(super) type Known<T> = BTreeMap<PathBuf, T>;
+
+/// The reports in `directory` as this project sees them.
+pub(super) fn named(directory: &Path, config: &Config) -> Result<Known<Report>, Failure> {
+    let mut named = BTreeMap::new();
+    for (file, mut report) in report::read_files(directory)? {
+        config.apply(&mut report)?;
+        named.insert(baseline::file_name(&file), report);
+    }
+    Ok(named)
+}
 
 /// How long the parts of a measurement took.
 pub(super) struct Measured {
@@ -165,4 +178,28 @@ fn run_of(project: &Project, just_now: bool) -> Result<Result<Run, &'static str>
     Ok(Err(
         "the code is not that of the run any more; `cargo highwater run` measures it",
     ))
+}
+
+/// What was measured again since the last run.
+pub(super) fn again(project: &Project, config: &Config, with_base: bool) -> Result<Again, Failure> {
+    let read = |directories: &[PathBuf]| {
+        let mut runs = Vec::new();
+        for directory in directories {
+            match named(directory, config) {
+                Err(Failure::Read(ReadError::NoReports(_) | ReadError::NoDirectory(_))) => {}
+                reports => runs.push(reports?),
+            }
+        }
+        Ok::<_, Failure>(runs)
+    };
+    let [of_head, of_base] = project.again_reports();
+    Ok(Again {
+        reports: read(&of_head)?,
+        base: if with_base {
+            read(&of_base)?
+        } else {
+            Vec::new()
+        },
+        not_again: BTreeMap::new(),
+    })
 }

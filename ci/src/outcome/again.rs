@@ -6,7 +6,7 @@
 //! chance alone does.
 
 use super::subject::Subject;
-use super::{Against, Comparison, Status};
+use super::{Against, Comparison, Reports, Status};
 use crate::baseline::Baseline;
 use crate::compare::{Change, Rule, Value, changes};
 use crate::config::{Entry, Tolerance};
@@ -19,9 +19,6 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
-
-/// Reports by the names of their baselines' files.
-pub(super) type Reports = BTreeMap<PathBuf, Report>;
 
 /// What measuring again found.
 #[derive(Clone, Debug, Default)]

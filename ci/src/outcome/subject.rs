@@ -1,6 +1,6 @@
 //! One scenario among the evidence, and what it is held to.
 
-use super::{Against, Comparison, Evidence, Status};
+use super::{Against, Comparison, Evidence, Reports, Status};
 use crate::baseline::Baseline;
 use crate::compare::{Change, Effect, Rule, changes};
 use crate::config::{Entry, Tolerance};
@@ -37,7 +37,7 @@ impl<'a> Subject<'a> {
     pub(super) fn at(place: &Path, evidence: &'a Evidence) -> Self {
         let base = evidence.base.as_ref();
         let again = &evidence.again;
-        let of = |runs: &'a [super::again::Reports]| {
+        let of = |runs: &'a [Reports]| {
             let runs = runs.iter().filter_map(|reports| reports.get(place));
             runs.collect()
         };
