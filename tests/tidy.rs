@@ -244,3 +244,26 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+/// Each file and folder that the map names is there, in full or below its room.
+#[test]
+fn the_map_names_what_is_there() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the map is there");
+    let mut known: BTreeSet<_> = sources().into_iter().map(|(path, _)| path).collect();
+    for path in known.clone() {
+        known.extend(path.ancestors().map(Path::to_owned));
+    }
+    let quoted = map.split('`').skip(1).step_by(2);
+    let named: Vec<_> = { quoted }
+        .filter(|name| !name.contains([' ', '(', '<', '$']))
+        .filter(|name| name.ends_with(".rs") || name.ends_with('/'))
+        .filter(|name| *name != "target/" && !name.starts_with(['/', '_']))
+        .collect();
+    assert!(named.len() > 60, "the paths were found");
+    let is_missing = |name: &&&str| {
+        let is_below = |path: &PathBuf| path.ends_with(name.trim_end_matches('/'));
+        !root().join(name).exists() && !known.iter().any(is_below)
+    };
+    let missing: Vec<_> = named.iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
