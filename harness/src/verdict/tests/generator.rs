@@ -188,7 +188,7 @@ fn sound(random: &mut Random, requested: u64) -> Kind {
         },
         10 => {
             let blocks = random.scale(10, 100_000);
-            let is_even = random.next() % 2 == 0;
+            let is_even = random.next().is_multiple_of(2);
             Kind::Decay {
                 blocks,
                 steps: random.scale(1, half),
