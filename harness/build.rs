@@ -9,11 +9,12 @@ use std::env;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=HIGHWATER_PORTABLE");
     let is_set = |name: &str| env::var_os(name).is_some();
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|is| is == value);
 
     // Tests of the code for other systems run it on this one.
-    let is_native = !is_set("CARGO_CFG_HIGHWATER_PORTABLE");
+    let is_native = !is("HIGHWATER_PORTABLE", "1");
     let has_pages = is_native && is_set("CARGO_CFG_UNIX");
     let is_linux = has_pages && is("CARGO_CFG_TARGET_OS", "linux");
     let has_glibc = is_linux && is("CARGO_CFG_TARGET_ENV", "gnu");

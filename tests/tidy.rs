@@ -2,13 +2,16 @@
 
 #![forbid(unsafe_code)]
 
+use cargo_metadata::semver::Version;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const LONGEST_FILE: usize = 500;
 const LONGEST_FUNCTION: usize = 70;
+const LINUX: &str = "x86_64-unknown-linux-gnu";
 
 fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -198,6 +201,56 @@ fn the_harness_depends_on_almost_nothing() {
         normal("highwater-macros"),
         named(&["proc-macro2", "quote", "syn"])
     );
+}
+
+/// All that comes along with the harness by default on Linux x86-64, where that is the most,
+/// and the harness itself: name and version, and the oldest Rust that it says it needs.
+fn rust_needed_by_the_harness() -> Vec<(String, Version)> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--package=highwater", "--edges=normal"])
+        .args(["--prefix=none", "--format={p}"])
+        .args(["--target", LINUX, "--color=never"])
+        .current_dir(root());
+    let tree = tree.output().expect("cargo starts");
+    assert!(tree.status.success(), "{tree:?}");
+    let tree = String::from_utf8(tree.stdout).expect("names are text");
+    let tree: BTreeSet<_> = tree
+        .lines()
+        .filter_map(|line| line.split_once(" v"))
+        .map(|(name, rest)| (name, rest.split(' ').next().unwrap_or_default()))
+        .collect();
+    assert!(tree.len() > 10, "cargo printed the tree: {tree:?}");
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root().join("Cargo.toml"));
+    command.other_options(["--locked", "--filter-platform", LINUX].map(str::to_owned));
+    let metadata = command.exec().expect("cargo describes the packages");
+    let needed = metadata.packages.into_iter().filter_map(|package| {
+        let version = package.version.to_string();
+        let comes_along = tree.contains(&(package.name.as_str(), version.as_str()));
+        let rust = package.rust_version.filter(|_| comes_along)?;
+        Some((format!("{} {version}", package.name), rust))
+    });
+    needed.collect()
+}
+
+/// The oldest Rust that the harness says it needs is enough for all that comes along with it,
+/// and no newer than that.
+#[test]
+fn the_harness_says_how_old_a_rust_will_do() {
+    let needed = rust_needed_by_the_harness();
+    let version = &metadata().packages[0].version;
+    let (ours, theirs): (Vec<_>, Vec<_>) = needed
+        .into_iter()
+        .partition(|(package, _)| *package == format!("highwater {version}"));
+    let [(_, said)] = ours.as_slice() else {
+        panic!("the harness is there once: {ours:?}");
+    };
+    let newest = theirs.iter().max_by_key(|(_, rust)| rust);
+    let newest = newest.expect("some dependencies say what they need");
+    assert_eq!(&newest.1, said, "{} sets it", newest.0);
+    let readme = fs::read_to_string(root().join("README.md")).expect("the file is there");
+    let words = format!("Rust {}.{} or later", said.major, said.minor);
+    assert!(readme.contains(&words), "README.md lacks `{words}`");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+mod support;
+
 use cargo_highwater::exit_code::{FAILED, NO_ANSWER, PASSED};
 use std::fs;
 use std::path::Path;
@@ -28,14 +30,10 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
-/// The program, in `directory`, with nothing inherited that it looks at.
+/// The program, in `directory`.
 fn program(directory: &Path, arguments: &[&str]) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_cargo-highwater"));
-    program
-        .args(arguments)
-        .current_dir(directory)
-        .env_remove("CARGO_TARGET_DIR")
-        .env_remove("CARGO_BUILD_TARGET_DIR");
+    let mut program = support::tool();
+    program.args(arguments).current_dir(directory);
     program
 }
 

@@ -94,16 +94,10 @@ fn with_the_script(project: &Project, arguments: &[&str]) -> String {
     let mut path = tool.expect("a directory").as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    let like_the_tool = project.command(&[]);
-    let output = Command::new("sh")
+    let output = project
+        .runs(support::program("sh"))
         .arg(script)
         .args(arguments)
-        .current_dir(project.path())
-        .envs(
-            like_the_tool
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
         .env("PATH", path)
         .output()
         .expect("it starts");
@@ -149,11 +143,14 @@ first: git fetch --deepen=1000 origin
     project.run(&["check", "--base"], 1);
 }
 
-/// Starts a gate, and sends it and its children a signal when the base is being
-/// compiled.
+/// Starts a gate, and sends it and its children a signal when the base is being compiled.
 fn interrupted(project: &Project, signal: &str) {
     let mut child = project
-        .command(&["gate", "--base", "HEAD"])
+        .runs(support::program("env"))
+        // Background jobs of a script ignore interrupts, and so does what they start.
+        .arg("--default-signal=INT")
+        .arg(env!("CARGO_BIN_EXE_cargo-highwater"))
+        .args(["gate", "--base", "HEAD"])
         .process_group(0)
         .stderr(Stdio::piped())
         .spawn()
@@ -173,7 +170,7 @@ fn interrupted(project: &Project, signal: &str) {
 
 /// What git knows of this repository's worktrees.
 fn worktrees(project: &Project) -> usize {
-    let output = Command::new("git")
+    let output = support::program("git")
         .args(["worktree", "list"])
         .current_dir(project.path())
         .output()
@@ -274,7 +271,7 @@ fn worktrees_of_others_are_left_alone() {
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("it is ours");
     project.run(&["gate", "--base", "HEAD"], 0);
     fs::rename(&away, &here).expect("it can be moved");
-    let status = Command::new("git")
+    let status = support::program("git")
         .arg("status")
         .current_dir(&here)
         .output();

@@ -23,8 +23,9 @@ pub(crate) fn sites() -> Sites {
         Some("" | "on-failure") => Sites::OnFailure,
         Some("never") => Sites::Never,
         _ => panic!(
-            "highwater: HIGHWATER_SITES is {asked:?}; it may be `always`, `replay`, \
-             `on-failure` or `never`"
+            "highwater: HIGHWATER_SITES is {:?}; it may be `always`, `replay`, \
+             `on-failure` or `never`",
+            asked.to_string_lossy()
         ),
     }
 }
@@ -45,7 +46,8 @@ pub(crate) fn steps() -> Option<u64> {
     match asked.to_str().map(str::parse) {
         Some(Ok(steps)) => Some(steps),
         _ => panic!(
-            "highwater: HIGHWATER_STEPS is {asked:?}; it may be a number of steps, such as 10000"
+            "highwater: HIGHWATER_STEPS is {:?}; it may be a number of steps, such as 10000",
+            asked.to_string_lossy()
         ),
     }
 }

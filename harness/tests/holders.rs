@@ -4,13 +4,7 @@
 //! and the stack of its thread, would be searched as well.
 
 #![deny(unsafe_code)]
-#![cfg(all(
-    feature = "diagnosis",
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(highwater_portable)
-))]
+#![cfg(all(highwater_stacks, highwater_glibc))]
 
 use highwater::{Alloc, Hold, Holder, Report, Scenario};
 use std::ffi::{CStr, c_int, c_void};

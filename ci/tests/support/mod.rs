@@ -31,6 +31,43 @@ fn orders_are_bounded() {
 /// A report as the library wrote it.
 pub(crate) const REPORT: &str = include_str!("../../reports/tests/data/bounded.json");
 
+/// How the names of variables begin that the tool, cargo, git or the tests of a project look
+/// at: those of a terminal, of a CI system, of hooks, of other runs of cargo, and ours.
+const TELLING: [&str; 15] = [
+    "CARGO_BUILD_",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CARGO_TERM_",
+    "CI",
+    "CLICOLOR",
+    "FORCE_COLOR",
+    "GITHUB_",
+    "GIT_",
+    "HIGHWATER_",
+    "NEXTEST",
+    "NO_COLOR",
+    "RUSTFLAGS",
+    "RUST_BACKTRACE",
+    "RUST_TEST_",
+];
+
+/// A program that is told nothing by where the tests are run.
+pub(crate) fn program(path: &str) -> Command {
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if TELLING.iter().any(|start| text.starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The tool, as [`program`] starts it.
+pub(crate) fn tool() -> Command {
+    program(env!("CARGO_BIN_EXE_cargo-highwater"))
+}
+
 pub(crate) struct Project {
     directory: TempDir,
 }
@@ -87,7 +124,7 @@ impl Project {
 
     pub(crate) fn git(&self, arguments: &[&str]) {
         let identity = ["user.name=test", "user.email=test@example.org"];
-        let output = Command::new("git")
+        let output = program("git")
             .args(identity.iter().flat_map(|setting| ["-c", setting]))
             .args(arguments)
             .current_dir(self.path())
@@ -103,22 +140,20 @@ impl Project {
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
     }
 
-    /// The tool, in the project, with nothing inherited that it looks at.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-highwater"));
-        command
-            .args(arguments)
+    /// Has this program run in the project.
+    pub(crate) fn runs(&self, mut program: Command) -> Command {
+        program
             .current_dir(self.path())
             .env("CARGO_TARGET_DIR", self.target())
             // What the workspace was built with is enough.
-            .env("CARGO_NET_OFFLINE", "true")
-            .env_remove("HIGHWATER_REPORTS")
-            .env_remove("HIGHWATER_UNWRITTEN")
-            .env_remove("HIGHWATER_TIME_LIMIT")
-            .env_remove("HIGHWATER_SITES")
-            .env_remove("HIGHWATER_STEPS")
-            .env_remove("GITHUB_ACTIONS")
-            .env_remove("GITHUB_STEP_SUMMARY");
+            .env("CARGO_NET_OFFLINE", "true");
+        program
+    }
+
+    /// The tool, in the project.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.runs(tool());
+        command.args(arguments);
         command
     }
 

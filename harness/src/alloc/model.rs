@@ -62,6 +62,7 @@ fn spawn_in<R: Send + 'static>(
 
 /// Explores `model` in random orders, and in orders with few changes of thread,
 /// which find other mistakes sooner. Each run begins with an empty table.
+/// `HIGHWATER_INTERLEAVINGS` asks for fewer of each.
 fn explore(model: fn()) {
     /// The models share the tables of the process.
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -71,12 +72,14 @@ fn explore(model: fn()) {
         scopes::forget_all();
         model();
     };
+    let asked = std::env::var("HIGHWATER_INTERLEAVINGS");
+    let runs = asked.map_or(10_000, |asked| asked.parse().expect("a number"));
     let mut config = Config::new();
     // Shuttle's atomics are large, and so are pools of ledgers.
     config.stack_size = 1 << 20;
     config.silence_warnings = true;
-    Runner::new(RandomScheduler::new(10_000), config.clone()).run(from_nothing);
-    Runner::new(PctScheduler::new(3, 10_000), config).run(from_nothing);
+    Runner::new(RandomScheduler::new(runs), config.clone()).run(from_nothing);
+    Runner::new(PctScheduler::new(3, runs), config).run(from_nothing);
 }
 
 fn assert_reading(scope: OpenScope, live_bytes: i64, live_blocks: i64, total_bytes: u64) {

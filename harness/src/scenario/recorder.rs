@@ -214,7 +214,7 @@ impl<'a> Recorder<'a> {
         if let Some(lookout) = &mut self.lookout {
             lookout.after_step(self.steps_run, self.scope);
         }
-        if self.checkpoint_every > 0 && self.steps_run % self.checkpoint_every == 0 {
+        if self.checkpoint_every > 0 && self.steps_run.is_multiple_of(self.checkpoint_every) {
             let [bytes, blocks, ..] = self.levels;
             self.put_on_curve(bytes, blocks);
         }

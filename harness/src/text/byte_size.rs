@@ -86,7 +86,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, count) = UNITS
             .iter()
-            .filter(|(_, size)| self.0 >= *size && self.0 % *size == 0)
+            .filter(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size))
             .map(|(unit, size)| (*unit, self.0 / size))
             .min_by_key(|(_, count)| *count)
             .unwrap_or(("B", self.0));
@@ -102,7 +102,7 @@ impl fmt::Display for Thousands {
         let digits = self.0.to_string();
         let mut grouped = String::with_capacity(digits.len() * 4 / 3);
         for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place) % 3 == 0 {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);

@@ -34,10 +34,10 @@ fn read(text: &str) -> Option<Duration> {
 #[allow(dead_code)]
 pub(crate) fn text(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
-    if milliseconds % 1_000 > 0 {
-        format!("{milliseconds} ms")
-    } else {
+    if milliseconds.is_multiple_of(1_000) {
         format!("{} s", milliseconds / 1_000)
+    } else {
+        format!("{milliseconds} ms")
     }
 }
 

@@ -183,7 +183,7 @@ fn word(address: usize, sp: usize, end: usize) -> Option<usize> {
     let is_on_stack = address >= sp && address < end && end - address >= 8;
     // SAFETY: the stack is mapped from its pointer to its end, and the address has room
     // for a word before that and is aligned to one. Whatever the word is, it is one.
-    (is_on_stack && address % 8 == 0).then(|| unsafe { *(address as *const usize) })
+    (is_on_stack && address.is_multiple_of(8)).then(|| unsafe { *(address as *const usize) })
 }
 
 impl Walker {

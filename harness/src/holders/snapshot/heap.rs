@@ -139,7 +139,7 @@ impl<'a> Walker<'a> {
     /// Where the used part of a thread's heap ends. It starts with where its arena is,
     /// which heap was before it, and how large it and its mapping are.
     fn end_of_arena(&mut self, start: usize) -> Option<usize> {
-        if start % ARENA != 0 {
+        if !start.is_multiple_of(ARENA) {
             return None;
         }
         self.words.forget();
@@ -166,7 +166,7 @@ impl<'a> Walker<'a> {
                 return !self.blocks.is_empty();
             }
             // What is no heap may have any word there.
-            if size < SMALLEST || size % HEADER != 0 || size > end - place {
+            if size < SMALLEST || !size.is_multiple_of(HEADER) || size > end - place {
                 return false;
             }
             let next = self.words.at(place + size + 8);
@@ -198,7 +198,7 @@ fn mapped_alone(memory: &Memory, mapping: &Mapping, found: &mut Heap) {
         let size = word & !FLAGS;
         let is_one = offset < PAGE
             && word & FLAGS == MAPPED
-            && size % PAGE == 0
+            && size.is_multiple_of(PAGE)
             && size > 0
             && size <= mapping.end - page;
         if is_one {

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# What must hold too, and takes too long for every change. `.ci/run` has the rest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CARGO_TERM_COLOR=never
+
+# The README's command, built as a user builds it. It says what is shown by default.
+cargo run --release
+
+# The oldest Rust that the library says it needs.
+oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' harness/Cargo.toml)
+rustup toolchain install "$oldest" --profile minimal
+CARGO_TARGET_DIR=target/oldest cargo "+$oldest" check --locked -p highwater
+
+# The allocator's tests under AddressSanitizer, which wants `pthread_create` for itself.
+ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
+RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" \
+cargo test --locked --target x86_64-unknown-linux-gnu -p highwater \
+    --no-default-features --features macros --lib alloc::
+
+# The counting code in 20,000 interleavings of each model.
+HIGHWATER_PORTABLE=1 CARGO_TARGET_DIR=target/model RUSTFLAGS="--cfg highwater_shuttle" \
+cargo test --release --locked -p highwater --lib alloc::model
+
+# Twenty times as many random programs, sound and leaky.
+HIGHWATER_CASES=200_000 \
+cargo test --release --locked -p highwater --lib generator -- --nocapture
+
+# All known leaks, whose verdicts are the same in each round.
+cargo run --release --locked -p highwater-tests --bin known-leaks -- --rounds 3
+
+# The figures in release are the same each time.
+for _ in 1 2 3; do
+    cargo test --release --locked -p highwater-tests --test scenarios --test verdicts
+done
