@@ -148,11 +148,11 @@ fn verdict(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Option<Chang
 fn rank(of: &Baseline) -> usize {
     const LAWS: [&str; 6] = [
         "constant",
-        "fading",
+        "saturating",
         "logarithmic",
         "sublinear",
         "linear",
-        "worse than linear",
+        "superlinear",
     ];
     let law = of.law.as_deref();
     LAWS.iter()

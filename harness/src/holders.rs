@@ -19,9 +19,9 @@ pub enum Hold {
     /// A static, a thread-local, the scenario's state or a stack leads to it.
     Held,
     /// Nothing points to it: it is lost.
-    Direct,
+    Lost,
     /// Only lost blocks point to it.
-    Indirect,
+    IndirectlyLost,
     /// It is lost, in a cycle of blocks that hold each other.
     Cycle,
     /// No root leads to it, but not everything could be searched.
@@ -33,8 +33,8 @@ impl Hold {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
-            Self::Direct => "direct",
-            Self::Indirect => "indirect",
+            Self::Lost => "lost",
+            Self::IndirectlyLost => "indirectly lost",
             Self::Cycle => "cycle",
             Self::Unknown => "unknown",
         }

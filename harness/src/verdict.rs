@@ -61,7 +61,7 @@ pub enum Law {
     /// It does not rise any more.
     Constant,
     /// Each doubling of the steps adds less than the one before.
-    Fading,
+    Saturating,
     /// Each doubling of the steps adds the same.
     Logarithmic,
     /// Faster than a logarithm, slower than in proportion, such as a square root.
@@ -69,18 +69,18 @@ pub enum Law {
     /// In proportion to the steps.
     Linear,
     /// Faster than in proportion.
-    WorseThanLinear,
+    Superlinear,
 }
 
 impl Law {
     fn name(self) -> &'static str {
         match self {
             Self::Constant => "constant",
-            Self::Fading => "fading",
+            Self::Saturating => "saturating",
             Self::Logarithmic => "logarithmic",
             Self::Sublinear => "sublinear",
             Self::Linear => "linear",
-            Self::WorseThanLinear => "worse than linear",
+            Self::Superlinear => "superlinear",
         }
     }
 
@@ -101,7 +101,7 @@ impl Verdict {
         self.outcome == Outcome::Growing
     }
 
-    /// Whether live memory stays within bounds: level, fading, or no faster than
+    /// Whether live memory stays within bounds: level, saturating, or no faster than
     /// a logarithm.
     pub fn is_bounded(&self) -> bool {
         self.outcome == Outcome::Bounded
@@ -224,7 +224,7 @@ impl Verdict {
     pub(crate) fn but_growing(self, reason: String) -> Self {
         Self {
             outcome: Outcome::Growing,
-            law: Some(Law::WorseThanLinear),
+            law: Some(Law::Superlinear),
             reason,
             ..self
         }

@@ -277,5 +277,5 @@ fn nobody_at_all() {
         },
     );
     let holder = first_holder(&report);
-    assert_eq!(holder.hold(), Hold::Direct, "{report}");
+    assert_eq!(holder.hold(), Hold::Lost, "{report}");
 }

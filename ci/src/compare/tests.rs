@@ -126,7 +126,7 @@ fn a_verdict_that_turns_is_worse_or_better() {
     let growing = of_verdict("growing", Some("linear"));
     let open = of_verdict("inconclusive", None);
     let bounded = of_verdict("bounded", Some("constant"));
-    let fading = of_verdict("bounded", Some("fading"));
+    let saturating = of_verdict("bounded", Some("saturating"));
     let cases = [
         (
             &bounded,
@@ -146,8 +146,12 @@ fn a_verdict_that_turns_is_worse_or_better() {
             "verdict bounded → inconclusive: Worse, blocks",
         ),
         (&open, &bounded, "verdict inconclusive → bounded: Better"),
-        (&bounded, &fading, "law constant → fading: Worse, blocks"),
-        (&fading, &bounded, "law fading → constant: Better"),
+        (
+            &bounded,
+            &saturating,
+            "law constant → saturating: Worse, blocks",
+        ),
+        (&saturating, &bounded, "law saturating → constant: Better"),
     ];
     for (before, after, expected) in cases {
         assert_eq!(told(before, after, &STRICT), [expected]);

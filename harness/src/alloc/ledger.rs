@@ -35,7 +35,7 @@ use std::cell::Cell;
 use std::ptr;
 
 /// Above every footer, which has 32 bits: what is marked by it counts no block of the
-/// quick ways, whatever stands behind that block.
+/// fast paths, whatever stands behind that block.
 const NO_FOOTER: u64 = 1 << 32;
 
 /// One thread's counts since its last flush. Aligned so that no two threads
@@ -77,7 +77,7 @@ static SPILL: Ledger = Ledger::sentinel();
 
 /// What a thread has before its first allocation. Nothing is ever counted in it:
 /// no block can have its footer, and it always looks as if it had to be flushed, so
-/// the quick ways below need no check of their own for it.
+/// the fast paths below need no check of their own for it.
 static NONE: Ledger = Ledger::sentinel();
 
 thread_local! {
@@ -85,7 +85,7 @@ thread_local! {
     /// works before `main` and while the thread's other values are dropped.
     static LEDGER: Cell<&'static Ledger> = const { Cell::new(&NONE) };
 
-    /// The ledger of a thread that stands in a scope that is traced. Its quick one is
+    /// The ledger of a thread that stands in a scope that is traced. Its fast one is
     /// then [`NONE`], so that every allocation goes the slow way.
     static TRACED: Cell<Option<&'static Ledger>> = const { Cell::new(None) };
 
@@ -133,7 +133,7 @@ fn traced() -> Option<&'static Ledger> {
     TRACED.try_with(Cell::get).ok().flatten()
 }
 
-/// Whether no quick way is open for a block with this footer: it belongs to another
+/// Whether no fast path is open for a block with this footer: it belongs to another
 /// scope than this thread's, or this thread's is traced.
 #[inline(always)]
 pub(super) fn is_slow(footer: u32) -> bool {
@@ -183,7 +183,7 @@ fn attach() -> &'static Ledger {
     let ledger = take();
     if !ledger.is_spill() {
         ROOT.thread_starts();
-        ledger.take_route();
+        ledger.choose_path();
     }
     ledger
 }
@@ -219,7 +219,7 @@ fn take() -> &'static Ledger {
 /// Gives the ledger of an ending thread back. What the thread allocates from
 /// now on belongs to no scope.
 pub(super) fn detach(ledger: &'static Ledger) {
-    ledger.stand_in(&ROOT);
+    ledger.switch_to(&ROOT);
     ROOT.thread_ends();
     // Fail only where thread-locals are a model's, and end.
     let _ = TRACED.try_with(|traced| traced.set(None));
@@ -404,13 +404,13 @@ impl Ledger {
         if scope.has_ended() {
             let open = nearest_open(scope);
             if !ptr::eq(open, scope) {
-                self.stand_in(open);
+                self.switch_to(open);
             }
         }
     }
 
     /// Moves the thread to another scope.
-    pub(super) fn stand_in(&'static self, scope: &'static Record) {
+    pub(super) fn switch_to(&'static self, scope: &'static Record) {
         if self.is_spill() {
             return;
         }
@@ -422,7 +422,7 @@ impl Ledger {
 
     fn move_to(&'static self, scope: &'static Record) {
         self.point_to(scope);
-        self.take_route();
+        self.choose_path();
     }
 
     fn point_to(&'static self, scope: &'static Record) {
@@ -437,9 +437,9 @@ impl Ledger {
         self.footer.store(footer::seal(scope.tag()).into(), Relaxed);
     }
 
-    /// Sends this thread's allocations the quick way, or, if its scope is traced, the
+    /// Sends this thread's allocations by the fast path, or, if its scope is traced, by the
     /// slow one.
-    pub(super) fn take_route(&'static self) {
+    pub(super) fn choose_path(&'static self) {
         if self.scope().is_traced() {
             stack::learn_bounds();
             // Fails only where thread-locals are a model's, and end.

@@ -55,7 +55,7 @@ fn is_installed() -> bool {
 #[allow(dead_code)]
 pub(crate) fn watch_whole_process() {
     scopes::count_all_in_root();
-    ledger::current().stand_in(&ROOT);
+    ledger::current().switch_to(&ROOT);
     ledger::leave_to_harness();
 }
 
@@ -82,7 +82,7 @@ impl OpenScope {
         fork::prepare();
         spawn::learn();
         let record = scopes::open(name, ledger.scope()).ok_or(OpenError::TooManyScopes)?;
-        ledger.stand_in(record);
+        ledger.switch_to(record);
         Ok(Self(record))
     }
 
@@ -92,7 +92,7 @@ impl OpenScope {
     pub(crate) fn leave(self) {
         let ledger = ledger::current();
         scopes::close(self.0);
-        ledger.stand_in(ledger::nearest_open(ledger.scope()));
+        ledger.switch_to(ledger::nearest_open(ledger.scope()));
     }
 
     /// Follows its blocks to their sites; the calling thread stands in it.
@@ -226,7 +226,7 @@ impl HeldScope {
 
 impl Drop for HeldScope {
     fn drop(&mut self) {
-        self.0.0.let_go();
+        self.0.0.release();
     }
 }
 
@@ -247,8 +247,8 @@ fn standing_in<R>(scope: &'static Record, work: impl FnOnce() -> R) -> R {
     impl Drop for Back {
         fn drop(&mut self) {
             ledger::hold_in(self.1);
-            ledger::current().stand_in(self.0);
-            self.0.let_go();
+            ledger::current().switch_to(self.0);
+            self.0.release();
         }
     }
     let ledger = ledger::current();
@@ -256,6 +256,6 @@ fn standing_in<R>(scope: &'static Record, work: impl FnOnce() -> R) -> R {
     // Meanwhile no thread may stand in it.
     before.hold();
     let _back = Back(before, ledger::hold_in(Some(scope)));
-    ledger.stand_in(scope);
+    ledger.switch_to(scope);
     work()
 }

@@ -334,12 +334,12 @@ impl Record {
         }
     }
 
-    /// Keeps the record from being used again until it is [let go](Self::let_go).
+    /// Keeps the record from being used again until it is [let go](Self::release).
     pub(super) fn hold(&self) {
         self.handles.fetch_add(1, AcqRel);
     }
 
-    pub(super) fn let_go(&self) {
+    pub(super) fn release(&self) {
         self.handles.fetch_sub(1, AcqRel);
     }
 

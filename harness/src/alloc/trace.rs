@@ -1,8 +1,8 @@
 //! Following blocks to the call stacks that allocated them, while one scope is diagnosed.
 //!
 //! Nothing of this runs before: a thread that stands in a scope that is traced has no
-//! ledger of the quick kind, so its allocations take the slow way, which leads here, and
-//! blocks of such a scope carry a footer that no quick free knows. What is needed
+//! ledger of the fast path, so its allocations take the slow path, which leads here, and
+//! blocks of such a scope carry a footer that no fast free knows. What is needed
 //! is made before the first block is followed, and never given back; in a hook there is
 //! no lock and no allocation here either.
 
@@ -16,8 +16,8 @@ pub(super) mod stack;
 use super::scopes::{self, Record};
 use super::{footer, ledger, memory};
 use shadow::Entry;
-use sites::{Company, Sites};
 pub(crate) use sites::{Live, Total};
+use sites::{Sharing, Sites};
 use stack::{Registers, Stack, Walker};
 use std::cell::Cell;
 use std::ptr;
@@ -173,7 +173,7 @@ impl Trace {
             .scope
             .store(ptr::from_ref(scope).cast_mut(), Release);
         scope.set_traced();
-        ledger::current().take_route();
+        ledger::current().choose_path();
     }
 
     /// Notes each site's share when the live bytes are `peak_bytes` for the first time.
@@ -312,7 +312,7 @@ fn follow(state: &State, block: *mut u8, entry: Entry) {
         state
             .sites
             .get(entry.site)
-            .allocated(entry.size, company(state));
+            .allocated(entry.size, sharing(state));
     } else {
         state.lost.fetch_add(1, Relaxed);
     }
@@ -321,12 +321,12 @@ fn follow(state: &State, block: *mut u8, entry: Entry) {
 /// Whether this thread stands in the scope that is traced, and no other does. One that
 /// comes later, or went before, is ordered by the count of threads.
 #[inline(always)]
-fn company(state: &State) -> Company {
+fn sharing(state: &State) -> Sharing {
     let is_alone = ledger::is_traced() && state.scope().is_some_and(|scope| scope.threads() == 1);
     if is_alone {
-        Company::Alone
+        Sharing::Exclusive
     } else {
-        Company::Together
+        Sharing::Shared
     }
 }
 
@@ -370,7 +370,7 @@ fn take(block: *mut u8) -> Option<Taken> {
     let state = state()?;
     let entry = shadow::take(block as usize)?;
     let site = state.sites.get(entry.site);
-    site.freed(entry.size, company(state));
+    site.freed(entry.size, sharing(state));
     Some(Taken(entry))
 }
 

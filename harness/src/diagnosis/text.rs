@@ -208,8 +208,8 @@ impl fmt::Display for Holder {
         let path = self.path.join(" → ");
         match self.hold {
             Hold::Held => write!(f, "held by {path}"),
-            Hold::Direct => write!(f, "unreachable: nothing points to them"),
-            Hold::Indirect => write!(
+            Hold::Lost => write!(f, "unreachable: nothing points to them"),
+            Hold::IndirectlyLost => write!(
                 f,
                 "unreachable: only what is lost itself points to them: {path}"
             ),

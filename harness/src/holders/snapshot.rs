@@ -31,7 +31,7 @@ pub(crate) struct Snapshot {
     /// function is to go on.
     frames: Vec<(usize, usize)>,
     state: State,
-    is_whole: bool,
+    is_complete: bool,
     unsearched_threads: usize,
 }
 
@@ -68,23 +68,23 @@ impl Snapshot {
             kind: Kind::InMotion,
         });
         roots.areas.extend(in_motion);
-        let mut is_whole = is_whole_heap && roots.are_all && unsearched_threads == 0;
+        let mut is_complete = is_whole_heap && roots.are_all && unsearched_threads == 0;
         // Of another allocator's heap it is not known what in it is in use.
         if is_whole_heap {
             let known = roots.known(taken.into_iter().chain(Trace::own_tables()));
             let mapped = mapped(&memory, &mappings, &known);
-            is_whole &= mapped.are_all;
+            is_complete &= mapped.are_all;
             roots.areas.extend(mapped.areas);
         }
         let (words, unread) = words(&memory, &graph, &roots.areas);
-        is_whole &= !are_still_there(&unread, &system::mappings().map_err(cant)?);
+        is_complete &= !are_still_there(&unread, &system::mappings().map_err(cant)?);
         Ok(Self {
             graph,
             roots,
             words,
             frames: frames(),
             state: *state,
-            is_whole,
+            is_complete,
             unsearched_threads,
         })
     }
@@ -111,7 +111,7 @@ impl Snapshot {
             })
         };
         let seeds: Vec<_> = self.words.iter().filter_map(seed).collect();
-        search::holders(&self.graph, &seeds, (site_of, types), self.is_whole)
+        search::holders(&self.graph, &seeds, (site_of, types), self.is_complete)
     }
 
     /// Threads of the scenario that could not be searched, because they were running.

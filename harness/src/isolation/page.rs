@@ -185,9 +185,9 @@ impl Stack {
 
     fn read(&self) -> Option<Vec<u64>> {
         let depth = usize::try_from(self.depth.load(Relaxed)).unwrap_or(0);
-        let is_whole = self.state.load(Acquire) == WHOLE;
+        let is_complete = self.state.load(Acquire) == WHOLE;
         let frames = self.frames.iter().take(depth);
-        is_whole.then(|| frames.map(|frame| frame.load(Relaxed)).collect())
+        is_complete.then(|| frames.map(|frame| frame.load(Relaxed)).collect())
     }
 }
 

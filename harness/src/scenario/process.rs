@@ -29,7 +29,7 @@ fn unpacked(runs: u64) -> (bool, u64) {
 }
 
 /// A run's place among those of the process.
-pub(crate) struct Turn {
+pub(crate) struct ProcessLease {
     /// How many runs had begun when this one did, itself among them.
     number: u64,
     began_alone: bool,
@@ -42,9 +42,9 @@ enum Guard {
     Alone(RwLockWriteGuard<'static, ()>),
 }
 
-impl Turn {
+impl ProcessLease {
     /// Waits until no other run goes on, if it must be `alone`. A run inside
-    /// another's step takes no turn of its own, for it would wait for itself.
+    /// another's step takes no lease of its own, for it would wait for itself.
     pub(crate) fn take(alone: bool) -> Self {
         let guard = match (alloc::is_in_scope(), alone) {
             (true, _) => None,
@@ -83,7 +83,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for ProcessLease {
     fn drop(&mut self) {
         Self::end(&RUNS);
     }
@@ -239,7 +239,7 @@ mod tests {
                 continue;
             }
             let runs = AtomicU64::new(0);
-            let mut turns: [Option<Turn>; 2] = [None, None];
+            let mut turns: [Option<ProcessLease>; 2] = [None, None];
             // What each does next, and whether the other went on since it began.
             let (mut next, mut met) = ([0; 2], [false; 2]);
             for place in 0..6 {
@@ -247,16 +247,16 @@ mod tests {
                 let other = 1 - run;
                 match next[run] {
                     BEGIN => {
-                        turns[run] = Some(Turn::begin(&runs, None));
+                        turns[run] = Some(ProcessLease::begin(&runs, None));
                         let goes_on = (1..=2).contains(&next[other]);
                         met = met.map(|met| met || goes_on);
                     }
                     ASK => {
-                        let turn = turns[run].as_ref().expect("it began");
-                        let told = turn.was_alone_in(runs.load(SeqCst));
+                        let lease = turns[run].as_ref().expect("it began");
+                        let told = lease.was_alone_in(runs.load(SeqCst));
                         assert_eq!(told, !met[run], "order {order:06b}");
                     }
-                    _ => Turn::end(&runs),
+                    _ => ProcessLease::end(&runs),
                 }
                 next[run] += 1;
             }
@@ -268,11 +268,11 @@ mod tests {
     #[test]
     fn both_numbers_have_room() {
         let many = AtomicU64::new(u64::MAX - RUNNING);
-        let turn = Turn::begin(&many, None);
-        assert_eq!(turn.number, 0, "it starts again");
-        assert!(turn.was_alone_in(many.load(SeqCst)));
-        Turn::end(&many);
+        let lease = ProcessLease::begin(&many, None);
+        assert_eq!(lease.number, 0, "it starts again");
+        assert!(lease.was_alone_in(many.load(SeqCst)));
+        ProcessLease::end(&many);
         assert_eq!(unpacked(many.load(SeqCst)), (true, 0));
-        std::mem::forget(turn);
+        std::mem::forget(lease);
     }
 }

@@ -178,8 +178,8 @@ fn repeat<S>(
                 !is_over()
             })
         };
-        let is_whole = catch_unwind(AssertUnwindSafe(repetition)).ok()?;
-        if !is_whole {
+        let is_complete = catch_unwind(AssertUnwindSafe(repetition)).ok()?;
+        if !is_complete {
             return None;
         }
         let after = run.scope.restart_peak().totals.live_bytes;

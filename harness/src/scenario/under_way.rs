@@ -1,7 +1,7 @@
-//! A scenario that runs: what was asked of it, its scope, and whose turn it has.
+//! A scenario that runs: what was asked of it, its scope, and its lease of the process.
 
 use super::Scenario;
-use super::process::Turn;
+use super::process::ProcessLease;
 use crate::alloc;
 use crate::isolation::{self, Wanted};
 use crate::options::{self, Sites};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 pub(crate) struct Run<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) scope: Scope,
-    pub(crate) turn: Turn,
+    pub(crate) lease: ProcessLease,
     limits_before: (u64, u64),
     /// What the first run of the test said of this scenario, if this is the second, in
     /// which call stacks are taken.
@@ -32,12 +32,12 @@ impl<'a> Run<'a> {
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let ordinal = RUNS.fetch_add(1, Relaxed);
         let waits = scenario.needs_the_process_alone() && !alloc::is_whole_process();
-        let turn = Turn::take(waits);
+        let lease = ProcessLease::take(waits);
         let scope = Scope::of_run(&scenario.name);
         let mut run = Self {
             scenario,
             scope,
-            turn,
+            lease,
             limits_before: (0, 0),
             first: isolation::second_run(ordinal),
             ordinal,
@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
 
     /// The figures of the process can be charged to it.
     pub(crate) fn has_process(&self) -> bool {
-        alloc::is_whole_process() || self.turn.was_alone()
+        alloc::is_whole_process() || self.lease.was_alone()
     }
 }
 

@@ -29,11 +29,11 @@ pub(super) fn is_rising_within(points: &[Point], tolerance: f64) -> bool {
 pub(super) fn law_by_shape(points: &[Point]) -> Law {
     type Shape = fn(f64) -> f64;
     const SHAPES: [(Law, Shape); 5] = [
-        (Law::Fading, |x| -1.0 / x),
+        (Law::Saturating, |x| -1.0 / x),
         (Law::Logarithmic, f64::ln),
         (Law::Sublinear, f64::sqrt),
         (Law::Linear, |x| x),
-        (Law::WorseThanLinear, |x| x * x),
+        (Law::Superlinear, |x| x * x),
     ];
     let distance = |shape: Shape| {
         let shaped: Vec<_> = points

@@ -15,7 +15,7 @@ use crate::verdict::floors::{Low, PARTS, Window};
 use std::fmt;
 
 /// A rise that is multiplied by less than 2 to this power when the steps double
-/// is a logarithm's or fades. A square root's power is ½.
+/// is a logarithm's, or saturates. A square root's power is ½.
 const SLOWEST_GROWTH: f64 = 0.25;
 
 impl Series<'_> {
@@ -100,8 +100,8 @@ impl Series<'_> {
             return Some(Law::Linear);
         }
         let goes_on = is_rising(&points(in_last));
-        if self.fades() && !goes_on {
-            return Some(Law::Fading);
+        if self.saturates() && !goes_on {
+            return Some(Law::Saturating);
         }
         let law = stairs.and_then(Stairs::law);
         if law.is_some_and(|law| law.is_growing() || !goes_on) {
@@ -200,7 +200,7 @@ impl Series<'_> {
     /// it did. A logarithm adds the same, and everything faster adds more. Where what it
     /// added is no little part of what there is, the one before must have added less
     /// than its own, too.
-    fn fades(&self) -> bool {
+    fn saturates(&self) -> bool {
         /// No little part of the level.
         const PART: f64 = 1.0 / 16.0;
 
@@ -322,11 +322,11 @@ impl Law {
     /// steps double.
     pub(super) fn of_exponent(exponent: f64) -> Self {
         match exponent {
-            e if e < -SLOWEST_GROWTH => Self::Fading,
+            e if e < -SLOWEST_GROWTH => Self::Saturating,
             e if e < SLOWEST_GROWTH => Self::Logarithmic,
             e if e < 0.75 => Self::Sublinear,
             e if e < 1.25 => Self::Linear,
-            _ => Self::WorseThanLinear,
+            _ => Self::Superlinear,
         }
     }
 }

@@ -96,7 +96,7 @@ fn bounded(
 #[case::behind_a_cache("8 bytes a step behind a cache that fills late", 10_000, |i: u64| i.min(20_000) * 480 + i * 8, Law::Linear)]
 #[case::under_churn("8 bytes a step under a sawtooth of a megabyte", 10_000, |i: u64| i * 8 + (i % 97) * 10_000, Law::Linear)]
 #[case::square_root("a square root", 10_000, |i: u64| i.isqrt() * 1_000, Law::Sublinear)]
-#[case::square("a square", 1_000, |i: u64| i * i, Law::WorseThanLinear)]
+#[case::square("a square", 1_000, |i: u64| i * i, Law::Superlinear)]
 #[case::starts_late("a leak that starts at step 50,000", 100_000, |i: u64| i.saturating_sub(50_000) * 8, Law::Linear)]
 #[case::starts_later("a leak that starts late in the last window", 100_000, |i: u64| i.saturating_sub(65_000) * 8, Law::Linear)]
 #[case::few_steps("one leak after one step asked for", 1, |i: u64| i * 8, Law::Linear)]
@@ -177,14 +177,14 @@ fn a_cache_and_a_sawtooth_have_their_shapes() {
 
 /// A cache that fills, under a sawtooth whose emptyings come later and later.
 #[test]
-fn what_fades_but_does_not_rise_along_a_line_has_no_rate() {
+fn what_saturates_but_does_not_rise_along_a_line_has_no_rate() {
     let mut floors = Floors::new(10, 160);
     for i in 1..=160 {
         let bytes = 100_000 + i.min(57) * 16 + i % 28 * 698;
         floors.observe(i, &[bytes, bytes / 64, 0, 0, 0]);
     }
     let verdict = of_memory(floors.windows());
-    assert_eq!(verdict.law(), Some(Law::Fading), "{verdict}");
+    assert_eq!(verdict.law(), Some(Law::Saturating), "{verdict}");
     let sentence = "bounded: the floor rises less with every doubling, from 40 to 160 steps";
     assert_eq!(verdict.to_string(), sentence);
 }

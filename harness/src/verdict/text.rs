@@ -159,10 +159,10 @@ pub(super) fn rising_reason(
         "the floor"
     };
     let how = match law {
-        Law::Fading => "rises less with every doubling",
+        Law::Saturating => "rises less with every doubling",
         Law::Logarithmic => "rises like a logarithm",
         Law::Sublinear => "rises steadily, slower than in proportion to the steps",
-        Law::WorseThanLinear => "rises faster than in proportion to the steps",
+        Law::Superlinear => "rises faster than in proportion to the steps",
         Law::Constant | Law::Linear => "rises in proportion to the steps",
     };
     let last = windows.len() - 1;

@@ -222,7 +222,7 @@ fn held(holders: &[Holder]) -> Markup {
         @for holder in holders.iter().take(shown) {
             p.holder {
                 span.kind .failure[holder.kind != "held"] { (how(&holder.kind)) }
-                @if holder.kind != "direct" && !holder.path.is_empty() {
+                @if holder.kind != "lost" && !holder.path.is_empty() {
                     " " code { (holder.path.join(" → ")) }
                 }
                 ", " (thousands(holder.blocks)) " of " (thousands(all)) " " (blocks(all))
@@ -234,8 +234,8 @@ fn held(holders: &[Holder]) -> Markup {
 fn how(kind: &str) -> &'static str {
     match kind {
         "held" => "held by",
-        "direct" => "unreachable: nothing points to them",
-        "indirect" => "unreachable: only what is lost itself points to them:",
+        "lost" => "unreachable: nothing points to them",
+        "indirectly lost" => "unreachable: only what is lost itself points to them:",
         "cycle" => "unreachable: a cycle of",
         _ => "no holder was found in what could be searched",
     }

@@ -260,7 +260,7 @@ pub(super) unsafe extern "C" fn pthread_getattr_np(
         let ledger = ledger::current();
         let scope = ledger.scope();
         scope.hold();
-        ledger.stand_in(&OWN);
+        ledger.switch_to(&OWN);
         PHASE.set(Phase::Listing(scope));
     }
     // SAFETY: this is the function's signature in glibc.
@@ -280,8 +280,8 @@ pub(super) unsafe extern "C" fn sigaltstack(new: *const stack_t, old: *mut stack
     type Function = unsafe extern "C" fn(*const stack_t, *mut stack_t) -> c_int;
     static NEXT: Next = Next::new(c"sigaltstack");
     if let Phase::Listing(scope) = PHASE.replace(Phase::Running) {
-        ledger::current().stand_in(scope);
-        scope.let_go();
+        ledger::current().switch_to(scope);
+        scope.release();
     }
     // SAFETY: this is the function's signature in glibc.
     match unsafe { NEXT.function::<Option<Function>>() } {

@@ -58,16 +58,16 @@ impl Counts {
 
 /// Whether the calling thread is the only one that counts now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Company {
-    Alone,
-    Together,
+pub(super) enum Sharing {
+    Exclusive,
+    Shared,
 }
 
 #[inline(always)]
-fn add(counter: &AtomicI64, by: i64, company: Company) {
-    match company {
-        Company::Alone => counter.store(counter.load(Relaxed) + by, Relaxed),
-        Company::Together => {
+fn add(counter: &AtomicI64, by: i64, sharing: Sharing) {
+    match sharing {
+        Sharing::Exclusive => counter.store(counter.load(Relaxed) + by, Relaxed),
+        Sharing::Shared => {
             counter.fetch_add(by, Relaxed);
         }
     }
@@ -109,27 +109,27 @@ impl Site {
     }
 
     #[inline(always)]
-    fn counts(&self, company: Company) -> &Counts {
-        match company {
-            Company::Alone => &self.alone,
-            Company::Together => &self.together,
+    fn counts(&self, sharing: Sharing) -> &Counts {
+        match sharing {
+            Sharing::Exclusive => &self.alone,
+            Sharing::Shared => &self.together,
         }
     }
 
     #[inline(always)]
-    pub(super) fn allocated(&self, size: usize, company: Company) {
-        let counts = self.counts(company);
-        add(&counts.live_bytes, size as i64, company);
-        add(&counts.live_blocks, 1, company);
-        add(&counts.total_blocks, 1, company);
-        add(&counts.total_bytes, size as i64, company);
+    pub(super) fn allocated(&self, size: usize, sharing: Sharing) {
+        let counts = self.counts(sharing);
+        add(&counts.live_bytes, size as i64, sharing);
+        add(&counts.live_blocks, 1, sharing);
+        add(&counts.total_blocks, 1, sharing);
+        add(&counts.total_bytes, size as i64, sharing);
     }
 
     #[inline(always)]
-    pub(super) fn freed(&self, size: usize, company: Company) {
-        let counts = self.counts(company);
-        add(&counts.live_bytes, -(size as i64), company);
-        add(&counts.live_blocks, -1, company);
+    pub(super) fn freed(&self, size: usize, sharing: Sharing) {
+        let counts = self.counts(sharing);
+        add(&counts.live_bytes, -(size as i64), sharing);
+        add(&counts.live_blocks, -1, sharing);
     }
 
     fn sum(&self, of: fn(&Counts) -> &AtomicI64) -> i64 {

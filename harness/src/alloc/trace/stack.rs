@@ -244,8 +244,9 @@ impl Walker {
                 let is_cut = truth.len() >= DEPTH || walked.len() >= DEPTH;
                 let missing = rest.len() - depth;
                 let lacks_start = !IS_PART.get() && depth > START_FRAMES && missing <= START_FRAMES;
-                let is_whole = rest.len() == walked.len() || walked.len() == depth && lacks_start;
-                rest[..depth] == walked[..depth] && (is_cut || is_whole)
+                let is_complete =
+                    rest.len() == walked.len() || walked.len() == depth && lacks_start;
+                rest[..depth] == walked[..depth] && (is_cut || is_complete)
             })
         });
         if agree {

@@ -58,7 +58,7 @@ pub(super) fn holders(
     graph: &Graph,
     seeds: &[Seed],
     (site_of, types): (&[usize], &[String]),
-    is_whole: bool,
+    is_complete: bool,
 ) -> Vec<Vec<Holder>> {
     let mut paths = Paths::default();
     let element = |name: &String| (paths.element(name), is_text(name));
@@ -74,7 +74,7 @@ pub(super) fn holders(
         queue: VecDeque::new(),
     };
     search.reach(seeds);
-    if is_whole {
+    if is_complete {
         search.look_at_what_is_left();
     }
     search.grouped()
@@ -118,7 +118,7 @@ impl Search<'_> {
             };
             let hold = match hold {
                 Hold::Held | Hold::Unknown => hold,
-                Hold::Direct | Hold::Indirect | Hold::Cycle => Hold::Indirect,
+                Hold::Lost | Hold::IndirectlyLost | Hold::Cycle => Hold::IndirectlyLost,
             };
             // What is written in a text is no address.
             if self.site_of(node).is_some_and(|site| self.elements[site].1) {
@@ -163,7 +163,7 @@ impl Search<'_> {
         for (node, how) in (0_u32..).zip(&lost) {
             if *how == Some(Lost::Direct) {
                 let element = self.element_of(node);
-                self.path_of[node as usize] = Some((Hold::Direct, self.paths.from(element)));
+                self.path_of[node as usize] = Some((Hold::Lost, self.paths.from(element)));
                 self.queue.push_back(node);
             }
         }

@@ -136,8 +136,8 @@ fn stack_of(memory: &Memory, pointer: usize) -> Option<usize> {
     let is_stack = |pair: &&[usize]| {
         let (lowest, size) = (pair[0], pair[1]);
         let end = lowest.saturating_add(size);
-        let is_whole = lowest > 0 && lowest % PAGE == 0 && size % PAGE == 0;
-        is_whole && lowest < pointer && (pointer..pointer + FARTHEST_END).contains(&end)
+        let is_complete = lowest > 0 && lowest % PAGE == 0 && size % PAGE == 0;
+        is_complete && lowest < pointer && (pointer..pointer + FARTHEST_END).contains(&end)
     };
     words.windows(2).find(is_stack).map(|pair| pair[0])
 }
