@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 pub(crate) enum Kind {
     Leaky,
     Fixed,
-    Trap,
+    Decoy,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Leaky, Self::Fixed, Self::Trap];
+    const ALL: [Self; 3] = [Self::Leaky, Self::Fixed, Self::Decoy];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Leaky => "leaky",
             Self::Fixed => "fixed",
-            Self::Trap => "trap",
+            Self::Decoy => "decoy",
         }
     }
 }
@@ -33,7 +33,7 @@ impl Kind {
 pub(crate) struct Facts {
     #[serde(rename = "crate")]
     pub(crate) crate_name: String,
-    /// Where the leak was published; none for a trap.
+    /// Where the leak was published; none for a decoy.
     pub(crate) upstream: Option<String>,
     /// What fools a naive rule; none for a leak.
     pub(crate) why: Option<String>,
@@ -135,7 +135,7 @@ impl Outcome {
     pub(crate) fn is_right(&self) -> bool {
         let right = match self.kind {
             Kind::Leaky => "growing",
-            Kind::Fixed | Kind::Trap => "bounded",
+            Kind::Fixed | Kind::Decoy => "bounded",
         };
         self.report.verdict == right && self.others.is_empty()
     }

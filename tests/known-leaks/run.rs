@@ -2,7 +2,7 @@
 //! it.
 //!
 //! Each case is a folder beside this file. Its `leaky` and `fixed` releases, or its
-//! `trap`, are packages of their own, with their own lockfiles, outside the
+//! `decoy`, are packages of their own, with their own lockfiles, outside the
 //! workspace: two releases of one semver range cannot share a lockfile. A driver
 //! prints its report as JSON; here the reports are judged against what is known.
 //!
@@ -21,7 +21,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Runs drivers that reproduce published leaks of real crates, and traps that look
+/// Runs drivers that reproduce published leaks of real crates, and decoys that look
 /// like leaks, and prints what the verdict made of each.
 #[derive(Parser)]
 #[command(

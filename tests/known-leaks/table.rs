@@ -107,7 +107,7 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
         let facts = &outcome.facts;
         let source = match (&facts.upstream, &facts.why) {
             (Some(upstream), _) => format!("published as {upstream}"),
-            (None, Some(why)) => format!("a trap, since {why}"),
+            (None, Some(why)) => format!("a decoy, since {why}"),
             (None, None) => String::new(),
         };
         let _ = writeln!(text, "- `{}`: {}; {source}", outcome.case, facts.step);
@@ -166,7 +166,7 @@ fn sums(outcomes: &[Outcome]) -> String {
             .filter(|outcome| kinds.contains(&outcome.kind));
         some.collect::<Vec<_>>()
     };
-    let (leaky, sound) = (of(&[Kind::Leaky]), of(&[Kind::Fixed, Kind::Trap]));
+    let (leaky, sound) = (of(&[Kind::Leaky]), of(&[Kind::Fixed, Kind::Decoy]));
     let with = |outcomes: &[&Outcome], verdict: &str| {
         let verdicts = outcomes.iter().filter(|o| o.report.verdict == verdict);
         verdicts.count()
