@@ -23,8 +23,8 @@ cargo test --locked --target x86_64-unknown-linux-gnu -p highwater \
 HIGHWATER_PORTABLE=1 CARGO_TARGET_DIR=target/model RUSTFLAGS="--cfg highwater_shuttle" \
 cargo test --release --locked -p highwater --lib alloc::model
 
-# Twenty times as many random programs, sound and leaky.
-HIGHWATER_CASES=200_000 \
+# Five times as many random programs, sound and leaky.
+HIGHWATER_CASES=50_000 \
 cargo test --release --locked -p highwater --lib generator -- --nocapture
 
 # All known leaks, whose verdicts are the same in each round.
