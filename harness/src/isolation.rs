@@ -33,6 +33,7 @@ mod system;
 
 use crate::alloc;
 use crate::scope::panics::message_of;
+use crate::text::duration;
 #[cfg(highwater_unix)]
 #[doc(hidden)]
 pub use child::started_for;
@@ -174,7 +175,7 @@ impl Job {
         const USUAL: Duration = Duration::from_secs(600);
         let asked = std::env::var_os("HIGHWATER_TIME_LIMIT").filter(|asked| !asked.is_empty());
         let asked = asked.map(|asked| {
-            crate::text::duration::parse(&asked.to_string_lossy())
+            duration::parse(&asked.to_string_lossy())
                 .unwrap_or_else(|problem| panic!("highwater: HIGHWATER_TIME_LIMIT: {problem}"))
         });
         self.time_limit.or(asked).unwrap_or(USUAL)

@@ -426,7 +426,7 @@ pub struct Holder {
     pub blocks: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// `"held"` from a root; or lost: `"lost"` if nothing points to them, `"indirectly lost"`
+    /// `"held"` from a root; `"lost"` if nothing points to them, `"indirectly lost"`
     /// if only lost blocks do, `"cycle"` if they do to each other; `"unknown"` if no root
     /// was found, but not everything could be searched.
     pub kind: String,

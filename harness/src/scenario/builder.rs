@@ -275,7 +275,7 @@ impl Scenario {
         set.any(|(ceiling, _)| ceiling.is_of_process())
     }
 
-    /// After how many steps what is done, where the scenario asks for that.
+    /// The limits of the run: the usual ones, or what was asked for.
     pub(crate) fn step_limits(&self) -> Limits {
         if let Some(budget) = self.step_budget {
             let all = budget.max(self.steps);

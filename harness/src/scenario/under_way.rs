@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A scenario that runs: its scope, from the rehearsal to the diagnosis.
 pub(crate) struct Run<'a> {
-    pub(crate) scenario: &'a Scenario,
-    pub(crate) scope: Scope,
-    pub(crate) lease: ProcessLease,
+    pub(super) scenario: &'a Scenario,
+    pub(super) scope: Scope,
+    lease: ProcessLease,
     limits_before: (u64, u64),
     /// What the first run of the test said of this scenario, if this is the second, in
     /// which call stacks are taken.
     pub(super) first: Option<Wanted>,
-    /// The how manieth scenario of the process it is.
+    /// How many scenarios the process ran before it.
     pub(super) ordinal: usize,
     /// Whether a run before this one failed, and call stacks are to explain it.
     pub(super) has_failed: Cell<bool>,

@@ -39,7 +39,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Those of a scenario that says how many steps it is to have, and no more.
+    /// The usual ones, for so many requested steps.
     pub(crate) fn of(requested: u64) -> Self {
         /// In so many steps a leak of one block in a hundred shows under most noise.
         const ENOUGH: u64 = 524_288;
@@ -146,7 +146,8 @@ pub(crate) fn is_coarse(verdict: &Verdict, windows: &[Window]) -> bool {
     };
     let is_large = |limit: Option<f64>| limit.is_none_or(|limit| limit > MUCH * least);
     verdict.is_growing()
-        || (is_large(verdict.detectable_bytes) || is_large(verdict.detectable_blocks))
+        || is_large(verdict.detectable_bytes)
+        || is_large(verdict.detectable_blocks)
 }
 
 /// Judges the whole, or one call stack. What moves, but not so that its law can be told, is

@@ -41,11 +41,29 @@ impl Traffic {
         if figure != Figure::Bytes {
             return Some(rate(self.blocks));
         }
-        // Where there are no new blocks, those that are there grow.
-        let events = match self.blocks {
-            0 => self.reallocations.max(1),
-            blocks => blocks,
-        };
+        // Bytes come with new blocks, and with those that are there and grow.
+        let events = (self.blocks + self.reallocations).max(1);
         Some(rate(events) * (self.bytes as f64 / events as f64).max(1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_block_beside_many_that_grow_widens_no_limit() {
+        let steps = 1_000_000;
+        let of = |blocks| Traffic {
+            bytes: 1_000 * steps,
+            blocks,
+            reallocations: steps,
+            steps,
+        };
+        for blocks in [0, 1] {
+            let limit = of(blocks).may_hide(Figure::Bytes);
+            let limit = limit.expect("something is allocated");
+            assert!((limit - 10.0).abs() < 0.01, "{limit}");
+        }
     }
 }
