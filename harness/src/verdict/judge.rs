@@ -267,23 +267,18 @@ fn by_sites(whole: Verdict, verdicts: &[Verdict], seen: &Seen<'_>) -> (Verdict, 
     if whole.is_bounded() && !is_coarse(&whole, seen.windows) {
         return (whole, None);
     }
-    if let Some(place) = verdicts.iter().position(|site| !site.is_bounded()) {
+    let open = verdicts.iter().position(|site| !site.is_bounded());
+    // What moves from one call stack to another, as a buffer does that several make larger,
+    // comes to rest at each.
+    let is_carried = |figure| is_carried_by_sites(seen, figure);
+    if open.is_some() || !whole.is_bounded() && MEMORY.into_iter().any(is_carried) {
         if whole.is_growing() {
             let reason = "memory as a whole rises, but not at its call stacks; more steps would \
                           tell whether it happens to";
-            return (whole.but_inconclusive(reason.to_owned()), Some(place));
+            return (whole.but_inconclusive(reason.to_owned()), open);
         }
         let is_open = !whole.is_bounded();
-        return (whole, is_open.then_some(place));
-    }
-    // What moves from one call stack to another, as a buffer does that several make larger,
-    // comes to rest at each.
-    if !whole.is_bounded()
-        && MEMORY
-            .into_iter()
-            .any(|figure| is_carried_by_sites(seen, figure))
-    {
-        return (whole, None);
+        return (whole, open.filter(|_| is_open));
     }
     (with_limits_of_sites(whole, verdicts), None)
 }
