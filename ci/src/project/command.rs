@@ -178,7 +178,11 @@ impl Tests<'_> {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("HIGHWATER_REPORTS", self.reports);
         if let Some(target) = &self.target {
-            command.env("CARGO_TARGET_DIR", target);
+            // A build directory that is configured for all would serve the same package from
+            // two directories, and a base would be taken for the code beside it.
+            command
+                .env("CARGO_TARGET_DIR", target)
+                .env("CARGO_BUILD_BUILD_DIR", target);
         }
         command
     }

@@ -3,9 +3,12 @@
 // Each test program uses its part.
 #![allow(dead_code)]
 
+use std::collections::HashMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{LazyLock, Mutex};
 use tempfile::TempDir;
 
 /// One scenario, `orders`, that keeps KEPT orders at most.
@@ -68,6 +71,21 @@ pub(crate) fn tool() -> Command {
     program(env!("CARGO_BIN_EXE_cargo-highwater"))
 }
 
+/// A version that no other project of this run has, and the same in every run: in one build
+/// directory cargo tells packages at the roots of their workspaces apart by name and version
+/// alone.
+fn version() -> String {
+    static PROJECTS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default().to_owned();
+    let mut hasher = DefaultHasher::new();
+    (env!("CARGO_CRATE_NAME"), &test).hash(&mut hasher);
+    let mut projects = PROJECTS.lock().expect("nobody panics with it");
+    let number = projects.entry(test).or_default();
+    *number += 1;
+    format!("0.{}.{number}", hasher.finish() >> 32)
+}
+
 pub(crate) struct Project {
     directory: TempDir,
 }
@@ -77,9 +95,10 @@ impl Project {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let harness = workspace.join("harness").canonicalize();
         let manifest = format!(
-            "[package]\nname = \"orders\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+            "[package]\nname = \"orders\"\nversion = \"{}\"\nedition = \"2024\"\n\
              [lib]\npath = \"lib.rs\"\n\
              [dependencies]\nhighwater = {{ path = '{}', default-features = false }}\n",
+            version(),
             harness.expect("it is there").display()
         );
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -145,6 +164,11 @@ impl Project {
         program
             .current_dir(self.path())
             .env("CARGO_TARGET_DIR", self.target())
+            // What all projects depend on is built once.
+            .env(
+                "CARGO_BUILD_BUILD_DIR",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/projects"),
+            )
             // What the workspace was built with is enough.
             .env("CARGO_NET_OFFLINE", "true");
         program

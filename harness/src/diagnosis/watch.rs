@@ -186,7 +186,8 @@ impl<'a> Watch<'a> {
         }
         for (number, stack) in self.stacks.iter_mut().enumerate() {
             let levels = levels(less(self.trace.live(number), stack.before));
-            if levels != stack.levels {
+            // Two comparisons, where those of arrays are a call.
+            if (levels[0], levels[1]) != (stack.levels[0], stack.levels[1]) {
                 stack.catch_up(step - 1);
                 stack.levels = levels;
             }
