@@ -18,7 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scope", &["alloc"]),
     ("verdict", &["text"]),
     ("symbols", &[]),
-    ("holders", &["alloc", "symbols"]),
+    ("holders", &["alloc", "symbols", "text"]),
     (
         "diagnosis",
         &["alloc", "holders", "symbols", "text", "verdict"],

@@ -145,7 +145,7 @@ impl Baseline {
         next(HEADER)?;
         let scenario = next("scenario")?.1.to_owned();
         let mut figures = Figures::new();
-        for figure in Figure::ALL {
+        for figure in Figure::all() {
             let (number, text) = next(figure.name())?;
             let digits = match figure.unit() {
                 Unit::Bytes => text.strip_suffix(" B"),

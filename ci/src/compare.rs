@@ -6,11 +6,10 @@
 use crate::baseline::Baseline;
 use crate::config::Tolerance;
 use crate::kind::Kind;
+use highwater::__private::Thousands;
 use highwater_reports::figure::{Figure, Unit};
-use highwater_reports::thousands::Thousands;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -89,16 +88,13 @@ pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Chan
     let value = |of: &Baseline, figure| of.figures.get(&figure).copied().unwrap_or(0);
     let other_steps = value(before, Figure::Steps) != value(after, Figure::Steps);
     let mut changes: Vec<_> = verdict(before, after, rule).into_iter().collect();
-    for figure in Figure::ALL {
+    for figure in Figure::all().filter(|figure| !figure.is_bound()) {
         let (was, is) = (value(before, figure), value(after, figure));
         let allowed = rule.tolerance.map_or(0, |tolerance| tolerance.of(figure));
-        let allowed = match figure {
-            Figure::PeakBound => continue,
-            // Two peaks are the same if their ranges meet: the true one may lie above.
-            Figure::Peak if is > was => allowed.max(value(before, Figure::PeakBound)),
-            Figure::Peak => allowed.max(value(after, Figure::PeakBound)),
-            _ => allowed,
-        };
+        // Two are the same if their ranges meet: the true one may lie above.
+        let lower = if is > was { before } else { after };
+        let bound = figure.bound().map_or(0, |bound| value(lower, bound));
+        let allowed = allowed.max(bound);
         if is.abs_diff(was) <= allowed.unsigned_abs() {
             continue;
         }
@@ -113,10 +109,9 @@ pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Chan
             let is_known = steps.iter().all(|steps| *steps > 0);
             is_known.then(|| [was as f64 / steps[0] as f64, is as f64 / steps[1] as f64])
         };
-        let is_of_steps = matches!(figure, Figure::StepBytes | Figure::StepBlocks);
         let (before, after) = (Value::Number(was), Value::Number(is));
         changes.push(Change {
-            per_step: is_of_steps.then(per_step).flatten(),
+            per_step: figure.is_of_steps().then(per_step).flatten(),
             ..rule.change(Kind::Figure(figure), before, after, effect)
         });
     }
@@ -162,10 +157,10 @@ fn rank(of: &Baseline) -> usize {
 
 impl Change {
     /// What changed, in words.
-    pub fn name(&self) -> Cow<'static, str> {
+    pub fn name(&self) -> &'static str {
         match self.what {
-            Kind::Growing | Kind::Inconclusive => "verdict".into(),
-            Kind::Figure(figure) => figure.name().into(),
+            Kind::Growing | Kind::Inconclusive => "verdict",
+            Kind::Figure(figure) => figure.name(),
             what => what.name(),
         }
     }

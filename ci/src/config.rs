@@ -5,11 +5,14 @@
 //! error with its line, never skipped. Its ceilings are held by `cargo highwater`,
 //! in addition to those in the code, which `cargo test` alone holds too.
 
+mod figures;
+
 use crate::kind::Kind;
-use highwater::{ByteSize, ByteSizeError};
+use figures::{Ceilings, Limit};
+use highwater::__private::{Thousands, milliseconds};
+use highwater::ByteSize;
 use highwater_reports::figure::Figure;
 use highwater_reports::report::{Acceptable, Accepted, Breach, Ceiling, Report, Verdict};
-use highwater_reports::thousands::Thousands;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +20,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use wildmatch::WildMatchPattern;
+
+pub use figures::Tolerance;
 
 /// A name in which `*` stands for anything, and nothing else does for something.
 type Pattern = WildMatchPattern<'*', '\0'>;
@@ -59,48 +64,12 @@ pub struct Entry {
     pub accept_residue: Option<Reason>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Ceilings {
-    growth: Option<Limit>,
-    peak: Option<Limit>,
-    residue: Option<Limit>,
-}
-
 /// The variable that the time limit is passed on by.
 const LIMIT: &str = "HIGHWATER_TIME_LIMIT";
 
 /// A time such as `"600 s"`, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TimeLimit(String);
-
-/// A size, or `"none"`, which lifts the project's ceiling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limit {
-    None,
-    At(ByteSize),
-}
-
-/// How far figures may move, and why.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Tolerance {
-    /// Why they do.
-    pub reason: Reason,
-    growth: Option<Size>,
-    peak: Option<Size>,
-    residue: Option<Size>,
-    live: Option<Size>,
-    live_blocks: Option<u32>,
-    total: Option<Size>,
-    total_blocks: Option<u32>,
-    step_bytes: Option<Size>,
-    step_blocks: Option<u32>,
-    reallocations: Option<u32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Size(ByteSize);
 
 /// A text that says why; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,11 +163,8 @@ impl Config {
     /// What blocks when it became worse than in the base.
     pub fn blocks(&self) -> BTreeSet<Kind> {
         self.gate.blocks.clone().unwrap_or_else(|| {
-            let figures = [Figure::Growth, Figure::Peak].map(Kind::Figure);
-            [Kind::Growing, Kind::Ceiling]
-                .into_iter()
-                .chain(figures)
-                .collect()
+            let kinds = Kind::all();
+            kinds.filter(|kind| kind.blocks_by_default()).collect()
         })
     }
 
@@ -248,22 +214,15 @@ impl Config {
         if report.verdict == Verdict::Inconclusive {
             judge_inconclusive(report, entry);
         }
-        let own = entry.map(|entry| entry.ceilings).unwrap_or_default();
-        let peak = report.peak_bytes.saturating_add(report.peak_error_bytes);
-        let growth = u64::try_from(report.growth_bytes).unwrap_or(0);
-        let ceilings = [
-            ("growth", own.growth, self.ceilings.growth, growth),
-            ("peak", own.peak, self.ceilings.peak, peak),
-            (
-                "residue",
-                own.residue,
-                self.ceilings.residue,
-                report.residue_bytes,
-            ),
-        ];
-        for (name, own, projects, actual) in ceilings {
+        let own = entry.map(|entry| &entry.ceilings);
+        for figure in Figure::all() {
+            let Some(actual) = figure.under_a_ceiling(report) else {
+                continue;
+            };
+            let name = figure.name();
             let has_one = report.ceilings.iter().any(|set| set.ceiling == name);
-            let applies = own.or(projects.filter(|_| !has_one));
+            let projects = self.ceilings.on(figure).filter(|_| !has_one);
+            let applies = own.and_then(|own| own.on(figure)).or(projects);
             if let Some(Limit::At(limit)) = applies {
                 hold(report, name, limit, actual);
             }
@@ -308,7 +267,7 @@ fn hold(report: &mut Report, name: &str, limit: ByteSize, actual: u64) {
     let unit = "bytes".to_owned();
     let ceiling = name.to_owned();
     if actual > limit.bytes() {
-        let [found, excess] = [actual, actual - limit.bytes()].map(|n| Thousands(n.into()));
+        let [found, excess] = [actual, actual - limit.bytes()].map(Thousands);
         report.failures.push(format!(
             "{name}: {found} B, {excess} B above the ceiling of {limit} in highwater.toml"
         ));
@@ -324,28 +283,6 @@ fn hold(report: &mut Report, name: &str, limit: ByteSize, actual: u64) {
         limit: limit.bytes(),
         unit,
     });
-}
-
-impl Tolerance {
-    /// How far `figure` may move, either way.
-    pub fn of(&self, figure: Figure) -> i64 {
-        let bytes = |size: Option<Size>| size.map(|Size(size)| size.bytes());
-        let count = |count: Option<u32>| count.map(u64::from);
-        let allowed = match figure {
-            Figure::Growth => bytes(self.growth),
-            Figure::Peak => bytes(self.peak),
-            Figure::Residue => bytes(self.residue),
-            Figure::Live => bytes(self.live),
-            Figure::LiveBlocks => count(self.live_blocks),
-            Figure::Total => bytes(self.total),
-            Figure::TotalBlocks => count(self.total_blocks),
-            Figure::StepBytes => bytes(self.step_bytes),
-            Figure::StepBlocks => count(self.step_blocks),
-            Figure::Reallocations => count(self.reallocations),
-            Figure::Steps | Figure::PeakBound => None,
-        };
-        i64::try_from(allowed.unwrap_or(0)).unwrap_or(i64::MAX)
-    }
 }
 
 impl Reason {
@@ -368,40 +305,8 @@ impl<'de> Deserialize<'de> for Reason {
 impl<'de> Deserialize<'de> for TimeLimit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let mut words = text.split_whitespace();
-        let number = words.next().and_then(|number| number.parse::<u64>().ok());
-        let milliseconds = number.and_then(|number| match words.next()? {
-            "ms" => Some(number),
-            "s" => number.checked_mul(1_000),
-            "min" => number.checked_mul(60_000),
-            _ => None,
-        });
-        match milliseconds.filter(|_| words.next().is_none()) {
-            None => Err(D::Error::custom(format!(
-                "{text:?} is not a time; write a whole number and one of ms, s, min, such as \
-                 \"500 ms\", \"60 s\" or \"5 min\""
-            ))),
-            Some(0) => Err(D::Error::custom("nothing is done in no time")),
-            Some(_) => Ok(Self(text)),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Limit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == "none" {
-            return Ok(Self::None);
-        }
-        let size = text.parse().map(Self::At);
-        size.map_err(|error: ByteSizeError| D::Error::custom(format!("{error}, or \"none\"")))
+        milliseconds(&text).map_err(D::Error::custom)?;
+        Ok(Self(text))
     }
 }
 

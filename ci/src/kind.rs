@@ -2,7 +2,6 @@
 
 use highwater_reports::figure::Figure;
 use serde::{Deserialize, Serialize, Serializer};
-use std::borrow::Cow;
 
 /// What can become worse, and so block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -22,22 +21,30 @@ pub enum Kind {
 
 impl Kind {
     /// All that are worth to be named.
-    fn all() -> impl Iterator<Item = Self> {
-        let figures = Figure::ALL.into_iter();
-        let figures = figures.filter(|f| !matches!(f, Figure::Steps | Figure::PeakBound));
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let figures = Figure::all().filter(|figure| figure.can_block());
         [Self::Growing, Self::Inconclusive, Self::Ceiling, Self::Law]
             .into_iter()
             .chain(figures.map(Self::Figure))
     }
 
     /// Its name, as in `highwater.toml`.
-    pub fn name(self) -> Cow<'static, str> {
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Growing => "growing".into(),
-            Self::Inconclusive => "inconclusive".into(),
-            Self::Ceiling => "ceiling".into(),
-            Self::Law => "law".into(),
-            Self::Figure(figure) => figure.name().replace(' ', "-").into(),
+            Self::Growing => "growing",
+            Self::Inconclusive => "inconclusive",
+            Self::Ceiling => "ceiling",
+            Self::Law => "law",
+            Self::Figure(figure) => figure.key(),
+        }
+    }
+
+    /// Whether it blocks if `highwater.toml` does not say what does.
+    pub(crate) fn blocks_by_default(self) -> bool {
+        match self {
+            Self::Growing | Self::Ceiling => true,
+            Self::Inconclusive | Self::Law => false,
+            Self::Figure(figure) => figure.blocks_by_default(),
         }
     }
 }
@@ -55,7 +62,7 @@ impl TryFrom<String> for Kind {
 
 impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.name())
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -66,7 +73,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_name_that_is_read_back() {
         for kind in Kind::all() {
-            assert_eq!(Kind::try_from(kind.name().into_owned()), Ok(kind));
+            assert_eq!(Kind::try_from(kind.name().to_owned()), Ok(kind));
         }
         assert_eq!(
             Kind::try_from("steps".to_owned()),

@@ -4,7 +4,6 @@
 pub mod github;
 pub mod junit;
 pub mod markdown;
-pub mod sparkline;
 pub mod text;
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! A site is known again by its type and its functions, not by its lines, which move
 //! with every edit above them.
 
+use highwater::__private::Thousands;
 use highwater_reports::report::{Diagnosis, Report, Site};
-use highwater_reports::thousands::Thousands;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -42,12 +42,12 @@ impl fmt::Display for SiteChange {
         if let Some(place) = &self.place {
             write!(f, " ({place})")?;
         }
-        let after = Thousands(self.after_bytes.into());
+        let after = Thousands(self.after_bytes);
         match self.before_bytes {
             Some(before) => {
                 let difference = self.difference();
                 let sign = if difference > 0 { "+" } else { "" };
-                let (before, difference) = (Thousands(before.into()), Thousands(difference.into()));
+                let (before, difference) = (Thousands(before), Thousands(difference));
                 write!(f, ": {before} B → {after} B live ({sign}{difference} B)")
             }
             None => write!(f, ": {after} B live"),

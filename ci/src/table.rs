@@ -2,8 +2,8 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
+use highwater::__private::Thousands;
 use highwater_reports::report::{Breach, Report, Resource, Verdict};
-use highwater_reports::thousands::Thousands;
 use std::fmt;
 
 /// The columns, and whether they hold figures, which are aligned to the right.
@@ -52,9 +52,9 @@ fn row(report: &Report) -> [String; 7] {
 }
 
 fn steps(report: &Report) -> String {
-    let steps = Thousands(report.steps.into());
+    let steps = Thousands(report.steps);
     if report.steps < report.requested_steps {
-        format!("{steps} of {}", Thousands(report.requested_steps.into()))
+        format!("{steps} of {}", Thousands(report.requested_steps))
     } else {
         steps.to_string()
     }

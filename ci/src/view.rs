@@ -7,10 +7,10 @@
 use crate::compare::Change;
 use crate::kind::Kind;
 use crate::outcome::{Comparison, Evidence, Outcome, Status};
+use highwater::__private::Thousands;
 use highwater_reports::figure::Figure;
 use highwater_reports::page::{about, chart, document, figures_of, limit, lowest, place_in_code};
 use highwater_reports::report::{Ceiling, Report};
-use highwater_reports::thousands::Thousands;
 use maud::{Markup, PreEscaped, html};
 use std::collections::BTreeMap;
 

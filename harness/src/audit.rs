@@ -5,9 +5,9 @@
 //! is the line to look at.
 
 use crate::scenario::process;
+use crate::text::Thousands;
 use crate::text::columns::{Align, aligned};
 use crate::text::json::{Object, quoted};
-use crate::text::{Signed, Thousands};
 use std::fmt;
 
 /// Sources of memory, each with the size that the program gives for it.
@@ -168,7 +168,7 @@ impl fmt::Display for AuditReport {
         rows.push(counted("tracked", self.tracked_bytes()));
         let rest = self.unaccounted_bytes();
         let share = self.percent(rest as f64);
-        rows.push(row("unaccounted", Signed(rest).to_string(), share));
+        rows.push(row("unaccounted", Thousands(rest).to_string(), share));
         rows.push(counted("live", self.live_bytes));
         let columns = [Align::Left, Align::Right, Align::Right];
         writeln!(f, "audit of {}", self.name)?;

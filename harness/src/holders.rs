@@ -10,6 +10,7 @@
 mod snapshot;
 
 pub(crate) use snapshot::Snapshot;
+use std::fmt;
 use std::hint::black_box;
 
 /// How a block is held.
@@ -39,6 +40,25 @@ impl Hold {
             Self::Unknown => "unknown",
         }
     }
+
+    /// In words, in front of the path where there is one.
+    fn how(self) -> &'static str {
+        match self {
+            Self::Held => "held by",
+            Self::Lost => "unreachable: nothing points to them",
+            Self::IndirectlyLost => "unreachable: only what is lost itself points to them:",
+            Self::Cycle => "unreachable: a cycle of",
+            Self::Unknown => "no holder was found in what could be searched",
+        }
+    }
+}
+
+/// [`Hold::how`], for a hold by its word in a report.
+#[doc(hidden)]
+pub fn how_held(word: &str) -> &'static str {
+    let known = [Hold::Held, Hold::Lost, Hold::IndirectlyLost, Hold::Cycle];
+    let hold = known.into_iter().find(|hold| hold.word() == word);
+    hold.unwrap_or(Hold::Unknown).how()
 }
 
 /// What keeps blocks of one site alive, all by the same path.
@@ -71,6 +91,16 @@ impl Holder {
     /// Their bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = self.hold.how();
+        match self.hold {
+            Hold::Lost | Hold::Unknown => f.write_str(how),
+            _ => write!(f, "{how} {}", self.path.join(" → ")),
+        }
     }
 }
 

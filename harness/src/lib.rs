@@ -75,8 +75,11 @@ pub use highwater_macros::test;
 /// version.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::holders::how_held;
     pub use crate::isolation::{Child, Ended, Isolated, isolated, started_for};
     #[cfg(feature = "tokio")]
     pub use crate::scenario::runtime::block_on;
     pub use crate::text::duration::milliseconds;
+    pub use crate::text::sparkline::sparkline;
+    pub use crate::text::{Thousands, full_name};
 }

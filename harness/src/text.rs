@@ -7,6 +7,19 @@ mod byte_size;
 pub(crate) mod columns;
 pub(crate) mod duration;
 pub(crate) mod json;
+#[cfg(any(highwater_glibc, highwater_stacks))]
+pub(crate) mod maps;
+pub(crate) mod sparkline;
+mod units;
 
-pub(crate) use byte_size::{Blocks, Bound, Rate, RateWithin, Signed, Thousands};
-pub use byte_size::{ByteSize, ByteSizeError};
+pub(crate) use byte_size::{Blocks, Bound, Rate, RateWithin};
+pub use byte_size::{ByteSize, ByteSizeError, Thousands};
+
+/// What a scenario is called: its name, with the variant if there is one.
+#[doc(hidden)]
+pub fn full_name(name: &str, variant: Option<&str>) -> String {
+    match variant {
+        Some(variant) => format!("{name} ({variant})"),
+        None => name.to_owned(),
+    }
+}

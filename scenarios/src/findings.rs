@@ -1,5 +1,7 @@
 //! What a post-mortem estimated on paper, beside what is measured here.
 
+use highwater::__private::Thousands;
+
 /// A table of measured figures, to be read beside those that a post-mortem gave.
 ///
 /// Figures carry their units. Those of the process, such as its resident memory, differ
@@ -18,18 +20,10 @@ pub struct Findings {
 
 /// A number with a comma before every third digit from the right.
 pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(String::from_utf8_lossy)
-        .collect();
-    groups.join(",")
+    Thousands(number).to_string()
 }
 
 /// A number of bytes that may be less than none, with its unit.
 pub fn signed_bytes(number: i64) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    format!("{sign}{} B", thousands(number.unsigned_abs()))
+    format!("{} B", Thousands(number))
 }

@@ -4,7 +4,7 @@
 //! An experiment does the service's two minutes, or the part of them in question, once
 //! without the suspected factor and once with it.
 
-use crate::hypothesis::{Expected, Figure, Hypothesis, Priority, Tested};
+use crate::hypothesis::{Expected, Hypothesis, Memory, Priority, Tested};
 use crate::two_minutes::{SECONDS, after_two_minutes, leaky};
 use highwater::ByteSize;
 use highwater_fixtures::{Aggregator, AggregatorConfig, Connection, TradeFeed};
@@ -100,7 +100,7 @@ pub static HYPOTHESES: [Experiment; 8] = [
             Priority::Medium,
             Expected::AtLeast(ByteSize::b(RESIDENT_BYTES as u64 / 2)),
         )
-        .about(Figure::Resident),
+        .about(Memory::Resident),
         test: resident_memory,
     },
 ];

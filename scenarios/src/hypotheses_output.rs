@@ -1,7 +1,7 @@
 //! The register of hypotheses, as a person and as a machine reads it.
 
 use crate::arguments::{Format, Hypotheses as Asked};
-use highwater_scenarios::{Experiment, Figure, HYPOTHESES, Register, Tested};
+use highwater_scenarios::{Experiment, HYPOTHESES, Memory, Register, Tested};
 
 /// The hypotheses that were asked for, tested.
 pub(crate) fn text(asked: &Asked) -> Result<String, String> {
@@ -26,7 +26,7 @@ pub(crate) fn text(asked: &Asked) -> Result<String, String> {
 fn varying(tested: &Tested) -> Option<String> {
     let hypothesis = tested.hypothesis();
     let effect = tested.effect_bytes()?;
-    (hypothesis.figure() == Figure::Resident).then(|| {
+    (hypothesis.memory() == Memory::Resident).then(|| {
         format!(
             "{} moved resident memory by {:.1} MB more than live bytes in this run\n",
             hypothesis.id(),

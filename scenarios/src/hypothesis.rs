@@ -73,9 +73,9 @@ impl fmt::Display for Expected {
     }
 }
 
-/// In which figure a factor shows.
+/// The memory in which a factor shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
+pub enum Memory {
     /// Live bytes when the work is done, while what it returned is alive. Exact.
     Live,
     /// By how much more resident memory moves than live bytes do: what the system says
@@ -110,7 +110,7 @@ pub struct Hypothesis {
     claim: &'static str,
     priority: Priority,
     expected: Expected,
-    figure: Figure,
+    memory: Memory,
 }
 
 impl Hypothesis {
@@ -126,13 +126,13 @@ impl Hypothesis {
             claim,
             priority,
             expected,
-            figure: Figure::Live,
+            memory: Memory::Live,
         }
     }
 
-    /// The same about another figure.
-    pub const fn about(mut self, figure: Figure) -> Self {
-        self.figure = figure;
+    /// The same about other memory.
+    pub const fn about(mut self, memory: Memory) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -156,9 +156,9 @@ impl Hypothesis {
         self.expected
     }
 
-    /// The figure in which the effect is looked for.
-    pub const fn figure(&self) -> Figure {
-        self.figure
+    /// The memory in which the effect is looked for.
+    pub const fn memory(&self) -> Memory {
+        self.memory
     }
 
     /// Does the work without the factor. Return what is to be alive when the figure is
@@ -183,12 +183,12 @@ impl Hypothesis {
         // What is never looked at might be optimised away.
         let work = || black_box(work());
         drop(measure(work));
-        let (value, bytes) = match self.figure {
-            Figure::Live => {
+        let (value, bytes) = match self.memory {
+            Memory::Live => {
                 let (value, usage) = measure(work);
                 (value, Some(signed(usage.live_bytes)))
             }
-            Figure::Resident => {
+            Memory::Resident => {
                 let before = resident_bytes();
                 let (value, usage) = measure(work);
                 let after = resident_bytes();

@@ -35,7 +35,7 @@ use highwater_fixtures::{CandleSource, TradeSource};
 pub use aggregator::CrossAudit;
 pub use findings::{Findings, signed_bytes, thousands};
 pub use hypotheses::{Experiment, HYPOTHESES};
-pub use hypothesis::{Control, Expected, Figure, Hypothesis, Priority, Register, Tested};
+pub use hypothesis::{Control, Expected, Hypothesis, Memory, Priority, Register, Tested};
 
 /// Every scenario, in the order in which they are run and listed.
 pub static SCENARIOS: [&Entry; 15] = [

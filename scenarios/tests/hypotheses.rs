@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use highwater_scenarios::{Experiment, Figure, HYPOTHESES, Register, Tested};
+use highwater_scenarios::{Experiment, HYPOTHESES, Memory, Register, Tested};
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();
@@ -17,7 +17,7 @@ fn every_hypothesis_is_decided_and_in_the_same_way_each_time() {
     }
     let again: Register = HYPOTHESES.iter().map(Experiment::test).collect();
     assert_eq!(register.to_string(), again.to_string());
-    let is_exact = |tested: &&Tested| tested.hypothesis().figure() == Figure::Live;
+    let is_exact = |tested: &&Tested| tested.hypothesis().memory() == Memory::Live;
     let exact = |register: &Register| {
         let effects = register.tested().iter().filter(is_exact);
         effects.map(Tested::effect_bytes).collect::<Vec<_>>()

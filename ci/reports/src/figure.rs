@@ -1,7 +1,10 @@
-//! [`Figure`]: what of a report is held to a baseline or a base, and compared.
+//! [`Figure`]: what of a report is held to a baseline or a base, and compared, in one table.
+//!
+//! A new figure is a variant of [`Figure`] and a row here. Everything else that deals with
+//! figures asks the table.
 
 use crate::report::Report;
-use crate::thousands::Thousands;
+use highwater::__private::Thousands;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,68 +59,196 @@ pub enum Unit {
 /// The figures of one run.
 pub type Figures = BTreeMap<Figure, i64>;
 
+/// What the table says of a figure.
+struct Row {
+    figure: Figure,
+    /// In messages, on pages, and in baselines, which have a line for each row.
+    name: &'static str,
+    /// In `highwater.toml`, and in JSON.
+    key: &'static str,
+    unit: Unit,
+    /// How it is read from a report.
+    of: fn(&Report) -> i128,
+    /// What a ceiling in `highwater.toml` is compared with; none if there is no such ceiling.
+    under_a_ceiling: Option<fn(&Report) -> u64>,
+    /// The figure that says how far the true value may lie above.
+    bound: Option<Figure>,
+    /// Whether more of it blocks if `highwater.toml` does not say what does.
+    blocks_by_default: bool,
+    /// Whether it is told for each step too.
+    is_of_steps: bool,
+}
+
+static ROWS: [Row; 12] = [
+    row(Figure::Steps, "steps", "steps", Unit::Steps, |report| {
+        report.steps.into()
+    }),
+    Row {
+        under_a_ceiling: Some(|report| u64::try_from(report.growth_bytes).unwrap_or(0)),
+        blocks_by_default: true,
+        ..row(Figure::Growth, "growth", "growth", Unit::Bytes, |report| {
+            report.growth_bytes.into()
+        })
+    },
+    Row {
+        under_a_ceiling: Some(|report| report.peak_bytes.saturating_add(report.peak_error_bytes)),
+        bound: Some(Figure::PeakBound),
+        blocks_by_default: true,
+        ..row(Figure::Peak, "peak", "peak", Unit::Bytes, |report| {
+            report.peak_bytes.into()
+        })
+    },
+    row(
+        Figure::PeakBound,
+        "peak bound",
+        "peak-bound",
+        Unit::Bytes,
+        |report| report.peak_error_bytes.into(),
+    ),
+    Row {
+        under_a_ceiling: Some(|report| report.residue_bytes),
+        ..row(
+            Figure::Residue,
+            "residue",
+            "residue",
+            Unit::Bytes,
+            |report| report.residue_bytes.into(),
+        )
+    },
+    row(Figure::Live, "live", "live", Unit::Bytes, |report| {
+        report.live_bytes.into()
+    }),
+    row(
+        Figure::LiveBlocks,
+        "live blocks",
+        "live-blocks",
+        Unit::Blocks,
+        |report| report.live_blocks.into(),
+    ),
+    row(Figure::Total, "total", "total", Unit::Bytes, |report| {
+        report.total_bytes.into()
+    }),
+    row(
+        Figure::TotalBlocks,
+        "total blocks",
+        "total-blocks",
+        Unit::Blocks,
+        |report| report.total_blocks.into(),
+    ),
+    Row {
+        is_of_steps: true,
+        ..row(
+            Figure::StepBytes,
+            "step bytes",
+            "step-bytes",
+            Unit::Bytes,
+            |report| report.step_bytes.into(),
+        )
+    },
+    Row {
+        is_of_steps: true,
+        ..row(
+            Figure::StepBlocks,
+            "step blocks",
+            "step-blocks",
+            Unit::Blocks,
+            |report| report.step_blocks.into(),
+        )
+    },
+    row(
+        Figure::Reallocations,
+        "reallocations",
+        "reallocations",
+        Unit::Reallocations,
+        |report| report.reallocations.into(),
+    ),
+];
+
+const fn row(
+    figure: Figure,
+    name: &'static str,
+    key: &'static str,
+    unit: Unit,
+    of: fn(&Report) -> i128,
+) -> Row {
+    Row {
+        figure,
+        name,
+        key,
+        unit,
+        of,
+        under_a_ceiling: None,
+        bound: None,
+        blocks_by_default: false,
+        is_of_steps: false,
+    }
+}
+
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Steps,
-        Self::Growth,
-        Self::Peak,
-        Self::PeakBound,
-        Self::Residue,
-        Self::Live,
-        Self::LiveBlocks,
-        Self::Total,
-        Self::TotalBlocks,
-        Self::StepBytes,
-        Self::StepBlocks,
-        Self::Reallocations,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        ROWS.iter().map(|row| row.figure)
+    }
 
-    /// What it is called in files and messages.
+    fn row(self) -> &'static Row {
+        // A test finds each in its place.
+        &ROWS[self as usize]
+    }
+
+    /// What it is called in baselines and messages.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Steps => "steps",
-            Self::Growth => "growth",
-            Self::Peak => "peak",
-            Self::PeakBound => "peak bound",
-            Self::Residue => "residue",
-            Self::Live => "live",
-            Self::LiveBlocks => "live blocks",
-            Self::Total => "total",
-            Self::TotalBlocks => "total blocks",
-            Self::StepBytes => "step bytes",
-            Self::StepBlocks => "step blocks",
-            Self::Reallocations => "reallocations",
-        }
+        self.row().name
+    }
+
+    /// What it is called in `highwater.toml`.
+    pub fn key(self) -> &'static str {
+        self.row().key
     }
 
     /// What it is counted in.
     pub fn unit(self) -> Unit {
-        match self {
-            Self::Steps => Unit::Steps,
-            Self::LiveBlocks | Self::TotalBlocks | Self::StepBlocks => Unit::Blocks,
-            Self::Reallocations => Unit::Reallocations,
-            _ => Unit::Bytes,
-        }
+        self.row().unit
     }
 
     /// The figure in `report`.
     pub fn of(self, report: &Report) -> i64 {
-        let unsigned = match self {
-            Self::Growth => return report.growth_bytes,
-            Self::Steps => report.steps,
-            Self::Peak => report.peak_bytes,
-            Self::PeakBound => report.peak_error_bytes,
-            Self::Residue => report.residue_bytes,
-            Self::Live => report.live_bytes,
-            Self::LiveBlocks => report.live_blocks,
-            Self::Total => report.total_bytes,
-            Self::TotalBlocks => report.total_blocks,
-            Self::StepBytes => report.step_bytes,
-            Self::StepBlocks => report.step_blocks,
-            Self::Reallocations => report.reallocations,
-        };
-        i64::try_from(unsigned).unwrap_or(i64::MAX)
+        i64::try_from((self.row().of)(report)).unwrap_or(i64::MAX)
+    }
+
+    /// Whether `highwater.toml` can set a ceiling on it.
+    pub fn can_have_a_ceiling(self) -> bool {
+        self.row().under_a_ceiling.is_some()
+    }
+
+    /// What such a ceiling is compared with; none if there is none.
+    pub fn under_a_ceiling(self, report: &Report) -> Option<u64> {
+        self.row().under_a_ceiling.map(|actual| actual(report))
+    }
+
+    /// The figure that says how far the true value of this one may lie above.
+    pub fn bound(self) -> Option<Self> {
+        self.row().bound
+    }
+
+    /// Whether it is such a bound.
+    pub fn is_bound(self) -> bool {
+        ROWS.iter().any(|row| row.bound == Some(self))
+    }
+
+    /// Whether more of it is worse, and so can block, and be tolerated. Not so the steps, which
+    /// the others are for, and bounds.
+    pub fn can_block(self) -> bool {
+        self.unit() != Unit::Steps && !self.is_bound()
+    }
+
+    /// Whether it does if `highwater.toml` does not say what does.
+    pub fn blocks_by_default(self) -> bool {
+        self.row().blocks_by_default
+    }
+
+    /// Whether it is what the steps did, and so told for each step too.
+    pub fn is_of_steps(self) -> bool {
+        self.row().is_of_steps
     }
 
     /// The figure with its unit, where that is not in its name.
@@ -131,8 +262,9 @@ impl Figure {
 
 /// All figures of `report`.
 pub fn figures(report: &Report) -> Figures {
-    let figures = Figure::ALL.iter();
-    figures.map(|figure| (*figure, figure.of(report))).collect()
+    Figure::all()
+        .map(|figure| (figure, figure.of(report)))
+        .collect()
 }
 
 struct Amount {
@@ -147,6 +279,22 @@ impl fmt::Display for Amount {
         } else {
             ""
         };
-        write!(f, "{}{unit}", Thousands(self.value.into()))
+        write!(f, "{}{unit}", Thousands(self.value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Figure, ROWS};
+
+    #[test]
+    fn each_figure_has_its_row() {
+        for (place, row) in ROWS.iter().enumerate() {
+            assert_eq!(row.figure as usize, place, "{}", row.name);
+            let in_json = serde_json::to_value(row.figure).expect("a word");
+            assert_eq!(in_json, row.key, "the same everywhere");
+        }
+        let last = Figure::Reallocations as usize;
+        assert_eq!(ROWS.len(), last + 1, "it is the last one");
     }
 }

@@ -7,10 +7,10 @@
 //! - [`figure`] names the figures of a report.
 //! - [`page`] shows a report, and has the parts that larger pages are made of.
 //! - [`artefacts`] writes what other programs open of a diagnosis.
-//! - [`file`](mod@file) writes files whole or not at all, [`thousands`] numbers as people
-//!   read them.
+//! - [`file`](mod@file) writes files whole or not at all.
 //!
-//! Nothing in here measures, compares or judges: of `highwater` it uses the sizes only.
+//! Nothing in here measures, compares or judges: of `highwater` it uses how sizes, numbers and
+//! names are written.
 
 #![forbid(unsafe_code)]
 
@@ -19,4 +19,3 @@ pub mod figure;
 pub mod file;
 pub mod page;
 pub mod report;
-pub mod thousands;

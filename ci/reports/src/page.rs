@@ -9,7 +9,7 @@ mod diagnosis;
 
 use crate::figure::{Figure, figures};
 use crate::report::{Ceiling, Location, Report};
-use crate::thousands::Thousands;
+use highwater::__private::Thousands;
 use highwater::ByteSize;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ pub fn figures_of(
                 th.figure scope="col" { "ceiling" }
             } }
             tbody {
-                @for figure in Figure::ALL {
+                @for figure in Figure::all() {
                     tr {
                         th scope="row" { (figure.name()) }
                         @if base.is_some() { td.figure { (shown(&of_base, figure)) } }
@@ -119,6 +119,6 @@ pub fn lowest<'a>(report: &'a Report, name: &str) -> Option<&'a Ceiling> {
 pub fn limit(ceiling: &Ceiling) -> String {
     match ceiling.unit.as_str() {
         "bytes" => ByteSize::b(ceiling.limit).to_string(),
-        _ => Thousands(ceiling.limit.into()).to_string(),
+        _ => Thousands(ceiling.limit).to_string(),
     }
 }

@@ -7,6 +7,7 @@
 
 mod read;
 
+use highwater::__private::full_name;
 pub use read::{ReadError, read_directory, read_file, read_files, unwritten_files, unwritten_text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -449,10 +450,7 @@ pub struct Frame {
 impl Report {
     /// The name, with the variant in brackets if there is one.
     pub fn full_name(&self) -> String {
-        match &self.variant {
-            Some(variant) => format!("{} ({variant})", self.name),
-            None => self.name.clone(),
-        }
+        full_name(&self.name, self.variant.as_deref())
     }
 
     /// What is accepted of it, for people, a text each.

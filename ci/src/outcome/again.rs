@@ -11,9 +11,9 @@ use crate::baseline::Baseline;
 use crate::compare::{Change, Rule, Value, changes};
 use crate::config::{Entry, Tolerance};
 use crate::kind::Kind;
+use highwater::__private::Thousands;
 use highwater_reports::figure::{Figure, Unit};
 use highwater_reports::report::Report;
-use highwater_reports::thousands::Thousands;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +67,7 @@ impl Range {
         if least == most {
             return figure.display(least).to_string();
         }
-        format!("{} to {}", Thousands(least.into()), figure.display(most))
+        format!("{} to {}", Thousands(least), figure.display(most))
     }
 }
 

@@ -162,7 +162,8 @@ fn in_short(found: &Baseline) -> String {
         let value = found.figures.get(&figure).copied().unwrap_or(0);
         format!("{} {}", figure.name(), figure.display(value))
     };
-    let figures = [Figure::Growth, Figure::Peak, Figure::Residue].map(figure);
+    let figures = Figure::all().filter(|figure| figure.can_have_a_ceiling());
+    let figures: Vec<_> = figures.map(figure).collect();
     format!("{}, {}", figures.join(", "), found.verdict)
 }
 

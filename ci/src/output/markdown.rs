@@ -1,7 +1,7 @@
 //! Markdown for a comment on a pull request, or for the summary of a CI job.
 
-use super::sparkline::sparkline;
 use crate::outcome::{Comparison, Outcome, Status};
+use highwater::__private::sparkline;
 
 /// What a comment may have, with room to spare: GitHub takes 65,536 characters.
 const LONGEST: usize = 60_000;

@@ -1,6 +1,5 @@
 //! What people and machines get to read, each form in a snapshot.
 
-use super::sparkline::sparkline;
 use super::{github, junit, markdown, text};
 use crate::baseline::Baseline;
 use crate::config::Config;
@@ -157,18 +156,4 @@ fn the_annotations() {
 fn the_json() {
     let json = serde_json::to_string_pretty(&outcome()).expect("JSON");
     insta::assert_snapshot!(json);
-}
-
-#[test]
-fn a_line_from_nothing_to_the_highest_point() {
-    assert_eq!(sparkline(&[], &[]), "");
-    assert_eq!(sparkline(&[0], &[]), "▁");
-    assert_eq!(sparkline(&[5], &[]), "█");
-    assert_eq!(sparkline(&[0, 1, 2, 3, 4, 5, 6, 7], &[]), "▁▂▃▄▅▆▇█");
-    assert_eq!(sparkline(&[7], &[14]), "▅");
-    let long: Vec<u64> = (0..1_000).collect();
-    let line = sparkline(&long, &[]);
-    assert_eq!(line.chars().count(), 20);
-    assert!(line.starts_with('▁') && line.ends_with('█'));
-    assert_eq!(sparkline(&[u64::MAX, u64::MAX / 2], &[]), "█▄");
 }

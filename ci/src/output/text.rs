@@ -51,7 +51,7 @@ fn table(changed: &[&Comparison]) -> String {
             .changes
             .iter()
             .map(|change| {
-                let name = change.name().into_owned();
+                let name = change.name().to_owned();
                 [name, change.before(), change.after(), change.difference()]
             })
             .collect();

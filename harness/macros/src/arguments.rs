@@ -3,7 +3,7 @@
 //! One table lists the arguments. It drives what is accepted, what is generated
 //! and what the errors suggest.
 
-use crate::{duration, size};
+use crate::units;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt as _;
@@ -188,7 +188,9 @@ impl Argument {
             }
             Kind::Size(method) => {
                 let text = self.text(value, "a size in quotes")?;
-                let bytes = size::bytes(&text).map_err(|why| Error::new_spanned(value, why))?;
+                let bytes = units::bytes(&text).map_err(|problem| {
+                    Error::new_spanned(value, units::not_a_size(&text, problem))
+                })?;
                 let bytes = Literal::u64_suffixed(bytes);
                 (method, quote!(::highwater::ByteSize::b(#bytes)))
             }
@@ -232,7 +234,7 @@ impl Argument {
 
     fn milliseconds(&self, value: &Expr) -> syn::Result<u64> {
         let text = self.text(value, "a duration in quotes")?;
-        duration::milliseconds(&text).map_err(|why| Error::new_spanned(value, why))
+        units::milliseconds(&text).map_err(|why| Error::new_spanned(value, why))
     }
 
     fn text(&self, value: &Expr, wanted: &str) -> syn::Result<String> {

@@ -9,11 +9,10 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod duration;
 mod function;
-mod size;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use arguments::Arguments;
 use function::Function;

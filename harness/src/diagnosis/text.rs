@@ -3,9 +3,9 @@
 use super::types::growth_by_type;
 use super::{Diagnosis, Site, Trap};
 use crate::alloc::Live;
-use crate::holders::{Hold, Holder};
+use crate::holders::Holder;
 use crate::symbols::Stack;
-use crate::text::{Blocks, RateWithin, Signed, Thousands};
+use crate::text::{Blocks, RateWithin, Thousands};
 use std::fmt;
 
 /// How many sites are shown, and how many frames of each.
@@ -77,13 +77,13 @@ impl Diagnosis {
         let sites = sites.filter_map(|site| Some((site, site.at_peak?)));
         let held: Sites<'_> = sites.filter(|(_, live)| live.bytes > 0).collect();
         for (site, live) in held.iter().take(SITES) {
-            let (bytes, blocks) = (Signed(live.bytes), u64::try_from(live.blocks));
+            let (bytes, blocks) = (Thousands(live.bytes), u64::try_from(live.blocks));
             let blocks = Blocks(blocks.unwrap_or(0));
             writeln!(f, "  {bytes} B, {blocks}  {}", site.kind())?;
             write!(f, "{}", Stack(&site.frames))?;
         }
         if let Some((bytes, others)) = rest(&held) {
-            writeln!(f, "  {} B at {others}", Signed(bytes))?;
+            writeln!(f, "  {} B at {others}", Thousands(bytes))?;
         }
         Ok(held)
     }
@@ -146,7 +146,7 @@ impl Diagnosis {
             format!(
                 "{} B in all, {share:.1} % explained, {} B not",
                 Change(growth),
-                Signed(rest)
+                Thousands(rest)
             )
         }
     }
@@ -203,22 +203,6 @@ fn write_holders(f: &mut fmt::Formatter<'_>, holders: &[Holder]) -> fmt::Result 
     Ok(())
 }
 
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.join(" → ");
-        match self.hold {
-            Hold::Held => write!(f, "held by {path}"),
-            Hold::Lost => write!(f, "unreachable: nothing points to them"),
-            Hold::IndirectlyLost => write!(
-                f,
-                "unreachable: only what is lost itself points to them: {path}"
-            ),
-            Hold::Cycle => write!(f, "unreachable: a cycle of {path}"),
-            Hold::Unknown => write!(f, "no holder was found in what could be searched"),
-        }
-    }
-}
-
 /// So many of all blocks.
 struct Share(u64, u64);
 
@@ -263,6 +247,6 @@ struct Change(i64);
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plus = if self.0 > 0 { "+" } else { "" };
-        write!(f, "{plus}{}", Signed(self.0))
+        write!(f, "{plus}{}", Thousands(self.0))
     }
 }

@@ -1,34 +1,17 @@
 //! How a report reads.
 
 use super::{Ceiling, Checkpoint, Report, Resource};
-use crate::text::{Blocks, Signed, Thousands};
+use crate::text::sparkline::sparkline;
+use crate::text::{Blocks, Thousands, full_name};
 use std::fmt;
-
-/// A sparkline has at most this many characters.
-const SPARKLINE_WIDTH: usize = 20;
-
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 impl Report {
     /// The curve in one line of block characters, from an empty heap to the
     /// highest point: a level line for memory that stays level, a ramp for a
     /// leak.
     pub fn sparkline(&self) -> String {
-        let points = self.curve.len();
-        let width = points.min(SPARKLINE_WIDTH);
-        let highest = self.curve.iter().map(|point| point.live_bytes).max();
-        let highest = highest.unwrap_or(0).max(1);
-        (0..width)
-            .map(|place| {
-                let point = if width == 1 {
-                    0
-                } else {
-                    place * (points - 1) / (width - 1)
-                };
-                let level = u128::from(self.curve[point].live_bytes) * 7 / u128::from(highest);
-                BARS[usize::try_from(level).unwrap_or(7)]
-            })
-            .collect()
+        let curve: Vec<_> = self.curve.iter().map(|point| point.live_bytes).collect();
+        sparkline(&curve, &[])
     }
 
     /// The whole explanation of a failure, or of a pass: the reasons, then the
@@ -58,10 +41,7 @@ impl Report {
 
     /// The name, with the variant if there is one.
     pub(super) fn full_name(&self) -> String {
-        match &self.variant {
-            Some(variant) => format!("{} ({variant})", self.name),
-            None => self.name.clone(),
-        }
+        full_name(&self.name, self.variant.as_deref())
     }
 
     fn headline(&self) -> String {
@@ -134,7 +114,7 @@ impl Report {
             return resource.obstacle().to_owned();
         };
         let kind = resource.kind();
-        let figure = format!("{}{}", Signed(growth), kind.suffix());
+        let figure = format!("{}{}", Thousands(growth), kind.suffix());
         let figure = self.with_ceiling(&figure, kind);
         if verdict.is_growing() {
             format!("{figure}; {verdict}")
@@ -184,7 +164,7 @@ impl Checkpoint {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let growth = format!("{} B", Signed(self.growth_bytes));
+        let growth = format!("{} B", Thousands(self.growth_bytes));
         let mut peak = format!("{} B", Thousands(self.peak_bytes));
         if self.peak_error_bytes > 0 {
             peak.push_str(&format!(

@@ -3,7 +3,7 @@
 //! Here is what can be asked for; [`run`](super::run) does it.
 
 use crate::report::Ceiling;
-use crate::text::ByteSize;
+use crate::text::{ByteSize, full_name};
 use crate::verdict::Limits;
 use std::time::Duration;
 
@@ -263,10 +263,7 @@ impl Scenario {
 
     /// The name, with the variant if there is one.
     pub(crate) fn full_name(&self) -> String {
-        match &self.variant {
-            Some(variant) => format!("{} ({variant})", self.name),
-            None => self.name.clone(),
-        }
+        full_name(&self.name, self.variant.as_deref())
     }
 
     /// Whether there is a ceiling on a figure that only the process has.

@@ -16,7 +16,7 @@ use crate::report::Coverage;
 use crate::scope::Scope;
 use crate::text::{Blocks, Thousands};
 use crate::verdict;
-use crate::verdict::floors::{Figure, Floors};
+use crate::verdict::floors::{Floors, Quantity};
 
 /// What to do about work that left the scenario.
 const REMEDY: &str = "write `#[highwater::test]` in place of `#[test]`: then the scenario has a \
@@ -145,7 +145,7 @@ impl Lookout {
 
     fn rises_elsewhere(&self) -> bool {
         let is = |floors: &Floors, law: fn(&verdict::Verdict) -> bool| {
-            [Figure::Bytes, Figure::Blocks]
+            [Quantity::Bytes, Quantity::Blocks]
                 .into_iter()
                 .all(|figure| law(&verdict::judge_alone(floors.windows(), figure).0))
         };

@@ -141,10 +141,8 @@ pub(crate) fn mapped_bytes() -> Option<u64> {
 /// written is only set aside, such as the rest of an arena, or guards a stack.
 #[cfg(highwater_glibc)]
 fn usable_bytes(line: &str) -> Option<u64> {
-    let (range, rest) = line.split_once(' ')?;
-    let (start, end) = range.split_once('-')?;
-    let address = |text| u64::from_str_radix(text, 16).ok();
-    let bytes = address(end)?.checked_sub(address(start)?)?;
+    let (start, end, rest) = crate::text::maps::range(line)?;
+    let bytes = end.checked_sub(start)? as u64;
     Some(if rest.starts_with("---") { 0 } else { bytes })
 }
 

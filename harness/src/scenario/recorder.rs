@@ -19,7 +19,7 @@ use crate::isolation::progress;
 use crate::report::Checkpoint;
 use crate::scope::Scope;
 use crate::text::ByteSize;
-use crate::verdict::floors::{Figure, Floors, Levels};
+use crate::verdict::floors::{Floors, Levels, Quantity};
 use crate::verdict::{self, Ending, Limits, Seen, Traffic};
 use std::time::{Duration, Instant};
 
@@ -82,7 +82,7 @@ pub(crate) struct Recorder<'a> {
     before_steps: (u64, u64, u64),
     residue_bytes: u64,
     overruns: Option<Overruns>,
-    unmeasured: Vec<Figure>,
+    unmeasured: Vec<Quantity>,
     stop: Option<Stop>,
     panic_message: String,
     /// When the requested steps were done.
@@ -252,22 +252,22 @@ impl<'a> Recorder<'a> {
     /// The figures of the scope.
     fn look(&mut self) {
         let (bytes, blocks) = self.live();
-        self.levels[Figure::Bytes as usize] = bytes;
-        self.levels[Figure::Blocks as usize] = blocks;
-        self.note(Figure::Threads, self.scope.other_threads());
+        self.levels[Quantity::Bytes as usize] = bytes;
+        self.levels[Quantity::Blocks as usize] = blocks;
+        self.note(Quantity::Threads, self.scope.other_threads());
     }
 
     /// The figures of the process, outside every scope.
     fn sample(&mut self) {
         let (descriptors, mapped) = unscoped(|| (process::descriptors(), process::mapped_bytes()));
-        self.note(Figure::Descriptors, descriptors);
-        self.note(Figure::MappedBytes, mapped);
+        self.note(Quantity::Descriptors, descriptors);
+        self.note(Quantity::MappedBytes, mapped);
         let shortest = self.requested / SHORTEST_WATCHED;
         let next = self.floors.next_part_after(self.steps_run, shortest);
         self.next_sample = next.unwrap_or(u64::MAX);
     }
 
-    fn note(&mut self, figure: Figure, level: Option<u64>) {
+    fn note(&mut self, figure: Quantity, level: Option<u64>) {
         match level {
             Some(level) => self.levels[figure as usize] = level,
             None if !self.unmeasured.contains(&figure) => self.unmeasured.push(figure),
@@ -363,10 +363,10 @@ impl<'a> Recorder<'a> {
     }
 
     /// The figures beside memory that can be judged.
-    fn watched(&self) -> Vec<Figure> {
-        let mut figures = vec![Figure::Threads];
+    fn watched(&self) -> Vec<Quantity> {
+        let mut figures = vec![Quantity::Threads];
         if self.run.has_process() {
-            figures.extend([Figure::Descriptors, Figure::MappedBytes]);
+            figures.extend([Quantity::Descriptors, Quantity::MappedBytes]);
         }
         figures.retain(|figure| !self.unmeasured.contains(figure));
         figures

@@ -10,7 +10,7 @@ use crate::alloc::{self, Trace, unscoped};
 use crate::options::{Sites, sites};
 use crate::report::{Breach, Ceiling, Report};
 use crate::scope::panics::message_of;
-use crate::text::Signed;
+use crate::text::Thousands;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Whether a run with call stacks is to follow: it was asked for, or what failed is
@@ -69,8 +69,8 @@ fn adopt(report: &mut Report, again: Report) {
             "the second run, with call stacks, grew by {} B and the first by {} B: \
              what the first left in statics or threads changed the second; in a \
              process of its own, by `#[highwater::test]`, they are alike",
-            Signed(again.growth_bytes),
-            Signed(report.growth_bytes)
+            Thousands(again.growth_bytes),
+            Thousands(report.growth_bytes)
         ));
     }
     report.diagnosis = again.diagnosis;

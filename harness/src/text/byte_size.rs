@@ -1,5 +1,6 @@
 //! [`ByteSize`]: a number of bytes that reads and prints the way people write it.
 
+use super::units::{self, UNITS};
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,20 +19,6 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(u64);
-
-const MALFORMED: &str = "the number is malformed";
-const NOT_WHOLE: &str = "it does not come to whole bytes";
-const TOO_LARGE: &str = "it has more bytes than a u64 can hold";
-
-const UNITS: [(&str, u64); 7] = [
-    ("GiB", 1 << 30),
-    ("GB", 1_000_000_000),
-    ("MiB", 1 << 20),
-    ("MB", 1_000_000),
-    ("KiB", 1 << 10),
-    ("KB", 1_000),
-    ("B", 1),
-];
 
 impl ByteSize {
     /// `bytes` bytes.
@@ -95,12 +82,17 @@ impl fmt::Display for ByteSize {
 }
 
 /// Prints a number with a comma before every third digit from the right.
-pub(crate) struct Thousands(pub(crate) u64);
+#[doc(hidden)]
+pub struct Thousands<N>(pub N);
 
-impl fmt::Display for Thousands {
+impl<N: Copy + Into<i128>> fmt::Display for Thousands<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+        let number: i128 = self.0.into();
+        let digits = number.unsigned_abs().to_string();
+        let mut grouped = String::with_capacity(digits.len() * 4 / 3 + 1);
+        if number < 0 {
+            grouped.push('-');
+        }
         for (place, digit) in digits.chars().enumerate() {
             if place > 0 && (digits.len() - place).is_multiple_of(3) {
                 grouped.push(',');
@@ -108,16 +100,6 @@ impl fmt::Display for Thousands {
             grouped.push(digit);
         }
         f.pad(&grouped)
-    }
-}
-
-/// A number that may be negative.
-pub(crate) struct Signed(pub(crate) i64);
-
-impl fmt::Display for Signed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        f.pad(&format!("{sign}{}", Thousands(self.0.unsigned_abs())))
     }
 }
 
@@ -160,7 +142,7 @@ fn fixed(number: f64, places: usize) -> String {
     let text = format!("{:.places$}", number.abs());
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "00"));
     let sign = if number < 0.0 { "-" } else { "" };
-    match whole.parse() {
+    match whole.parse::<u64>() {
         Ok(whole) => format!("{sign}{}.{fraction}", Thousands(whole)),
         // Past a u64 nobody counts the digits.
         Err(_) => format!("{sign}{text}"),
@@ -209,12 +191,7 @@ pub struct ByteSizeError {
 
 impl fmt::Display for ByteSizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} is not a size: {}; write a number and one of B, KB, MB, GB, KiB, MiB, GiB, \
-             such as \"100 MB\" or \"64 MiB\"",
-            self.text, self.problem
-        )
+        f.write_str(&units::not_a_size(&self.text, self.problem))
     }
 }
 
@@ -227,74 +204,13 @@ impl FromStr for ByteSize {
     /// whole bytes) and `1,234,567 B`. Units are written exactly as they print,
     /// but for `kB`, which is `KB`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |problem| ByteSizeError {
-            text: text.to_owned(),
-            problem,
-        };
-        let trimmed = text.trim();
-        let number_end = trimmed
-            .find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '_'))
-            .unwrap_or(trimmed.len());
-        let (number, unit) = trimmed.split_at(number_end);
-        if number.is_empty() {
-            return Err(fail("it does not start with a number"));
-        }
-        let unit = match unit.trim_start() {
-            "" => return Err(fail("the unit is missing")),
-            "kB" => "KB",
-            unit => unit,
-        };
-        let (_, unit_bytes) = UNITS
-            .iter()
-            .find(|(known, _)| *known == unit)
-            .ok_or_else(|| fail("the unit is not known"))?;
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-        let whole = ungrouped(whole).map_err(fail)?;
-        let part = fraction_of(fraction, *unit_bytes).map_err(fail)?;
-        whole
-            .checked_mul(*unit_bytes)
-            .and_then(|bytes| bytes.checked_add(part))
+        units::bytes(text)
             .map(Self)
-            .ok_or_else(|| fail(TOO_LARGE))
+            .map_err(|problem| ByteSizeError {
+                text: text.to_owned(),
+                problem,
+            })
     }
-}
-
-/// A whole number, with or without `,` or `_` before every third digit.
-fn ungrouped(digits: &str) -> Result<u64, &'static str> {
-    let mut groups = digits.split([',', '_']);
-    let first = groups.next().map_or(0, str::len);
-    let rest: Vec<usize> = groups.map(str::len).collect();
-    let well_formed =
-        first > 0 && (rest.is_empty() || first <= 3) && rest.iter().all(|len| *len == 3);
-    if !well_formed {
-        return Err(MALFORMED);
-    }
-    digits
-        .replace([',', '_'], "")
-        .parse()
-        .map_err(|_| TOO_LARGE)
-}
-
-/// `0.fraction` of `unit` bytes, if that is a whole number.
-fn fraction_of(fraction: &str, unit: u64) -> Result<u64, &'static str> {
-    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(MALFORMED);
-    }
-    // A unit has at most 30 factors of two, so whole bytes need no more places;
-    // digits times unit stays below 10^30 * 2^30, checked all the same.
-    let significant = fraction.trim_end_matches('0');
-    if significant.is_empty() {
-        return Ok(0);
-    }
-    let scale = u32::try_from(significant.len())
-        .ok()
-        .and_then(|places| 10_u128.checked_pow(places));
-    let digits: Option<u128> = significant.parse().ok();
-    scale
-        .zip(digits.and_then(|digits| digits.checked_mul(u128::from(unit))))
-        .filter(|(scale, scaled)| scaled % scale == 0)
-        .and_then(|(scale, scaled)| u64::try_from(scaled / scale).ok())
-        .ok_or(NOT_WHOLE)
 }
 
 #[cfg(test)]
@@ -384,6 +300,15 @@ mod tests {
         assert_eq!(Bound(0.0).to_string(), "0");
         assert_eq!(Blocks(1).to_string(), "1 block");
         assert_eq!(Blocks(1_000).to_string(), "1,000 blocks");
+    }
+
+    #[test]
+    fn digits_are_grouped() {
+        assert_eq!(Thousands(999).to_string(), "999");
+        assert_eq!(Thousands(1_000_u64).to_string(), "1,000");
+        assert_eq!(Thousands(-1_234_567_i64).to_string(), "-1,234,567");
+        assert_eq!(Thousands(-999_i128).to_string(), "-999");
+        assert_eq!(format!("[{:>6}]", Thousands(1_000)), "[ 1,000]");
     }
 
     #[test]

@@ -1,32 +1,11 @@
 //! Durations as people write them: `500 ms`, `60 s`, `5 min`.
-//!
-//! The attribute reads the same forms when it compiles; a test there holds the two
-//! together.
 
+use super::units;
 use std::time::Duration;
 
 /// What `text` says, or what is wrong with it.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    read(text).ok_or_else(|| {
-        format!(
-            "{text:?} is not a duration: write a whole number above 0 and one of ms, s, min, \
-             such as \"500 ms\", \"60 s\" or \"5 min\""
-        )
-    })
-}
-
-fn read(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(end);
-    let unit_ms = match unit.trim_start() {
-        "ms" => 1,
-        "s" => 1_000,
-        "min" => 60_000,
-        _ => return None,
-    };
-    let milliseconds = number.parse::<u64>().ok()?.checked_mul(unit_ms)?;
-    (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+    units::milliseconds(text).map(Duration::from_millis)
 }
 
 /// As it is printed: in the largest unit in which it is whole.
@@ -41,10 +20,10 @@ pub(crate) fn text(duration: Duration) -> String {
     }
 }
 
-/// For the attribute's tests.
+/// What `text` says in milliseconds, or what is wrong with it: for the tool.
 #[doc(hidden)]
 pub fn milliseconds(text: &str) -> Result<u64, String> {
-    parse(text).map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    units::milliseconds(text)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use super::line::{Point, is_rising_evenly, law_by_shape, slope};
 use super::rule::is_carried;
 use super::series::{SEGMENTS, Series};
-use crate::verdict::floors::{Figure, Window};
+use crate::verdict::floors::{Quantity, Window};
 
 /// A leak of `units` every `per_steps` steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,7 +30,7 @@ const PHASES: u32 = 8;
 
 /// The least rate of single units a step that would have been called growing in
 /// `figure`; none if no rate below 2^40 would.
-pub(super) fn smallest(windows: &[Window], figure: Figure) -> Option<f64> {
+pub(super) fn smallest(windows: &[Window], figure: Quantity) -> Option<f64> {
     let [_, .., last] = windows else { return None };
     Run::new(&Series::new(windows, figure)).smallest(last.to_step)
 }
@@ -38,7 +38,7 @@ pub(super) fn smallest(windows: &[Window], figure: Figure) -> Option<f64> {
 /// What would have been the smallest had nothing moved.
 pub(super) fn least_visible(windows: &[Window]) -> Option<f64> {
     let [_, .., last] = windows else { return None };
-    let starts = Series::new(windows, Figure::Blocks).segment_starts();
+    let starts = Series::new(windows, Quantity::Blocks).segment_starts();
     let starts = starts.map(|start| start as f64);
     let lows = starts.map(|start| (start, 0.0));
     Run {
@@ -60,7 +60,7 @@ pub(crate) fn block_shows(windows: &[Window], bytes: u64, per_steps: u64) -> boo
         };
         windows.len() >= 2 && Run::new(&Series::new(windows, figure)).shows(leak)
     };
-    of(Figure::Blocks, 1) || of(Figure::Bytes, bytes)
+    of(Quantity::Blocks, 1) || of(Quantity::Bytes, bytes)
 }
 
 /// The floors and means of the sixteenths of a run, and where each of them begins.

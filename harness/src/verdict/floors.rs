@@ -9,7 +9,7 @@
 
 /// What is watched, and in which place of [`Levels`] it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Figure {
+pub(crate) enum Quantity {
     Bytes,
     Blocks,
     Threads,
@@ -17,7 +17,7 @@ pub(crate) enum Figure {
     MappedBytes,
 }
 
-impl Figure {
+impl Quantity {
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::Bytes | Self::MappedBytes => "B",
@@ -28,7 +28,7 @@ impl Figure {
     }
 }
 
-/// One number for each [`Figure`].
+/// One number for each [`Quantity`].
 pub(crate) type Levels = [u64; 5];
 
 /// In how many parts a window is kept.
@@ -176,29 +176,29 @@ impl Window {
     }
 
     /// The floor of one part.
-    pub(crate) fn part(&self, part: usize, figure: Figure) -> Low {
+    pub(crate) fn part(&self, part: usize, figure: Quantity) -> Low {
         self.parts[part][figure as usize]
     }
 
     /// The floor of the whole window.
-    pub(crate) fn floor(&self, figure: Figure) -> Low {
+    pub(crate) fn floor(&self, figure: Quantity) -> Low {
         let parts = (0..PARTS).map(|part| self.part(part, figure));
         parts.fold(Low::UNSEEN, Low::lower)
     }
 
     /// The most that was seen at the end of any step of one part.
-    pub(crate) fn part_highest(&self, part: usize, figure: Figure) -> u64 {
+    pub(crate) fn part_highest(&self, part: usize, figure: Quantity) -> u64 {
         self.highest[part][figure as usize]
     }
 
     /// What there was on average at the ends of the steps of one part.
-    pub(crate) fn part_mean(&self, part: usize, figure: Figure) -> f64 {
+    pub(crate) fn part_mean(&self, part: usize, figure: Quantity) -> f64 {
         let steps = (self.part_end(part) + 1 - self.part_start(part)).max(1);
         self.sums[part][figure as usize] as f64 / steps as f64
     }
 
     /// The most that was seen at the end of any of its steps.
-    pub(crate) fn highest(&self, figure: Figure) -> u64 {
+    pub(crate) fn highest(&self, figure: Quantity) -> u64 {
         let highest = self.highest.iter().map(|levels| levels[figure as usize]);
         highest.fold(0, u64::max)
     }
@@ -210,7 +210,7 @@ impl Window {
         let between = self.swings.count.checked_sub(1).filter(|n| *n >= 2)?;
         let is_regular = self.swings.longest - self.swings.shortest <= self.swings.longest / 4;
         is_regular.then(|| Swing {
-            bytes: self.highest(Figure::Bytes) - self.floor(Figure::Bytes).level,
+            bytes: self.highest(Quantity::Bytes) - self.floor(Quantity::Bytes).level,
             period_steps: (self.swings.last_step - self.swings.first_step).div_ceil(between),
         })
     }
@@ -322,12 +322,12 @@ impl Floors {
                 return;
             };
             let step = window.observe(first, last, levels);
-            let bytes = levels[Figure::Bytes as usize];
+            let bytes = levels[Quantity::Bytes as usize];
             (window.swings).observe(first, bytes, self.range.0, self.range.1);
             if step == window.to_step {
                 self.range = (
-                    window.floor(Figure::Bytes).level,
-                    window.highest(Figure::Bytes),
+                    window.floor(Quantity::Bytes).level,
+                    window.highest(Quantity::Bytes),
                 );
                 let next = self.boundaries.get(self.complete.len() + 1);
                 let next = next.map(|end| Window::new(step, *end));
@@ -372,14 +372,20 @@ mod tests {
         );
         let last = floors.windows().last().unwrap();
         let of = |figure| [0, 1, 2, 3, 4, 5, 6, 7].map(|part| last.part(part, figure).level);
-        assert_eq!(of(Figure::Bytes), [201, 226, 251, 276, 301, 326, 351, 376]);
-        assert_eq!(of(Figure::Blocks), [775, 750, 725, 700, 675, 650, 625, 600]);
+        assert_eq!(
+            of(Quantity::Bytes),
+            [201, 226, 251, 276, 301, 326, 351, 376]
+        );
+        assert_eq!(
+            of(Quantity::Blocks),
+            [775, 750, 725, 700, 675, 650, 625, 600]
+        );
         let floor = Low {
             level: 600,
             step: 400,
         };
-        assert_eq!(last.floor(Figure::Blocks), floor);
-        assert_eq!(last.highest(Figure::Bytes), 400);
+        assert_eq!(last.floor(Quantity::Blocks), floor);
+        assert_eq!(last.highest(Quantity::Bytes), 400);
     }
 
     #[test]

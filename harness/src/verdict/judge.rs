@@ -11,9 +11,9 @@ use super::series::Series;
 use super::text::{level_reason, little_reason, open_reason, rising_reason};
 use super::traffic::Traffic;
 use super::{Law, Outcome, Verdict};
-use crate::verdict::floors::{Figure, PARTS, Window};
+use crate::verdict::floors::{PARTS, Quantity, Window};
 
-const MEMORY: [Figure; 2] = [Figure::Bytes, Figure::Blocks];
+const MEMORY: [Quantity; 2] = [Quantity::Bytes, Quantity::Blocks];
 
 const TOO_SHORT: &str = "the run was too short to compare windows; ask for at least 32 steps";
 
@@ -165,7 +165,7 @@ fn judge_one(windows: &[Window], traffic: Traffic) -> Verdict {
         // Where the law is known, nothing is left open.
         series.law().map_or_else(|| series.most_per_step(), |_| 0.0)
     });
-    let is_little = |(figure, most): (Figure, f64)| {
+    let is_little = |(figure, most): (Quantity, f64)| {
         let may_hide = traffic.may_hide(figure);
         may_hide.is_some_and(|may_hide| most <= may_hide / 2.0)
     };
@@ -175,7 +175,7 @@ fn judge_one(windows: &[Window], traffic: Traffic) -> Verdict {
     verdict.outcome = Outcome::Bounded;
     verdict.law = Some(Law::Constant);
     let limit =
-        |figure: Figure, most: f64| smallest(windows, figure).map(|limit| limit.max(2.0 * most));
+        |figure: Quantity, most: f64| smallest(windows, figure).map(|limit| limit.max(2.0 * most));
     verdict.detectable_bytes = limit(MEMORY[0], most[0]);
     verdict.detectable_blocks = limit(MEMORY[1], most[1]);
     verdict.reason = little_reason(last);
@@ -216,7 +216,7 @@ pub(crate) fn of_memory(windows: &[Window]) -> Verdict {
 
 /// Judges one figure alone, that is not of memory, by the same rule. Beside the
 /// verdict is by how much the figure rises with each step.
-pub(crate) fn judge_alone(windows: &[Window], figure: Figure) -> (Verdict, f64) {
+pub(crate) fn judge_alone(windows: &[Window], figure: Quantity) -> (Verdict, f64) {
     let [_, .., last] = windows else {
         return (Verdict::inconclusive(TOO_SHORT), 0.0);
     };
@@ -342,7 +342,7 @@ fn is_compensated(seen: &Seen<'_>, place: usize) -> bool {
 /// Whether the whole rises because many call stacks do, each too rarely to grow by itself:
 /// they rose within the last window, by at least half of it together. If not, what swings at
 /// some of them happened to add up.
-fn is_explained(seen: &Seen<'_>, figure: Figure) -> bool {
+fn is_explained(seen: &Seen<'_>, figure: Quantity) -> bool {
     const MANY: usize = 8;
 
     let rises_of = |windows: &[Window]| Series::new(windows, figure).rises_within();
@@ -356,7 +356,7 @@ fn is_explained(seen: &Seen<'_>, figure: Figure) -> bool {
 
 /// Whether call stacks that do not swing rose over the last doubling by at least half of what
 /// the floor of the whole did.
-fn is_carried_by_sites(seen: &Seen<'_>, figure: Figure) -> bool {
+fn is_carried_by_sites(seen: &Seen<'_>, figure: Quantity) -> bool {
     let of = |windows: &'_ [Window]| Series::new(windows, figure).rise_to_the_end();
     let whole = of(seen.windows);
     let still = seen.sites.iter();
@@ -368,11 +368,11 @@ fn is_carried_by_sites(seen: &Seen<'_>, figure: Figure) -> bool {
 /// and whether that is enough.
 fn shares(verdict: &Verdict, traffic: Traffic) -> ([Option<f64>; 2], bool) {
     let limits = [verdict.detectable_bytes, verdict.detectable_blocks];
-    let share = |(figure, limit): (Figure, Option<f64>)| {
+    let share = |(figure, limit): (Quantity, Option<f64>)| {
         let traffic = traffic.a_step(figure);
         limit.filter(|_| traffic > 0.0).map(|limit| traffic / limit)
     };
-    let binds = |(figure, limit): (Figure, Option<f64>)| {
+    let binds = |(figure, limit): (Quantity, Option<f64>)| {
         let most = traffic.may_hide(figure);
         most.is_none_or(|most| limit.is_some_and(|limit| limit <= most))
     };
@@ -387,17 +387,20 @@ fn shares(verdict: &Verdict, traffic: Traffic) -> ([Option<f64>; 2], bool) {
 /// window; none if that is the very first, or the last window is not level.
 fn settled_by(windows: &[Window]) -> Option<u64> {
     let last = windows.last()?;
-    if !Series::new(windows, Figure::Bytes).ends_level() {
+    if !Series::new(windows, Quantity::Bytes).ends_level() {
         return None;
     }
-    let (floor, highest) = (last.floor(Figure::Bytes).level, last.highest(Figure::Bytes));
+    let (floor, highest) = (
+        last.floor(Quantity::Bytes).level,
+        last.highest(Quantity::Bytes),
+    );
     let parts = windows
         .iter()
         .flat_map(|window| (0..PARTS).map(move |part| (window, part)));
     let parts: Vec<_> = parts.collect();
     let is_in_range = |(window, part): &&(&Window, usize)| {
-        window.part(*part, Figure::Bytes).level >= floor
-            && window.part_highest(*part, Figure::Bytes) <= highest
+        window.part(*part, Quantity::Bytes).level >= floor
+            && window.part_highest(*part, Quantity::Bytes) <= highest
     };
     let settled = parts.iter().rev().take_while(is_in_range).count();
     let first = parts.len() - settled;

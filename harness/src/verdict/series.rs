@@ -4,7 +4,7 @@
 //! level. The last three quarters of the run are twelve sixteenths of equal length.
 
 use super::line::Point;
-use crate::verdict::floors::{Figure, Low, PARTS, Window};
+use crate::verdict::floors::{Low, PARTS, Quantity, Window};
 use std::ops::Range;
 
 /// A large part of the level to be added by two doublings.
@@ -17,11 +17,11 @@ pub(super) const SEGMENTS: usize = PARTS / 2 + PARTS;
 /// One figure through the windows of a run.
 pub(super) struct Series<'a> {
     pub(super) windows: &'a [Window],
-    pub(super) figure: Figure,
+    pub(super) figure: Quantity,
 }
 
 impl<'a> Series<'a> {
-    pub(super) fn new(windows: &'a [Window], figure: Figure) -> Self {
+    pub(super) fn new(windows: &'a [Window], figure: Quantity) -> Self {
         Self { windows, figure }
     }
 

@@ -4,7 +4,7 @@ use super::series::Series;
 use super::traffic::Traffic;
 use super::{Law, Verdict};
 use crate::text::{Bound, Rate, Thousands};
-use crate::verdict::floors::{Figure, Window};
+use crate::verdict::floors::{Quantity, Window};
 use std::fmt;
 
 impl Verdict {
@@ -86,8 +86,8 @@ impl Verdict {
             "{}, but {shown}, while a step allocates {} blocks and {} B on average; more steps \
              would show smaller leaks",
             self.reason,
-            Rate(traffic.a_step(Figure::Blocks)),
-            Rate(traffic.a_step(Figure::Bytes)),
+            Rate(traffic.a_step(Quantity::Blocks)),
+            Rate(traffic.a_step(Quantity::Bytes)),
         )
     }
 }

@@ -1,6 +1,6 @@
 //! What the steps allocate, and how large a leak may hide beside it.
 
-use super::floors::Figure;
+use super::floors::Quantity;
 
 /// What the steps allocated so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -19,8 +19,8 @@ impl Traffic {
     const STEPS: f64 = 1_000.0;
 
     /// What a step allocates of a figure, on average.
-    pub(super) fn a_step(self, figure: Figure) -> f64 {
-        let all = if figure == Figure::Bytes {
+    pub(super) fn a_step(self, figure: Quantity) -> f64 {
+        let all = if figure == Quantity::Bytes {
             self.bytes
         } else {
             self.blocks
@@ -30,7 +30,7 @@ impl Traffic {
 
     /// The largest leak, in units a step, that a run may leave unseen; none if the steps
     /// allocate nothing, and so can't leak.
-    pub(super) fn may_hide(self, figure: Figure) -> Option<f64> {
+    pub(super) fn may_hide(self, figure: Quantity) -> Option<f64> {
         if self.bytes == 0 && self.blocks == 0 {
             return None;
         }
@@ -38,7 +38,7 @@ impl Traffic {
             let a_step = events as f64 / self.steps.max(1) as f64;
             (a_step / Self::SHARE).max(1.0 / Self::STEPS)
         };
-        if figure != Figure::Bytes {
+        if figure != Quantity::Bytes {
             return Some(rate(self.blocks));
         }
         // Bytes come with new blocks, and with those that are there and grow.
@@ -61,7 +61,7 @@ mod tests {
             steps,
         };
         for blocks in [0, 1] {
-            let limit = of(blocks).may_hide(Figure::Bytes);
+            let limit = of(blocks).may_hide(Quantity::Bytes);
             let limit = limit.expect("something is allocated");
             assert!((limit - 10.0).abs() < 0.01, "{limit}");
         }

@@ -1,6 +1,6 @@
 //! How hypotheses that were tested read, side by side.
 
-use super::{Expected, Figure, Tested};
+use super::{Expected, Memory, Tested};
 use crate::findings::{signed_bytes, thousands};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
@@ -91,10 +91,10 @@ impl Tested {
     /// only on which side of the threshold it lies.
     fn effect_text(&self) -> String {
         let expected = self.hypothesis.expected;
-        match (self.effect_bytes, self.hypothesis.figure) {
+        match (self.effect_bytes, self.hypothesis.memory) {
             (None, _) => String::from("not measured"),
-            (Some(effect), Figure::Live) => signed_bytes(effect),
-            (Some(effect), Figure::Resident) => match (expected, expected.is_met_by(effect)) {
+            (Some(effect), Memory::Live) => signed_bytes(effect),
+            (Some(effect), Memory::Resident) => match (expected, expected.is_met_by(effect)) {
                 (_, true) => expected.to_string(),
                 (Expected::AtLeast(threshold), false) => format!("below {threshold}"),
                 (Expected::AtMost(threshold), false) => format!("above {threshold}"),
@@ -104,9 +104,9 @@ impl Tested {
 
     fn to_json(self) -> String {
         let hypothesis = self.hypothesis;
-        let figure = match hypothesis.figure {
-            Figure::Live => "live",
-            Figure::Resident => "resident",
+        let figure = match hypothesis.memory {
+            Memory::Live => "live",
+            Memory::Resident => "resident",
         };
         format!(
             "{{\"id\": {}, \"claim\": {}, \"priority\": \"{}\", \"figure\": \"{figure}\", \
@@ -115,7 +115,7 @@ impl Tested {
             Value::from(hypothesis.id),
             Value::from(hypothesis.claim),
             hypothesis.priority,
-            hypothesis.figure == Figure::Resident,
+            hypothesis.memory == Memory::Resident,
             Value::from(self.effect_bytes),
             hypothesis.expected.words(),
             hypothesis.expected.threshold().bytes(),
@@ -127,12 +127,12 @@ impl Tested {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{LEAST, MOST, tested};
-    use super::super::{Figure, Hypothesis};
+    use super::super::{Hypothesis, Memory};
     use super::Register;
 
     #[test]
     fn a_register_reads_as_a_table() {
-        let resident = |hypothesis: Hypothesis| hypothesis.about(Figure::Resident);
+        let resident = |hypothesis: Hypothesis| hypothesis.about(Memory::Resident);
         let register: Register = [
             tested(LEAST, 1_234_567),
             tested(MOST, 1_001),
@@ -158,7 +158,7 @@ mod tests {
     fn a_register_as_json() {
         let register: Register = [
             tested(MOST, -7),
-            tested(LEAST.about(Figure::Resident), None),
+            tested(LEAST.about(Memory::Resident), None),
         ]
         .into_iter()
         .collect();

@@ -10,6 +10,7 @@
 
 use clap::Parser;
 use comfy_table::{Cell, CellAlignment, Table, TableStyle, presets};
+use highwater::__private::Thousands;
 use highwater::Scope;
 use highwater_fixtures::{DrainOrder, LogPlace, LogWriter, Processor, TailWatcher, TailedService};
 use std::fs;
@@ -218,8 +219,5 @@ fn table(runs: &[Run], style: TableStyle) -> Table {
 }
 
 fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
-    groups.join(",")
+    Thousands(number).to_string()
 }

@@ -5,9 +5,9 @@
 
 use super::{NO_STACK, type_of};
 use crate::report::{Diagnosis, Frame, Report, Site};
-use crate::thousands::Thousands;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use highwater::__private::Thousands;
 use prost::Message;
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -197,14 +197,14 @@ pub(super) fn message(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) ->
 }
 
 fn comments(report: &Report, diagnosis: &Diagnosis, is_peak_known: bool) -> Vec<String> {
-    let steps = [diagnosis.first_step, diagnosis.last_step].map(|step| Thousands(step.into()));
+    let steps = [diagnosis.first_step, diagnosis.last_step].map(Thousands);
     let [first, last] = steps;
     let mut comments = vec![
         format!("memory scenario `{}`", report.full_name()),
         format!(
             "growth is from step {first} to {last}: {} B in all, with what shrank, which stands \
              as 0 in the samples",
-            Thousands(diagnosis.growth_bytes.into())
+            Thousands(diagnosis.growth_bytes)
         ),
     ];
     if !is_peak_known {

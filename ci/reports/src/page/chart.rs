@@ -1,7 +1,7 @@
 //! Curves of live memory as SVG.
 
 use crate::report::{Checkpoint, Report};
-use crate::thousands::Thousands;
+use highwater::__private::Thousands;
 use highwater::ByteSize;
 use maud::{Markup, html};
 
@@ -57,7 +57,7 @@ pub fn small(report: &Report) -> Markup {
     let points: Vec<_> = report.curve.iter().map(point).collect();
     html! {
         svg.small viewBox="0 0 120 28" role="img" aria-label={
-            "live memory, up to " (Thousands(bytes.into())) " bytes"
+            "live memory, up to " (Thousands(bytes)) " bytes"
         } {
             polyline.head points=(points.join(" ")) {}
         }
@@ -80,8 +80,8 @@ pub(super) fn large(report: &Report, base: Option<&Report>) -> Markup {
     html! {
         figure {
             svg.large viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label={
-                "live memory of " (report.full_name()) " over " (Thousands(scale.steps.into()))
-                " steps, up to " (Thousands(highest.into())) " bytes"
+                "live memory of " (report.full_name()) " over " (Thousands(scale.steps))
+                " steps, up to " (Thousands(highest)) " bytes"
             } {
                 (grid(&scale))
                 @if is_extended {
@@ -100,7 +100,7 @@ pub(super) fn large(report: &Report, base: Option<&Report>) -> Markup {
                 @if base.is_some() { span.key.base { "in the base" } }
                 @if is_extended {
                     span.key.end {
-                        "end of the " (Thousands(report.steps.into()))
+                        "end of the " (Thousands(report.steps))
                         " steps; beyond, the extension for the verdict"
                     }
                 }
@@ -124,11 +124,11 @@ fn grid(scale: &Scale) -> Markup {
             @let bytes = scale.bytes / PARTS * part;
             @let y = scale.y(bytes);
             line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
-            text x=(LEFT - 8.0) y=(y + 4.0) text-anchor="end" { (Thousands(bytes.into())) " B" }
+            text x=(LEFT - 8.0) y=(y + 4.0) text-anchor="end" { (Thousands(bytes)) " B" }
         }
         text x=(LEFT) y=(HEIGHT - 6.0) { "0" }
         text x=(WIDTH - RIGHT) y=(HEIGHT - 6.0) text-anchor="end" {
-            (Thousands(scale.steps.into())) " steps"
+            (Thousands(scale.steps)) " steps"
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where the memory of a scenario comes from: its types, its sites, and what holds them.
 
 use crate::report::{Diagnosis, Frame, Holder, Site, Trap};
-use crate::thousands::Thousands;
+use highwater::__private::{Thousands, how_held};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(super) fn render(diagnosis: &Diagnosis) -> Markup {
 }
 
 fn headline(diagnosis: &Diagnosis) -> String {
-    let steps = [diagnosis.first_step, diagnosis.last_step].map(thousands);
+    let steps = [diagnosis.first_step, diagnosis.last_step].map(Thousands);
     let steps = match (diagnosis.first_step, steps) {
         (0, [_, last]) => format!("{last} steps"),
         (_, [first, last]) => format!("steps {first} to {last}"),
@@ -35,7 +35,7 @@ fn headline(diagnosis: &Diagnosis) -> String {
         rest => format!(", of which {} B have no known call stack.", change(rest)),
     });
     if diagnosis.lost_blocks > 0 {
-        let count = thousands(diagnosis.lost_blocks);
+        let count = Thousands(diagnosis.lost_blocks);
         let noun = blocks(diagnosis.lost_blocks);
         text.push_str(&format!(
             " {count} {noun} could not be followed to their sites."
@@ -47,9 +47,9 @@ fn headline(diagnosis: &Diagnosis) -> String {
 fn stopped(trap: &Trap) -> Markup {
     html! {
         p.failure {
-            "Stopped at a block of " (thousands(trap.size_bytes)) " B, "
+            "Stopped at a block of " (Thousands(trap.size_bytes)) " B, "
             (type_or_unknown(trap.type_name.as_deref())) ", with which live memory was "
-            (thousands(trap.live_bytes)) " B:"
+            (Thousands(trap.live_bytes)) " B:"
         }
         (stack(&trap.frames))
     }
@@ -221,23 +221,13 @@ fn held(holders: &[Holder]) -> Markup {
     html! {
         @for holder in holders.iter().take(shown) {
             p.holder {
-                span.kind .failure[holder.kind != "held"] { (how(&holder.kind)) }
+                span.kind .failure[holder.kind != "held"] { (how_held(&holder.kind)) }
                 @if holder.kind != "lost" && !holder.path.is_empty() {
                     " " code { (holder.path.join(" → ")) }
                 }
-                ", " (thousands(holder.blocks)) " of " (thousands(all)) " " (blocks(all))
+                ", " (Thousands(holder.blocks)) " of " (Thousands(all)) " " (blocks(all))
             }
         }
-    }
-}
-
-fn how(kind: &str) -> &'static str {
-    match kind {
-        "held" => "held by",
-        "lost" => "unreachable: nothing points to them",
-        "indirectly lost" => "unreachable: only what is lost itself points to them:",
-        "cycle" => "unreachable: a cycle of",
-        _ => "no holder was found in what could be searched",
     }
 }
 
@@ -250,20 +240,16 @@ fn type_or_unknown(name: Option<&str>) -> Markup {
     }
 }
 
-fn thousands(figure: u64) -> Thousands {
-    Thousands(figure.into())
-}
-
 fn blocks(count: u64) -> &'static str {
     if count == 1 { "block" } else { "blocks" }
 }
 
 fn bytes(figure: i64) -> String {
-    format!("{} B", Thousands(figure.into()))
+    format!("{} B", Thousands(figure))
 }
 
 /// With its sign, also above zero.
 fn change(figure: i64) -> String {
     let plus = if figure > 0 { "+" } else { "" };
-    format!("{plus}{}", Thousands(figure.into()))
+    format!("{plus}{}", Thousands(figure))
 }

@@ -3,6 +3,7 @@
 //! Memory is read through `/proc/self/mem`. Other threads go on while that happens: what
 //! they unmap is an error to handle there, and would be a crash through a pointer.
 
+use crate::text::maps::range;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{self, Read as _};
@@ -76,13 +77,12 @@ pub(super) fn mappings() -> io::Result<Vec<Mapping>> {
 
 /// `start-end rwxp offset device inode name`.
 fn mapping(line: &str) -> Option<Mapping> {
-    let (range, rest) = line.split_once(' ')?;
-    let (start, end) = range.split_once('-')?;
+    let (start, end, rest) = range(line)?;
     let name = rest.splitn(5, ' ').nth(4).unwrap_or_default().trim_start();
     let offset = rest.split(' ').nth(1)?;
     Some(Mapping {
-        start: usize::from_str_radix(start, 16).ok()?,
-        end: usize::from_str_radix(end, 16).ok()?,
+        start,
+        end,
         access: *rest.as_bytes().first_chunk()?,
         offset: usize::from_str_radix(offset, 16).ok()?,
         name: name.to_owned(),
@@ -97,12 +97,9 @@ pub(super) fn end_of_mapping(buffer: &mut String, start: usize) -> Option<usize>
         .ok()?
         .read_to_string(buffer)
         .ok()?;
-    let ranges = buffer.lines().filter_map(|line| line.split(' ').next());
-    let mut ends = ranges.filter_map(|range| {
-        let (from, to) = range.split_once('-')?;
-        (usize::from_str_radix(from, 16) == Ok(start)).then_some(to)
-    });
-    usize::from_str_radix(ends.next()?, 16).ok()
+    let mut ranges = buffer.lines().filter_map(range);
+    let (_, end, _) = ranges.find(|(from, ..)| *from == start)?;
+    Some(end)
 }
 
 pub(super) const PAGE: usize = 4096;

@@ -7,17 +7,17 @@ use crate::diagnosis::Diagnosis;
 use crate::isolation;
 use crate::report::{Breach, C_HEAP, Ceiling, Checkpoint, Coverage, Report, Resource, Unmeasured};
 use crate::scenario::Scenario;
-use crate::verdict::floors::{Figure, Levels};
+use crate::verdict::floors::{Levels, Quantity};
 use crate::verdict::{self, Verdict};
 
 /// So many points of the curve are shown of a run that has not ended.
 const MOST_POINTS: usize = 16;
 
 /// What is watched beside memory.
-const KINDS: [(Figure, Ceiling); 3] = [
-    (Figure::Threads, Ceiling::Threads),
-    (Figure::Descriptors, Ceiling::Descriptors),
-    (Figure::MappedBytes, Ceiling::Mapped),
+const KINDS: [(Quantity, Ceiling); 3] = [
+    (Quantity::Threads, Ceiling::Threads),
+    (Quantity::Descriptors, Ceiling::Descriptors),
+    (Quantity::MappedBytes, Ceiling::Mapped),
 ];
 
 impl Recorder<'_> {
@@ -62,7 +62,7 @@ impl Recorder<'_> {
             .collect()
     }
 
-    fn unmeasured(&self, figure: Figure, kind: Ceiling) -> Resource {
+    fn unmeasured(&self, figure: Quantity, kind: Ceiling) -> Resource {
         let why = if self.unmeasured.contains(&figure) {
             Unmeasured::Unavailable
         } else {
@@ -111,7 +111,7 @@ impl Recorder<'_> {
         let windows = self.floors.windows();
         let highest = windows
             .iter()
-            .map(|window| window.highest(Figure::Bytes))
+            .map(|window| window.highest(Quantity::Bytes))
             .max();
         let highest = highest.unwrap_or(0);
         let [now, ..] = self.levels;
@@ -167,7 +167,7 @@ impl Recorder<'_> {
             let (verdict, per_step) = verdict::judge_alone(self.floors.windows(), figure);
             let level = |levels: &Levels| signed(levels[figure as usize]);
             let growth = level(&self.end_levels) - level(&self.baseline);
-            let moved = figure == Figure::Threads && growth != 0;
+            let moved = figure == Quantity::Threads && growth != 0;
             if has_ceiling || moved || verdict.is_growing() {
                 resources.push(Resource::measured(kind, growth, per_step, verdict));
             }
