@@ -254,6 +254,13 @@ fn the_harness_says_how_old_a_rust_will_do() {
 }
 
 #[test]
+fn the_attribute_reads_units_as_the_library_does() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect("it is there");
+    let copy = read("harness/macros/src/units.rs");
+    assert_eq!(copy, read("harness/src/text/units.rs"), "copy it there");
+}
+
+#[test]
 fn the_readme_and_the_ci_agree_on_the_commands() {
     let read = |file: &str| fs::read_to_string(root().join(file)).expect("the file is there");
     let readme = read("README.md");

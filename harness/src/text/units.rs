@@ -1,7 +1,7 @@
 //! Reads sizes and durations as people write them, such as `64 MiB` and `60 s`.
 //!
-//! The attribute reads them while a test compiles. It cannot depend on the library, so in its
-//! package this file is a link to the library's, and packages carry a copy each.
+//! The attribute reads them while a test compiles. It cannot depend on the library, so its
+//! package has a copy of this file, and a test compares the two.
 
 const MALFORMED: &str = "the number is malformed";
 const NOT_WHOLE: &str = "it does not come to whole bytes";
