@@ -1,22 +1,22 @@
-//! [`Holder`]: who keeps alive what a scenario allocated.
+//! [`Holder`]: what keeps alive the memory that a scenario allocated.
 //!
-//! When the requested steps are done, with the state still alive, memory is searched the
-//! way a conservative garbage collector does it: each word of each static, thread-local
-//! and stack, and of each block that is met, is taken for a pointer if it is an address
-//! inside of a block. What is found is the shortest path to each block; what is not
-//! found, nobody can free any more.
+//! When the requested steps are done, with the state still alive, memory is searched the way a
+//! conservative garbage collector does it. Each word of each root, and of each block that is
+//! reached, counts as a pointer if it is an address inside of a block. The search finds the
+//! shortest path to each block. A block without a path is lost.
 
 #[cfg_attr(not(highwater_stacks), path = "holders/no_snapshot.rs")]
 mod snapshot;
 
 pub(crate) use snapshot::Snapshot;
+use std::fmt;
 use std::hint::black_box;
 
 /// How a block is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hold {
-    /// A static, a thread-local, the scenario's state or a stack leads to it.
+    /// A root leads to it: a static, a thread-local, the scenario's state or a stack.
     Held,
     /// Nothing points to it: it is lost.
     Lost,
@@ -41,7 +41,34 @@ impl Hold {
     }
 }
 
-/// What keeps blocks of one site alive, all by the same path.
+/// `held`, `lost`, `indirectly lost`, `cycle` or `unknown`, as in JSON.
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// What keeps blocks of one site alive, all by the same retention path.
+///
+/// Its `Display` form is that of messages, such as `held by static cache::PRICES → String`.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// # fn main() {
+/// let report = highwater::Scenario::new("boxes")
+///     .steps(100)
+///     .diagnose(true)
+///     .run(Vec::new, |boxes, i| boxes.push(Box::new(i)));
+/// // None where call stacks can't be taken.
+/// if let Some(diagnosis) = report.diagnosis() {
+///     // None where memory can't be searched.
+///     for holder in diagnosis.sites()[0].holders().unwrap_or_default() {
+///         println!("{} blocks of {} B: {holder}", holder.blocks(), holder.bytes());
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     pub(crate) hold: Hold,
@@ -68,7 +95,7 @@ impl Holder {
         self.blocks
     }
 
-    /// Their bytes.
+    /// How many bytes these blocks have.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -116,15 +116,23 @@ impl Resource {
         self.verdict().is_some_and(Verdict::is_growing)
     }
 
-    /// Why it could not be measured.
-    pub(crate) fn obstacle(&self) -> &'static str {
-        match self.kind {
-            _ if self.measured == Err(Unmeasured::NotAlone) => {
+    /// Why it could not be measured; none if it was.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let why = self.measured.as_ref().err()?;
+        Some(why.of(self.kind))
+    }
+}
+
+impl Unmeasured {
+    /// In words, of this resource.
+    pub(crate) fn of(self, kind: Ceiling) -> &'static str {
+        match kind {
+            _ if self == Self::NotAlone => {
                 "not measured: another scenario ran in this process at the same time, within \
                  which or beside which this one began"
             }
             Ceiling::Threads => {
-                "not measured: threads are followed on Linux with glibc alone, with the feature \
+                "not measured: threads are tracked on Linux with glibc alone, with the feature \
                  `threads`"
             }
             Ceiling::Descriptors => "not measured: descriptors are counted on Linux alone",

@@ -1,4 +1,4 @@
-//! How a report reads.
+//! The text form of a report.
 
 use super::{Ceiling, Checkpoint, Report, Resource};
 use crate::text::{Blocks, Signed, Thousands};
@@ -19,11 +19,11 @@ impl Report {
         let highest = self.curve.iter().map(|point| point.live_bytes).max();
         let highest = highest.unwrap_or(0).max(1);
         (0..width)
-            .map(|place| {
+            .map(|index| {
                 let point = if width == 1 {
                     0
                 } else {
-                    place * (points - 1) / (width - 1)
+                    index * (points - 1) / (width - 1)
                 };
                 let level = u128::from(self.curve[point].live_bytes) * 7 / u128::from(highest);
                 BARS[usize::try_from(level).unwrap_or(7)]
@@ -131,7 +131,7 @@ impl Report {
     /// By how much another resource rose, and what the rule says of it.
     fn resource_line(&self, resource: &Resource) -> String {
         let (Some(growth), Some(verdict)) = (resource.growth(), resource.verdict()) else {
-            return resource.obstacle().to_owned();
+            return resource.obstacle().unwrap_or_default().to_owned();
         };
         let kind = resource.kind();
         let figure = format!("{}{}", Signed(growth), kind.suffix());
