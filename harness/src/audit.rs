@@ -1,8 +1,7 @@
-//! [`Audit`]: what a program says that it holds, against what the allocator knows.
+//! [`Audit`]: what a program says that it holds, compared with what the allocator counted.
 //!
-//! A service that counts its own items finds what it looks for. What it does not look
-//! for, or measures without what it owns, is the difference to the live bytes, and that
-//! is the line to look at.
+//! The difference is memory that the program does not know of: items that it does not count, or
+//! items whose own allocations it leaves out.
 
 use crate::scenario::process;
 use crate::text::columns::{Align, aligned};

@@ -1,4 +1,4 @@
-//! How a diagnosis reads.
+//! The text form of a diagnosis.
 
 use super::types::growth_by_type;
 use super::{Diagnosis, Site, Trap};
@@ -30,7 +30,7 @@ impl fmt::Display for Diagnosis {
         if self.lost_blocks > 0 {
             writeln!(
                 f,
-                "  {} could not be followed to their sites",
+                "  {} could not be tracked to their sites",
                 Blocks(self.lost_blocks)
             )?;
         }
@@ -194,7 +194,10 @@ fn write_holders(f: &mut fmt::Formatter<'_>, holders: &[Holder]) -> fmt::Result 
     };
     let has_majority = first.blocks * 2 > all;
     if !has_majority {
-        writeln!(f, "    nobody holds most of its blocks; some of them:")?;
+        writeln!(
+            f,
+            "    no root holds most of its blocks; the first roots are:"
+        )?;
     }
     let shown = if has_majority { 1 } else { HOLDERS };
     for holder in holders.iter().take(shown) {
@@ -208,12 +211,11 @@ impl fmt::Display for Holder {
         let path = self.path.join(" → ");
         match self.hold {
             Hold::Held => write!(f, "held by {path}"),
-            Hold::Lost => write!(f, "unreachable: nothing points to them"),
-            Hold::IndirectlyLost => write!(
-                f,
-                "unreachable: only what is lost itself points to them: {path}"
-            ),
-            Hold::Cycle => write!(f, "unreachable: a cycle of {path}"),
+            Hold::Lost => write!(f, "lost: nothing points to them"),
+            Hold::IndirectlyLost => {
+                write!(f, "indirectly lost: only lost blocks point to them: {path}")
+            }
+            Hold::Cycle => write!(f, "lost: a cycle of {path}"),
             Hold::Unknown => write!(f, "no holder was found in what could be searched"),
         }
     }

@@ -38,7 +38,7 @@ fn headline(diagnosis: &Diagnosis) -> String {
         let count = thousands(diagnosis.lost_blocks);
         let noun = blocks(diagnosis.lost_blocks);
         text.push_str(&format!(
-            " {count} {noun} could not be followed to their sites."
+            " {count} {noun} could not be tracked to their sites."
         ));
     }
     text
@@ -234,9 +234,9 @@ fn held(holders: &[Holder]) -> Markup {
 fn how(kind: &str) -> &'static str {
     match kind {
         "held" => "held by",
-        "lost" => "unreachable: nothing points to them",
-        "indirectly lost" => "unreachable: only what is lost itself points to them:",
-        "cycle" => "unreachable: a cycle of",
+        "lost" => "lost: nothing points to them",
+        "indirectly lost" => "indirectly lost: only lost blocks point to them:",
+        "cycle" => "lost: a cycle of",
         _ => "no holder was found in what could be searched",
     }
 }
