@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use highwater::{ByteSize, Coverage, Diagnosis, Frame, Holder, Report, Scenario, Site, Trap};
-use highwater::{Resource, SelfTest};
+use highwater::{Resource, SelfTest, Verdict};
 use serde_json::{Value, json};
 use std::hint::black_box;
 
@@ -122,13 +122,13 @@ fn number(number: f64) -> Value {
 
 fn of_resource(resource: &Resource) -> Value {
     let verdict = resource.verdict();
-    let reason = verdict.map(|verdict| verdict.reason());
+    let reason = verdict.map(Verdict::reason);
     json!({
         "resource": resource.kind().name(),
         "growth": resource.growth(),
         "per_step": resource.per_step().map(number),
         "unit": resource.kind().unit(),
-        "verdict": verdict.map(|verdict| verdict.word()),
+        "verdict": verdict.map(Verdict::word),
         "verdict_reason": reason.or(resource.obstacle()),
     })
 }

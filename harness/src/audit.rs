@@ -27,7 +27,7 @@ use std::fmt;
 /// # drop(name);
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "an audit says nothing until it is set against live bytes"]
+#[must_use = "an audit has no result until it is compared with live bytes"]
 pub struct Audit {
     name: String,
     sources: Vec<(String, u64)>,
@@ -59,7 +59,7 @@ impl Audit {
         self
     }
 
-    /// Sets the sources against live bytes: those of a [`Usage`](crate::Usage), for all
+    /// Compares the sources with live bytes: those of a [`Usage`](crate::Usage), for all
     /// that was allocated in its scope, or a difference of two, for what grew between.
     pub fn against(self, live_bytes: u64) -> AuditReport {
         AuditReport {

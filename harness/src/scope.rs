@@ -213,8 +213,8 @@ impl fmt::Debug for Scope {
 pub struct ScopeHandle(HeldScope);
 
 impl ScopeHandle {
-    /// Runs `work` with the current thread standing in the scope, and puts it
-    /// back where it was.
+    /// Runs `work` with the current thread in the scope, and puts the thread back into its
+    /// own scope afterwards, also if `work` panics.
     pub fn in_scope<R>(&self, work: impl FnOnce() -> R) -> R {
         self.0.run(work)
     }

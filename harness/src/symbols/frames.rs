@@ -17,7 +17,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The function's path.
+    /// The function's path, shortened.
     pub fn function(&self) -> &str {
         &self.function
     }
@@ -28,7 +28,7 @@ impl Frame {
         self.file.as_deref()
     }
 
-    /// The line in that file.
+    /// The line in that file, from 1 on; none if the program has no line tables.
     pub fn line(&self) -> Option<u32> {
         self.line
     }

@@ -242,8 +242,12 @@ impl FromStr for ByteSize {
     type Err = ByteSizeError;
 
     /// Reads `100 MB`, `64MiB`, `1.5 KiB` (fractions of a unit must come to
-    /// whole bytes) and `1,234,567 B`. Units are written exactly as they print,
-    /// but for `kB`, which is `KB`.
+    /// whole bytes) and `1,234,567 B`. Units are written exactly as they print;
+    /// `kB` is read as `KB`.
+    ///
+    /// # Errors
+    /// If the number or the unit is malformed, if the size does not come to whole bytes, or if
+    /// it is more than `u64::MAX` bytes.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fail = |problem| ByteSizeError {
             text: text.to_owned(),
