@@ -1,4 +1,4 @@
-//! Says once what the code asks in many places: which parts of the system there are to
+//! Says once what the code asks in many files: which parts of the system there are to
 //! build on. No script could be left out: `links` in `Cargo.toml` asks for one, by which
 //! cargo refuses a program with two versions of the library, of which only one could be the
 //! allocator.

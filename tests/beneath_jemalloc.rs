@@ -20,7 +20,7 @@ fn nothing_is_said_of_what_goes_back_to_the_system() {
     assert_eq!(highwater::return_to_system(), None);
 }
 
-/// Its blocks are told apart where they are followed, and what was allocated before is
+/// Its blocks are told apart where they are tracked, and what was allocated before is
 /// not: nothing can be called lost.
 #[test]
 fn what_has_no_holder_is_not_called_lost() {

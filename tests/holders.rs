@@ -172,7 +172,7 @@ fn addresses_in_another_form_are_not_seen() {
     let report = leaking("inverted", Vec::new, |kept, _| {
         kept.push(expose(usize::MAX));
     });
-    let lost = "unreachable: nothing points to them";
+    let lost = "lost: nothing points to them";
     check(&report, "holders::boxed", lost);
     let limits = include_str!("../docs/diagnosis.md");
     assert!(limits.contains("inverted"));
@@ -238,8 +238,8 @@ fn addresses_in_mapped_memory() {
     let setup = || memmap2::MmapMut::map_anon(1 << 16).unwrap();
     let report = leaking("mapped", setup, |mapped, i| {
         let word = expose(0).to_ne_bytes();
-        let place = usize::try_from(i).unwrap() * word.len();
-        mapped[place..place + word.len()].copy_from_slice(&word);
+        let offset = usize::try_from(i).unwrap() * word.len();
+        mapped[offset..offset + word.len()].copy_from_slice(&word);
     });
     let expected = "held by mapped memory → Box<Candle>";
     check(&report, "holders::boxed", expected);
@@ -264,8 +264,9 @@ fn two_halves() {
     roots.sort_unstable();
     assert_eq!(roots, ["static holders::EVEN", "static holders::ODD"]);
     assert!(
-        site.to_string()
-            .contains("    nobody holds most of its blocks; some of them:\n    held by static"),
+        site.to_string().contains(
+            "    no root holds most of its blocks; the first roots are:\n    held by static"
+        ),
         "{site}"
     );
 }

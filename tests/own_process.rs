@@ -1,5 +1,5 @@
 //! Scenarios in a process of their own: whichever thread does the work, and whatever it
-//! leaks, is counted and judged, with sites; nothing of another scenario ever is.
+//! leaks, is counted and judged, in call-stack mode; nothing of another scenario ever is.
 
 #![forbid(unsafe_code)]
 #![cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("alloc", &[]),
     ("options", &[]),
-    ("scope", &["alloc"]),
+    ("scope", &["alloc", "text"]),
     ("verdict", &["text"]),
     ("symbols", &[]),
     ("holders", &["alloc", "symbols", "text"]),

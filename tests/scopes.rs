@@ -232,8 +232,8 @@ proptest! {
                         level.peak = level.peak.max(level.live);
                     }
                 }
-                Move::Free(place) if !blocks.is_empty() => {
-                    let (block, owner) = blocks.swap_remove(place % blocks.len());
+                Move::Free(index) if !blocks.is_empty() => {
+                    let (block, owner) = blocks.swap_remove(index % blocks.len());
                     for level in &mut levels[..owner] {
                         level.live -= block.len() as u64;
                     }

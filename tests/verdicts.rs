@@ -35,9 +35,9 @@ fn churn(name: &str, leak_every: u64) -> Report {
             (blocks, Vec::with_capacity(1_000))
         },
         |(blocks, kept), i| {
-            let place = (mixed(i) % 1_000) as usize;
+            let index = (mixed(i) % 1_000) as usize;
             let size = 1 + mixed(i ^ 1) % 2_047;
-            blocks[place] = vec![0; usize::try_from(size).unwrap_or(1)];
+            blocks[index] = vec![0; usize::try_from(size).unwrap_or(1)];
             if i % leak_every == leak_every - 1 {
                 kept.push(Box::new(i));
             }
@@ -82,14 +82,14 @@ fn a_leak_on_one_of_16_threads() {
         Scenario::new(name).steps(100).run(
             || {
                 let (answer, answers) = mpsc::channel();
-                let worker = |place| {
+                let worker = |index| {
                     let (jobs, work) = mpsc::channel::<u64>();
                     let answer = answer.clone();
                     let worker = thread::spawn(move || {
                         let mut kept = Vec::with_capacity(2_000);
                         for job in work {
                             let result = Box::new(job);
-                            if leaky == Some(place) {
+                            if leaky == Some(index) {
                                 kept.push(result);
                             }
                             answer.send(()).expect("the step waits");
@@ -275,8 +275,8 @@ fn a_cache_whose_entries_another_path_replaces() {
                 .collect::<Vec<_>>()
         },
         |entries, i| {
-            let place = usize::try_from(i % 10_000).unwrap_or(0);
-            entries[place] = Box::new([i; 4]);
+            let index = usize::try_from(i % 10_000).unwrap_or(0);
+            entries[index] = Box::new([i; 4]);
         },
     );
     assert_bounded(&report);
@@ -379,9 +379,9 @@ fn an_index_that_grows_beside_a_cache_of_random_sizes() {
     let report = Scenario::new("index").steps(5_000).run(
         || (vec![Vec::new(); 100], Vec::new()),
         |(cache, index): &mut (Vec<Vec<u8>>, Vec<u64>), i| {
-            let place = usize::try_from(mixed(i) % 100).unwrap_or(0);
+            let slot = usize::try_from(mixed(i) % 100).unwrap_or(0);
             let size = usize::try_from(mixed(i ^ 5) % 20_000).unwrap_or(0);
-            cache[place] = Vec::with_capacity(size);
+            cache[slot] = Vec::with_capacity(size);
             index.push(i);
         },
     );

@@ -1,6 +1,6 @@
-//! The same addresses in every run: what this process starts gets them from it.
+//! The same addresses in every run, for everything that this process starts.
 //!
-//! Memory may depend on addresses, as the order of a map does that is keyed by them.
+//! Memory may depend on addresses: the order of a map that is keyed by them is an example.
 
 use std::io::{self, Write as _};
 

@@ -4,15 +4,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Runs a project's memory scenarios, reads their reports, and holds them to what
-/// is known of them.
+/// Runs a project's memory scenarios, reads their reports, and compares them with a
+/// base and with baselines.
 #[derive(Parser)]
 #[command(
     name = "cargo-highwater",
     bin_name = "cargo highwater",
     version,
-    after_help = "Exit codes: 0 all is well; 1 a failure or a regression; 2 no answer, for bad \
-    usage, broken input or figures that differ from run to run; 3 nothing that blocks is worse, but `bless` must record what is found."
+    after_help = "Exit codes: 0 no failure; 1 a failure or a regression; 2 no answer, for bad \
+    usage, broken input or figures that differ from run to run; 3 nothing that blocks is worse, but `bless` must record a change."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

@@ -1,10 +1,10 @@
 //! [`Base`]: another revision of the project, checked out beside this one.
 //!
-//! It is a git worktree below cargo's home, not below the project: there, cargo would
-//! take the project's own configuration and workspace for the base's. Its path is the
-//! same each time, for cargo keeps what it builds by path. Whoever has it holds a
-//! lock, which the system takes back when the process ends in whatever way; so the
-//! next gate can tell what a killed one left behind, and removes it.
+//! It is a git worktree below cargo's home. Below the project, cargo would apply the project's
+//! own configuration and workspace to the base. Its path is the same each time, because cargo
+//! keeps what it builds by path. The process that uses it holds a lock, which the system
+//! releases when the process ends for any reason. So the next gate can find a worktree that a
+//! killed gate left behind, and remove it.
 
 use same_file::Handle;
 use std::ffi::OsStr;
@@ -25,7 +25,7 @@ const WORKTREE: &str = "worktree";
 pub struct Base {
     /// The full hash of the commit.
     pub commit: String,
-    /// Where the working directory's place is in the base.
+    /// The working directory's path in the base.
     pub directory: PathBuf,
     repository: PathBuf,
     checkout: Checkout,
@@ -273,7 +273,7 @@ fn remove(repository: &Path, worktree: &Path) -> Result<(), BaseError> {
 
 /// Where `directory` is in its repository, with a slash at the end; empty at the root,
 /// none if there is no repository.
-pub fn place_in_repository(directory: &Path) -> Option<String> {
+pub fn path_in_repository(directory: &Path) -> Option<String> {
     git(directory, &["rev-parse", "--show-prefix"]).ok()
 }
 

@@ -6,7 +6,7 @@
 //! allocator; each of these has a folder of its own ([`folder`]).
 
 use highwater_reports::figure::{Figure, Figures, Unit, figures};
-use highwater_reports::file::replace;
+use highwater_reports::file::write_atomically;
 use highwater_reports::report::{Report, Site};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -130,7 +130,7 @@ impl Baseline {
         let mut lines = text
             .lines()
             .enumerate()
-            .map(|(place, line)| (place + 1, line));
+            .map(|(index, line)| (index + 1, line));
         let mut next = |expected: &str| {
             let (number, line) = lines
                 .by_ref()
@@ -182,7 +182,7 @@ impl Baseline {
     /// # Errors
     /// If the system refuses.
     pub fn write(&self, path: &Path) -> Result<(), BaselineError> {
-        replace(path, &self.to_text()).map_err(|source| io_error(path, source))
+        write_atomically(path, &self.to_text()).map_err(|source| io_error(path, source))
     }
 }
 

@@ -260,9 +260,11 @@ pub(crate) fn view(output: Option<PathBuf>) -> Result<u8, Failure> {
     let evidence = evidence(&project, &config, with_base)?;
     let outcome = Outcome::of(&evidence, &config)?;
     let path = output.unwrap_or_else(|| project.reports.join("index.html"));
-    file::replace(&path, &view::render(&outcome, &evidence)).map_err(|source| Failure::File {
-        path: path.clone(),
-        source,
+    file::write_atomically(&path, &view::render(&outcome, &evidence)).map_err(|source| {
+        Failure::File {
+            path: path.clone(),
+            source,
+        }
     })?;
     print(&format!("{}\n", path.display()))?;
     Ok(exit_code::PASSED)

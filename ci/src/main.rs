@@ -56,6 +56,6 @@ fn main() -> ExitCode {
 /// its own name, the tool does not get it.
 fn own_arguments(all: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     all.enumerate()
-        .filter(|(place, argument)| *place != 1 || argument != "highwater")
+        .filter(|(index, argument)| *index != 1 || argument != "highwater")
         .map(|(_, argument)| argument)
 }

@@ -3,7 +3,7 @@
 use crate::baseline::Baseline;
 use crate::compare::{Rule, changes};
 use crate::project::{ProjectError, base_revision};
-use highwater_reports::file::replace;
+use highwater_reports::file::write_atomically;
 use highwater_reports::report::{ReadError, Report, read_files};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -200,7 +200,7 @@ fn write_all(reports: &BTreeMap<OsString, Report>, directory: &Path) -> Result<(
 }
 
 fn write(path: &Path, text: &str) -> Result<(), MergeError> {
-    replace(path, text).map_err(|source| MergeError::Write {
+    write_atomically(path, text).map_err(|source| MergeError::Write {
         path: path.to_owned(),
         source,
     })

@@ -1,11 +1,10 @@
-//! [`Outcome`]: what became of every scenario, and what follows from it.
+//! [`Outcome`]: the result of every scenario, and the exit code that follows.
 //!
-//! A scenario is held to three things: to its own promises, which its report has
-//! judged; to the base, if one was measured beside it; and to its baseline, if the
-//! project keeps baselines. What is worse than in the base blocks, unless it is
-//! recorded in the baseline, where a reviewer saw it. What changed is measured again
-//! before anything is said of it: a difference between runs of the same code is none of
-//! the code.
+//! A scenario is compared with three things: with its own promises, which its report has
+//! judged; with the base, if one was measured; and with its baseline, if the project keeps
+//! baselines. A change for the worse against the base blocks, unless it is recorded in the
+//! baseline, where a reviewer saw it. A change is measured again before it is reported: a
+//! difference between runs of the same code does not come from the code.
 
 mod again;
 mod subject;
@@ -191,7 +190,7 @@ impl Outcome {
         let names: Vec<_> = scenarios.iter().map(|c| c.scenario.as_str()).collect();
         let unused = config.unused(&names).into_iter();
         let unused = unused.map(|name| {
-            format!("highwater.toml speaks of `{name}`, and there is no such scenario in this run")
+            format!("highwater.toml names `{name}`, and there is no such scenario in this run")
         });
         let notes = other_builds(evidence).into_iter().chain(unused);
         let notes = notes.chain(accepted(evidence)).collect();
@@ -260,19 +259,19 @@ fn judged<'a>(
     config: &Config,
 ) -> Result<Vec<(&'a PathBuf, Comparison)>, ConfigError> {
     let base = evidence.base.as_ref().map(|(_, reports)| reports);
-    let places: BTreeSet<&PathBuf> = evidence
+    let paths: BTreeSet<&PathBuf> = evidence
         .reports
         .keys()
         .chain(base.iter().flat_map(|reports| reports.keys()))
         .chain(evidence.baselines.iter().flat_map(BTreeMap::keys))
         .collect();
     let blocks = config.blocks();
-    let judge = |place: &'a PathBuf| {
-        let subject = Subject::at(place, evidence);
+    let judge = |path: &'a PathBuf| {
+        let subject = Subject::at(path, evidence);
         let entry = config.entry(&subject.name())?;
-        Ok((place, subject.judge(entry, &blocks)))
+        Ok((path, subject.judge(entry, &blocks)))
     };
-    places.into_iter().map(judge).collect()
+    paths.into_iter().map(judge).collect()
 }
 
 /// The scenarios that are to be measured again, by the names of their baselines' files:
@@ -292,7 +291,7 @@ pub fn to_measure_again(evidence: &Evidence, config: &Config) -> Result<Vec<Path
     };
     let doubtful = judged(&once, config)?.into_iter();
     let doubtful = doubtful.filter(|(_, comparison)| is_doubtful(comparison));
-    Ok(doubtful.map(|(place, _)| place.clone()).collect())
+    Ok(doubtful.map(|(path, _)| path.clone()).collect())
 }
 
 /// What somebody accepted is to be seen, also where nothing changed.
@@ -321,7 +320,7 @@ fn other_builds(evidence: &Evidence) -> Option<String> {
     let pairs = evidence
         .reports
         .iter()
-        .filter_map(|(place, head)| Some((build(base.get(place)?), build(head))));
+        .filter_map(|(path, head)| Some((build(base.get(path)?), build(head))));
     let mut other = pairs.filter(|(base, head)| base != head);
     let (base, head) = other.next()?;
     Some(format!(

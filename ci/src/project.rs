@@ -6,7 +6,7 @@ mod run;
 
 use crate::base::{self, Base, BaseError};
 use command::Tests;
-use highwater_reports::file::replace;
+use highwater_reports::file::write_atomically;
 use highwater_reports::report::unwritten_files;
 pub use run::Run;
 use std::ffi::OsString;
@@ -139,7 +139,7 @@ impl Project {
         if !self.target.exists() {
             // Cargo does so only if it is the first to come.
             let tag = self.target.join("CACHEDIR.TAG");
-            replace(&tag, CACHE_TAG).map_err(io_error(&tag))?;
+            write_atomically(&tag, CACHE_TAG).map_err(io_error(&tag))?;
         }
         fs::create_dir_all(&self.reports).map_err(io_error(&self.reports))?;
         let file = File::create(&path).map_err(io_error(&path))?;
@@ -291,12 +291,12 @@ impl Project {
         }
         let path = self.base_reports.join(REVISION);
         let text = format!("{revision}\n{}\n", base.commit);
-        replace(&path, &text).map_err(io_error(&path))?;
+        write_atomically(&path, &text).map_err(io_error(&path))?;
         Ok((passed, base))
     }
 
     /// The configuration in cargo's home, if that is in the project. Then it is the
-    /// base's too, whatever the base has in that place.
+    /// base's too, whatever the base has at that path.
     pub fn shared_configuration(&self) -> Option<PathBuf> {
         let home = std::path::absolute(std::env::var_os("CARGO_HOME")?).ok()?;
         let configuration = home.join("config.toml");
@@ -305,8 +305,8 @@ impl Project {
 
     /// Where the workspace is in its repository, with a slash at the end; empty if it
     /// is the repository, or there is none.
-    pub fn place_in_repository(&self) -> String {
-        base::place_in_repository(&self.root).unwrap_or_default()
+    pub fn path_in_repository(&self) -> String {
+        base::path_in_repository(&self.root).unwrap_or_default()
     }
 
     /// The toolchain that this project is built with, such as `rustc-1.95.0`.

@@ -9,7 +9,9 @@ use crate::kind::Kind;
 use crate::outcome::{Comparison, Evidence, Outcome, Status};
 use highwater::__private::Thousands;
 use highwater_reports::figure::Figure;
-use highwater_reports::page::{about, chart, document, figures_of, limit, lowest, place_in_code};
+use highwater_reports::page::{
+    about, chart, document, figures_of, limit, location_in_code, lowest,
+};
 use highwater_reports::report::{Ceiling, Report};
 use maud::{Markup, PreEscaped, html};
 use std::collections::BTreeMap;
@@ -57,8 +59,8 @@ pub fn render<'a>(outcome: &'a Outcome, evidence: &'a Evidence) -> String {
         (head(outcome))
         main {
             (overview(&scenarios))
-            @for (place, scenario) in scenarios.iter().enumerate() {
-                (scenario.section(place))
+            @for (index, scenario) in scenarios.iter().enumerate() {
+                (scenario.section(index))
             }
         }
         script { (PreEscaped(SCRIPT)) }
@@ -102,8 +104,8 @@ fn overview(scenarios: &[Scenario<'_>]) -> Markup {
                     }
                 } }
                 tbody {
-                    @for (place, scenario) in scenarios.iter().enumerate() {
-                        (scenario.row(place))
+                    @for (index, scenario) in scenarios.iter().enumerate() {
+                        (scenario.row(index))
                     }
                 }
             }
@@ -117,7 +119,7 @@ impl Scenario<'_> {
         self.head.or(self.base)
     }
 
-    fn row(&self, place: usize) -> Markup {
+    fn row(&self, index: usize) -> Markup {
         let status = self.comparison.status;
         let report = self.shown();
         let order = Status::ALL.iter().position(|known| *known == status);
@@ -126,7 +128,7 @@ impl Scenario<'_> {
                 td data-sort=(order.unwrap_or(0)) {
                     span class={ "pill " (status.word()) } { (status.word()) }
                 }
-                td { a href={ "#s" (place) } { (self.comparison.scenario) } }
+                td { a href={ "#s" (index) } { (self.comparison.scenario) } }
                 @if let Some(report) = report {
                     td data-sort=(report.live_bytes) { (chart::small(report)) }
                     td { (report.verdict.word()) }
@@ -142,15 +144,15 @@ impl Scenario<'_> {
         }
     }
 
-    fn section(&self, place: usize) -> Markup {
+    fn section(&self, index: usize) -> Markup {
         let comparison = self.comparison;
         html! {
-            section id={ "s" (place) } {
+            section id={ "s" (index) } {
                 h2 {
                     (comparison.scenario) " "
                     span class={ "pill " (comparison.status.word()) } { (comparison.status.word()) }
                 }
-                @if let Some(location) = &comparison.location { (place_in_code(location)) }
+                @if let Some(location) = &comparison.location { (location_in_code(location)) }
                 @for failure in &comparison.failures { p.failure { (failure) } }
                 @for note in &comparison.notes { p.note { (note) } }
                 @for range in &comparison.ranges { p.note { (range) } }

@@ -17,7 +17,7 @@ fn from_the_first_baseline_to_a_leak() {
     project.run(&["run"], 0);
     let first = project.run(&["check"], 0);
     assert!(first.contains("new  orders\n"), "{first}");
-    let note = "note: this project keeps no baselines; `cargo highwater bless` starts to\n";
+    let note = "note: this project has no baselines; `cargo highwater bless` creates them\n";
     assert!(first.contains(note), "{first}");
     assert_eq!(
         project.run(&["bless"], 0),

@@ -59,7 +59,7 @@ fn cases() {
 }
 "#;
 
-/// One whose report has no place, since there is a directory, and which hides that.
+/// One whose report cannot be written, since a directory has its path, and which hides that.
 const HIDDEN: &str = r#"
 #[test]
 #[should_panic]

@@ -77,8 +77,8 @@ and what opens them:
   pprof  go tool pprof -http=: [DIR]/target/highwater/repro/orders/pprof.pb.gz
 ";
     assert!(artefacts.starts_with(expected), "{artefacts}");
-    let place = project.reports().join("repro/orders");
-    let dhat = json(&place.join("dhat.json"));
+    let folder = project.reports().join("repro/orders");
+    let dhat = json(&folder.join("dhat.json"));
     assert_eq!(
         (&dhat["dhatFileVersion"], &dhat["te"]),
         (&2.into(), &2_000.into())
@@ -90,7 +90,7 @@ and what opens them:
         .filter_map(|p| p["eb"].as_u64())
         .sum();
     assert_eq!(live, 32_384);
-    let page = fs::read_to_string(place.join("index.html")).expect("it is there");
+    let page = fs::read_to_string(folder.join("index.html")).expect("it is there");
     assert!(page.contains("<h1>orders</h1>"), "{page}");
     let left = fs::read_to_string(project.reports().join("a.json")).expect("it is there");
     assert_eq!(left, REPORT);

@@ -162,7 +162,7 @@ fn other_code_is_not_measured_in_its_place(project: &Counting) {
     project.0.append("// Another line.\n");
     let before = project.runs();
     let [printed, _] = project.run(&["check"], 1);
-    let note = "it could not be measured again: the code is not that of the run any more; \
+    let note = "it could not be measured again: the code was changed since the run; \
                 `cargo highwater run` measures it\n";
     assert!(printed.contains(note), "{printed}");
     assert_eq!(project.runs(), before);

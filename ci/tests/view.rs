@@ -131,7 +131,7 @@ fn the_page_says_where_memory_comes_from() {
     for page in pages_with_sites() {
         for part in [
             "Over 10,000 steps live memory changed by +740,672 B, of which +8 B have no known \
-             call stack. 3 blocks could not be followed to their sites.",
+             call stack. 3 blocks could not be tracked to their sites.",
             "Stopped at a block of 20 B, <code>String</code>, with which live memory was \
              65,540 B:",
             "<th scope=\"row\"><code>String</code></th><td class=\"figure\">+10,000 blocks</td>\

@@ -1,8 +1,7 @@
-//! [`Audit`]: what a program says that it holds, against what the allocator knows.
+//! [`Audit`]: what a program says that it holds, compared with what the allocator counted.
 //!
-//! A service that counts its own items finds what it looks for. What it does not look
-//! for, or measures without what it owns, is the difference to the live bytes, and that
-//! is the line to look at.
+//! The difference is memory that the program does not know of: items that it does not count, or
+//! items whose own allocations it leaves out.
 
 use crate::scenario::process;
 use crate::text::Thousands;
@@ -28,7 +27,7 @@ use std::fmt;
 /// # drop(name);
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "an audit says nothing until it is set against live bytes"]
+#[must_use = "an audit has no result until it is compared with live bytes"]
 pub struct Audit {
     name: String,
     sources: Vec<(String, u64)>,
@@ -60,7 +59,7 @@ impl Audit {
         self
     }
 
-    /// Sets the sources against live bytes: those of a [`Usage`](crate::Usage), for all
+    /// Compares the sources with live bytes: those of a [`Usage`](crate::Usage), for all
     /// that was allocated in its scope, or a difference of two, for what grew between.
     pub fn against(self, live_bytes: u64) -> AuditReport {
         AuditReport {

@@ -1,7 +1,7 @@
 //! [`Diagnosis`]: which call stacks allocated what a scenario holds.
 //!
-//! When a scenario fails it is run again, with a call stack for each block. `watch.rs`
-//! writes down what it does, `frames.rs` finds the names, `text.rs` prints them.
+//! When a scenario fails it is run again in call-stack mode. `watch.rs` records the levels of
+//! each call stack, `symbols` finds the names, `text.rs` prints them.
 
 mod text;
 mod types;
@@ -29,7 +29,7 @@ pub struct Diagnosis {
     pub(crate) peak_bytes: Option<u64>,
     pub(crate) lost_blocks: u64,
     pub(crate) has_lines: bool,
-    /// Why nobody knows who holds what.
+    /// Why the holders are not known.
     pub(crate) holders_obstacle: Option<String>,
     pub(crate) unsearched_threads: usize,
     pub(crate) trap: Option<Trap>,
@@ -66,7 +66,27 @@ impl Trap {
     }
 }
 
-/// One allocation site: a call stack, and what is live of what it allocated.
+/// One call site: a call stack, and what is live of what it allocated.
+///
+/// Its `Display` form has its figures, its frames and its holders.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// # fn main() {
+/// let report = highwater::Scenario::new("boxes")
+///     .steps(100)
+///     .diagnose(true)
+///     .run(Vec::new, |boxes, i| boxes.push(Box::new(i)));
+/// // None where call stacks can't be taken.
+/// if let Some(diagnosis) = report.diagnosis() {
+///     let first = &diagnosis.sites()[0];
+///     assert!(first.growth_blocks() >= 100);
+///     assert!(first.growth_bytes() >= 800);
+///     assert!(first.verdict().is_growing());
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Site {
     pub(crate) frames: Vec<Frame>,
@@ -100,12 +120,25 @@ impl Diagnosis {
         &self.sites
     }
 
-    /// The growth of live bytes over the requested steps of the run that this is of.
+    /// The growth of live bytes over these [`steps`](Self::steps).
     pub fn growth_bytes(&self) -> i64 {
         self.growth_bytes
     }
 
-    /// How much of the growth its sites tell, in bytes.
+    /// The steps that it is of: the number of the first one, and the number behind the last
+    /// one. The first is not 0 if the same steps would not have grown again, so that they
+    /// went on where those of the report ended.
+    pub fn steps(&self) -> (u64, u64) {
+        self.steps
+    }
+
+    /// The step in which the scenario's peak was met, 0 for set-up and warm-up; none if that
+    /// moment was not met again, as with several threads.
+    pub fn peak_step(&self) -> Option<u64> {
+        self.peak_step
+    }
+
+    /// How much of the growth is at sites with a known call stack, in bytes.
     pub fn explained_bytes(&self) -> i64 {
         let told = self.sites.iter().filter(|site| !site.frames.is_empty());
         told.map(|site| site.growth.bytes).sum()
@@ -120,12 +153,12 @@ impl Diagnosis {
         self.trap.as_ref().map(Trap::live_bytes)
     }
 
-    /// Why nobody knows who holds what; none if that is known.
+    /// Why the holders are not known; none if they are.
     pub fn holders_obstacle(&self) -> Option<&str> {
         self.holders_obstacle.as_deref()
     }
 
-    /// Blocks that could not be followed to their site.
+    /// How many blocks could not be tracked to their site.
     pub fn lost_blocks(&self) -> u64 {
         self.lost_blocks
     }
@@ -167,6 +200,22 @@ impl Site {
     /// again, as with several threads.
     pub fn peak_bytes(&self) -> Option<i64> {
         self.at_peak.map(|live| live.bytes)
+    }
+
+    /// Blocks live when the scenario was at its peak, likewise.
+    pub fn peak_blocks(&self) -> Option<i64> {
+        self.at_peak.map(|live| live.blocks)
+    }
+
+    /// All bytes that it allocated from set-up to the end of the requested steps. A block that
+    /// is resized counts again, with its new size, for the site that resized it.
+    pub fn total_bytes(&self) -> u64 {
+        self.total.bytes
+    }
+
+    /// All blocks that it allocated, likewise.
+    pub fn total_blocks(&self) -> u64 {
+        self.total.blocks
     }
 
     /// Who holds its blocks at the end of the requested steps, those with most blocks

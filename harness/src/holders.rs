@@ -1,10 +1,9 @@
-//! [`Holder`]: who keeps alive what a scenario allocated.
+//! [`Holder`]: what keeps alive the memory that a scenario allocated.
 //!
-//! When the requested steps are done, with the state still alive, memory is searched the
-//! way a conservative garbage collector does it: each word of each static, thread-local
-//! and stack, and of each block that is met, is taken for a pointer if it is an address
-//! inside of a block. What is found is the shortest path to each block; what is not
-//! found, nobody can free any more.
+//! When the requested steps are done, with the state still alive, memory is searched the way a
+//! conservative garbage collector does it. Each word of each root, and of each block that is
+//! reached, counts as a pointer if it is an address inside of a block. The search finds the
+//! shortest path to each block. A block without a path is lost.
 
 #[cfg_attr(not(highwater_stacks), path = "holders/no_snapshot.rs")]
 mod snapshot;
@@ -17,7 +16,7 @@ use std::hint::black_box;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hold {
-    /// A static, a thread-local, the scenario's state or a stack leads to it.
+    /// A root leads to it: a static, a thread-local, the scenario's state or a stack.
     Held,
     /// Nothing points to it: it is lost.
     Lost,
@@ -45,9 +44,9 @@ impl Hold {
     fn how(self) -> &'static str {
         match self {
             Self::Held => "held by",
-            Self::Lost => "unreachable: nothing points to them",
-            Self::IndirectlyLost => "unreachable: only what is lost itself points to them:",
-            Self::Cycle => "unreachable: a cycle of",
+            Self::Lost => "lost: nothing points to them",
+            Self::IndirectlyLost => "indirectly lost: only lost blocks point to them:",
+            Self::Cycle => "lost: a cycle of",
             Self::Unknown => "no holder was found in what could be searched",
         }
     }
@@ -61,7 +60,34 @@ pub fn how_held(word: &str) -> &'static str {
     hold.unwrap_or(Hold::Unknown).how()
 }
 
-/// What keeps blocks of one site alive, all by the same path.
+/// `held`, `lost`, `indirectly lost`, `cycle` or `unknown`, as in JSON.
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// What keeps blocks of one site alive, all by the same retention path.
+///
+/// Its `Display` form is that of messages, such as `held by static cache::PRICES → String`.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// # fn main() {
+/// let report = highwater::Scenario::new("boxes")
+///     .steps(100)
+///     .diagnose(true)
+///     .run(Vec::new, |boxes, i| boxes.push(Box::new(i)));
+/// // None where call stacks can't be taken.
+/// if let Some(diagnosis) = report.diagnosis() {
+///     // None where memory can't be searched.
+///     for holder in diagnosis.sites()[0].holders().unwrap_or_default() {
+///         println!("{} blocks of {} B: {holder}", holder.blocks(), holder.bytes());
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     pub(crate) hold: Hold,
@@ -88,7 +114,7 @@ impl Holder {
         self.blocks
     }
 
-    /// Their bytes.
+    /// How many bytes these blocks have.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

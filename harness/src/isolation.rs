@@ -1,16 +1,16 @@
 //! A test in a process of its own.
 //!
-//! `#[highwater::test]` calls [`isolated`]. That starts the same test program once more
-//! for this one test and tells the runner what became of it. In the child everything
-//! that allocates belongs to the test, whichever thread it runs on; and a child that
-//! aborts, runs away or hangs takes nothing along.
+//! `#[highwater::test]` calls [`isolated`], which starts the same test program once more for
+//! this one test and reports its outcome to the test runner. In the child everything that
+//! allocates belongs to the test, whichever thread it runs on. A child that aborts, exhausts its
+//! memory or hangs does not affect other tests.
 //!
 //! `parent.rs` starts the child, relays what it prints and waits for it; `child.rs` is
-//! the other end. They share a page of memory, `progress.rs`, which tells where the
-//! child was even if it was killed, and a pipe with `records.rs`, for what the child says
-//! itself. `failure.rs` puts a death into words. `environment.rs` gives every child an
-//! environment of the same size. `output.rs` cuts off what the test runner prints.
-//! `system.rs` has the calls of the system. Where tests are not given children,
+//! the other end. They share a page of memory, written by `progress.rs`, which shows where the
+//! child was even if it was killed. They also share a pipe with `records.rs`, for what the child
+//! reports itself. `failure.rs` words the message about a dead child. `environment.rs` gives
+//! every child an environment of the same size. `output.rs` cuts off what the test runner
+//! prints. `system.rs` has the calls of the system. Where tests are not given children,
 //! `no_child.rs` and `no_system.rs` stand in, and tests stay in the process.
 
 #[cfg(highwater_unix)]

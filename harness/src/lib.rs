@@ -23,8 +23,8 @@
 //!   bounded: see [`Verdict`].
 //! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its
 //!   JSON from `target/highwater/`.
-//! - [`return_to_system`] tells what the system gets of what a program frees.
-//! - [`audit`] sets what a program says that it holds against what is live.
+//! - [`return_to_system`] returns freed memory to the system, and reports how much.
+//! - [`audit`] compares the memory that a program says it holds with what is live.
 //! - `#[highwater::test]` makes a test of a single function.
 //!
 //! Figures are exact: a deterministic scenario gives the same bytes and blocks
@@ -36,7 +36,8 @@
 //!   and mapped memory are judged too.
 //! - Elsewhere a scenario, a [`Scope`] and [`measure`] count their thread and those that were
 //!   started in them (Linux with glibc), and what a [`ScopeHandle`] or [`InScope`] brings in.
-//!   What may have left a scenario is in its [`Coverage`], and it is not called bounded then.
+//!   Evidence of work that left a scenario is in its [`Coverage`], and the verdict is then not
+//!   bounded.
 //! - A block is credited back to the scope that owns it, wherever it is freed.
 //! - Not counted: what C allocates, the stack, and the harness's own notes.
 

@@ -3,7 +3,7 @@
 
 /// When call stacks are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sites {
+pub(crate) enum CallStacks {
     Always,
     Replay,
     OnFailure,
@@ -15,13 +15,13 @@ pub(crate) enum Sites {
 /// # Panics
 /// If it asks for something else.
 #[track_caller]
-pub(crate) fn sites() -> Sites {
+pub(crate) fn call_stacks() -> CallStacks {
     let asked = std::env::var_os("HIGHWATER_SITES").unwrap_or_default();
     match asked.to_str() {
-        Some("always") => Sites::Always,
-        Some("replay") => Sites::Replay,
-        Some("" | "on-failure") => Sites::OnFailure,
-        Some("never") => Sites::Never,
+        Some("always") => CallStacks::Always,
+        Some("replay") => CallStacks::Replay,
+        Some("" | "on-failure") => CallStacks::OnFailure,
+        Some("never") => CallStacks::Never,
         _ => panic!(
             "highwater: HIGHWATER_SITES is {:?}; it may be `always`, `replay`, \
              `on-failure` or `never`",
@@ -33,7 +33,7 @@ pub(crate) fn sites() -> Sites {
 /// Whether call stacks can be taken, and may be.
 #[track_caller]
 pub(crate) fn allow_call_stacks() -> bool {
-    cfg!(highwater_stacks) && sites() != Sites::Never
+    cfg!(highwater_stacks) && call_stacks() != CallStacks::Never
 }
 
 /// The steps that `HIGHWATER_STEPS` asks for, whatever the scenario says.

@@ -1,7 +1,7 @@
 //! [`Report`]: everything that a run of a scenario found out.
 //!
-//! A report is data, made of the `parts`. How it reads is in `text`, its JSON form
-//! in `json`, and where it is written in `file`.
+//! A report is data, made of the `parts`. `text` has its text form, `json` its JSON form, and
+//! `file` writes it.
 
 mod ceiling;
 mod coverage;
@@ -24,7 +24,26 @@ use std::panic::Location;
 /// What a run of a [`Scenario`](crate::Scenario) measured, and how it was judged.
 ///
 /// Its `Display` form is the same on every run of a deterministic scenario: no
-/// times, no addresses, no paths. Snapshot it.
+/// times, no addresses, no paths. Snapshot it. Bytes are what the program asked for, not
+/// what the allocator rounded up to.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// use highwater::{ByteSize, Scenario};
+///
+/// # fn main() {
+/// let report = Scenario::new("last-number")
+///     .steps(1_000)
+///     .peak_ceiling(ByteSize::kib(1))
+///     .run(String::new, |text, i| *text = i.to_string());
+/// assert!(report.verdict().is_bounded());
+/// assert!(report.breaches().is_empty());
+/// assert_eq!(report.growth_bytes(), 3);
+/// assert_eq!(report.residue_bytes(), 0);
+/// report.assert();
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     pub(crate) name: String,
@@ -79,10 +98,47 @@ impl Report {
         self.variant.as_deref()
     }
 
+    /// Where in the code the scenario was run; none if it is not known.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.location
+    }
+
+    /// The test that ran the scenario, as libtest names it; none outside of tests.
+    pub fn test(&self) -> Option<&str> {
+        self.test.as_deref()
+    }
+
+    /// The system that the program was built for, such as `x86_64-linux-gnu`.
+    pub fn target(&self) -> String {
+        json::target()
+    }
+
+    /// How this library was compiled: `"debug"` or `"release"`.
+    pub fn profile(&self) -> &'static str {
+        json::PROFILE
+    }
+
+    /// The allocator beneath [`Alloc`](crate::Alloc), such as `System`; none if nothing
+    /// was allocated yet.
+    pub fn allocator(&self) -> Option<&'static str> {
+        crate::alloc::inner_name()
+    }
+
     /// The steps that the figures are for: the requested ones, or fewer if the
     /// memory budget ended the run.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The steps that were [asked for](crate::Scenario::steps).
+    pub fn requested_steps(&self) -> u64 {
+        self.requested_steps
+    }
+
+    /// The steps of the [warm-up](crate::Scenario::warm_up), which come before
+    /// [`steps`](Self::steps).
+    pub fn warm_up_steps(&self) -> u64 {
+        self.warm_up_steps
     }
 
     /// The steps that the verdict is for: with the extension, without warm-up.
@@ -96,12 +152,14 @@ impl Report {
         self.growth_bytes
     }
 
-    /// The maximum of live bytes from set-up to the end of the requested steps.
+    /// The high-water mark: the maximum of live bytes from set-up to the end of the
+    /// requested steps.
     pub fn peak_bytes(&self) -> u64 {
         self.peak_bytes
     }
 
-    /// How far the true peak may lie above: 0 if one thread at a time allocated.
+    /// By how many bytes the true peak may lie above [`peak_bytes`](Self::peak_bytes): 0 if
+    /// one thread at a time allocated.
     pub fn peak_error_bytes(&self) -> u64 {
         self.peak_error_bytes
     }
@@ -138,7 +196,19 @@ impl Report {
         self.total_blocks
     }
 
-    /// How many times a block was resized, likewise.
+    /// The part of [`total_bytes`](Self::total_bytes) that the steps allocated, without
+    /// set-up and warm-up.
+    pub fn step_bytes(&self) -> u64 {
+        self.step_bytes
+    }
+
+    /// The part of [`total_blocks`](Self::total_blocks) that the steps allocated, without
+    /// set-up and warm-up.
+    pub fn step_blocks(&self) -> u64 {
+        self.step_blocks
+    }
+
+    /// How many times a block was resized from set-up to the end of the requested steps.
     pub fn reallocations(&self) -> u64 {
         self.reallocations
     }
@@ -153,7 +223,7 @@ impl Report {
         &self.ceilings
     }
 
-    /// The ceilings that were passed.
+    /// The ceilings that were breached.
     pub fn breaches(&self) -> &[Breach] {
         &self.breaches
     }
@@ -187,8 +257,13 @@ impl Report {
         self.self_test.as_ref()
     }
 
-    /// What the program did to blocks behind the allocator's back, in words, if
-    /// any of them came back damaged.
+    /// Why the run ended early, in words; none if it ran to its end.
+    pub fn ending(&self) -> Option<&str> {
+        self.ending.as_deref()
+    }
+
+    /// Which blocks the program damaged by writing past their end, in words; none if there
+    /// are none.
     pub fn damage(&self) -> Option<String> {
         self.overruns.as_ref().map(ToString::to_string)
     }
@@ -198,9 +273,10 @@ impl Report {
         &self.curve
     }
 
-    /// Which call stacks allocated what it holds; none unless it failed for its memory
-    /// or that was [asked for](crate::Scenario::diagnose), and where call stacks can't be taken: on other
-    /// systems than Linux on x86-64, and without the feature `diagnosis`.
+    /// Which call stacks allocated what it holds. None unless the scenario failed for its
+    /// memory or this was [asked for](crate::Scenario::diagnose). None also where call stacks
+    /// can't be taken: on other systems than Linux on x86-64, and without the feature
+    /// `diagnosis`.
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
         self.diagnosis.as_ref()
     }
@@ -211,10 +287,15 @@ impl Report {
         self.diagnosis_obstacle.as_deref()
     }
 
-    /// Whether a ceiling was breached, memory or another resource grows without end or
-    /// may do so, memory is left each time that the state is made and dropped, the program
-    /// damaged its own heap, or a self-test failed. So what passes is bounded. An
-    /// inconclusive verdict and such a residue can be [accepted](Self::accepted).
+    /// Whether the scenario failed. It fails if one of these holds:
+    ///
+    /// - a ceiling was breached;
+    /// - the verdict on memory is growing or inconclusive, or another resource grows;
+    /// - more memory is left each time that the state is made and dropped;
+    /// - the program damaged its own heap;
+    /// - a self-test failed.
+    ///
+    /// An inconclusive verdict and such a residue can be [accepted](Self::accepted).
     pub fn is_failure(&self) -> bool {
         !self.failures().is_empty()
     }

@@ -1,9 +1,8 @@
-//! [`Scope`]: a stretch of work whose allocations are counted apart.
+//! [`Scope`]: a stretch of work whose allocations are counted separately.
 //!
-//! A block belongs to the scope in which it was allocated, and its free is
-//! credited there whenever and wherever it happens. So tests that run side by
-//! side do not see each other, and freeing what came from outside never hides a
-//! leak inside.
+//! A block belongs to the scope in which it was allocated. Its free is credited to that scope,
+//! whenever and wherever it happens. So tests that run side by side do not affect each other,
+//! and freeing memory from outside never hides a leak inside.
 
 mod futures;
 pub(crate) mod panics;
@@ -100,7 +99,7 @@ impl Scope {
         self.open.flushed_peak_bytes()
     }
 
-    /// Threads in the scope beside this one; none where they are not followed.
+    /// Threads in the scope beside this one; none where they are untracked.
     pub(crate) fn other_threads(&self) -> Option<u64> {
         self.open.other_threads()
     }
@@ -155,7 +154,7 @@ impl Scope {
         self.open.overrun_count()
     }
 
-    /// From now on blocks of this scope are followed to their sites.
+    /// From now on blocks of this scope are tracked to their sites.
     pub(crate) fn follow(&self, trace: &Trace) {
         self.open.follow(trace);
     }
@@ -214,8 +213,8 @@ impl fmt::Debug for Scope {
 pub struct ScopeHandle(HeldScope);
 
 impl ScopeHandle {
-    /// Runs `work` with the current thread standing in the scope, and puts it
-    /// back where it was.
+    /// Runs `work` with the current thread in the scope, and puts the thread back into its
+    /// own scope afterwards, also if `work` panics.
     pub fn in_scope<R>(&self, work: impl FnOnce() -> R) -> R {
         self.0.run(work)
     }

@@ -1,6 +1,6 @@
-//! Names: of functions in call stacks, of types, of statics and thread-locals.
+//! Names of functions in call stacks, of types, of statics and thread-locals.
 //!
-//! Below `diagnosis` and `holders`, which both say where memory is from and who holds it.
+//! `diagnosis` and `holders` use them.
 
 mod frames;
 #[cfg(highwater_stacks)]

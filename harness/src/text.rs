@@ -1,7 +1,7 @@
 //! How sizes, numbers, durations and tables are read and written.
 //!
-//! The lowest room beside `alloc`: nothing in here knows what it is used for. Small, and
-//! written here, so that the library stays without dependencies.
+//! This is the lowest module beside `alloc`. It is written here, and small, so that the library
+//! has no dependencies for it.
 
 mod byte_size;
 pub(crate) mod columns;

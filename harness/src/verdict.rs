@@ -1,10 +1,10 @@
 //! [`Verdict`]: is the memory of a run bounded, or does it grow without end?
 //!
-//! `rule` judges one figure by its [floors](crate::verdict::floors), never by single samples, with the
-//! shapes of `line`; `detectability` says what it could have missed; `judge` joins bytes,
-//! blocks and call stacks, and says when a run may end; `text` finds the words.
-//! `docs/verdict.md` gives the rule, the reasons, the parameters, and the cases in which it
-//! is wrong.
+//! `rule` judges one figure by its [floors](crate::verdict::floors), never by single samples,
+//! with the shapes of `line` and `stairs`. `detectability` computes what it could have missed.
+//! `judge` joins bytes, blocks and call stacks, and decides when a run may end. `text` words the
+//! reason. `docs/verdict.md` gives the rule, the reasons, the parameters, and the cases in which
+//! it is wrong.
 
 mod detectability;
 pub(crate) mod floors;
@@ -26,8 +26,25 @@ pub(crate) use traffic::Traffic;
 
 /// The judgement of a run, with its reasons.
 ///
-/// Printed, it is one sentence. Neither bounded nor growing means that the run
-/// was too short to tell.
+/// Printed, it is one sentence. Neither bounded nor growing is inconclusive: the run did not
+/// show which.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// use highwater::{Law, Scenario};
+///
+/// # fn main() {
+/// let report = Scenario::new("boxes")
+///     .steps(1_000)
+///     .run(Vec::new, |boxes, i| boxes.push(Box::new(i)));
+/// let verdict = report.verdict();
+/// assert!(verdict.is_growing());
+/// assert_eq!(verdict.law(), Some(Law::Linear));
+/// assert!((verdict.blocks_per_step() - 1.0).abs() < 0.01);
+/// assert!(verdict.to_string().starts_with("growing: "));
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     outcome: Outcome,
@@ -174,7 +191,8 @@ impl Verdict {
 
     /// The warm-up and the swing in words, if there are any.
     pub(crate) fn shape(&self) -> Option<String> {
-        let settled = (self.settled_by).map(|step| format!("level by step {}", Thousands(step)));
+        let settled =
+            (self.settled_by).map(|step| format!("steady state by step {}", Thousands(step)));
         let swing = self.swing.map(|swing| {
             format!(
                 "swinging by {} B every {} steps",

@@ -16,8 +16,8 @@ use std::ptr;
 #[global_allocator]
 static ALLOC: Alloc = Alloc::system();
 
-/// Whether threads are followed at all.
-const FOLLOWS: bool = cfg!(all(
+/// Whether threads are tracked at all.
+const TRACKS_THREADS: bool = cfg!(all(
     target_env = "gnu",
     not(target_feature = "crt-static"),
     feature = "threads"
@@ -27,8 +27,8 @@ const FOLLOWS: bool = cfg!(all(
 type Block = [u8; 321];
 
 #[track_caller]
-fn assert_followed(usage: &Usage, blocks: u64) {
-    let blocks = if FOLLOWS { blocks } else { 0 };
+fn assert_tracked(usage: &Usage, blocks: u64) {
+    let blocks = if TRACKS_THREADS { blocks } else { 0 };
     assert_eq!(
         usage.live_bytes,
         blocks * size_of::<Block>() as u64,
@@ -66,7 +66,7 @@ fn threads_of_c_belong_to_the_scope_too() {
         assert_eq!(libc::pthread_join(thread, ptr::null_mut()), 0);
     }
     assert!(block.is_some());
-    assert_followed(&scope.usage(), 1);
+    assert_tracked(&scope.usage(), 1);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn threads_of_c11_belong_to_the_scope_too() {
     }
     assert_eq!(result, 7);
     assert!(block.is_some());
-    assert_followed(&scope.usage(), 1);
+    assert_tracked(&scope.usage(), 1);
 }
 
 const LIBRARY: &str = r"
@@ -158,7 +158,7 @@ fn threads_of_a_library_that_is_loaded_later_belong_to_the_scope_too() {
         scope
     };
     assert!(blocks.iter().all(Option::is_some));
-    assert_followed(&scope.usage(), 2);
+    assert_tracked(&scope.usage(), 2);
 }
 
 /// Where both signals are ignored, std lists no thread, and never calls the second of
@@ -197,5 +197,5 @@ fn a_thread_that_asks_for_its_attributes_stays_in_its_scope() {
     .join()
     .expect("it does not panic");
     assert!(block.is_some());
-    assert_followed(&scope.usage(), 1);
+    assert_tracked(&scope.usage(), 1);
 }

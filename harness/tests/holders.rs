@@ -56,9 +56,9 @@ fn stored_in(name: &str, map: impl Fn() -> *mut c_void) -> Report {
     let report = Scenario::new(name).steps(STEPS).run(
         || (),
         |(), _| {
-            let place = next.fetch_add(1, Relaxed) * size_of::<usize>();
-            assert!(place < BYTES);
-            let word = ptr::with_exposed_provenance_mut::<usize>(start + place);
+            let offset = next.fetch_add(1, Relaxed) * size_of::<usize>();
+            assert!(offset < BYTES);
+            let word = ptr::with_exposed_provenance_mut::<usize>(start + offset);
             // SAFETY: the mapping has room for the word, and nobody else knows of it.
             #[allow(unsafe_code)]
             unsafe {
@@ -117,8 +117,8 @@ fn memory_that_is_only_read_any_more() {
         || (),
         |(), _| {
             protect(libc::PROT_READ | libc::PROT_WRITE);
-            let place = next.fetch_add(1, Relaxed) * size_of::<usize>();
-            let word = ptr::with_exposed_provenance_mut::<usize>(start + place);
+            let offset = next.fetch_add(1, Relaxed) * size_of::<usize>();
+            let word = ptr::with_exposed_provenance_mut::<usize>(start + offset);
             // SAFETY: as above, and it can be written to.
             #[allow(unsafe_code)]
             unsafe {

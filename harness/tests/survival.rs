@@ -204,8 +204,8 @@ struct Slots {
 // used again only after 4,096 requests; the test holds one block at a time.
 unsafe impl GlobalAlloc for Slots {
     unsafe fn alloc(&self, _: Layout) -> *mut u8 {
-        let place = self.used.fetch_add(1, SeqCst) % self.memory.len();
-        self.memory[place].as_ptr().cast()
+        let index = self.used.fetch_add(1, SeqCst) % self.memory.len();
+        self.memory[index].as_ptr().cast()
     }
 
     unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}

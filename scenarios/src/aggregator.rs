@@ -1,8 +1,7 @@
 //! A trade aggregator grew by 30 MB in two minutes, of which its own bookkeeping found
-//! 0.54 MB. What fits that is a queue to the log writer that is never emptied, each record
-//! of which carries the JSON of a candle and of every trade in it: who counts the records
-//! alone, without what they own, sees next to nothing. What fixes it is a queue that holds
-//! two intervals.
+//! 0.54 MB. The likely cause is a queue to the log writer that is never emptied. Each record in
+//! it carries the JSON of a candle and of every trade in it. Bookkeeping that counts the records
+//! without what they own misses nearly all of it. The fix is a queue that holds two intervals.
 
 mod audit;
 

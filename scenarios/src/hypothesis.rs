@@ -1,9 +1,8 @@
-//! [`Hypothesis`]: a guess about where memory goes, put to the proof.
+//! [`Hypothesis`]: a guess about where memory goes, tested.
 //!
-//! The same work is done twice, without the suspected factor and with it. What the second
-//! holds more than the first is the factor's effect, and a threshold that was named
-//! beforehand decides. A [`Register`] keeps the outcomes together, the refuted ones too,
-//! so that nobody has to guess again.
+//! The same work is done twice, without the suspected factor and with it. The difference in live
+//! memory is the factor's effect, and a threshold that was set beforehand decides. A [`Register`]
+//! keeps all outcomes, the refuted ones too.
 
 mod register;
 

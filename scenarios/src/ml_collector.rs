@@ -1,7 +1,7 @@
 //! A collector of training data went from 5 GB to 25 GB in five hours. It gathered
 //! 2,000 samples before it wrote a file, and took samples faster than the disk took
-//! files: what had to wait, waited in a queue without an end. What fixed it were files
-//! of 500 samples and a producer that waits for the writer.
+//! files. The files waited in an unbounded queue. The fix was files of 500 samples and a producer
+//! that waits for the writer.
 
 use crate::{Entry, Inputs, Reads, Twin, collector_findings};
 use highwater::{ByteSize, Report, Scenario};

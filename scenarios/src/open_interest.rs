@@ -1,8 +1,7 @@
 //! Beside its candles, the service that grew by 220 MB a minute held open interest:
-//! 200 entries a symbol with every fetch, half of them known. Next to the candles it
-//! is little, which is why it needs a ceiling of its own: below one that is made
-//! for candles it would grow unseen. What fixed it was the same, a cap: a day of it,
-//! 288 entries a symbol.
+//! 200 entries a symbol with every fetch, half of them known. This is little compared with the
+//! candles, so it needs a ceiling of its own: below a ceiling for candles it would grow
+//! unnoticed. The fix was the same, a cap: 288 entries a symbol, which is a day.
 
 use crate::market_data::{FETCHES, caps, feed};
 use crate::market_findings::{Estimate, Hour, criteria, sizes};

@@ -1,6 +1,6 @@
 //! A parent owns its children and each child points back at its parent. With a
-//! counted pointer both ways the count never falls to zero: nobody can reach the
-//! family any more, and nothing frees it. What fixes it is a weak pointer back.
+//! counted pointer both ways the count never falls to zero: the family can no longer be
+//! reached, and nothing frees it. The fix is a weak pointer back.
 
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};

@@ -1,6 +1,6 @@
-//! A process-wide price cache keyed by symbol and timestamp: every key is new,
-//! so nothing is ever found in it and nothing ever leaves it. What fixes it is a
-//! cache that forgets: the 1,000 entries used last.
+//! A process-wide price cache keyed by symbol and timestamp. Every key is new, so no lookup
+//! finds an entry and no entry is ever removed. The fix is a cache that keeps only the 1,000
+//! entries used last.
 //!
 //! The cache outlives the state, so the leaky twin leaves residue as well.
 

@@ -1,6 +1,5 @@
-//! The plainest leak: a list that is appended to and never cut. It hides well,
-//! because every element is still reachable and used now and then, so no leak
-//! detector that looks for lost memory will ever name it.
+//! The simplest leak: a list that is appended to and never cut. Leak detectors that look for lost
+//! memory do not find it, because every element is still reachable and used now and then.
 
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};

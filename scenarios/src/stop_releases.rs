@@ -1,9 +1,9 @@
-//! The collector's stop button freed nothing: it wrote every buffer to disk and kept
-//! it, with the history, for a next run. The service holds its collector for as long as
-//! it runs, so nobody else freed them either.
+//! The collector's stop button freed nothing. It wrote every buffer to disk and kept it, with the
+//! history, for a next run. The service holds its collector for as long as it runs, so nothing
+//! else freed the buffers either.
 //!
-//! Here the collector outlives the state, as it outlives its runs in the service. So
-//! what a stop leaves is residue.
+//! Here the collector outlives the state, as it outlives its runs in the service. So memory that
+//! a stop does not free is residue.
 
 use crate::{Entry, Inputs, Reads, Twin, collector_findings};
 use highwater::{ByteSize, Report, Scenario};

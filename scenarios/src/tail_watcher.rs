@@ -1,19 +1,19 @@
 //! A tail watcher's buffer grew from 41 to 44 million lines. One task read the new
-//! lines of a log into it, another processed them and cleared it when it was done.
-//! While a batch was processed more lines came, a clear would have lost them, and so
-//! the clear had to wait, on a log that never stopped. Each pass went over all lines
-//! again and took longer than the one before. What fixed it was the order: take the
-//! lines out, which empties the buffer at once, and process what was taken.
+//! lines of a log into it. Another processed them and cleared the buffer when it was done.
+//! More lines came while a batch was processed, and a clear would have lost them. So the clear
+//! had to wait, on a log that never stopped. Each pass went over all lines again and took longer
+//! than the pass before. The fix was the order: take the lines out, which empties the buffer at
+//! once, and process them then.
 //!
-//! The log is a real file in a temporary directory. The clock is tokio's, paused. The
-//! paths and the threads are made outside of what is measured: the length of the ones
-//! and what a test runner hands to the others are nothing of the watcher's.
+//! The log is a real file in a temporary directory. The clock is tokio's, paused. The paths and
+//! the threads are made outside of what is measured, because the length of a path and the output
+//! of a test runner's threads are not the watcher's memory.
 
 mod findings;
 
 use crate::{Entry, Inputs, Reads, Twin};
 use highwater::{ByteSize, Report, Scenario};
-use highwater_fixtures::{DrainOrder, LogPlace, Processor, TailedService};
+use highwater_fixtures::{DrainOrder, LogPath, Processor, TailedService};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::time::pause;
@@ -37,7 +37,7 @@ const SPREAD: u64 = 24;
 /// dropped.
 struct Setting {
     _directory: TempDir,
-    place: LogPlace,
+    path: LogPath,
     processor: Arc<Processor>,
 }
 
@@ -45,7 +45,7 @@ impl Setting {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         Self {
-            place: LogPlace::within(directory.path()),
+            path: LogPath::within(directory.path()),
             _directory: directory,
             processor: Arc::new(Processor::new()),
         }
@@ -57,7 +57,7 @@ impl Setting {
             Twin::Leaky => DrainOrder::AfterProcessing,
         };
         pause();
-        TailedService::start(&self.place, &self.processor, order).await
+        TailedService::start(&self.path, &self.processor, order).await
     }
 }
 

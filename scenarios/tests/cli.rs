@@ -2,10 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-mod place;
+mod sandbox;
 
-use place::{Place, json};
 use rstest::rstest;
+use sandbox::{Sandbox, json};
 use serde_json::Value;
 use std::fs;
 
@@ -29,14 +29,14 @@ const IDS: [&str; 15] = [
 
 #[test]
 fn without_arguments_all_scenarios_run_and_pass() {
-    let place = Place::new();
-    let output = place.run(&[]);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&[]);
     assert_eq!(output.status.code(), Some(0));
-    insta::assert_snapshot!(place.stdout(&output));
-    assert_eq!(place.stderr(&output), "");
+    insta::assert_snapshot!(sandbox.stdout(&output));
+    assert_eq!(sandbox.stderr(&output), "");
     for id in IDS {
         let file = format!("target/highwater/{id}.json");
-        let text = fs::read_to_string(place.path().join(file)).expect("the report was written");
+        let text = fs::read_to_string(sandbox.path().join(file)).expect("the report was written");
         let report: Value = serde_json::from_str(&text).expect("it is JSON");
         assert_eq!(report["name"], id);
     }
@@ -44,24 +44,24 @@ fn without_arguments_all_scenarios_run_and_pass() {
 
 #[test]
 fn the_leaky_twins_are_all_caught() {
-    let place = Place::new();
-    let output = place.run(&["run", "--leaky"]);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["run", "--leaky"]);
     assert_eq!(output.status.code(), Some(1));
-    insta::assert_snapshot!(place.stdout(&output));
+    insta::assert_snapshot!(sandbox.stdout(&output));
 }
 
 #[test]
 fn list_and_show() {
-    let place = Place::new();
-    insta::assert_snapshot!("list", place.stdout(&place.run(&["list"])));
-    assert!(!place.wrote_anything());
-    let sound = place.run(&["show", "pattern-cycle"]);
+    let sandbox = Sandbox::new();
+    insta::assert_snapshot!("list", sandbox.stdout(&sandbox.run(&["list"])));
+    assert!(!sandbox.wrote_anything());
+    let sound = sandbox.run(&["show", "pattern-cycle"]);
     assert_eq!(sound.status.code(), Some(0));
-    insta::assert_snapshot!("show", place.stdout(&sound));
-    let leaky = place.run(&["show", "pattern-cycle", "--leaky"]);
+    insta::assert_snapshot!("show", sandbox.stdout(&sound));
+    let leaky = sandbox.run(&["show", "pattern-cycle", "--leaky"]);
     assert_eq!(leaky.status.code(), Some(1));
     // Call stacks differ between debug and release; the table of cases has them.
-    let shown = place.stdout(&leaky);
+    let shown = sandbox.stdout(&leaky);
     let (figures, sites) = shown.split_once("\nsites, by ").expect("sites");
     let (sites, rest) = sites.split_once("\n\n").expect("an end of them");
     insta::assert_snapshot!("show-leaky", format!("{figures}\n{rest}"));
@@ -73,10 +73,13 @@ fn list_and_show() {
 
 #[test]
 fn json_is_the_same_on_every_run() {
-    let place = Place::new();
-    let first = place.run(&["run", "--format", "json"]);
+    let sandbox = Sandbox::new();
+    let first = sandbox.run(&["run", "--format", "json"]);
     assert_eq!(first.status.code(), Some(0));
-    assert_eq!(first.stdout, place.run(&["run", "--format", "json"]).stdout);
+    assert_eq!(
+        first.stdout,
+        sandbox.run(&["run", "--format", "json"]).stdout
+    );
     let reports = json(&first);
     let names: Vec<_> = reports.iter().map(|report| &report["name"]).collect();
     assert_eq!(names, IDS);
@@ -111,8 +114,8 @@ fn json_is_the_same_on_every_run() {
 
 #[test]
 fn json_of_the_leaky_twins_names_their_breaches() {
-    let place = Place::new();
-    let output = place.run(&["run", "--leaky", "--format", "json"]);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["run", "--leaky", "--format", "json"]);
     assert_eq!(output.status.code(), Some(1));
     let reports = json(&output);
     assert_eq!(reports.len(), IDS.len());
@@ -132,24 +135,24 @@ fn json_of_the_leaky_twins_names_their_breaches() {
 /// is left over.
 #[test]
 fn the_temporary_folder_changes_no_figure() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let folders = ["t".to_owned(), "a-long-name-".repeat(15)];
     let outputs = folders.map(|folder| {
-        let folder = place.path().join(folder);
+        let folder = sandbox.path().join(folder);
         fs::create_dir(&folder).expect("the folder is made");
         let arguments = ["run", "ml-collector", "stop-releases", "--format", "json"];
-        let output = place.run_with(&arguments, "TMPDIR", folder.as_ref());
-        assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+        let output = sandbox.run_with(&arguments, "TMPDIR", folder.as_ref());
+        assert_eq!(output.status.code(), Some(0), "{}", sandbox.stderr(&output));
         let mut left = fs::read_dir(&folder).expect("the folder is there");
         assert!(left.next().is_none());
-        place.stdout(&output)
+        sandbox.stdout(&output)
     });
     assert_eq!(outputs[0], outputs[1]);
 }
 
 #[test]
 fn a_selection_runs_once_each_and_in_order() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let ids = [
         "run",
         "trades-1k",
@@ -158,7 +161,7 @@ fn a_selection_runs_once_each_and_in_order() {
         "--steps",
         "100",
     ];
-    let reports = json(&place.run(&[&ids[..], &["--format", "json"]].concat()));
+    let reports = json(&sandbox.run(&[&ids[..], &["--format", "json"]].concat()));
     let seen: Vec<_> = reports.iter().map(|r| (&r["name"], &r["steps"])).collect();
     assert_eq!(
         seen,
@@ -171,8 +174,8 @@ fn a_selection_runs_once_each_and_in_order() {
 
 #[test]
 fn no_steps_measure_set_up_and_drop() {
-    let place = Place::new();
-    let output = place.run(&["run", "sessions-10k", "--steps", "0", "--format", "json"]);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["run", "sessions-10k", "--steps", "0", "--format", "json"]);
     assert_eq!(output.status.code(), Some(1), "nothing was judged");
     let report = &json(&output)[0];
     assert_eq!(
@@ -209,10 +212,10 @@ fn candles(format: &str) -> String {
 
 #[test]
 fn every_candle_format_gives_the_same_run() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let mut outputs = ["iso", "ms", "us"].map(|format| {
-        place.write(format, &candles(format));
-        let output = place.run(&[
+        sandbox.write(format, &candles(format));
+        let output = sandbox.run(&[
             "run",
             "candles-10k",
             "pattern-global-cache",
@@ -224,7 +227,7 @@ fn every_candle_format_gives_the_same_run() {
             "--format",
             "json",
         ]);
-        assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", sandbox.stderr(&output));
         output.stdout
     });
     outputs.sort_unstable();
@@ -233,7 +236,7 @@ fn every_candle_format_gives_the_same_run() {
 
 #[test]
 fn trades_come_from_a_file_too() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let rows: String = (0..10)
         .map(|i| {
             format!(
@@ -243,9 +246,9 @@ fn trades_come_from_a_file_too() {
             )
         })
         .collect();
-    place.write("trades.csv", &rows);
-    let output = place.run(&["run", "trades-1k", "--trades", "trades.csv"]);
-    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
+    sandbox.write("trades.csv", &rows);
+    let output = sandbox.run(&["run", "trades-1k", "--trades", "trades.csv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", sandbox.stderr(&output));
 }
 
 const GOOD: &str = "open_time,open,high,low,close,volume\n\
@@ -259,13 +262,13 @@ const GOOD: &str = "open_time,open,high,low,close,volume\n\
 #[case::header_only("header-only.csv", "open_time,open,high,low,close,volume\n")]
 #[case::unknown("unknown.csv", "time;price\n1;2\n")]
 fn a_bad_candle_file_is_refused(#[case] name: &str, #[case] text: &str) {
-    let place = Place::new();
-    place.write(name, text);
-    let output = place.run(&["run", "candles-10k", "--candles", name]);
+    let sandbox = Sandbox::new();
+    sandbox.write(name, text);
+    let output = sandbox.run(&["run", "candles-10k", "--candles", name]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(place.stdout(&output), "");
-    assert!(!place.wrote_anything());
-    insta::assert_snapshot!(name, place.stderr(&output));
+    assert_eq!(sandbox.stdout(&output), "");
+    assert!(!sandbox.wrote_anything());
+    insta::assert_snapshot!(name, sandbox.stderr(&output));
 }
 
 #[rstest]
@@ -282,10 +285,10 @@ fn a_bad_candle_file_is_refused(#[case] name: &str, #[case] text: &str) {
 #[case::repro_of_nothing_known("repro-of-nothing-known", &["repro", "candles-10m"])]
 #[case::repro_proves_nothing("repro-proves-nothing", &["repro", "trades-1k", "--self-test"])]
 fn bad_usage_is_refused(#[case] name: &str, #[case] arguments: &[&str]) {
-    let place = Place::new();
-    let output = place.run(arguments);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(arguments);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(place.stdout(&output), "");
-    assert!(!place.wrote_anything());
-    insta::assert_snapshot!(name, place.stderr(&output));
+    assert_eq!(sandbox.stdout(&output), "");
+    assert!(!sandbox.wrote_anything());
+    insta::assert_snapshot!(name, sandbox.stderr(&output));
 }

@@ -2,24 +2,24 @@
 
 #![forbid(unsafe_code)]
 
-mod place;
+mod sandbox;
 
-use place::{Place, json};
+use sandbox::{Sandbox, json};
 use serde_json::Value;
 
 /// What is measured is the same on every run, but for times.
 #[test]
 fn findings_of_the_tail_watcher() {
-    let place = Place::new();
-    let output = place.run(&["findings", "tail-watcher"]);
-    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
-    let found = place.stdout(&output);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["findings", "tail-watcher"]);
+    assert_eq!(output.status.code(), Some(0), "{}", sandbox.stderr(&output));
+    let found = sandbox.stdout(&output);
     let (figures, times) = found
         .split_once("tail-watcher: taking 1,000 lines")
         .expect("the table of times is the last");
     insta::assert_snapshot!("findings-tail-watcher", figures);
     assert_eq!(times.matches("varies from run to run").count(), 1);
-    assert!(!place.wrote_anything());
+    assert!(!sandbox.wrote_anything());
 }
 
 /// A line without the figure that differs from run to run.
@@ -40,21 +40,21 @@ fn the_same_each_time(text: &str) -> String {
 
 #[test]
 fn findings_of_the_aggregator() {
-    let place = Place::new();
-    let output = place.run(&["findings", "aggregator"]);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["findings", "aggregator"]);
     assert_eq!(output.status.code(), Some(0));
-    let text = place.stdout(&output);
+    let text = sandbox.stdout(&output);
     assert!(text.contains("\n resident memory (varies) "), "{text}");
     insta::assert_snapshot!("findings-aggregator", the_same_each_time(&text));
 }
 
 #[test]
 fn hypotheses_are_tested() {
-    let place = Place::new();
-    let output = place.run(&["hypotheses"]);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["hypotheses"]);
     assert_eq!(output.status.code(), Some(0));
-    insta::assert_snapshot!("hypotheses", the_same_each_time(&place.stdout(&output)));
-    let output = place.run(&["hypotheses", "C4.7", "C4.8", "--format", "json"]);
+    insta::assert_snapshot!("hypotheses", the_same_each_time(&sandbox.stdout(&output)));
+    let output = sandbox.run(&["hypotheses", "C4.7", "C4.8", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let register: Value = serde_json::from_slice(&output.stdout).expect("a JSON object");
     let tested = register["hypotheses"].as_array().expect("a list");
@@ -68,17 +68,17 @@ fn hypotheses_are_tested() {
         (&tested[1]["valid"], &tested[1]["varies"]),
         (&true.into(), &true.into())
     );
-    assert!(!place.wrote_anything());
+    assert!(!sandbox.wrote_anything());
 }
 
 #[test]
 fn findings_of_the_collector() {
-    let place = Place::new();
-    let exact = place.run(&["findings", "ml-collector"]);
+    let sandbox = Sandbox::new();
+    let exact = sandbox.run(&["findings", "ml-collector"]);
     assert_eq!(exact.status.code(), Some(0));
-    insta::assert_snapshot!("findings-ml-collector", place.stdout(&exact));
+    insta::assert_snapshot!("findings-ml-collector", sandbox.stdout(&exact));
 
-    let stop = json(&place.run(&["findings", "stop-releases", "--format", "json"]));
+    let stop = json(&sandbox.run(&["findings", "stop-releases", "--format", "json"]));
     let rows = stop[0]["rows"].as_array().expect("rows");
     // Those of the process vary from run to run.
     let (vary, exact): (Vec<_>, Vec<_>) = rows
@@ -101,13 +101,13 @@ fn findings_of_the_collector() {
 
 #[test]
 fn findings_of_the_market_data_store() {
-    let place = Place::new();
-    let output = place.run(&[
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&[
         "findings",
         "ohlcv-store",
         "open-interest",
         "periodic-cleanup",
     ]);
     assert_eq!(output.status.code(), Some(0));
-    insta::assert_snapshot!(place.stdout(&output));
+    insta::assert_snapshot!(sandbox.stdout(&output));
 }

@@ -2,20 +2,20 @@
 
 #![forbid(unsafe_code)]
 
-mod place;
+mod sandbox;
 
-use place::Place;
+use sandbox::Sandbox;
 use serde_json::Value;
 use std::fs;
 
 /// The files that other programs open, as far as they are in their own formats.
 #[test]
 fn repro_writes_what_other_programs_open() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let id = "pattern-unbounded-list";
-    let output = place.run(&["repro", id, "--leaky", "--steps", "2000"]);
-    assert_eq!(output.status.code(), Some(1), "{}", place.stderr(&output));
-    let printed = place.stdout(&output);
+    let output = sandbox.run(&["repro", id, "--leaky", "--steps", "2000"]);
+    assert_eq!(output.status.code(), Some(1), "{}", sandbox.stderr(&output));
+    let printed = sandbox.stdout(&output);
     // Call stacks differ between debug and release.
     let (figures, rest) = printed.split_once("\nsites, by growth").expect("sites");
     let (sites, rest) = rest.split_once("\n\n").expect("an end of them");
@@ -25,7 +25,7 @@ fn repro_writes_what_other_programs_open() {
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n")
         .collect();
     insta::assert_snapshot!("repro", format!("{figures}\n{rest}"));
-    let directory = place
+    let directory = sandbox
         .path()
         .join(format!("target/highwater/repro/{id}@leaky"));
     let file = |name: &str| fs::read(directory.join(name)).expect("it was written");
@@ -46,10 +46,10 @@ fn repro_writes_what_other_programs_open() {
 
 #[test]
 fn repro_of_what_is_sound_has_call_stacks_too() {
-    let place = Place::new();
-    let output = place.run(&["repro", "trades-1k", "--steps", "200"]);
-    assert_eq!(output.status.code(), Some(0), "{}", place.stderr(&output));
-    let printed = place.stdout(&output);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["repro", "trades-1k", "--steps", "200"]);
+    assert_eq!(output.status.code(), Some(0), "{}", sandbox.stderr(&output));
+    let printed = sandbox.stdout(&output);
     assert!(
         printed.starts_with("memory scenario `trades-1k` passed\n"),
         "{printed}"
@@ -62,10 +62,10 @@ fn repro_of_what_is_sound_has_call_stacks_too() {
 
 #[test]
 fn repro_without_call_stacks_says_what_they_need() {
-    let place = Place::new();
-    let output = place.run_with(&["repro", "trades-1k"], "HIGHWATER_SITES", "never".as_ref());
+    let sandbox = Sandbox::new();
+    let output = sandbox.run_with(&["repro", "trades-1k"], "HIGHWATER_SITES", "never".as_ref());
     assert_eq!(output.status.code(), Some(2));
-    let printed = place.stdout(&output);
+    let printed = sandbox.stdout(&output);
     assert!(
         printed.starts_with("memory scenario `trades-1k` passed\n"),
         "{printed}"
@@ -73,6 +73,6 @@ fn repro_without_call_stacks_says_what_they_need() {
     let message = "error: the report of `trades-1k` has no call stacks: they are taken on Linux \
                    on x86-64, with the feature `diagnosis` of highwater, which is on by default, \
                    and unless HIGHWATER_SITES is `never`\n";
-    assert_eq!(place.stderr(&output), message);
-    assert!(!place.path().join("target/highwater/repro").exists());
+    assert_eq!(sandbox.stderr(&output), message);
+    assert!(!sandbox.path().join("target/highwater/repro").exists());
 }

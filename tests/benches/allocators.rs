@@ -44,7 +44,7 @@ const ALLOCATORS: [Allocator; 11] = allocators![
     "System": "system" / 1,
     "highwater, no scope": "highwater" / 1,
     "highwater, in a scope": "highwater-scope" / 1,
-    "highwater, with sites": "highwater-sites" / 1,
+    "highwater, call-stack mode": "highwater-sites" / 1,
     "stats_alloc": "stats-alloc" / 1,
     "cap": "cap" / 1,
     "peakmem-alloc": "peakmem-alloc" / 1,
@@ -191,15 +191,15 @@ fn table(times: &[Times], instructions: &[[Option<f64>; LOADS.len()]]) -> Vec<Ve
         .map(str::to_owned)
         .to_vec(),
     ];
-    for (place, allocator) in ALLOCATORS.iter().enumerate() {
+    for (index, allocator) in ALLOCATORS.iter().enumerate() {
         let mut row = vec![allocator.name.to_owned()];
         for (load, unit) in [1.0, 1e6].into_iter().enumerate() {
-            row.push(format!("{:.2}", lowest(&times[place][load]) / unit));
+            row.push(format!("{:.2}", lowest(&times[index][load]) / unit));
             row.push(format!(
                 "{:.2}",
-                ratio(&times[place][load], &times[0][load])
+                ratio(&times[index][load], &times[0][load])
             ));
-            let count = instructions[place][load];
+            let count = instructions[index][load];
             row.push(count.map_or("no valgrind".into(), |n| format!("{:.1}", n / unit)));
             let against = count.zip(instructions[0][load]);
             row.push(against.map_or("-".into(), |(n, system)| format!("{:.3}", n / system)));

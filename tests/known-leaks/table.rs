@@ -96,7 +96,7 @@ pub(crate) fn text(outcomes: &[Outcome]) -> String {
 }
 
 pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
-    let mut text = String::from("# Known leaks, and what the verdict makes of them\n\n");
+    let mut text = String::from(HEAD);
     let _ = writeln!(text, "{}\n", table(outcomes, presets::ASCII_MARKDOWN));
     let _ = writeln!(text, "{}\n", sums(outcomes));
     text.push_str("What each case is:\n\n");
@@ -118,6 +118,11 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
     );
     text
 }
+
+/// What the page begins with.
+const HEAD: &str = "# Known leaks, and their verdicts\n\nEach case is a published leak of a real \
+                    crate beside its fixed release, or a [decoy](glossary.md#decoy). The table \
+                    has the [verdict](glossary.md#verdict) on each.\n\n";
 
 /// The exact bounds on a share, of which `seen` of `all` were seen, that are right in 95 % of
 /// cases, one at a time: the least and the most that it may be (C. J. Clopper and

@@ -86,12 +86,12 @@ fn mixed(seed: u64, rounds: usize) -> Left {
     };
     let mut buffers: Vec<Vec<u8>> = Vec::new();
     for _ in 0..rounds {
-        let place = next(buffers.len() + 1);
+        let index = next(buffers.len() + 1);
         match next(5) {
             0 | 1 => buffers.push(Vec::with_capacity(next(9_000))),
-            2 if place < buffers.len() => buffers[place].reserve(next(20_000)),
-            3 if place < buffers.len() => buffers[place].shrink_to_fit(),
-            4 if place < buffers.len() => drop(buffers.swap_remove(place)),
+            2 if index < buffers.len() => buffers[index].reserve(next(20_000)),
+            3 if index < buffers.len() => buffers[index].shrink_to_fit(),
+            4 if index < buffers.len() => drop(buffers.swap_remove(index)),
             _ => buffers.push(vec![0; next(300)]),
         }
     }

@@ -1,13 +1,13 @@
 //! A report's diagnosis as files that other programs open: dhat's viewer, pprof, a
 //! browser.
 //!
-//! All of them are made from the one report, here and nowhere else. What a format asks
-//! for and nobody measured is left out of it, or said in the file to be missing.
+//! All of them are made from one report, and only here. A value that a format has and this
+//! library does not measure is left out, or the file says that it is missing.
 
 mod dhat;
 mod pprof;
 
-use crate::file::replace;
+use crate::file::write_atomically;
 use crate::page;
 use crate::report::{Frame, Report, Site};
 use std::io;
@@ -99,7 +99,7 @@ pub fn write(report: &Report, directory: &Path) -> Result<Vec<Artefact>, Artefac
     let mut artefacts = Vec::new();
     for (name, what, program, contents) in files {
         let path = directory.join(name);
-        replace(&path, &contents).map_err(|source| ArtefactError::Io {
+        write_atomically(&path, &contents).map_err(|source| ArtefactError::Io {
             path: path.clone(),
             source,
         })?;

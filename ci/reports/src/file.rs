@@ -1,4 +1,4 @@
-//! Files that are whole or not there.
+//! Files that are written atomically.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,7 +13,7 @@ const UNFINISHED: &str = "highwater-tmp";
 ///
 /// # Errors
 /// If the system refuses.
-pub fn replace(path: &Path, contents: &(impl AsRef<[u8]> + ?Sized)) -> io::Result<()> {
+pub fn write_atomically(path: &Path, contents: &(impl AsRef<[u8]> + ?Sized)) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(directory)?;
     let suffix = format!(".{UNFINISHED}");
@@ -51,7 +51,7 @@ pub fn remove_unfinished(directory: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{UNFINISHED, remove_unfinished, replace};
+    use super::{UNFINISHED, remove_unfinished, write_atomically};
     use std::fs;
 
     fn names(directory: &std::path::Path) -> Vec<String> {
@@ -66,13 +66,13 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("a/b/file.txt");
         for text in ["first", "second"] {
-            replace(&path, text).expect("it can be written");
+            write_atomically(&path, text).expect("it can be written");
             assert_eq!(fs::read_to_string(&path).expect("it is there"), text);
         }
         let folder = path.parent().expect("a folder");
         assert_eq!(names(folder), ["file.txt"]);
         // A directory can't be replaced by a file.
-        assert!(replace(folder, "text").is_err());
+        assert!(write_atomically(folder, "text").is_err());
         assert_eq!(names(&directory.path().join("a")), ["b"]);
     }
 
@@ -83,7 +83,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().expect("a temporary directory");
         let [ours, plain] = ["ours", "plain"].map(|name| directory.path().join(name));
-        replace(&ours, "text").expect("it can be written");
+        write_atomically(&ours, "text").expect("it can be written");
         fs::write(&plain, "text").expect("it can be written");
         let [ours, plain] = [ours, plain].map(|path| {
             let metadata = fs::metadata(path).expect("it is there");

@@ -21,7 +21,7 @@ pub fn render(report: &Report) -> String {
     let body = html! {
         header { h1 { (report.full_name()) } }
         main { section {
-            @if let Some(location) = &report.location { (place_in_code(location)) }
+            @if let Some(location) = &report.location { (location_in_code(location)) }
             @for failure in &report.failures { p.failure { (failure) } }
             (about(report, None))
             div.scroll { (figures_of(None, Some(report), None)) }
@@ -49,7 +49,7 @@ pub fn document(title: &str, body: &Markup) -> String {
 }
 
 /// Where in the code a scenario is run.
-pub fn place_in_code(location: &Location) -> Markup {
+pub fn location_in_code(location: &Location) -> Markup {
     html! { p.place { code { (location.file) ":" (location.line) } } }
 }
 

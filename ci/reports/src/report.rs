@@ -140,7 +140,7 @@ pub struct Report {
     pub explanation: Option<String>,
 }
 
-/// A place in the code.
+/// A location in the code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Location {
@@ -357,7 +357,7 @@ pub struct Diagnosis {
     pub growth_bytes: i64,
     /// How much of that the sites tell.
     pub explained_bytes: i64,
-    /// Blocks that could not be followed to their sites.
+    /// Blocks that could not be tracked to their sites.
     pub lost_blocks: u64,
     /// The allocation that passed the limit to stop at, if there was one.
     #[serde(default)]

@@ -84,7 +84,7 @@ pub(crate) fn check(base: bool, outputs: &Outputs) -> Result<u8, Failure> {
     measure_again(&project, &config, &mut evidence, None)?;
     let mut outcome = Outcome::of(&evidence, &config)?;
     if evidence.baselines.is_none() && !base {
-        let note = "this project keeps no baselines; `cargo highwater bless` starts to";
+        let note = "this project has no baselines; `cargo highwater bless` creates them";
         outcome.notes.push(note.to_owned());
     }
     tell(&project, &outcome, outputs)?;

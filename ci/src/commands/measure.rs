@@ -80,12 +80,12 @@ pub(super) fn measure_again(
     base: Option<&Base>,
 ) -> Result<(), Failure> {
     let doubtful = to_measure_again(evidence, config)?;
-    let is_missing = |again: &Again, place: &PathBuf| {
-        again.reports.is_empty() || again.reports.iter().any(|runs| !runs.contains_key(place))
+    let is_missing = |again: &Again, path: &PathBuf| {
+        again.reports.is_empty() || again.reports.iter().any(|runs| !runs.contains_key(path))
     };
     if !doubtful
         .iter()
-        .any(|place| is_missing(&evidence.again, place))
+        .any(|path| is_missing(&evidence.again, path))
     {
         return Ok(());
     }
@@ -109,9 +109,9 @@ pub(super) fn measure_again(
             Err(obstacle) => reason = obstacle,
         }
     }
-    for place in doubtful {
-        if is_missing(&evidence.again, &place) {
-            not_again.entry(place).or_insert_with(|| reason.to_owned());
+    for path in doubtful {
+        if is_missing(&evidence.again, &path) {
+            not_again.entry(path).or_insert_with(|| reason.to_owned());
         }
     }
     evidence.again.not_again = not_again;
@@ -145,20 +145,20 @@ fn run_again(
 
 /// The tests of these scenarios; those without are noted.
 fn names_of_tests(
-    places: &[PathBuf],
+    paths: &[PathBuf],
     reports: &BTreeMap<PathBuf, Report>,
     not_again: &mut BTreeMap<PathBuf, String>,
 ) -> Vec<String> {
     let mut names = BTreeSet::new();
-    for place in places {
-        let Some(report) = reports.get(place) else {
+    for path in paths {
+        let Some(report) = reports.get(path) else {
             continue;
         };
         if let Some(test) = &report.test {
             names.insert(test.clone());
         } else {
             let reason = "its report does not name the test that runs it";
-            not_again.insert(place.clone(), reason.to_owned());
+            not_again.insert(path.clone(), reason.to_owned());
         }
     }
     names.into_iter().collect()
@@ -169,14 +169,14 @@ fn names_of_tests(
 fn run_of(project: &Project, just_now: bool) -> Result<Result<Run, &'static str>, Failure> {
     let Some(run) = Run::read(&project.reports)? else {
         return Ok(Err(
-            "nobody knows how its tests were run; `cargo highwater run` remembers that",
+            "how its tests were run is not recorded; `cargo highwater run` records it",
         ));
     };
     if just_now || project.is_unchanged(&run)? {
         return Ok(Ok(run));
     }
     Ok(Err(
-        "the code is not that of the run any more; `cargo highwater run` measures it",
+        "the code was changed since the run; `cargo highwater run` measures it",
     ))
 }
 

@@ -1,4 +1,4 @@
-//! Telling an outcome to all who are to know it.
+//! Writes an outcome in every form that was asked for.
 
 use super::{Failure, print};
 use crate::arguments::Outputs;
@@ -25,7 +25,7 @@ pub(super) fn tell(project: &Project, outcome: &Outcome, outputs: &Outputs) -> R
                 source,
             };
             text()
-                .and_then(|text| file::replace(path, &text))
+                .and_then(|text| file::write_atomically(path, &text))
                 .map_err(file)
         }
         None => Ok(()),
@@ -38,8 +38,8 @@ pub(super) fn tell(project: &Project, outcome: &Outcome, outputs: &Outputs) -> R
         Ok(serde_json::to_string_pretty(outcome)? + "\n")
     })?;
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        let place = project.place_in_repository();
-        print(&github::annotations(outcome, &place))?;
+        let prefix = project.path_in_repository();
+        print(&github::annotations(outcome, &prefix))?;
         let summary = std::env::var_os("GITHUB_STEP_SUMMARY");
         if let Some(path) = summary.map(PathBuf::from) {
             append(&path, &markdown::render(outcome))

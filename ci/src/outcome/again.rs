@@ -1,9 +1,9 @@
-//! What is said of a scenario that was measured several times.
+//! The result of a scenario that was measured several times.
 //!
 //! A scenario that changed is measured twice more, and the base with it. If all runs of
-//! one code agree, the change is the code's. If they do not, the scenario is unsteady: a
-//! regression is told only if it is there between any two runs, and is no smaller than what
-//! chance alone does.
+//! one code agree, the change comes from the code. If they do not, the scenario is unsteady. A
+//! regression is then reported only if it is there between any two runs, and is larger than the
+//! differences between runs of the same code.
 
 use super::subject::Subject;
 use super::{Against, Comparison, Reports, Status};
@@ -218,8 +218,8 @@ fn differences(reports: &[&Report], tolerance: Option<&Tolerance>) -> BTreeSet<K
         blocks: None,
     };
     let found: Vec<_> = reports.iter().map(|report| Baseline::of(report)).collect();
-    let pairs = found.iter().enumerate().flat_map(|(place, one)| {
-        let others = found[place + 1..].iter();
+    let pairs = found.iter().enumerate().flat_map(|(index, one)| {
+        let others = found[index + 1..].iter();
         others.flat_map(|other| changes(one, other, &rule))
     });
     pairs.map(|change| change.what).collect()

@@ -34,21 +34,21 @@ pub(super) struct Held {
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn at(place: &Path, evidence: &'a Evidence) -> Self {
+    pub(super) fn at(path: &Path, evidence: &'a Evidence) -> Self {
         let base = evidence.base.as_ref();
         let again = &evidence.again;
         let of = |runs: &'a [Reports]| {
-            let runs = runs.iter().filter_map(|reports| reports.get(place));
+            let runs = runs.iter().filter_map(|reports| reports.get(path));
             runs.collect()
         };
         Self {
-            head: evidence.reports.get(place),
-            base: base.and_then(|(_, reports)| reports.get(place)),
-            baseline: evidence.baselines.as_ref().and_then(|all| all.get(place)),
+            head: evidence.reports.get(path),
+            base: base.and_then(|(_, reports)| reports.get(path)),
+            baseline: evidence.baselines.as_ref().and_then(|all| all.get(path)),
             evidence,
             head_again: of(&again.reports),
             base_again: of(&again.base),
-            not_again: again.not_again.get(place).map(String::as_str),
+            not_again: again.not_again.get(path).map(String::as_str),
         }
     }
 

@@ -28,10 +28,10 @@ fn failing() -> Report {
 }
 
 fn one<T>(value: Option<T>) -> BTreeMap<PathBuf, T> {
-    let place = Path::new("folder/last-hundred.txt").to_owned();
+    let path = Path::new("folder/last-hundred.txt").to_owned();
     value
         .into_iter()
-        .map(|value| (place.clone(), value))
+        .map(|value| (path.clone(), value))
         .collect()
 }
 
@@ -215,7 +215,7 @@ fn an_entry_for_nothing_is_pointed_out() {
     let outcome = outcome(Some(report()), None, None, "[scenario.last-hundert]");
     assert_eq!(
         outcome.notes,
-        ["highwater.toml speaks of `last-hundert`, and there is no such scenario in this run"]
+        ["highwater.toml names `last-hundert`, and there is no such scenario in this run"]
     );
 }
 
@@ -288,13 +288,13 @@ fn an_open_verdict_fails_unless_it_is_accepted() {
 
 #[test]
 fn what_could_not_be_measured_again_says_why() {
-    let place = Path::new("folder/last-hundred.txt").to_owned();
+    let path = Path::new("folder/last-hundred.txt").to_owned();
     let evidence = Evidence {
         reports: one(Some(grown(2_000))),
         base: None,
         baselines: Some(one(Some(Baseline::of(&report())))),
         again: Again {
-            not_again: BTreeMap::from([(place, "no test".to_owned())]),
+            not_again: BTreeMap::from([(path, "no test".to_owned())]),
             ..Again::default()
         },
     };

@@ -4,26 +4,26 @@
 use crate::outcome::{Comparison, Outcome, Status};
 
 /// An annotation for each scenario that blocks, is unsteady or is not recorded, at the line that
-/// runs it. `place` is where the workspace is in the repository, with a slash at the
+/// runs it. `prefix` is where the workspace is in the repository, with a slash at the
 /// end; empty if it is the repository.
-pub fn annotations(outcome: &Outcome, place: &str) -> String {
+pub fn annotations(outcome: &Outcome, prefix: &str) -> String {
     let blocking = outcome.scenarios.iter().filter(|c| c.status.blocks());
     let unrecorded = outcome
         .scenarios
         .iter()
         .filter(|c| !c.status.blocks())
         .filter(|c| c.status == Status::Unsteady || c.recorded == Some(false));
-    let errors = blocking.map(|comparison| annotation("error", comparison, place));
-    let warnings = unrecorded.map(|comparison| annotation("warning", comparison, place));
+    let errors = blocking.map(|comparison| annotation("error", comparison, prefix));
+    let warnings = unrecorded.map(|comparison| annotation("warning", comparison, prefix));
     errors.chain(warnings).collect()
 }
 
 fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
-    let place = comparison.location.as_ref().map(|place| {
+    let location = comparison.location.as_ref().map(|location| {
         format!(
             "file={},line={},",
-            property(&format!("{workspace}{}", place.file)),
-            place.line
+            property(&format!("{workspace}{}", location.file)),
+            location.line
         )
     });
     let word = match comparison.status {
@@ -50,8 +50,8 @@ fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
     } else {
         lines.join("\n")
     };
-    let place = place.unwrap_or_default();
-    format!("::{level} {place}title={title}::{}\n", data(&text))
+    let location = location.unwrap_or_default();
+    format!("::{level} {location}title={title}::{}\n", data(&text))
 }
 
 /// Text as the runner wants it behind the colons.

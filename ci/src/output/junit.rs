@@ -46,10 +46,11 @@ fn case(comparison: &Comparison) -> TestCase {
     if !fails && !text.is_empty() {
         case.set_system_out(text);
     }
-    if let Some(place) = &comparison.location {
-        case.extra.insert("file".into(), place.file.as_str().into());
+    if let Some(location) = &comparison.location {
         case.extra
-            .insert("line".into(), place.line.to_string().into());
+            .insert("file".into(), location.file.as_str().into());
+        case.extra
+            .insert("line".into(), location.line.to_string().into());
     }
     case
 }

@@ -75,11 +75,11 @@ fn row(comparison: &Comparison) -> String {
             change_text
         }
     });
-    let place = comparison.location.as_ref().map(|place| {
-        let place = format!("{}:{}", place.file, place.line);
-        format!("<br>{}", escaped(&place))
+    let location = comparison.location.as_ref().map(|location| {
+        let location = format!("{}:{}", location.file, location.line);
+        format!("<br>{}", escaped(&location))
     });
-    let place = place.unwrap_or_default();
+    let location = location.unwrap_or_default();
     let failures = comparison
         .failures
         .iter()
@@ -96,7 +96,7 @@ fn row(comparison: &Comparison) -> String {
         .chain(notes)
         .collect();
     format!(
-        "| {} {} | {}{place} | {} | {} |\n",
+        "| {} {} | {}{location} | {} | {} |\n",
         mark(comparison.status),
         comparison.status.word(),
         code(&comparison.scenario),

@@ -16,9 +16,9 @@ fn report(name: &str) -> Report {
     report
 }
 
-fn placed(reports: Vec<Report>) -> BTreeMap<PathBuf, Report> {
-    let place = |report: Report| (PathBuf::from(report.full_name()), report);
-    reports.into_iter().map(place).collect()
+fn by_path(reports: Vec<Report>) -> BTreeMap<PathBuf, Report> {
+    let keyed = |report: Report| (PathBuf::from(report.full_name()), report);
+    reports.into_iter().map(keyed).collect()
 }
 
 /// The report with more of everything, on a curve that rises.
@@ -76,10 +76,10 @@ fn outcome() -> Outcome {
         .map(|r| (PathBuf::from(r.full_name()), Baseline::of(r)));
     let evidence = Evidence {
         baselines: Some(baselines.collect()),
-        base: Some((revision, placed(base.into()))),
-        reports: placed(head),
+        base: Some((revision, by_path(base.into()))),
+        reports: by_path(head),
         again: Again {
-            reports: vec![placed(vec![report("by chance")]); 2],
+            reports: vec![by_path(vec![report("by chance")]); 2],
             ..Again::default()
         },
     };
@@ -92,7 +92,7 @@ fn outcome() -> Outcome {
 
 fn all_same() -> Outcome {
     let evidence = Evidence {
-        reports: placed(vec![report("same")]),
+        reports: by_path(vec![report("same")]),
         base: None,
         baselines: Some([("same".into(), Baseline::of(&report("same")))].into()),
         again: Again::default(),
@@ -124,7 +124,7 @@ fn the_comment() {
 fn a_comment_is_never_longer_than_one_may_be() {
     let names = |count| (0..count).map(|i| report(&format!("scenario number {i:05}")));
     let evidence = Evidence {
-        reports: placed(names(3_000).map(leak).collect()),
+        reports: by_path(names(3_000).map(leak).collect()),
         base: None,
         baselines: Some(BTreeMap::new()),
         again: Again::default(),

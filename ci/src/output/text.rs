@@ -65,8 +65,8 @@ fn table(changed: &[&Comparison]) -> String {
         if rows.is_empty() {
             rows.push(Default::default());
         }
-        for (place, row) in rows.into_iter().enumerate() {
-            let names = match place {
+        for (index, row) in rows.into_iter().enumerate() {
+            let names = match index {
                 0 => [comparison.status.word().to_owned(), name(comparison)],
                 _ => Default::default(),
             };
@@ -122,10 +122,10 @@ fn remarks(comparison: &Comparison) -> String {
     if remarks.is_empty() {
         return String::new();
     }
-    let place = comparison.location.as_ref();
-    let place = place.map(|place| format!(" ({}:{})", printable(&place.file), place.line));
-    let place = place.unwrap_or_default();
-    let mut text = format!("{}{place}\n", printable(&comparison.scenario));
+    let location = comparison.location.as_ref();
+    let location = location.map(|at| format!(" ({}:{})", printable(&at.file), at.line));
+    let location = location.unwrap_or_default();
+    let mut text = format!("{}{location}\n", printable(&comparison.scenario));
     for remark in remarks {
         text.push_str(&format!("  {}\n", printable(&remark)));
     }

@@ -2,7 +2,7 @@
 //! can be run again in the same way.
 
 use super::{ProjectError, io_error};
-use highwater_reports::file::replace;
+use highwater_reports::file::write_atomically;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs;
@@ -76,7 +76,7 @@ impl Run {
             environment: self.environment.clone(),
         };
         let text = serde_json::to_string(&written).map_err(io::Error::from);
-        text.and_then(|text| replace(&path, &(text + "\n")))
+        text.and_then(|text| write_atomically(&path, &(text + "\n")))
             .map_err(io_error(&path))
     }
 }

@@ -120,9 +120,9 @@ impl Arguments {
             in_process: has("in_process"),
             real_random: has("real_random"),
         };
-        for (place, argument) in list.iter().enumerate() {
+        for (index, argument) in list.iter().enumerate() {
             let name = &argument.name;
-            if list.iter().take(place).any(|earlier| earlier.name == *name) {
+            if list.iter().take(index).any(|earlier| earlier.name == *name) {
                 let problem = format!("`{name}` is given twice: remove one of them");
                 return Err(Error::new(name.span(), problem));
             }

@@ -140,12 +140,12 @@ impl Function {
     fn step(&self, has_state: bool) -> TokenStream {
         let name = &self.signature.ident;
         let inputs = &self.signature.inputs;
-        let passed = inputs.iter().enumerate().map(|(place, parameter)| {
+        let passed = inputs.iter().enumerate().map(|(index, parameter)| {
             let span = match parameter {
                 FnArg::Typed(parameter) => parameter.ty.span(),
                 FnArg::Receiver(receiver) => receiver.span(),
             };
-            if has_state && place == 0 {
+            if has_state && index == 0 {
                 quote_spanned!(generated_at(span)=> state)
             } else {
                 quote_spanned!(generated_at(span)=> i)

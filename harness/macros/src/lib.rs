@@ -20,12 +20,12 @@ use proc_macro2::TokenStream;
 
 /// Makes a test of a function, and gives it a process of its own.
 ///
-/// The test program is started once more for this one test. All that allocates in there
-/// counts for it, on whichever thread; what it does to its process, it does to no other
-/// test. What it prints is shown as that of any other test. Where a test cannot have a
-/// process, or `HIGHWATER_IN_PROCESS=1` says so, for a debugger say, it runs in the test
-/// program's own. A runner that gives each test a process, as cargo-nextest does, has the
-/// body run in that one, where addresses are random unless `cargo highwater` started it.
+/// The test program is started once more for this one test. In that process every
+/// allocation counts for the test, on whichever thread, and the test cannot affect others.
+/// Its output is shown as that of any other test. The test runs in the test program's own
+/// process if it cannot have another one, or with `HIGHWATER_IN_PROCESS=1`, which helps with
+/// a debugger. A runner that gives each test a process, as cargo-nextest does, runs the body
+/// in that process. Addresses there are random unless `cargo highwater` started it.
 ///
 /// ```
 /// #[global_allocator]
@@ -55,7 +55,7 @@ use proc_macro2::TokenStream;
 /// With `steps` the function is one step of a scenario. The test runs the steps, then fails
 /// if a ceiling was breached or memory grows without end. It is the same as a
 /// `highwater::Scenario` named after the function and its module that is run and
-/// asserted. Without `steps` it is a plain test: the body runs once, as it stands.
+/// asserted. Without `steps` it is a plain test: the body runs once.
 ///
 /// # Arguments
 /// All of them may be left out.
@@ -64,7 +64,7 @@ use proc_macro2::TokenStream;
 /// |---|---|
 /// | `time_limit = "60 s"` | how long the process may take, in `ms`, `s` or `min`; 600 s by default, or what `HIGHWATER_TIME_LIMIT` says |
 /// | `in_process` | no process of its own |
-/// | `real_random` | what the test asks the system for by `getrandom` is random, and not the same in every run; figures may differ from run to run then |
+/// | `real_random` | `getrandom` gives real random numbers, not the same ones in every run; figures may then differ from run to run |
 /// | `steps = 10_000` | a scenario, and how many steps to run at least |
 ///
 /// The others are a scenario's, and need `steps`.

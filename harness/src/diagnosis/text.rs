@@ -1,4 +1,4 @@
-//! How a diagnosis reads.
+//! The text form of a diagnosis.
 
 use super::types::growth_by_type;
 use super::{Diagnosis, Site, Trap};
@@ -30,7 +30,7 @@ impl fmt::Display for Diagnosis {
         if self.lost_blocks > 0 {
             writeln!(
                 f,
-                "  {} could not be followed to their sites",
+                "  {} could not be tracked to their sites",
                 Blocks(self.lost_blocks)
             )?;
         }
@@ -194,7 +194,10 @@ fn write_holders(f: &mut fmt::Formatter<'_>, holders: &[Holder]) -> fmt::Result 
     };
     let has_majority = first.blocks * 2 > all;
     if !has_majority {
-        writeln!(f, "    nobody holds most of its blocks; some of them:")?;
+        writeln!(
+            f,
+            "    no root holds most of its blocks; the first roots are:"
+        )?;
     }
     let shown = if has_majority { 1 } else { HOLDERS };
     for holder in holders.iter().take(shown) {

@@ -1,4 +1,4 @@
-//! What the sites come to by type: of one type there may be several sites.
+//! The sum of the sites by type. A type may have several sites.
 
 use super::Site;
 use crate::alloc::Live;

@@ -1,9 +1,8 @@
-//! What is written down of each call stack while a scenario runs.
+//! What is recorded of each call stack while a scenario runs.
 //!
-//! The verdict needs no names, and finding them takes longer than most runs. So levels are
-//! kept for each stack, and names are found at the end, if they are wanted. Call stacks that
-//! a reader could not tell apart, since they differ only in frames that are folded away, are
-//! one site then.
+//! The verdict needs no names, and finding names takes longer than most runs. So levels are kept
+//! for each stack, and names are found at the end, if they are needed. Call stacks that differ
+//! only in frames that are left out become one site then.
 
 use super::{Diagnosis, Site, Trap};
 use crate::alloc::{Live, Stopped, Total, Trace, unscoped};
@@ -62,14 +61,14 @@ impl Sites {
             stacks: Vec::new(),
             site_of: Vec::new(),
         };
-        let mut places: HashMap<Named, usize> = HashMap::new();
+        let mut indices: HashMap<Named, usize> = HashMap::new();
         for stack in 0..trace.count() {
             let name = sites.names.stack(&trace.read(stack).frames);
             // What can't be told is not alike for that.
-            let known = places.get(&name).filter(|_| !name.frames.is_empty());
+            let known = indices.get(&name).filter(|_| !name.frames.is_empty());
             let site = known.copied().unwrap_or(sites.known.len());
             if site == sites.known.len() {
-                places.insert(name.clone(), site);
+                indices.insert(name.clone(), site);
                 sites.known.push(name);
                 sites.stacks.push(Vec::new());
             }

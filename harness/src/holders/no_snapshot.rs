@@ -1,5 +1,5 @@
-//! Memory can't be searched here: another system or processor than Linux on x86-64, or
-//! without the feature `diagnosis`.
+//! The stand-in for `snapshot` where memory can't be searched: on other systems or processors
+//! than Linux on x86-64, and without the feature `diagnosis`.
 
 use super::{Holder, State};
 use crate::alloc::Trace;

@@ -1,4 +1,4 @@
-//! What is in memory at one moment: the blocks, what points where, and from which roots.
+//! The contents of memory at one moment: the blocks, the pointers between them, and the roots.
 
 mod area;
 mod graph;
@@ -36,8 +36,8 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Of the blocks that are followed, as memory is now. Allocates; outside of every
-    /// scope, please.
+    /// Of the tracked blocks, as memory is now. It allocates, so call it outside of every
+    /// scope.
     pub(crate) fn take(trace: &Trace, state: &State) -> Result<Self, String> {
         // Of another libc's threads and heap nothing is known.
         if !cfg!(target_env = "gnu") {
@@ -54,11 +54,11 @@ impl Snapshot {
             in_motion,
             taken,
         } = heap(&memory, &mappings, &stacks);
-        let outside = nodes.len();
+        let untracked = nodes.len();
         trace.for_each_block(|address, size, stack| {
-            nodes.push(Node::followed(address, size, stack));
+            nodes.push(Node::tracked(address, size, stack));
         });
-        let is_whole_heap = is_heap_of(&nodes[outside..], &nodes[..outside]);
+        let is_whole_heap = is_heap_of(&nodes[untracked..], &nodes[..untracked]);
         let unsearched_threads = if trace.is_shared() { running } else { 0 };
         let graph = Graph::new(&memory, nodes);
         let mut roots = roots(&memory, &mappings, &waiting, state);
@@ -101,9 +101,9 @@ impl Snapshot {
             snapshot: self,
             symbols: HashMap::new(),
         };
-        let seed = |(area, place, node): &Word| {
+        let seed = |(area, address, node): &Word| {
             let area = &self.roots.areas[*area];
-            let root = naming.name(area, *place, names)?;
+            let root = naming.name(area, *address, names)?;
             Some(Seed {
                 node: *node,
                 rank: rank(&area.kind),
@@ -119,15 +119,15 @@ impl Snapshot {
         self.unsearched_threads
     }
 
-    /// The function on this thread's stack in whose frame `place` lies, as the address that
+    /// The function on this thread's stack in whose frame `address` lies, as the address that
     /// it was to go on at.
-    fn frame_at(&self, place: usize) -> Option<usize> {
-        let after = self.frames.partition_point(|(start, _)| *start <= place);
+    fn frame_at(&self, address: usize) -> Option<usize> {
+        let after = self.frames.partition_point(|(start, _)| *start <= address);
         self.frames[..after].last().map(|(_, address)| *address)
     }
 }
 
-/// A word of a root that points to a block: the number of the root, the place of the word,
+/// A word of a root that points to a block: the number of the root, the address of the word,
 /// and the block.
 type Word = (usize, usize, u32);
 
@@ -138,24 +138,24 @@ fn words(memory: &Memory, graph: &Graph, areas: &[Area]) -> (Vec<Word>, Vec<usiz
         let targets = graph.targets(memory, (area.start, area.end), &mut unread);
         // What lies in a block that is known is that block's.
         let may_be_block = matches!(area.kind, Kind::InMotion | Kind::Mapped(_));
-        let is_in_block = |place| may_be_block && graph.find(place).is_some();
+        let is_in_block = |address| may_be_block && graph.find(address).is_some();
         let targets = targets.into_iter();
-        let targets = targets.filter(|(place, _)| !is_in_block(*place));
-        words.extend(targets.map(|(place, node)| (number, place, node)));
+        let targets = targets.filter(|(address, _)| !is_in_block(*address));
+        words.extend(targets.map(|(address, node)| (number, address, node)));
     }
     (words, unread)
 }
 
-/// Whether the blocks that are followed lie in the heap that was found, all but a few that
+/// Whether the tracked blocks lie in the heap that was found, all but a few that
 /// came and went meanwhile: then it is the one that the program allocates from, and was at
 /// rest where they are.
-fn is_heap_of(followed: &[Node], heap: &[Node]) -> bool {
+fn is_heap_of(tracked: &[Node], heap: &[Node]) -> bool {
     let hidden = |node: &Node| !node.address();
     let mut starts: Vec<_> = heap.iter().map(hidden).collect();
     starts.sort_unstable();
     let is_start = |node: &&Node| starts.binary_search(&hidden(node)).is_ok();
-    let found = followed.iter().filter(is_start);
-    found.count() * 100 >= followed.len() * 99
+    let found = tracked.iter().filter(is_start);
+    found.count() * 100 >= tracked.len() * 99
 }
 
 fn rank(kind: &Kind) -> usize {
@@ -189,12 +189,12 @@ struct Naming<'a> {
 
 impl Naming<'_> {
     /// The root's name; none if it is the search's own.
-    fn name(&mut self, area: &Area, place: usize, names: &mut Names) -> Option<String> {
+    fn name(&mut self, area: &Area, address: usize, names: &mut Names) -> Option<String> {
         let modules = &self.snapshot.roots.modules;
         Some(match &area.kind {
             Kind::Statics { object, shift } => {
                 let module = &modules[*object];
-                match self.symbols(*object).static_at(place - shift) {
+                match self.symbols(*object).static_at(address - shift) {
                     Some(name) if is_of_diagnosis(&name) => return None,
                     Some(name) => format!("static {}", Names::of_static(&name)),
                     None if module.is_program => "a static without a name".to_owned(),
@@ -204,14 +204,15 @@ impl Naming<'_> {
             Kind::ThreadLocals => {
                 let program = modules.iter().position(|module| module.is_program)?;
                 let name = self.symbols(program);
-                name.thread_local_before_end(area.end - place).map_or_else(
-                    || "a thread-local without a name".to_owned(),
-                    |name| format!("thread-local {}", Names::of_static(&name)),
-                )
+                name.thread_local_before_end(area.end - address)
+                    .map_or_else(
+                        || "a thread-local without a name".to_owned(),
+                        |name| format!("thread-local {}", Names::of_static(&name)),
+                    )
             }
             Kind::State => format!("state {}", state_type(self.snapshot.state.type_name)),
             Kind::OwnStack => {
-                let address = self.snapshot.frame_at(place);
+                let address = self.snapshot.frame_at(address);
                 address.map_or_else(
                     || "this thread's stack".to_owned(),
                     |address| names.place_on_stack(address),
@@ -219,7 +220,7 @@ impl Naming<'_> {
             }
             Kind::Stack(thread) => format!("stack of thread {thread}"),
             Kind::Mapped(name) => name.clone(),
-            Kind::InMotion => search::OUTSIDE.to_owned(),
+            Kind::InMotion => search::UNTRACKED.to_owned(),
         })
     }
 

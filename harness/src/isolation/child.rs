@@ -1,11 +1,11 @@
-//! The child's end: it runs the body, and says what became of it.
+//! The child's end: it runs the body and reports the outcome.
 
 use super::output::{End, mark};
 use super::page::Page;
 use super::records::Record;
 use super::{Job, Wanted, environment, progress, system};
 use crate::alloc::{self, Trace};
-use crate::options::{self, Sites};
+use crate::options::{self, CallStacks};
 use crate::scope::panics::message_of;
 use std::any::Any;
 use std::fs::File;
@@ -170,8 +170,8 @@ fn on_own_thread(job: &Job, body: impl FnOnce() + Send) -> Ending {
             let thread = thread.spawn_scoped(threads, || {
                 progress::runs_on(alloc::thread_id());
                 alloc::watch_whole_process();
-                if runs_again().is_some() || options::sites() == Sites::Always {
-                    // From the start, or threads that the test starts first are not followed.
+                if runs_again().is_some() || options::call_stacks() == CallStacks::Always {
+                    // From the start, or threads that the test starts first are untracked.
                     Trace::whole_process();
                 }
                 body();

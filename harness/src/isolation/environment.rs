@@ -25,9 +25,9 @@ pub(super) fn padding<'a>(
         texts += name.len() + value.len() + 2;
         pointers += 1;
     }
-    for (place, argument) in arguments.enumerate() {
+    for (index, argument) in arguments.enumerate() {
         // The program's path stands there twice.
-        texts += (argument.len() + 1) * if place == 0 { 2 } else { 1 };
+        texts += (argument.len() + 1) * if index == 0 { 2 } else { 1 };
         pointers += 1;
     }
     let mut padding = Vec::new();

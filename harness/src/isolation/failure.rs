@@ -1,4 +1,4 @@
-//! The words for a test whose process did not come to its end.
+//! The messages for a test whose process did not reach its end.
 
 use super::page::{Last, OverBudget};
 use super::system;
@@ -79,7 +79,7 @@ fn never_started(test: &str, status: &str, printed: &str) -> String {
 }
 
 fn reason(death: &Death, last: &Last, output: &str) -> String {
-    let at = last.place;
+    let at = last.position;
     if let Some(size) = last.stopped_at {
         return format!(
             "{at} went on allocating and was stopped: {} B more would take live memory above \

@@ -1,5 +1,5 @@
-//! Where tests are not given processes of their own: nothing in here is ever asked for
-//! anything but whether there is a child.
+//! The stand-in for `child.rs` where tests are not given processes of their own: there is
+//! never a child.
 
 use super::records::Record;
 use super::{Ended, Job, Wanted};

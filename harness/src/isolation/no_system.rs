@@ -1,4 +1,4 @@
-//! What `system.rs` says where the calls in it are not to be had.
+//! The stand-in for `system.rs` where its calls do not exist.
 
 pub(super) fn sanitizer() -> Option<&'static str> {
     None

@@ -1,7 +1,7 @@
 //! What the body printed, cut out of all that its process printed.
 //!
-//! The test runner of the child prints lines of its own before the body and behind it.
-//! The child prints a mark at both ends of the body.
+//! The test runner of the child prints lines of its own before and after the body. The child
+//! prints a mark at both ends of the body, and only the text between the marks is relayed.
 
 /// A byte that text hardly ever has.
 const MARK: u8 = 0x1e;
@@ -120,8 +120,8 @@ impl Output {
 
 fn find(all: &[u8], wanted: &[u8]) -> Option<usize> {
     let starts = all.iter().enumerate().filter(|(_, byte)| **byte == MARK);
-    let mut places = starts.map(|(place, _)| place);
-    places.find(|place| all[*place..].starts_with(wanted))
+    let mut offsets = starts.map(|(offset, _)| offset);
+    offsets.find(|offset| all[*offset..].starts_with(wanted))
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
-//! The page of memory in which a child says where it is, for its parent to read when the
-//! child is dead.
+//! The page of memory in which a child writes where it is. Its parent reads it, also after
+//! the child has died.
 //!
-//! It has nothing but atomics in it, so what another process reads meanwhile is old or new
-//! and never anything else. What has several parts is complete once the last part, a length
-//! or a state, says so.
+//! It contains atomics only, so another process reads an old or a new value and never a mixture.
+//! A value of several parts is complete once its last part, a length or a state, is written.
 
 use crate::alloc;
 use crate::text::Thousands;
@@ -18,12 +17,12 @@ const NAME_BYTES: usize = 1_024;
 const REPORT_BYTES: usize = 32 * 1_024;
 /// How many frames of a call stack are kept, the innermost.
 const FRAMES: usize = 64;
-/// In a place's number the step has so many bits, the lower ones.
+/// In a position's number the step has so many bits, the lower ones.
 const STEP_BITS: u32 = 56;
 
 /// In which part of a scenario a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Position {
     /// In none: before, between or after scenarios.
     // Not needed where there are no children.
     #[allow(dead_code)]
@@ -36,7 +35,7 @@ pub(crate) enum Place {
     SelfTest,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Outside => f.write_str("the test's body"),
@@ -50,7 +49,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl Position {
     /// As one number, which holds steps up to 2^56.
     fn number(self) -> u64 {
         let (part, step) = match self {
@@ -88,14 +87,14 @@ pub(super) struct Page {
     pub(super) program_end: AtomicU64,
     /// The system's number of the thread that runs the body.
     pub(super) thread: AtomicU64,
-    /// Place and step.
+    /// Position and step.
     pub(super) position: AtomicU64,
     live_bytes: AtomicU64,
     live_blocks: AtomicU64,
     pub(super) name: Text<NAME_BYTES>,
     /// One is shown while the other is written.
     reports: [Text<REPORT_BYTES>; 2],
-    /// 0 if there is none, or one more than the place of the one that is shown.
+    /// 0 if there is none, or one more than the index of the one that is shown.
     shown_report: AtomicU64,
     /// The allocation that passed the memory budget.
     over_size: AtomicU64,
@@ -195,7 +194,7 @@ impl Stack {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Last {
     pub(super) scenario: Option<String>,
-    pub(super) place: Place,
+    pub(super) position: Position,
     pub(super) live_bytes: u64,
     pub(super) live_blocks: u64,
     pub(super) report: Option<String>,
@@ -223,7 +222,7 @@ impl Page {
         let shown = shown.and_then(|shown| self.reports.get(usize::try_from(shown).ok()?));
         Last {
             scenario: self.name.read(),
-            place: Place::of(self.position.load(Acquire)),
+            position: Position::of(self.position.load(Acquire)),
             live_bytes: self.live_bytes.load(Relaxed),
             live_blocks: self.live_blocks.load(Relaxed),
             report: shown.and_then(Text::read),
@@ -256,10 +255,10 @@ impl Page {
         self.over_stack.clear();
     }
 
-    pub(super) fn at(&self, place: Place, live_bytes: u64, live_blocks: u64) {
+    pub(super) fn at(&self, position: Position, live_bytes: u64, live_blocks: u64) {
         self.live_bytes.store(live_bytes, Relaxed);
         self.live_blocks.store(live_blocks, Relaxed);
-        self.position.store(place.number(), Release);
+        self.position.store(position.number(), Release);
     }
 
     pub(super) fn show_report(&self, text: &str) {

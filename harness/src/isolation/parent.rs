@@ -1,5 +1,5 @@
-//! The parent's end: it starts a child, relays what it prints, waits for it, and says what
-//! became of it.
+//! The parent's end: it starts a child, relays what it prints, waits for it, and reports the
+//! outcome.
 
 use super::child::{self, Connection};
 use super::failure::{self, Death, First};

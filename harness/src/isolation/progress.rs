@@ -1,11 +1,10 @@
-//! Where a run is, told to the parent of the process.
+//! Where a run is, reported to the parent of the process.
 //!
 //! Outside of a child there is no page to write to, and every function in here does nothing.
-//! None of them allocates but for [`report_so_far`], and those that the allocator's hooks
-//! call do not lock.
+//! Only [`report_so_far`] allocates. Functions that the allocator's hooks call take no lock.
 
 use super::page::Page;
-pub(crate) use super::page::Place;
+pub(crate) use super::page::Position;
 use super::system;
 use crate::alloc::{self, Watcher};
 use std::sync::OnceLock;
@@ -46,9 +45,9 @@ pub(crate) fn scenario_starts(name: &str) {
 }
 
 /// Where the scenario is now, and what was live when it came there.
-pub(crate) fn at(place: Place, live_bytes: u64, live_blocks: u64) {
+pub(crate) fn at(position: Position, live_bytes: u64, live_blocks: u64) {
     if let Some(page) = PAGE.get() {
-        page.at(place, live_bytes, live_blocks);
+        page.at(position, live_bytes, live_blocks);
     }
 }
 

@@ -1,8 +1,8 @@
-//! What a child says to its parent through the pipe between them, and what the parent
-//! tells the second child of the first.
+//! What a child reports to its parent through the pipe between them, and what the parent
+//! tells the second child about the first.
 //!
 //! A record is one byte for its kind, four for its length, and that many bytes. A child
-//! may be killed in the middle of one; what is not whole is not there.
+//! may be killed in the middle of a record; an incomplete record is ignored.
 
 use super::Wanted;
 

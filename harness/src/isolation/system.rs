@@ -296,7 +296,7 @@ fn stack_signal() -> i32 {
 }
 
 /// From now on a thread of this process can be asked for its stack, which the handler notes.
-/// It may be run at any place, an allocation included.
+/// It may be run at any moment, an allocation included.
 #[cfg(target_os = "linux")]
 pub(super) fn answer_for_stacks(on_signal: extern "C" fn(i32)) {
     // SAFETY: all zero is a value of it; the one handler that is handed in,

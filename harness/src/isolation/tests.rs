@@ -121,7 +121,7 @@ mod second_run {
                 progress::scenario_starts("cache");
                 progress::report_so_far(|| "five steps".to_owned());
                 progress::report_so_far(|| "ten steps".to_owned());
-                progress::at(progress::Place::SetUp, 12_345, 6);
+                progress::at(progress::Position::SetUp, 12_345, 6);
                 std::process::exit(3);
             },
         );

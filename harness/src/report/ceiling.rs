@@ -1,7 +1,7 @@
-//! [`Ceiling`]: what a limit can be set on, in one table.
+//! [`Ceiling`]: everything that a limit can be set on, in one table.
 //!
 //! A new ceiling is a row here, a method of [`Scenario`](crate::Scenario), and a key of the
-//! attribute by the same name. Everything else that deals with ceilings asks the table.
+//! attribute with the same name. All other code that handles ceilings reads the table.
 
 use super::{Report, Resource};
 use crate::text::{ByteSize, Thousands};
@@ -122,7 +122,7 @@ fn risen(growth: Option<i64>) -> u64 {
 
 impl Ceiling {
     fn row(self) -> &'static Row {
-        // A test finds each in its place.
+        // A test finds each at its index.
         &ROWS[self as usize]
     }
 
@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn each_ceiling_has_its_row() {
-        for (place, row) in ROWS.iter().enumerate() {
-            assert_eq!(row.ceiling as usize, place, "{}", row.name);
+        for (index, row) in ROWS.iter().enumerate() {
+            assert_eq!(row.ceiling as usize, index, "{}", row.name);
         }
         assert_eq!(
             ROWS.len(),

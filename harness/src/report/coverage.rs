@@ -1,6 +1,6 @@
-//! [`Coverage`]: what the figures of a run cover, and what points to work that they do not.
+//! [`Coverage`]: what the figures of a run include, and evidence of work that they miss.
 
-/// What the figures of a report cover.
+/// What the figures of a report include.
 ///
 /// ```
 /// # #[global_allocator]

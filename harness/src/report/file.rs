@@ -1,9 +1,9 @@
-//! Where reports are written: `highwater/` in cargo's target directory, or where
-//! `cargo highwater` gathers them.
+//! Where reports are written: `highwater/` in cargo's target directory, or the directory in
+//! which `cargo highwater` gathers them.
 //!
-//! What is gathered is judged by what is there, so nothing may be lost on the way: a
-//! report that can't be written is a panic and leaves word of itself, and one scenario
-//! does not replace another one of its name.
+//! The tool judges the files that it finds, so no report may be lost. A report that can't be
+//! written is a panic and leaves a note. A scenario does not overwrite the report of another
+//! scenario with the same name.
 
 mod name;
 
@@ -64,11 +64,11 @@ impl Report {
         file
     }
 
-    /// The name of the file with the place that ran it.
-    fn placed_name(&self) -> String {
+    /// The name of the file with the location that ran it.
+    fn located_name(&self) -> String {
         let mut file = self.encoded_name();
-        if let Some(place) = self.location {
-            file.push_str(&format!("+{}-{}", encoded(place.file()), place.line()));
+        if let Some(at) = self.location {
+            file.push_str(&format!("+{}-{}", encoded(at.file()), at.line()));
         }
         if let Some(test) = &self.test {
             file.push_str(&format!("+{}", encoded(test)));
@@ -94,7 +94,7 @@ impl Report {
             )
         };
         let Some(gathered) = gathered_in() else {
-            if let Err(error) = replace(&path, &json) {
+            if let Err(error) = write_atomically(&path, &json) {
                 eprintln!("{}", unwritten(&error));
             }
             return;
@@ -105,12 +105,12 @@ impl Report {
                 let text = unwritten(&error);
                 let to = std::env::var_os(UNWRITTEN).map(PathBuf::from);
                 leave_word(&text, &gathered, to.as_deref());
-                panic!("{text}; without it the scenario is judged by nobody, so this fails");
+                panic!("{text}; `cargo highwater` would miss the scenario, so the test fails");
             }
             Err(Obstacle::SameName) => {
                 let at = self.location.map_or_else(
                     || "in one test".to_owned(),
-                    |place| format!("at {}:{}", place.file(), place.line()),
+                    |at| format!("at {}:{}", at.file(), at.line()),
                 );
                 panic!(
                     "highwater: two scenarios {at} are called `{}`, and they differ; give each a \
@@ -122,10 +122,10 @@ impl Report {
     }
 
     /// Writes the report beside those of the same run. The first of a name has the plain
-    /// file; another test's, if it says something else, is written under its place too.
+    /// file; another test's, if it says something else, is written under its location too.
     fn gather(&self, path: &Path, json: &str) -> Result<(), Obstacle> {
-        let placed = path.with_file_name(self.placed_name() + ".json");
-        for path in [path, &placed] {
+        let located = path.with_file_name(self.located_name() + ".json");
+        for path in [path, &located] {
             if publish(path, json)? {
                 note(path);
                 return Ok(());
@@ -135,10 +135,10 @@ impl Report {
                 Relation::Alike => return Ok(()),
                 Relation::OfAnother => {}
                 Relation::Differs if is_of_this_run(path) => return Err(Obstacle::SameName),
-                Relation::Differs => return Ok(replace(path, json)?),
+                Relation::Differs => return Ok(write_atomically(path, json)?),
             }
         }
-        // Two tests whose places have one hash.
+        // Two tests whose locations have one hash.
         Err(Obstacle::SameName)
     }
 }
@@ -148,26 +148,26 @@ impl Report {
 enum Relation {
     /// They say the same.
     Alike,
-    /// It is from another place in the code or another test, and says something else.
+    /// It is from another location in the code or another test, and says something else.
     OfAnother,
     /// It is from there too, and says something else.
     Differs,
 }
 
 fn relation(one: &str, other: &str) -> Relation {
-    const PLACE: [&str; 2] = ["  \"location\":", "  \"test\":"];
+    const LOCATION: [&str; 2] = ["  \"location\":", "  \"test\":"];
     // What went on beside the scenario is another thing each time.
     const BESIDE: &str = "  \"coverage\":";
-    let is_place = |line: &&str| PLACE.iter().any(|start| line.starts_with(start));
-    let place = |json: &str| json.lines().filter(is_place).collect::<String>();
+    let is_location = |line: &&str| LOCATION.iter().any(|start| line.starts_with(start));
+    let location = |json: &str| json.lines().filter(is_location).collect::<String>();
     let rest = |json: &str| {
-        let lines = json.lines().filter(|line| !is_place(line));
+        let lines = json.lines().filter(|line| !is_location(line));
         let lines = lines.filter(|line| !line.starts_with(BESIDE));
         lines.collect::<String>()
     };
     if rest(one) == rest(other) {
         Relation::Alike
-    } else if place(one) == place(other) {
+    } else if location(one) == location(other) {
         Relation::Differs
     } else {
         Relation::OfAnother
@@ -214,7 +214,7 @@ fn leave_word(text: &str, gathered: &Path, fallback: Option<&Path>) {
 
 /// Writes to a file beside `path` and renames it, so that a reader sees the old
 /// text or the new one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
     unfinished(path, text, |temporary| fs::rename(temporary, path))
 }
 

@@ -9,6 +9,7 @@ use crate::holders::Holder;
 use crate::report::Coverage;
 use crate::symbols::Frame;
 use crate::text::json::{Object, or_null, quoted};
+use crate::verdict::Verdict;
 
 /// The version that is written as `schema`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -20,8 +21,8 @@ impl Report {
         json.number("schema", SCHEMA);
         json.text("name", Some(&self.name));
         json.text("variant", self.variant.as_deref());
-        let location = self.location.map(|place| {
-            let (file, line) = (quoted(place.file()), place.line());
+        let location = self.location.map(|location| {
+            let (file, line) = (quoted(location.file()), location.line());
             format!("{{\"file\": {file}, \"line\": {line}}}")
         });
         json.member("location", location.as_deref().unwrap_or("null"));
@@ -118,14 +119,14 @@ impl Report {
 }
 
 /// How this library was compiled; the program's own code may be optimised otherwise.
-const PROFILE: &str = if cfg!(debug_assertions) {
+pub(super) const PROFILE: &str = if cfg!(debug_assertions) {
     "debug"
 } else {
     "release"
 };
 
 /// The system that the program was built for.
-fn target() -> String {
+pub(super) fn target() -> String {
     let libc = if cfg!(target_env = "gnu") {
         "-gnu"
     } else if cfg!(target_env = "musl") {
@@ -158,7 +159,12 @@ fn resource(resource: &Resource) -> String {
         or_null(resource.per_step()),
         quoted(resource.kind().unit()),
         or_null(verdict.map(|verdict| quoted(verdict.word()))),
-        quoted(verdict.map_or(resource.obstacle(), |verdict| verdict.reason())),
+        or_null(
+            verdict
+                .map(Verdict::reason)
+                .or(resource.obstacle())
+                .map(quoted)
+        ),
     )
 }
 

@@ -20,14 +20,14 @@ pub struct Checkpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repetition {
-    /// Live bytes after each drop, at the least. 0 if what the run left was left
-    /// once, such as a static that fills at its first use.
+    /// The least number of live bytes that each drop left. 0 if the residue of the run was
+    /// left only once, as by a static that fills at its first use.
     pub residue_bytes: u64,
     /// How many steps each repetition had.
     pub steps: u64,
 }
 
-/// Something that is let through for a reason that somebody gave.
+/// Something that would be a failure, and was accepted with a reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {
@@ -42,7 +42,7 @@ impl Accepted {
     pub(crate) const RESIDUE: &str = "residue";
 }
 
-/// Threads, descriptors or mapped memory: what a run may leak beside the heap.
+/// Threads, descriptors or mapped memory, which a run may leak beside the heap.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
     kind: Ceiling,
@@ -95,7 +95,8 @@ impl Resource {
         self.measured.as_ref().ok().map(|measured| measured.growth)
     }
 
-    /// By how much its floor rises with each step, likewise.
+    /// By how much its floor rises with each step, in the kind's [unit](Ceiling::unit); none
+    /// if it could not be measured.
     pub fn per_step(&self) -> Option<f64> {
         self.measured
             .as_ref()
@@ -103,8 +104,8 @@ impl Resource {
             .map(|measured| measured.per_step)
     }
 
-    /// Whether it is bounded, by the same rule as memory, over the same steps. Its
-    /// bytes and blocks a step are zero.
+    /// Whether it is bounded, by the same rule as memory, over the same steps; none if it
+    /// could not be measured. The verdict's bytes and blocks a step are zero.
     pub fn verdict(&self) -> Option<&Verdict> {
         self.measured
             .as_ref()
@@ -116,15 +117,23 @@ impl Resource {
         self.verdict().is_some_and(Verdict::is_growing)
     }
 
-    /// Why it could not be measured.
-    pub(crate) fn obstacle(&self) -> &'static str {
-        match self.kind {
-            _ if self.measured == Err(Unmeasured::NotAlone) => {
+    /// Why it could not be measured; none if it was.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let why = self.measured.as_ref().err()?;
+        Some(why.of(self.kind))
+    }
+}
+
+impl Unmeasured {
+    /// In words, of this resource.
+    pub(crate) fn of(self, kind: Ceiling) -> &'static str {
+        match kind {
+            _ if self == Self::NotAlone => {
                 "not measured: another scenario ran in this process at the same time, within \
                  which or beside which this one began"
             }
             Ceiling::Threads => {
-                "not measured: threads are followed on Linux with glibc alone, with the feature \
+                "not measured: threads are tracked on Linux with glibc alone, with the feature \
                  `threads`"
             }
             Ceiling::Descriptors => "not measured: descriptors are counted on Linux alone",
@@ -160,7 +169,7 @@ impl SelfTest {
     }
 
     /// The leak: the size of its blocks in bytes, and how many there were in a step.
-    /// None if the run is one in which no leak could have been told.
+    /// None if no leak would have shown in the run.
     pub fn leak(&self) -> Option<(u64, f64)> {
         self.leak
     }
@@ -170,7 +179,7 @@ impl SelfTest {
         self.verdict.as_ref().is_some_and(Verdict::is_growing)
     }
 
-    /// The verdict of the run with the leak in it.
+    /// The verdict of the run with the leak in it; none if there was no such run.
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
     }

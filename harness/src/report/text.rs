@@ -1,4 +1,4 @@
-//! How a report reads.
+//! The text form of a report.
 
 use super::{Ceiling, Checkpoint, Report, Resource};
 use crate::text::sparkline::sparkline;
@@ -111,7 +111,7 @@ impl Report {
     /// By how much another resource rose, and what the rule says of it.
     fn resource_line(&self, resource: &Resource) -> String {
         let (Some(growth), Some(verdict)) = (resource.growth(), resource.verdict()) else {
-            return resource.obstacle().to_owned();
+            return resource.obstacle().unwrap_or_default().to_owned();
         };
         let kind = resource.kind();
         let figure = format!("{}{}", Thousands(growth), kind.suffix());

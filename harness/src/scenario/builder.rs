@@ -1,13 +1,13 @@
-//! [`Scenario`]: work that is repeated step by step, and what its memory may do.
+//! [`Scenario`]: work that is repeated step by step, and the limits on its memory.
 //!
-//! Here is what can be asked for; [`run`](super::run) does it.
+//! This file has the settings; [`run`](super::run) runs the scenario.
 
 use crate::report::Ceiling;
 use crate::text::{ByteSize, full_name};
 use crate::verdict::Limits;
 use std::time::Duration;
 
-/// Work whose memory is judged: set it up, then run it.
+/// Work whose memory is judged: a set-up, and a step that is repeated.
 ///
 /// ```
 /// # #[global_allocator]
@@ -49,8 +49,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// A scenario of 1,000 steps without ceilings. The name stands in messages
-    /// and names the report's file, so give each its own.
+    /// A scenario of 1,000 steps without ceilings. The name appears in messages
+    /// and in the name of the report's file, so give each scenario its own.
     ///
     /// # Panics
     /// If the name is empty.
@@ -76,8 +76,8 @@ impl Scenario {
         }
     }
 
-    /// Which configuration of the scenario this is, where there are several. It
-    /// stands beside the name in messages and in the name of the report's file.
+    /// Which configuration of the scenario this is, if there are several. It
+    /// follows the name in messages and in the name of the report's file.
     pub fn variant(mut self, variant: impl Into<String>) -> Self {
         self.variant = Some(variant.into());
         self
@@ -86,9 +86,8 @@ impl Scenario {
     /// How many steps to run at least. With 0 only set-up and drop are measured
     /// and the verdict is inconclusive.
     ///
-    /// The environment variable `HIGHWATER_STEPS=10000` asks it of every scenario, in
-    /// place of what is set here. A value that is no number is a panic when the scenario
-    /// is run.
+    /// The environment variable `HIGHWATER_STEPS=10000` overrides this for every scenario.
+    /// If its value is no number, running the scenario panics.
     pub fn steps(mut self, steps: u64) -> Self {
         self.steps = steps;
         self
@@ -126,7 +125,7 @@ impl Scenario {
 
     /// The most by which the number of threads that the scenario started and that
     /// still run may rise over the requested steps. Inclusive. Counted where
-    /// threads are followed: on Linux with glibc, with the feature `threads`.
+    /// threads are tracked: on Linux with glibc, with the feature `threads`.
     pub fn thread_ceiling(self, limit: u64) -> Self {
         self.ceiling(Ceiling::Threads, limit)
     }
@@ -161,8 +160,8 @@ impl Scenario {
 
     /// Demands that a leak of one block of `size` every `per_steps` steps would
     /// show. The run is extended until it would. The step budget, unless it was
-    /// set, becomes at least 64 times `per_steps`; if that is not enough, for what
-    /// else goes on, the verdict is inconclusive and not bounded.
+    /// set, becomes at least 64 times `per_steps`. If that is not enough because other memory
+    /// swings, the verdict is inconclusive and not bounded.
     ///
     /// # Panics
     /// If `size` or `per_steps` is 0.
@@ -176,10 +175,10 @@ impl Scenario {
         self
     }
 
-    /// The most steps that a run may be extended to. Unless this is called, what grows gets 16
-    /// times the requested steps to come to rest, and what does not goes on until no leak that
-    /// counts could hide, for 64 times the requested steps or 524,288 of them, whichever is
-    /// more.
+    /// The most steps that a run may be extended to. Unless this is called, growing memory
+    /// gets 16 times the requested steps to come to rest. Other runs continue until no leak
+    /// that matters could hide, for at most 64 times the requested steps or 524,288 steps,
+    /// whichever is more.
     pub fn step_budget(mut self, steps: u64) -> Self {
         self.step_budget = Some(steps);
         self
@@ -189,29 +188,29 @@ impl Scenario {
     /// step that passes it is the last one: within the requested steps that is a
     /// breach, in the extension it ends the extension.
     ///
-    /// Rust cannot leave a step in the middle of an allocation, so a step that goes
-    /// on all the same is held at twice the budget: larger allocations fail, as they
-    /// do when memory runs out. Most programs abort then; why is printed before.
+    /// Code cannot unwind out of an allocation, so the step runs to its end. If it does not
+    /// end, allocations of 4 KiB or more fail at twice the budget, as they do when memory
+    /// runs out. Most programs abort then. The reason is printed before.
     pub fn memory_budget(mut self, limit: ByteSize) -> Self {
         self.memory_budget = limit;
         self
     }
 
-    /// Stops when live bytes pass `limit`, as a failure that shows the call stack of the
-    /// very allocation that passed it: a trap for finding out what high memory is made of.
+    /// Stops when live bytes pass `limit`. This is a failure, and it shows the call stack of
+    /// the allocation that passed the limit.
     ///
-    /// Nothing can unwind out of an allocator, so the step in which that happens is let
-    /// finish, and is the last. Call stacks are taken from the start for this. Where they
-    /// can't be taken, the limit is looked at after each step.
+    /// Code cannot unwind out of an allocation, so the step in which that happens runs to its
+    /// end, and no step follows. The run is in call-stack mode from the start. Where call
+    /// stacks can't be taken, the limit is compared after each step.
     pub fn stop_at(mut self, limit: ByteSize) -> Self {
         self.stop_at = Some(limit);
         self
     }
 
     /// How long the extension for the verdict may take; 60 s unless this is called. When the
-    /// time is up, the verdict is the one so far, and says so: a leak that makes its own steps
-    /// slower would never get another. It is the one thing here that looks at a clock, and
-    /// changes no figure.
+    /// time is up, the verdict is the one so far, and says so. Without this, a leak that makes
+    /// its own steps slower would never get a verdict. Only this depends on a clock. It changes
+    /// no figure.
     pub fn time_budget(mut self, limit: Duration) -> Self {
         self.time_budget = limit;
         self
@@ -219,27 +218,27 @@ impl Scenario {
 
     /// Whether to run the scenario once more with a leak in it that the verdict
     /// must find; the report fails if it does not. The environment variable
-    /// `HIGHWATER_SELF_TEST=1` asks it of every scenario.
+    /// `HIGHWATER_SELF_TEST=1` does this for every scenario.
     ///
     /// The leak is a block of 64 bytes, twice as often as
     /// [would just have shown](crate::Verdict::detectable_blocks_per_step). Where threads
     /// that are started in a step are counted, every second block is leaked on one. A
-    /// scenario that is not bounded by itself has nothing to prove.
+    /// scenario that is not bounded gets no self-test.
     pub fn self_test(mut self, on: bool) -> Self {
         self.self_test = on;
         self
     }
 
-    /// Whether to say [where its memory comes from](crate::Report::diagnosis) even if it
+    /// Whether to report [where its memory comes from](crate::Report::diagnosis) even if it
     /// does not fail, by running it once more with a call stack for each block. The
-    /// environment variable `HIGHWATER_SITES=replay` asks it of every scenario.
+    /// environment variable `HIGHWATER_SITES=replay` does this for every scenario.
     pub fn diagnose(mut self, on: bool) -> Self {
         self.diagnose = on;
         self
     }
 
-    /// Lets an inconclusive verdict pass, which is a failure otherwise. The `reason` stands
-    /// in the report.
+    /// Lets an inconclusive verdict pass, which is a failure otherwise. The report shows the
+    /// `reason`.
     ///
     /// # Panics
     /// If the reason is empty.
@@ -249,9 +248,9 @@ impl Scenario {
         self
     }
 
-    /// Lets it pass that memory is left each time that the state is set up, used and
-    /// dropped, which is a failure otherwise: see [`Repetition`](crate::Repetition). The
-    /// `reason` stands in the report. A [ceiling](Self::residue_ceiling) still holds.
+    /// Accepts memory that is left each time that the state is set up, used and dropped, which
+    /// is a failure otherwise: see [`Repetition`](crate::Repetition). The report shows the
+    /// `reason`. A [ceiling](Self::residue_ceiling) still holds.
     ///
     /// # Panics
     /// If the reason is empty.

@@ -1,15 +1,15 @@
 //! The search for work that left a scenario.
 //!
-//! In a process of its own a scenario is the process, and nothing can leave it. Beside
-//! others a scenario is its own thread and those that were started in it. Work that it hands
-//! to other threads is then looked for by the same floors as its own memory: live memory
-//! outside of it that rises with the steps is evidence that the verdict does not cover all,
-//! and such a verdict is never bounded. What other tests hold is told apart as far as their
+//! In a process of its own the scenario is the whole process, and no work can leave it. In a
+//! shared process a scenario is its own thread and those that were started in it. If it hands
+//! work to other threads, live memory outside of the scenario may rise with the steps. That
+//! memory is judged by floors too. A rise is evidence that the verdict does not cover all work,
+//! and such a verdict is never bounded. Memory of other tests is excluded as far as their
 //! threads are known.
 //!
-//! A thread that another scenario started stands in that scenario, whose memory rises for its
-//! own reasons. There the evidence is that blocks go to and fro with the steps, whatever the
-//! work there allocates. Work that is handed over without any block is not seen.
+//! A thread that another scenario started is in that scenario, whose memory may rise for other
+//! reasons. There the evidence is that blocks are passed between the two with the steps. Work
+//! that is handed over without any block is not noticed.
 
 use crate::alloc::{self, Elsewhere, Seen};
 use crate::report::Coverage;

@@ -5,7 +5,7 @@ use super::recorder::Recorder;
 use super::under_way::Run;
 use crate::alloc::{Trace, unscoped, with_stacks_from};
 use crate::holders::State;
-use crate::isolation::progress::{self, Place};
+use crate::isolation::progress::{self, Position};
 use crate::report::Report;
 use crate::scope::Scope;
 use crate::scope::panics::message_of;
@@ -23,15 +23,15 @@ pub(crate) fn once<S>(
     trace: Option<&Trace>,
 ) -> Report {
     let scenario = run.scenario;
-    let place = Cell::new(Place::Outside);
+    let position = Cell::new(Position::Outside);
     let own = Scope::enter(&scenario.name);
     let mut recorder = unscoped(|| Recorder::new(run, &own, trace));
     if let Some(trace) = trace {
         own.follow(trace);
     }
     recorder.begin();
-    goes_to(&place, Place::SetUp, (0, 0));
-    let mut state = guarded(scenario, &place, setup);
+    goes_to(&position, Position::SetUp, (0, 0));
+    let mut state = guarded(scenario, &position, setup);
     let mut warm_up = scenario.warm_up;
     let mut requested_end = warm_up.saturating_add(scenario.steps);
     let mut is_extension = false;
@@ -50,10 +50,10 @@ pub(crate) fn once<S>(
         if is_extension && !recorder.wants_more() {
             break;
         }
-        goes_to(&place, Place::Step(i), recorder.last_seen());
+        goes_to(&position, Position::Step(i), recorder.last_seen());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(step, &mut state, i, trace))) {
             if !is_extension {
-                escalate(scenario, &place, payload.as_ref());
+                escalate(scenario, &position, payload.as_ref());
             }
             unscoped(|| recorder.extension_panicked(&message_of(payload.as_ref())));
             drop(payload);
@@ -68,8 +68,8 @@ pub(crate) fn once<S>(
             (warm_up, requested_end) = (i + 1, i + 1);
         }
     }
-    guarded(scenario, &place, || {
-        goes_to(&place, Place::Drop, (0, 0));
+    guarded(scenario, &position, || {
+        goes_to(&position, Position::Drop, (0, 0));
         drop(state);
     });
     unscoped(|| {
@@ -92,27 +92,31 @@ fn call<S>(step: &impl Fn(&mut S, u64), state: &mut S, i: u64, trace: Option<&Tr
 
 /// Notes where the run is now, for this process and for who finds it dead; with the live
 /// bytes and blocks.
-pub(super) fn goes_to(place: &Cell<Place>, now: Place, (bytes, blocks): (u64, u64)) {
-    place.set(now);
+pub(super) fn goes_to(position: &Cell<Position>, now: Position, (bytes, blocks): (u64, u64)) {
+    position.set(now);
     progress::at(now, bytes, blocks);
 }
 
 /// Runs `work`; a panic in it becomes one that says where the run was.
 #[track_caller]
-pub(super) fn guarded<T>(scenario: &Scenario, place: &Cell<Place>, work: impl FnOnce() -> T) -> T {
+pub(super) fn guarded<T>(
+    scenario: &Scenario,
+    position: &Cell<Position>,
+    work: impl FnOnce() -> T,
+) -> T {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(value) => value,
-        Err(payload) => escalate(scenario, place, payload.as_ref()),
+        Err(payload) => escalate(scenario, position, payload.as_ref()),
     }
 }
 
 /// Panics with what a part of the scenario panicked with, and where the run was.
 #[track_caller]
-fn escalate(scenario: &Scenario, place: &Cell<Place>, payload: &(dyn Any + Send)) -> ! {
+fn escalate(scenario: &Scenario, position: &Cell<Position>, payload: &(dyn Any + Send)) -> ! {
     panic!(
         "memory scenario `{}`: {} panicked: {}",
         scenario.full_name(),
-        place.get(),
+        position.get(),
         message_of(payload)
     )
 }

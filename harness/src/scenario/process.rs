@@ -1,8 +1,8 @@
-//! Figures of the whole process: open descriptors, memory mapped outside the heap, and
-//! resident memory, and what goes back to the system.
+//! Figures of the whole process: open descriptors, memory mapped outside the heap, resident
+//! memory, and memory that is returned to the system.
 //!
-//! They can't be told apart by scope. So they are judged only for a scenario that
-//! ran with no other beside it, and one with a ceiling on them waits for that.
+//! They can't be divided by scope. So they are judged only for a scenario that had the process
+//! to itself. A scenario with a ceiling on them waits for that.
 
 use crate::alloc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -28,7 +28,7 @@ fn unpacked(runs: u64) -> (bool, u64) {
     (runs & RUNNING == 0, runs >> RUNNING_BITS)
 }
 
-/// A run's place among those of the process.
+/// A run's index among those of the process.
 pub(crate) struct ProcessLease {
     /// How many runs had begun when this one did, itself among them.
     number: u64,
@@ -153,7 +153,7 @@ pub(crate) fn mapped_bytes() -> Option<u64> {
     None
 }
 
-/// What became of the process's resident memory when it gave back what it could.
+/// The process's resident memory before and after [`return_to_system`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Returned {
@@ -163,13 +163,13 @@ pub struct Returned {
     pub resident_after_bytes: u64,
 }
 
-/// Gives memory that the program has freed, and the system's allocator still holds,
-/// back to the system, and says what that came to. None where it can't be done: it
-/// takes Linux with glibc, and glibc's allocator beneath [`Alloc`](crate::Alloc).
+/// Returns freed memory that the system's allocator still holds to the system, and reports
+/// resident memory before and after. None if that is not possible: it needs Linux with glibc,
+/// and glibc's allocator beneath [`Alloc`](crate::Alloc).
 ///
-/// What a program frees is not what the system gets: a page goes back only when
-/// everything on it is free, and even then the allocator may keep it. Live bytes tell
-/// whether a program lets go of its memory, this tells what was gained by it.
+/// Freed memory does not always go back to the system. A page can be returned only when
+/// everything on it is free, and even then the allocator may keep it. Live bytes show what a
+/// program frees. This function shows how much of that the system gets.
 ///
 /// The figures are the whole process's (`VmRSS`) and differ from run to run: compare
 /// them with a wide margin or not at all.
@@ -240,8 +240,8 @@ mod tests {
             let mut turns: [Option<ProcessLease>; 2] = [None, None];
             // What each does next, and whether the other went on since it began.
             let (mut next, mut met) = ([0; 2], [false; 2]);
-            for place in 0..6 {
-                let run = (order >> place & 1) as usize;
+            for index in 0..6 {
+                let run = (order >> index & 1) as usize;
                 let other = 1 - run;
                 match next[run] {
                     BEGIN => {

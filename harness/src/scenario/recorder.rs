@@ -1,11 +1,11 @@
-//! What is written down while a scenario runs.
+//! What is recorded while a scenario runs.
 //!
-//! Everything that it needs is allocated for the harness, so that the measuring is
-//! never measured. Two scopes make a run's figures: its own, of the thread that steps and of
-//! those that it starts, and the one around it, which was there for the rehearsal and may be
-//! the whole process. What others hold in that one counts by how much it rose since before
-//! set-up; what the run frees there is nothing that it allocated. What follows from the
-//! figures is in `outcome.rs`.
+//! Everything that it needs is allocated for the harness, so it is never measured itself. Two
+//! scopes make up a run's figures. One is its own, for the thread that steps and those that it
+//! starts. The other is the one around it, which existed for the rehearsal and may be the whole
+//! process. The memory of others in the outer scope counts by how much it rose since before
+//! set-up. If the run frees memory there, that is not subtracted. `outcome.rs` concludes from
+//! these figures.
 
 mod outcome;
 

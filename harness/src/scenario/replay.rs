@@ -1,13 +1,13 @@
-//! Running a scenario again, with call stacks, when it failed, when they may tell more than
-//! the whole, or when that is asked for.
+//! Runs a scenario again in call-stack mode: when it failed, when call stacks may decide what
+//! memory as a whole left open, or on request.
 //!
-//! Otherwise nothing in here costs anything: call stacks are taken in a run of their own.
+//! Other runs pay nothing for this: call stacks are taken in a separate run.
 
 use super::Scenario;
 use super::phases::once;
 use super::under_way::Run;
 use crate::alloc::{self, Trace, unscoped};
-use crate::options::{Sites, sites};
+use crate::options::{CallStacks, call_stacks};
 use crate::report::{Breach, Ceiling, Report};
 use crate::scope::panics::message_of;
 use crate::text::Thousands;
@@ -18,10 +18,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[track_caller]
 pub(crate) fn is_wanted(scenario: &Scenario, report: &Report) -> bool {
     let of_memory = |breach: &Breach| breach.ceiling.is_of_memory();
-    let is_asked_for = match sites() {
-        Sites::Always | Sites::Never => false,
-        Sites::Replay => true,
-        Sites::OnFailure => {
+    let is_asked_for = match call_stacks() {
+        CallStacks::Always | CallStacks::Never => false,
+        CallStacks::Replay => true,
+        CallStacks::OnFailure => {
             scenario.diagnose
                 || report.is_coarse
                 || report.verdict.is_growing()

@@ -1,4 +1,4 @@
-//! What happens when a [`Scenario`] is run: its parts, in their order, and what may follow.
+//! Runs a [`Scenario`]: its parts in their order, and the runs that may follow.
 
 use super::accepted::accepted_by_environment;
 use super::phases::{goes_to, guarded, once};
@@ -8,7 +8,7 @@ use super::under_way::Run;
 use super::{Scenario, replay};
 use crate::alloc::{self, unscoped};
 use crate::isolation;
-use crate::isolation::progress::{self, Place};
+use crate::isolation::progress::{self, Position};
 use crate::options;
 use crate::report::{Accepted, Repetition, Report, SelfTest};
 use crate::scope::panics;
@@ -25,34 +25,39 @@ const LEAKED_BYTES: usize = 64;
 
 impl Scenario {
     /// Runs the scenario, writes its report to `target/highwater/` and returns
-    /// it. The scenario itself fails nothing: ask the report, or call
-    /// [`Report::assert`].
+    /// it. A failure does not panic here: read the report, or call [`Report::assert`].
     ///
     /// A run has these parts, in this order:
     ///
-    /// 1. *rehearsal*: set-up, one step, drop, so that statics and thread-locals that are
-    ///    filled at their first use are there before; what is live then is not charged to
-    ///    the run, and threads that were started are there in it
+    /// 1. *rehearsal*: set-up, one step, drop. It fills statics and thread-locals that are
+    ///    filled at their first use. What is live then is not charged to the run, and threads
+    ///    that it started still count in the run
     /// 2. *set-up*, then the *warm-up* steps, if any were asked for
     /// 3. the requested *steps*: growth, peak and totals are those at their end
     /// 4. the *extension*: more steps, for the verdict alone
     /// 5. the *drop* of the state: what is live then is residue
     /// 6. *repetitions*, if there was residue: set-up, a sixteenth of the requested
-    ///    steps and drop, three times; what is left more each time fails
+    ///    steps and drop, three times. If each leaves more, the scenario fails
     ///
-    /// In a process of its own, as `#[highwater::test]` gives one, all that happens in the
-    /// process counts. In a plain test the thread that calls this counts, with those that are
-    /// started in the scenario: see [`Report::coverage`]. What a step prints is counted there
-    /// where the test runner keeps it in memory, as plain `cargo test` does.
+    /// In a process of its own, as `#[highwater::test]` gives one, everything that happens in
+    /// the process counts. In a plain test the calling thread counts, with those that are
+    /// started in the scenario: see [`Report::coverage`]. Output of a step counts there if the
+    /// test runner keeps it in memory, as plain `cargo test` does.
     ///
     /// `setup` makes the state. `step` is given the state and the number of the
-    /// step, from 0 on, warm-up included. Both may be called again, for a state
-    /// of its own.
+    /// step, from 0 on, warm-up included. Both may be called again, for another state.
     ///
     /// # Panics
-    /// If no counting allocator is installed (the message shows the lines to
-    /// add), and if `setup`, a requested step or the state's drop panics (the
-    /// message says where). A panic in the extension only ends the extension.
+    /// - If no counting allocator is installed. The message shows the lines to add.
+    /// - If `setup`, a requested step or the state's drop panics. The message says where. A
+    ///   panic in the extension only ends the extension.
+    /// - As [`Scope::enter`](crate::Scope::enter) does.
+    /// - If `HIGHWATER_STEPS` or `HIGHWATER_SITES` has a value that is not allowed.
+    /// - If `cargo highwater` runs the test and the report can't be written, or if another
+    ///   scenario of the test has the same name and other figures.
+    ///
+    /// Without `cargo highwater`, a report that can't be written is only a line on standard
+    /// error.
     #[track_caller]
     pub fn run<S>(&self, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> Report {
         run(self, &setup, &step)
@@ -91,9 +96,9 @@ fn run<S>(scenario: &Scenario, setup: &impl Fn() -> S, step: &impl Fn(&mut S, u6
     panics::keep_output_out_of_scopes();
     unscoped(|| progress::scenario_starts(&scenario.full_name()));
     let run = Run::begin(scenario);
-    let place = Cell::new(Place::Outside);
-    goes_to(&place, Place::Rehearsal, (0, 0));
-    guarded(scenario, &place, || {
+    let position = Cell::new(Position::Outside);
+    goes_to(&position, Position::Rehearsal, (0, 0));
+    guarded(scenario, &position, || {
         let mut state = setup();
         if scenario.warm_up > 0 || scenario.steps > 0 {
             step(&mut state, 0);
@@ -109,13 +114,13 @@ fn run<S>(scenario: &Scenario, setup: &impl Fn() -> S, step: &impl Fn(&mut S, u6
     report.location = Some(Location::caller());
     report.test = test();
     if report.residue_bytes > 0 {
-        goes_to(&place, Place::Repetition, (0, 0));
+        goes_to(&position, Position::Repetition, (0, 0));
         report.repetition = repeat(&run, setup, step);
     }
     let asks =
         scenario.self_test || std::env::var_os("HIGHWATER_SELF_TEST").is_some_and(|v| v == "1");
     if asks && report.verdict.is_bounded() {
-        goes_to(&place, Place::SelfTest, (0, 0));
+        goes_to(&position, Position::SelfTest, (0, 0));
         report.self_test = Some(self_test(&run, setup, step, &report));
     }
     report.accepted = unscoped(|| accepted(scenario, &report));
@@ -221,7 +226,7 @@ fn self_test<S>(
 }
 
 /// The verdict of the scenario with so many blocks leaked in a step, every second one on a
-/// thread that the step starts, where such threads are followed.
+/// thread that the step starts, where such threads are tracked.
 #[track_caller]
 // Whole blocks, and never less than none.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

@@ -4,7 +4,7 @@ use super::Scenario;
 use super::process::ProcessLease;
 use crate::alloc;
 use crate::isolation::{self, Wanted};
-use crate::options::{self, Sites};
+use crate::options::{self, CallStacks};
 use crate::scope::Scope;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -64,10 +64,10 @@ impl<'a> Run<'a> {
     pub(super) fn is_traced(&self) -> bool {
         let has_limit = self.scenario.stop_at.is_some();
         if has_limit && alloc::is_whole_process() && isolation::can_run_again() {
-            // From the start of the process, or other threads would not be followed.
+            // From the start of the process, or other threads would be untracked.
             isolation::restart_with_call_stacks();
         }
-        self.first.is_some() || has_limit || options::sites() == Sites::Always
+        self.first.is_some() || has_limit || options::call_stacks() == CallStacks::Always
     }
 
     /// Whether a run with call stacks can follow this one in a new process, where nothing is
@@ -78,7 +78,10 @@ impl<'a> Run<'a> {
 
     /// Whether call stacks are to be explained, however this run comes out.
     pub(crate) fn is_to_explain(&self) -> bool {
-        let asked = matches!(options::sites(), Sites::Always | Sites::Replay);
+        let asked = matches!(
+            options::call_stacks(),
+            CallStacks::Always | CallStacks::Replay
+        );
         let has_limit = self.scenario.stop_at.is_some();
         asked || self.has_failed.get() || self.scenario.diagnose || has_limit
     }

@@ -1,4 +1,4 @@
-//! What a panic says, and that saying it is counted nowhere.
+//! The output of a panic, which counts in no scope.
 
 use crate::alloc::unscoped;
 use std::any::Any;

@@ -1,6 +1,8 @@
 //! [`Usage`]: what a scope has used, as plain figures.
 
 use crate::alloc::{Overruns, Reading};
+use crate::text::{Blocks, Thousands};
+use std::fmt;
 
 /// What a scope has used up to the moment of asking.
 ///
@@ -9,6 +11,24 @@ use crate::alloc::{Overruns, Reading};
 /// Frees of blocks from outside the scope are not in here; they belong to the
 /// scope that allocated them. A block from outside that is resized inside counts
 /// as a new one.
+///
+/// Its `Display` form is one line, with units.
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// let (kept, usage) = highwater::measure(|| {
+///     drop(vec![0_u8; 10_000]);
+///     vec![0_u8; 3_000]
+/// });
+/// assert_eq!(usage.live_bytes, 3_000);
+/// assert_eq!(usage.peak_bytes, 10_000);
+/// assert_eq!(
+///     usage.to_string(),
+///     "3,000 B live in 1 block, peak 10,000 B, 13,000 B in 2 blocks allocated, 0 reallocations"
+/// );
+/// # drop(kept);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
@@ -60,5 +80,57 @@ impl Usage {
             regrown_bytes: totals.regrown_bytes,
             overruns: overruns.map_or(0, |overruns| overruns.count),
         }
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} B live in {}, peak {} B",
+            Thousands(self.live_bytes),
+            Blocks(self.live_blocks),
+            Thousands(self.peak_bytes)
+        )?;
+        if self.peak_error_bytes > 0 {
+            write!(f, " + at most {} B", Thousands(self.peak_error_bytes))?;
+        }
+        write!(
+            f,
+            ", {} B in {} allocated, {} reallocation{}",
+            Thousands(self.total_bytes),
+            Blocks(self.total_blocks),
+            Thousands(self.reallocations),
+            if self.reallocations == 1 { "" } else { "s" }
+        )?;
+        if self.overruns > 0 {
+            write!(f, ", {} damaged", Blocks(self.overruns))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Usage;
+
+    #[test]
+    fn it_prints_units_and_thousands() {
+        let usage = Usage {
+            live_bytes: 1_234_567,
+            live_blocks: 1,
+            peak_bytes: 2_000_000,
+            peak_error_bytes: 8_192,
+            total_bytes: 3_000_000,
+            total_blocks: 4_321,
+            reallocations: 1,
+            overruns: 2,
+            ..Usage::default()
+        };
+        assert_eq!(
+            usage.to_string(),
+            "1,234,567 B live in 1 block, peak 2,000,000 B + at most 8,192 B, \
+             3,000,000 B in 4,321 blocks allocated, 1 reallocation, 2 blocks damaged"
+        );
     }
 }

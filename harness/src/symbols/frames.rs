@@ -1,8 +1,8 @@
-//! Names for return addresses, and which of them a reader wants to see.
+//! Names for return addresses, and the selection of frames for a reader.
 //!
-//! A stack goes from the allocator through std and other libraries to the program's own
-//! code, and on through this library to the test runner. What is inside of the first
-//! frame that is not std's, and what is outside of the scenario, is folded away.
+//! A stack leads from the allocator through std and other libraries to the program's own
+//! code, and on through this library to the test runner. Frames inside of the first frame that
+//! is not std's, and frames outside of the scenario, are left out.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -17,7 +17,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The function's path.
+    /// The function's path, shortened.
     pub fn function(&self) -> &str {
         &self.function
     }
@@ -28,7 +28,7 @@ impl Frame {
         self.file.as_deref()
     }
 
-    /// The line in that file.
+    /// The line in that file, from 1 on; none if the program has no line tables.
     pub fn line(&self) -> Option<u32> {
         self.line
     }
@@ -158,14 +158,14 @@ impl Names {
     fn frame(&self, raw: &Raw, owner: Owner) -> Frame {
         Frame {
             function: short(&raw.function),
-            file: raw.file.as_deref().map(|file| self.place(file)),
+            file: raw.file.as_deref().map(|file| self.path(file)),
             line: raw.line,
             is_dependency: owner == Owner::Dependency,
         }
     }
 
     /// The path as it may be printed.
-    fn place(&self, file: &Path) -> String {
+    fn path(&self, file: &Path) -> String {
         let file = &without_detours(file);
         if let Ok(inside) = file.strip_prefix(&self.root) {
             return inside.display().to_string();
@@ -304,13 +304,13 @@ const PARTS_OF_CONTAINERS: [&str; 3] =
 /// What is between the first `<` and its `>`.
 fn closing(function: &str) -> Option<&str> {
     let mut depth = 0;
-    for (place, c) in function.char_indices() {
+    for (index, c) in function.char_indices() {
         match c {
             '<' => depth += 1,
-            '>' if !function[..place].ends_with('-') => {
+            '>' if !function[..index].ends_with('-') => {
                 depth -= 1;
                 if depth == 0 {
-                    return function.get(1..place);
+                    return function.get(1..index);
                 }
             }
             _ => {}

@@ -51,7 +51,7 @@ impl Symbols {
         found
     }
 
-    /// Of the static at this place of the file's address space.
+    /// Of the static at this address of the file's address space.
     pub(crate) fn static_at(&self, address: usize) -> Option<String> {
         at(&self.statics, address)
     }

@@ -26,32 +26,50 @@ impl ByteSize {
         Self(bytes)
     }
 
-    /// `count` times 1,000 bytes. Panics above `u64::MAX` bytes.
+    /// `count` times 1,000 bytes.
+    ///
+    /// # Panics
+    /// If that is more than `u64::MAX` bytes.
     pub const fn kb(count: u64) -> Self {
         Self::times(count, 1_000)
     }
 
-    /// `count` times 1,000,000 bytes. Panics above `u64::MAX` bytes.
+    /// `count` times 1,000,000 bytes.
+    ///
+    /// # Panics
+    /// If that is more than `u64::MAX` bytes.
     pub const fn mb(count: u64) -> Self {
         Self::times(count, 1_000_000)
     }
 
-    /// `count` times 1,000,000,000 bytes. Panics above `u64::MAX` bytes.
+    /// `count` times 1,000,000,000 bytes.
+    ///
+    /// # Panics
+    /// If that is more than `u64::MAX` bytes.
     pub const fn gb(count: u64) -> Self {
         Self::times(count, 1_000_000_000)
     }
 
-    /// `count` times 1,024 bytes. Panics above `u64::MAX` bytes.
+    /// `count` times 1,024 bytes.
+    ///
+    /// # Panics
+    /// If that is more than `u64::MAX` bytes.
     pub const fn kib(count: u64) -> Self {
         Self::times(count, 1 << 10)
     }
 
-    /// `count` times 1,048,576 bytes. Panics above `u64::MAX` bytes.
+    /// `count` times 1,048,576 bytes.
+    ///
+    /// # Panics
+    /// If that is more than `u64::MAX` bytes.
     pub const fn mib(count: u64) -> Self {
         Self::times(count, 1 << 20)
     }
 
-    /// `count` times 1,073,741,824 bytes. Panics above `u64::MAX` bytes.
+    /// `count` times 1,073,741,824 bytes.
+    ///
+    /// # Panics
+    /// If that is more than `u64::MAX` bytes.
     pub const fn gib(count: u64) -> Self {
         Self::times(count, 1 << 30)
     }
@@ -201,8 +219,12 @@ impl FromStr for ByteSize {
     type Err = ByteSizeError;
 
     /// Reads `100 MB`, `64MiB`, `1.5 KiB` (fractions of a unit must come to
-    /// whole bytes) and `1,234,567 B`. Units are written exactly as they print,
-    /// but for `kB`, which is `KB`.
+    /// whole bytes) and `1,234,567 B`. Units are written exactly as they print;
+    /// `kB` is read as `KB`.
+    ///
+    /// # Errors
+    /// If the number or the unit is malformed, if the size does not come to whole bytes, or if
+    /// it is more than `u64::MAX` bytes.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         units::bytes(text)
             .map(Self)

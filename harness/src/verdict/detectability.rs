@@ -1,10 +1,10 @@
 //! The smallest leak that a run would have called growing.
 //!
-//! A leak is thought into the run: so many bytes, or blocks, every so many steps,
-//! on top of what was seen. Where a unit falls within the period is not known, so several
-//! phases are tried; neither is which step of a part would have been its lowest then. So
-//! each floor becomes a range, and the leak shows if the rule says growing, in each phase,
-//! at both ends of the ranges. The figure errs on the large side alone.
+//! An imagined leak is added to the run: so many bytes, or blocks, every so many steps. It is
+//! not known where a unit would fall within the period, so several phases are tried. Nor is it
+//! known which step of a part would then have been its lowest, so each floor becomes a range.
+//! The leak counts as visible if the rule says growing in each phase, at both ends of the
+//! ranges. So the figure may be too large, and is never too small.
 
 use super::line::{Point, is_rising_evenly, law_by_shape, slope};
 use super::rule::is_carried;
@@ -25,7 +25,7 @@ const STEP: f64 = 1.05;
 /// to a fifth too large, and no lucky rounding makes it too small.
 const IN_A_ROW: u32 = 5;
 
-/// In how many places of its period the first unit may fall.
+/// At how many phases of its period the first unit may fall.
 const PHASES: u32 = 8;
 
 /// The least rate of single units a step that would have been called growing in
@@ -109,12 +109,12 @@ impl Run {
     fn shows_in(&self, leak: Leak, phase: f64) -> bool {
         let leaked = |step: f64| leak.units * (step / leak.per_steps + phase).floor();
         // At least what was leaked when the part began, at most what was when it was lowest.
-        let least = |place: usize| {
-            let (start, (_, level)) = (self.starts[place], self.lows[place]);
+        let least = |index: usize| {
+            let (start, (_, level)) = (self.starts[index], self.lows[index]);
             (start, level + leaked(start))
         };
-        let most = |place: usize| {
-            let (step, level) = self.lows[place];
+        let most = |index: usize| {
+            let (step, level) = self.lows[index];
             (step, level + leaked(step))
         };
         always_grows(least, most)
@@ -124,8 +124,8 @@ impl Run {
     /// half a unit, wherever in its period the first falls.
     fn shows_in_means(&self, leak: Leak) -> bool {
         let with = |units: f64| {
-            move |place: usize| {
-                let (step, level) = self.means[place];
+            move |index: usize| {
+                let (step, level) = self.means[index];
                 (step, level + leak.units * (step / leak.per_steps + units))
             }
         };
@@ -139,7 +139,7 @@ impl Run {
 
 /// Whether levels between these rise in each sixteenth, and by the rule grow at both ends.
 fn always_grows(least: impl Fn(usize) -> Point, most: impl Fn(usize) -> Point) -> bool {
-    let always_rises = (1..SEGMENTS).all(|place| least(place).1 > most(place - 1).1);
+    let always_rises = (1..SEGMENTS).all(|index| least(index).1 > most(index - 1).1);
     always_rises
         && [std::array::from_fn(least), std::array::from_fn(most)]
             .iter()

@@ -1,13 +1,12 @@
-//! Floors: the least that was seen of each figure in each window of a run.
+//! Floors: the lowest level of each figure in each window of a run.
 //!
-//! Live memory swings: caches fill, batches come and go, tables rehash. The
-//! minimum over a long enough window is what the program could not get below, so
-//! it is the floors that a leak must raise. Windows double in length and end at
-//! the requested number of steps, or at twice, four times that and so on, so the
-//! same boundaries serve however far the run is extended. Each window is kept in
-//! eighths, so that what happens inside the last, longest one can be told apart.
+//! Live memory swings: caches fill, batches come and go, tables rehash. A leak raises the
+//! minimum over a long enough window; memory that is freed again does not. Windows double in
+//! length and end at the requested number of steps, or at twice, four times that and so on, so
+//! the same boundaries serve however far the run is extended. Each window is kept in eighths, so
+//! that changes inside the last, longest window can be seen.
 
-/// What is watched, and in which place of [`Levels`] it stands.
+/// What is watched, and at which index of [`Levels`] it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quantity {
     Bytes,

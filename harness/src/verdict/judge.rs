@@ -1,10 +1,10 @@
-//! Judges the memory of a run: all of it, and, where call stacks are taken, that of each.
+//! Judges the memory of a run: as a whole, and by call stack where call stacks are taken.
 //!
-//! All of it is judged first. A leak that is small beside what memory swings by does not
-//! show there; it shows at the call stack that allocates it, where nothing else swings. So a
-//! call stack that grows makes the run grow, unless another falls by as much: then entries of
-//! one code path may take the place of another's. What is called bounded must be worth its
-//! name: a leak of a small share of what the steps allocate would have shown.
+//! The whole is judged first. A leak that is small compared with the swings of memory does not
+//! show there. It shows at the call stack that allocates it, where nothing else swings. So a
+//! growing call stack makes the run growing, unless another falls by as much: then a cache may
+//! be replacing the entries of one code path by those of another. A bounded verdict also needs
+//! that a leak of a small share of what the steps allocate would have shown.
 
 use super::detectability::{least_visible, smallest};
 use super::series::Series;
@@ -249,16 +249,16 @@ fn by_sites(whole: Verdict, verdicts: &[Verdict], seen: &Seen<'_>) -> (Verdict, 
     let growing = verdicts.iter().enumerate().filter(|(_, v)| v.is_growing());
     let most =
         growing.max_by(|(_, a), (_, b)| rise(a).partial_cmp(&rise(b)).unwrap_or_else(|| 0.cmp(&0)));
-    if let Some((place, site)) = most {
+    if let Some((index, site)) = most {
         if whole.is_growing() {
             return (whole, None);
         }
-        if is_compensated(seen, place) {
-            let reason = "what it allocates rises, while what others allocated falls by as much; \
-                          more steps would tell whether it takes their place";
-            return (whole.but_inconclusive(reason.to_owned()), Some(place));
+        if is_compensated(seen, index) {
+            let reason = "its live memory rises, while that of other call stacks falls by as much; \
+                          more steps would show whether it replaces them";
+            return (whole.but_inconclusive(reason.to_owned()), Some(index));
         }
-        return (site.clone(), Some(place));
+        return (site.clone(), Some(index));
     }
     if whole.is_growing() && MEMORY.into_iter().any(|figure| is_explained(seen, figure)) {
         return (whole, None);
@@ -319,17 +319,17 @@ fn with_limits_of_sites(whole: Verdict, verdicts: &[Verdict]) -> Verdict {
 
 /// Whether what others allocated falls by as much as this call stack's rises: some fall all
 /// the time, by at least half of that together, or memory as a whole would have risen more.
-fn is_compensated(seen: &Seen<'_>, place: usize) -> bool {
+fn is_compensated(seen: &Seen<'_>, index: usize) -> bool {
     let [.., before, last] = seen.windows else {
         return false;
     };
     MEMORY.into_iter().all(|figure| {
         let rise_of = |windows: &[Window]| Series::new(windows, figure).rise_of_means();
-        let rise = rise_of(seen.sites[place]);
+        let rise = rise_of(seen.sites[index]);
         if rise <= 0.0 {
             return true;
         }
-        let others = (seen.sites.iter().enumerate()).filter(|(other, _)| *other != place);
+        let others = (seen.sites.iter().enumerate()).filter(|(other, _)| *other != index);
         let falls = others.filter_map(|(_, site)| {
             let falls = Series::new(site, figure).falls_all_the_time();
             falls.then(|| -rise_of(site))

@@ -1,8 +1,8 @@
-//! The rule for one figure: level, growing, or not to be told.
+//! The rule for one figure: level, growing, or undecided.
 //!
-//! It looks at the floors of whole windows and at the levels of sixteenths of the run, which
-//! [series](super::series) has as plain numbers, so that
-//! [detectability](super::detectability) can ask the same rule about a leak that was not there.
+//! It uses the floors of whole windows and the levels of sixteenths of the run. Both are plain
+//! numbers from [series](super::series), so [detectability](super::detectability) can apply the
+//! same rule to a leak that was not there.
 
 use super::Law;
 use super::line::{

@@ -1,6 +1,6 @@
 //! One figure through the windows of a run, as plain numbers.
 //!
-//! Of each window there is the floor, and of its parts the least, the highest and the average
+//! Each window has its floor. Each of its parts has the least, the highest and the average
 //! level. The last three quarters of the run are twelve sixteenths of equal length.
 
 use super::line::Point;
@@ -83,13 +83,13 @@ impl<'a> Series<'a> {
             return [(0.0, 0.0); SEGMENTS];
         };
         let means = self.means();
-        std::array::from_fn(|place| {
+        std::array::from_fn(|index| {
             let highest = |window: &Window, part| window.part_highest(part, self.figure);
-            let level = match place.checked_sub(PARTS / 2) {
+            let level = match index.checked_sub(PARTS / 2) {
                 Some(part) => highest(last, part),
-                None => highest(before, 2 * place).max(highest(before, 2 * place + 1)),
+                None => highest(before, 2 * index).max(highest(before, 2 * index + 1)),
             };
-            (means[place].0, level as f64)
+            (means[index].0, level as f64)
         })
     }
 
@@ -171,14 +171,14 @@ impl<'a> Series<'a> {
             return [(0.0, 0.0); SEGMENTS];
         };
         let starts = self.segment_starts();
-        std::array::from_fn(|place| {
+        std::array::from_fn(|index| {
             let mean = |window: &Window, part| window.part_mean(part, self.figure);
-            let level = match place.checked_sub(PARTS / 2) {
+            let level = match index.checked_sub(PARTS / 2) {
                 Some(part) => mean(last, part),
-                None => f64::midpoint(mean(before, 2 * place), mean(before, 2 * place + 1)),
+                None => f64::midpoint(mean(before, 2 * index), mean(before, 2 * index + 1)),
             };
-            let end = starts.get(place + 1).map_or(last.to_step + 1, |next| *next);
-            (f64::midpoint(starts[place] as f64, end as f64 - 1.0), level)
+            let end = starts.get(index + 1).map_or(last.to_step + 1, |next| *next);
+            (f64::midpoint(starts[index] as f64, end as f64 - 1.0), level)
         })
     }
 
@@ -195,12 +195,12 @@ impl<'a> Series<'a> {
         let [.., before, last] = self.windows else {
             return [Low { level: 0, step: 0 }; SEGMENTS];
         };
-        std::array::from_fn(|place| {
-            if let Some(part) = place.checked_sub(PARTS / 2) {
+        std::array::from_fn(|index| {
+            if let Some(part) = index.checked_sub(PARTS / 2) {
                 return last.part(part, self.figure);
             }
-            let low = before.part(2 * place, self.figure);
-            low.lower(before.part(2 * place + 1, self.figure))
+            let low = before.part(2 * index, self.figure);
+            low.lower(before.part(2 * index + 1, self.figure))
         })
     }
 
@@ -209,9 +209,9 @@ impl<'a> Series<'a> {
         let [.., before, last] = self.windows else {
             return [0; SEGMENTS];
         };
-        std::array::from_fn(|place| match place.checked_sub(PARTS / 2) {
+        std::array::from_fn(|index| match index.checked_sub(PARTS / 2) {
             Some(part) => last.part_start(part),
-            None => before.part_start(2 * place),
+            None => before.part_start(2 * index),
         })
     }
 }

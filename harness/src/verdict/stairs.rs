@@ -1,7 +1,7 @@
-//! What rises in jumps: in each of the last windows, and never falls.
+//! Growth by jumps: in each of the last windows, and without falling.
 //!
-//! A buffer that grows by doubling makes no new block and jumps once in each window, twice as
-//! far each time. Between its jumps nothing moves, so that floors tell little.
+//! A buffer that grows by doubling makes no new block. It jumps once in each window, twice as
+//! far each time. Between its jumps nothing moves, so floors alone do not show it.
 
 use super::Law;
 use super::series::{LARGE, Series};

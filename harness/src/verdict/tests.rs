@@ -170,7 +170,7 @@ fn a_cache_and_a_sawtooth_have_their_shapes() {
     let (verdict, _) = run(10_000, |i| i.min(3_000) * 48 + i % 700 * 16);
     assert_eq!(verdict.settled_by_step(), Some(3_126));
     assert_eq!(verdict.swing(), Some((699 * 16, 700)));
-    let shape = "level by step 3,126, swinging by 11,184 B every 700 steps";
+    let shape = "steady state by step 3,126, swinging by 11,184 B every 700 steps";
     assert_eq!(verdict.shape().as_deref(), Some(shape));
     assert_eq!(run(10_000, |_| 5_000).0.shape(), None);
 }

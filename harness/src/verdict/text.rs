@@ -130,8 +130,8 @@ pub(super) fn open_reason(last: &Window, series: &[&Series<'_>]) -> String {
             Thousands(now),
         ),
         None => format!(
-            "the floor moved in the last doubling, {from} to {to} steps, but not so that it tells \
-             whether it goes on; more steps would",
+            "the floor moved in the last doubling, {from} to {to} steps, and it is not clear \
+             whether it continues; more steps would show that",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! What the steps allocate, and how large a leak may hide beside it.
+//! How much the steps allocate, and how large a leak may stay hidden beside it.
 
 use super::floors::Quantity;
 

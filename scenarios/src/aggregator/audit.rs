@@ -1,8 +1,7 @@
-//! What the aggregator says that it holds, against what is live after two minutes.
+//! What the aggregator says that it holds, compared with what is live after two minutes.
 //!
-//! Counted as many services count themselves, by the number of items and their own size;
-//! and accounted for with all that the items own. The difference between the two is what
-//! the post-mortem could not find.
+//! It is counted twice: by the number of items and their own size, as many services do it, and
+//! with everything that the items own. The difference is what the post-mortem could not find.
 
 use super::config;
 use crate::hypotheses::candle_overhead_bytes;

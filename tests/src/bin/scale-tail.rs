@@ -12,7 +12,7 @@ use clap::Parser;
 use comfy_table::{Cell, CellAlignment, Table, TableStyle, presets};
 use highwater::__private::Thousands;
 use highwater::Scope;
-use highwater_fixtures::{DrainOrder, LogPlace, LogWriter, Processor, TailWatcher, TailedService};
+use highwater_fixtures::{DrainOrder, LogPath, LogWriter, Processor, TailWatcher, TailedService};
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,7 +93,7 @@ impl Run {
 
 fn run(order: DrainOrder, lines: u64) -> Run {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
-    let place = LogPlace::within(directory.path());
+    let path = LogPath::within(directory.path());
     let processor = Arc::new(Processor::new());
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime without descriptors");
@@ -102,7 +102,7 @@ fn run(order: DrainOrder, lines: u64) -> Run {
         let scope = Scope::enter("scale-tail");
         tokio::time::pause();
         let clock = tokio::time::Instant::now();
-        let mut service = TailedService::start(&place, &processor, order).await;
+        let mut service = TailedService::start(&path, &processor, order).await;
         let mut watch = Watch::default();
         while service.lines_written() < lines {
             let rest = lines - service.lines_written();

@@ -1,10 +1,9 @@
 //! The format of dhat's viewer, version 2, as the crate `dhat` writes it.
 //!
-//! Its time is counted in steps. The innermost frame of each stack is the type, so the
-//! viewer, which starts there, has the sums by type at its first level. The format wants the most
-//! that each site ever held, which is not measured; what stands there is the greater of
-//! the two moments that are. Lifetimes are left out. The line that the viewer shows as
-//! the command says so.
+//! Its time is counted in steps. The innermost frame of each stack is the type. The viewer starts
+//! there, so its first level has the sums by type. The format has a field for the maximum that
+//! each site ever held, which is not measured; the file has the greater of the two moments that
+//! are measured. Lifetimes are left out. The line that the viewer shows as the command says so.
 
 use super::{NO_STACK, described, type_of};
 use crate::report::{Diagnosis, Report, Site};
@@ -52,12 +51,12 @@ struct Point {
 pub(super) fn profile(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) -> Vec<u8> {
     let mut frames = Frames::new();
     let mut points: Vec<Point> = Vec::new();
-    let mut places = HashMap::new();
+    let mut indices = HashMap::new();
     for (site, total) in diagnosis.sites.iter().zip(totals) {
         let point = point(site, *total, frames.stack(site));
         // The viewer takes a stack once only.
-        let place = *places.entry(point.fs.clone()).or_insert(points.len());
-        match points.get_mut(place) {
+        let index = *indices.entry(point.fs.clone()).or_insert(points.len());
+        match points.get_mut(index) {
             Some(known) => known.add(&point),
             None => points.push(point),
         }
@@ -129,7 +128,7 @@ impl Point {
 /// The texts of all frames, each once.
 struct Frames {
     all: Vec<String>,
-    places: HashMap<String, usize>,
+    indices: HashMap<String, usize>,
 }
 
 impl Frames {
@@ -137,22 +136,22 @@ impl Frames {
         Self {
             // What the viewer calls the node above all others.
             all: vec!["[root]".to_owned()],
-            places: HashMap::new(),
+            indices: HashMap::new(),
         }
     }
 
-    fn place(&mut self, text: String) -> usize {
-        *self.places.entry(text).or_insert_with_key(|text| {
+    fn index(&mut self, text: String) -> usize {
+        *self.indices.entry(text).or_insert_with_key(|text| {
             self.all.push(text.clone());
             self.all.len() - 1
         })
     }
 
     fn stack(&mut self, site: &Site) -> Vec<usize> {
-        let mut stack = vec![self.place(format!("[{}]", type_of(site)))];
-        stack.extend(site.frames.iter().map(|frame| self.place(described(frame))));
+        let mut stack = vec![self.index(format!("[{}]", type_of(site)))];
+        stack.extend(site.frames.iter().map(|frame| self.index(described(frame))));
         if site.frames.is_empty() {
-            stack.push(self.place(NO_STACK.to_owned()));
+            stack.push(self.index(NO_STACK.to_owned()));
         }
         stack
     }

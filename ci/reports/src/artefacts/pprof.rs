@@ -217,7 +217,7 @@ fn comments(report: &Report, diagnosis: &Diagnosis, is_peak_known: bool) -> Vec<
 #[derive(Default)]
 struct Tables {
     texts: Vec<String>,
-    text_places: HashMap<String, i64>,
+    text_indices: HashMap<String, i64>,
     functions: Vec<Function>,
     function_ids: HashMap<(i64, i64), u64>,
     locations: Vec<Location>,
@@ -226,13 +226,13 @@ struct Tables {
 
 impl Tables {
     fn text(&mut self, text: &str) -> i64 {
-        if let Some(place) = self.text_places.get(text) {
-            return *place;
+        if let Some(index) = self.text_indices.get(text) {
+            return *index;
         }
-        let place = i64::try_from(self.texts.len()).unwrap_or(i64::MAX);
+        let index = i64::try_from(self.texts.len()).unwrap_or(i64::MAX);
         self.texts.push(text.to_owned());
-        self.text_places.insert(text.to_owned(), place);
-        place
+        self.text_indices.insert(text.to_owned(), index);
+        index
     }
 
     fn value_type(&mut self, name: &str, unit: &str) -> ValueType {

@@ -47,8 +47,8 @@ fn stacks_are_in_the_viewers_file_once() {
     let points = json["pps"].as_array().expect("a list");
     let stacks: Vec<_> = points.iter().map(|point| &point["fs"]).collect();
     let frames = json["ftbl"].as_array().expect("a list").len() as u64;
-    for (place, stack) in stacks.iter().enumerate() {
-        assert!(!stacks[..place].contains(stack), "{stack} is there twice");
+    for (index, stack) in stacks.iter().enumerate() {
+        assert!(!stacks[..index].contains(stack), "{stack} is there twice");
         let known = |frame: &serde_json::Value| frame.as_u64().is_some_and(|at| at < frames);
         assert!(stack.as_array().expect("a list").iter().all(known));
     }
@@ -87,7 +87,8 @@ fn what_pprof_reads() {
 
 /// The profile with texts in place of numbers.
 fn in_words(profile: &pprof::Profile) -> String {
-    let text = |place: i64| profile.string_table[usize::try_from(place).expect("a place")].as_str();
+    let text =
+        |index: i64| profile.string_table[usize::try_from(index).expect("an index")].as_str();
     let at = |id: u64| usize::try_from(id - 1).expect("a number");
     let mut words = String::new();
     for comment in &profile.comment {
@@ -125,8 +126,8 @@ fn in_words(profile: &pprof::Profile) -> String {
 #[test]
 fn pprof_shows_first_what_there_is_to_see() {
     let default = |profile: &pprof::Profile| {
-        let place = usize::try_from(profile.default_sample_type).expect("a place");
-        profile.string_table[place].clone()
+        let index = usize::try_from(profile.default_sample_type).expect("an index");
+        profile.string_table[index].clone()
     };
     let level = |diagnosis: &mut Diagnosis| {
         for site in &mut diagnosis.sites {
@@ -148,11 +149,11 @@ fn pprof_shows_first_what_there_is_to_see() {
 #[test]
 fn what_is_written_is_what_is_told() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let place = directory.path().join("repro/shop");
+    let folder = directory.path().join("repro/shop");
     for report in [report(), changed(without_peak)] {
-        let written = write(&report, &place).expect("it can be written");
+        let written = write(&report, &folder).expect("it can be written");
         assert!(written.iter().all(|artefact| artefact.path.exists()));
-        let entries = fs::read_dir(&place).expect("it is there").count();
+        let entries = fs::read_dir(&folder).expect("it is there").count();
         assert_eq!((entries, written.len()), (3, 3));
     }
 }
@@ -188,8 +189,8 @@ fn reports_that_there_is_nothing_to_write_of() {
 #[test]
 fn where_artefacts_are_and_what_opens_them() {
     let report = Path::new("target/highwater/shop@leaky.json");
-    let place = directory(Path::new("target/highwater"), report);
-    assert_eq!(place, Path::new("target/highwater/repro/shop@leaky"));
+    let folder = directory(Path::new("target/highwater"), report);
+    assert_eq!(folder, Path::new("target/highwater/repro/shop@leaky"));
     let artefact = |what, command: &str| Artefact {
         path: PathBuf::new(),
         what,

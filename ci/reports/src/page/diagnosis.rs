@@ -38,7 +38,7 @@ fn headline(diagnosis: &Diagnosis) -> String {
         let count = Thousands(diagnosis.lost_blocks);
         let noun = blocks(diagnosis.lost_blocks);
         text.push_str(&format!(
-            " {count} {noun} could not be followed to their sites."
+            " {count} {noun} could not be tracked to their sites."
         ));
     }
     text

@@ -23,15 +23,15 @@ fn growing(report: &Report) -> Report {
     }
 }
 
-fn placed(report: Report) -> Reports {
+fn by_path(report: Report) -> Reports {
     Reports::from([(PathBuf::from("x.txt"), report)])
 }
 
 /// The evidence of some runs of what is checked out, of some of the base if there is one,
 /// and of a baseline if there is one.
 fn evidence(heads: Vec<Report>, bases: Vec<Report>, baseline: Option<&Report>) -> Evidence {
-    let mut heads = heads.into_iter().map(placed);
-    let mut bases = bases.into_iter().map(placed);
+    let mut heads = heads.into_iter().map(by_path);
+    let mut bases = bases.into_iter().map(by_path);
     let revision = Base {
         revision: "main".to_owned(),
         commit: "0123456789abcdef".to_owned(),

@@ -1,4 +1,4 @@
-//! Parts of memory that are there by themselves, and whose they are.
+//! Parts of memory that are not blocks, and who owns them.
 
 /// A part of memory that is there by itself.
 #[derive(Clone, Debug)]

@@ -3,27 +3,27 @@
 
 use super::system::{Buffer, Memory, PAGE};
 
-/// A block, followed or not.
+/// A block, tracked or untracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Node {
     /// All bits the other way round, so that it is no address to whoever finds it in
     /// memory that was freed.
     hidden: usize,
     pub(super) size: usize,
-    /// What it was allocated by; none if nobody follows it.
+    /// What it was allocated by; none if it is untracked.
     pub(super) stack: Option<u32>,
 }
 
 impl Node {
-    pub(super) fn followed(address: usize, size: usize, stack: u32) -> Self {
+    pub(super) fn tracked(address: usize, size: usize, stack: u32) -> Self {
         let stack = Some(stack);
         Self {
             stack,
-            ..Self::outside(address, size)
+            ..Self::untracked(address, size)
         }
     }
 
-    pub(super) fn outside(address: usize, size: usize) -> Self {
+    pub(super) fn untracked(address: usize, size: usize) -> Self {
         Self {
             hidden: !address,
             size,
@@ -80,8 +80,8 @@ impl Graph {
     }
 
     pub(super) fn edges(&self, node: u32) -> &[u32] {
-        let place = node as usize;
-        &self.edges[self.starts[place]..self.starts[place + 1]]
+        let index = node as usize;
+        &self.edges[self.starts[index]..self.starts[index + 1]]
     }
 
     /// The block in which `address` lies.
@@ -89,7 +89,7 @@ impl Graph {
         self.index.find(&self.nodes, address)
     }
 
-    /// The blocks that words of a part of memory point to, each with the place of the word.
+    /// The blocks that words of a part of memory point to, each with the address of the word.
     /// Notes in `unread` where there was nothing to read.
     pub(super) fn targets(
         &self,
@@ -99,19 +99,19 @@ impl Graph {
     ) -> Vec<(usize, u32)> {
         let mut found = Vec::new();
         let mut buffer = Buffer::new(SLICE.min(end.saturating_sub(start)));
-        let mut place = start.next_multiple_of(WORD);
-        while place + WORD <= end {
-            let wanted = buffer.len().min(end - place);
-            let length = memory.read(place, &mut buffer[..wanted]);
+        let mut address = start.next_multiple_of(WORD);
+        while address + WORD <= end {
+            let wanted = buffer.len().min(end - address);
+            let length = memory.read(address, &mut buffer[..wanted]);
             for (at, word) in words(&buffer[..length]) {
-                found.extend(self.find(word).map(|node| (place + at, node)));
+                found.extend(self.find(word).map(|node| (address + at, node)));
             }
-            place += length;
+            address += length;
             if length < wanted {
-                unread.push(place);
-                place = (place + 1).next_multiple_of(PAGE);
+                unread.push(address);
+                address = (address + 1).next_multiple_of(PAGE);
             }
-            place = place.next_multiple_of(WORD);
+            address = address.next_multiple_of(WORD);
         }
         found
     }
@@ -134,21 +134,21 @@ impl Graph {
     }
 
     fn read_edges_between(&mut self, window: &mut Window<'_>, start: usize, end: usize) {
-        let mut place = start;
-        while place + WORD <= end {
-            let bytes = window.at(place, end - place);
+        let mut address = start;
+        while address + WORD <= end {
+            let bytes = window.at(address, end - address);
             if bytes.len() < WORD {
                 break;
             }
             for (_, word) in words(bytes) {
                 self.edges.extend(self.index.find(&self.nodes, word));
             }
-            place += bytes.len() / WORD * WORD;
+            address += bytes.len() / WORD * WORD;
         }
     }
 }
 
-/// What is followed is known for certain; what is in its way is none.
+/// A tracked block is known for certain; an untracked one that overlaps it is none.
 fn without_overlaps(sorted: Vec<Node>) -> Vec<Node> {
     let mut nodes: Vec<Node> = Vec::with_capacity(sorted.len());
     for node in sorted {
@@ -282,7 +282,7 @@ mod tests {
     fn graph(blocks: &[&[usize]]) -> Graph {
         let memory = Memory::open().unwrap();
         let nodes = blocks.iter().enumerate().map(|(stack, block)| {
-            Node::followed(
+            Node::tracked(
                 block.as_ptr() as usize,
                 size_of_val(*block),
                 u32::try_from(stack).unwrap(),
@@ -307,10 +307,10 @@ mod tests {
     }
 
     #[test]
-    fn blocks_that_are_followed_stay() {
+    fn tracked_blocks_stay() {
         let node = |address, size, stack: Option<u32>| {
-            let outside = Node::outside(address, size);
-            Node { stack, ..outside }
+            let untracked = Node::untracked(address, size);
+            Node { stack, ..untracked }
         };
         let sorted = vec![
             node(0, 16, None),
@@ -333,12 +333,12 @@ mod tests {
             gaps in proptest::collection::vec((0_usize..100_000, 1_usize..20_000), 1..60),
             asked in proptest::collection::vec(0_usize..4_000_000, 50),
         ) {
-            let mut place = 0x1000_0000;
+            let mut address = 0x1000_0000;
             let mut nodes = Vec::new();
             for (gap, size) in gaps {
-                place += gap * if gap % 7 == 0 { 1_000 } else { 1 };
-                nodes.push(Node::outside(place, size));
-                place += size;
+                address += gap * if gap % 7 == 0 { 1_000 } else { 1 };
+                nodes.push(Node::untracked(address, size));
+                address += size;
             }
             let index = Index::new(&nodes);
             let ends = nodes.iter().flat_map(|node| [node.address(), node.end() - 1, node.end()]);

@@ -1,10 +1,10 @@
-//! Blocks that nobody follows: what was allocated before the scenario was run with call
-//! stacks, or outside of it.
+//! Untracked blocks: those that were allocated before the run in call-stack mode, or outside
+//! of it.
 //!
-//! A static may hold what is followed through them, so the search has to know where they
-//! start and end. glibc keeps each block's size in front of it, from the start of its heap
-//! to the end. What looks like such a heap is taken for one if all of its sizes lead, from
-//! one to the next, to its very end. Of another allocator nothing is known.
+//! A static may hold tracked blocks through untracked ones, so the search has to know where they
+//! start and end. glibc keeps each block's size in front of it, from the start of its heap to
+//! the end. Memory is taken for such a heap if its sizes lead, from one to the next, exactly to
+//! its end. The blocks of other allocators are not known.
 
 use super::graph::Node;
 use super::system::{Buffer, Mapping, Memory, PAGE, end_of_mapping};
@@ -98,8 +98,8 @@ impl<'a> Words<'a> {
             self.start = address;
             self.length = self.memory.read(address, &mut self.buffer);
         }
-        let place = address - self.start;
-        let bytes = self.buffer[..self.length].get(place..place + 8)?;
+        let offset = address - self.start;
+        let bytes = self.buffer[..self.length].get(offset..offset + 8)?;
         Some(usize::from_ne_bytes(bytes.try_into().ok()?))
     }
 }
@@ -155,26 +155,26 @@ impl<'a> Walker<'a> {
 
     fn walk_from(&mut self, start: usize, end: usize) -> bool {
         self.blocks.clear();
-        let mut place = start;
+        let mut address = start;
         loop {
-            let Some(word) = self.words.at(place + 8) else {
+            let Some(word) = self.words.at(address + 8) else {
                 return false;
             };
             let size = word & !FLAGS;
             // At the end of a heap that is full are two that are no blocks.
-            if size == end - place || end - place <= SMALLEST {
+            if size == end - address || end - address <= SMALLEST {
                 return !self.blocks.is_empty();
             }
             // What is no heap may have any word there.
-            if size < SMALLEST || !size.is_multiple_of(HEADER) || size > end - place {
+            if size < SMALLEST || !size.is_multiple_of(HEADER) || size > end - address {
                 return false;
             }
-            let next = self.words.at(place + size + 8);
+            let next = self.words.at(address + size + 8);
             if next.is_some_and(|next| next & PREVIOUS_IN_USE != 0) {
                 self.blocks
-                    .push(Node::outside(place + HEADER, size - SHARED));
+                    .push(Node::untracked(address + HEADER, size - SHARED));
             }
-            place += size;
+            address += size;
         }
     }
 }
@@ -202,7 +202,7 @@ fn mapped_alone(memory: &Memory, mapping: &Mapping, found: &mut Heap) {
             && size > 0
             && size <= mapping.end - page;
         if is_one {
-            let block = Node::outside(page + HEADER, size - HEADER);
+            let block = Node::untracked(page + HEADER, size - HEADER);
             found.blocks.push(block);
             beyond = page + size;
             found.taken.push((page, beyond));

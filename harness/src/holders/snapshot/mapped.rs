@@ -1,9 +1,8 @@
-//! Memory that a program has mapped itself, past every allocator: blocks may be held there
-//! too.
+//! Memory that a program has mapped itself, past every allocator. It may hold blocks too.
 //!
-//! It is what is left of all that is mapped, when the heap, statics, stacks and this
-//! library's own tables are taken away. There may be more of it than can be searched, such
-//! as files; then it is said that not everything was.
+//! It is all mapped memory without the heap, statics, stacks and this library's own tables.
+//! There may be more of it than can be searched, such as large files. The result then says
+//! that not everything was searched.
 
 use super::area::{Area, Kind, without};
 use super::system::{Mapping, Memory, PAGE};
@@ -141,12 +140,12 @@ impl Mapped {
 
 /// Whether memory that could not be read is still there: it can't be read then, and was not
 /// given back meanwhile.
-pub(super) fn are_still_there(places: &[usize], mappings: &[Mapping]) -> bool {
-    let is_there = |place: &usize| {
+pub(super) fn are_still_there(addresses: &[usize], mappings: &[Mapping]) -> bool {
+    let is_there = |address: &usize| {
         let mut all = mappings.iter();
-        all.any(|mapping| mapping.contains(*place) && mapping.is_readable())
+        all.any(|mapping| mapping.contains(*address) && mapping.is_readable())
     };
-    places.iter().any(is_there)
+    addresses.iter().any(is_there)
 }
 
 /// Whole pages around a part of memory.

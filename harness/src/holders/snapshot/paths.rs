@@ -1,6 +1,6 @@
-//! Paths from roots to blocks, written with the types on the way. Blocks with the same
-//! path share it, and what repeats in a path, as in a list whose nodes hold each other, is
-//! in it once: so there are few, however many blocks there are.
+//! Retention paths, written with the types on the way. Blocks with the same path share it.
+//! Repeated types appear once, as in a list whose nodes hold each other. So there are few paths,
+//! however many blocks there are.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
-//! From the roots to the blocks, along the shortest path, and what is not met on the way.
+//! The shortest retention paths from the roots to the blocks, and the blocks without one.
 //!
-//! One kind of root after the other: what a static holds would stay if the state were
-//! dropped, so a static is named before a stack that happens to point there as well. And
-//! first through blocks that are followed: what is beside them may have been freed, and
-//! still hold the addresses of what was in its place before.
+//! The kinds of roots are searched one after the other. What a static holds would stay if the
+//! state were dropped, so a static is named before a stack that points to the same block. Paths
+//! through tracked blocks come first: untracked blocks may have been freed, and still contain
+//! the addresses of what was in their memory before.
 
 use super::graph::Graph;
 use super::paths::{Path, Paths};
@@ -27,12 +27,12 @@ pub(super) const IN_MOTION: usize = 6;
 /// Which blocks a path may lead through.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Through {
-    Followed,
+    Tracked,
     All,
 }
 
-/// What a block that nobody follows is called.
-pub(super) const OUTSIDE: &str = "memory from outside of the run";
+/// What an untracked block is called.
+pub(super) const UNTRACKED: &str = "memory from outside of the run";
 
 pub(super) struct Search<'a> {
     graph: &'a Graph,
@@ -43,8 +43,8 @@ pub(super) struct Search<'a> {
     paths: Paths,
     /// For each site its element in paths, and whether that is text.
     elements: Vec<(u32, bool)>,
-    /// The element of what nobody follows.
-    outside: u32,
+    /// The element of an untracked block.
+    untracked: u32,
     path_of: Vec<Option<(Hold, Path)>>,
     queue: VecDeque<u32>,
 }
@@ -68,7 +68,7 @@ pub(super) fn holders(
         site_of,
         types,
         elements,
-        outside: paths.element(OUTSIDE),
+        untracked: paths.element(UNTRACKED),
         paths,
         path_of: vec![None; graph.nodes().len()],
         queue: VecDeque::new(),
@@ -82,7 +82,7 @@ pub(super) fn holders(
 
 impl Search<'_> {
     fn reach(&mut self, seeds: &[Seed]) {
-        for through in [Through::Followed, Through::All] {
+        for through in [Through::Tracked, Through::All] {
             for rank in 0..IN_MOTION {
                 self.start(seeds, rank, Hold::Held, through);
             }
@@ -139,12 +139,12 @@ impl Search<'_> {
     fn type_of(&self, node: u32) -> &str {
         let site = self.site_of(node);
         let name = site.and_then(|site| self.types.get(site));
-        name.map_or(OUTSIDE, String::as_str)
+        name.map_or(UNTRACKED, String::as_str)
     }
 
     fn element_of(&self, node: u32) -> u32 {
         let site = self.site_of(node);
-        site.map_or(self.outside, |site| self.elements[site].0)
+        site.map_or(self.untracked, |site| self.elements[site].0)
     }
 
     fn look_at_what_is_left(&mut self) {
@@ -161,7 +161,7 @@ impl Search<'_> {
         let cycles = self.names_of_cycles(&lost);
         // In this order: what hangs on a lost block is told by that.
         for (node, how) in (0_u32..).zip(&lost) {
-            if *how == Some(Lost::Direct) {
+            if *how == Some(Lost::Directly) {
                 let element = self.element_of(node);
                 self.path_of[node as usize] = Some((Hold::Lost, self.paths.from(element)));
                 self.queue.push_back(node);
@@ -174,7 +174,7 @@ impl Search<'_> {
                 self.queue.push_back(node);
             }
         }
-        self.follow(Through::Followed);
+        self.follow(Through::Tracked);
     }
 
     /// Each cycle by the types in it.

@@ -1,7 +1,8 @@
-//! What Linux says of the process: its mappings, its threads, and what is in its memory.
+//! What Linux reports about the process: its mappings, its threads, and the contents of its
+//! memory.
 //!
-//! Memory is read through `/proc/self/mem`. Other threads go on while that happens: what
-//! they unmap is an error to handle there, and would be a crash through a pointer.
+//! Memory is read through `/proc/self/mem`, because other threads keep running. If they unmap
+//! memory meanwhile, the read fails with an error; through a pointer it would crash.
 
 use crate::text::maps::range;
 use std::fs::{self, File};
@@ -152,11 +153,11 @@ impl Memory {
         while page < end {
             let pages = (end - page).div_ceil(PAGE).min(PAGES_AT_A_TIME);
             let words = &mut words[..pages * 8];
-            let place = (page / PAGE * 8) as u64;
+            let offset = (page / PAGE * 8) as u64;
             let is_known = self
                 .pages
                 .as_ref()
-                .is_some_and(|file| file.read_exact_at(words, place).is_ok());
+                .is_some_and(|file| file.read_exact_at(words, offset).is_ok());
             for word in words.chunks_exact(8) {
                 let is_used = word.try_into().map_or(0, u64::from_ne_bytes) & USED != 0;
                 if is_used || !is_known {

@@ -1,9 +1,8 @@
 //! Where the stacks and thread-locals of threads are.
 //!
-//! glibc puts what it knows of a thread at the upper end of the thread's stack, behind its
-//! thread-locals. So each is found, those of threads that run and of some that have ended:
-//! their stacks are kept to be used again, and still have the addresses in them that were
-//! there.
+//! glibc keeps its record of a thread at the upper end of the thread's stack, behind its
+//! thread-locals. The search finds the records of threads that run, and of some that have ended:
+//! glibc keeps their stacks for later threads, and old addresses are still in them.
 
 use super::area::{Area, Kind};
 use super::system::{Buffer, Mapping, Memory, PAGE, Waiting, own_thread};
@@ -103,8 +102,8 @@ pub(super) fn others(memory: &Memory, (start, end): (usize, usize), known: &[usi
         .iter()
         .any(|pointer| own.is_some() && number(memory, *pointer) == own);
     let mut others = Vec::new();
-    let mut place = start;
-    while let Some(pointer) = thread_pointer(memory, place, end) {
+    let mut address = start;
+    while let Some(pointer) = thread_pointer(memory, address, end) {
         if let (false, Some(lowest)) = (known.contains(&pointer), stack_of(memory, pointer)) {
             others.push(Other {
                 pointer,
@@ -112,7 +111,7 @@ pub(super) fn others(memory: &Memory, (start, end): (usize, usize), known: &[usi
                 has_ended: tells_number && number(memory, pointer) == Some(0),
             });
         }
-        place = pointer + 1;
+        address = pointer + 1;
     }
     others
 }
@@ -147,23 +146,24 @@ fn stack_of(memory: &Memory, pointer: usize) -> Option<usize> {
 fn thread_pointer(memory: &Memory, start: usize, end: usize) -> Option<usize> {
     const ALIGNMENT: usize = 64;
     let mut buffer = Buffer::new(1 << 16);
-    let mut place = start.next_multiple_of(ALIGNMENT);
-    while place < end {
-        let wanted = buffer.len().min(end - place);
-        let length = memory.read(place, &mut buffer[..wanted]);
+    let mut address = start.next_multiple_of(ALIGNMENT);
+    while address < end {
+        let wanted = buffer.len().min(end - address);
+        let length = memory.read(address, &mut buffer[..wanted]);
         let word = |at: usize| {
             let bytes = buffer[..length].get(at..at + 8)?;
             Some(usize::from_ne_bytes(bytes.try_into().ok()?))
         };
-        let is_it = |at: &usize| word(*at) == Some(place + at) && word(at + 16) == Some(place + at);
+        let is_it =
+            |at: &usize| word(*at) == Some(address + at) && word(at + 16) == Some(address + at);
         if let Some(at) = (0..length).step_by(ALIGNMENT).find(is_it) {
-            return Some(place + at);
+            return Some(address + at);
         }
         if length < wanted {
             return None;
         }
         // The two words lie within one multiple of the alignment.
-        place += length;
+        address += length;
     }
     None
 }

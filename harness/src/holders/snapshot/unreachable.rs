@@ -1,5 +1,5 @@
-//! Blocks that no root leads to: which of them nobody points to, which only others of
-//! them do, and which point to each other in a circle.
+//! Blocks that no root leads to: those that are lost, those that are indirectly lost, and
+//! those that point to each other in a cycle.
 
 use super::graph::Graph;
 
@@ -7,9 +7,9 @@ use super::graph::Graph;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
     /// Nothing points to it.
-    Direct,
-    /// Only what is lost itself does.
-    Indirect,
+    Directly,
+    /// Only lost blocks do.
+    Indirectly,
     /// It is in a cycle, the one with this number.
     Cycle(u32),
 }
@@ -127,8 +127,8 @@ pub(super) fn lost(graph: &Graph, is_part: &[bool]) -> Vec<Option<Lost>> {
     for node in parts() {
         lost[node as usize] = Some(match components.cycle_of[node as usize] {
             Some(cycle) => Lost::Cycle(cycle),
-            None if has_holder[node as usize] => Lost::Indirect,
-            None => Lost::Direct,
+            None if has_holder[node as usize] => Lost::Indirectly,
+            None => Lost::Directly,
         });
     }
     lost
@@ -149,24 +149,24 @@ mod tests {
             blocks[from][word] = address(to, &blocks);
         }
         let nodes = blocks.iter().enumerate().map(|(stack, block)| {
-            Node::followed(block.as_ptr() as usize, 16, u32::try_from(stack).unwrap())
+            Node::tracked(block.as_ptr() as usize, 16, u32::try_from(stack).unwrap())
         });
         let graph = Graph::new(&Memory::open().unwrap(), nodes.collect());
         let lost = lost(&graph, &[true; 6]);
         let of = |stack: u32| {
-            let place = graph
+            let index = graph
                 .nodes()
                 .iter()
                 .position(|node| node.stack == Some(stack));
-            lost[place.unwrap()]
+            lost[index.unwrap()]
         };
         let expected = [
-            Lost::Direct,
-            Lost::Direct,
-            Lost::Indirect,
+            Lost::Directly,
+            Lost::Directly,
+            Lost::Indirectly,
             Lost::Cycle(0),
             Lost::Cycle(0),
-            Lost::Indirect,
+            Lost::Indirectly,
         ];
         assert_eq!([0, 1, 2, 3, 4, 5].map(of), expected.map(Some));
     }

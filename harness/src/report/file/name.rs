@@ -1,5 +1,5 @@
-//! The names of reports' files: readable where that is possible, and never one for two
-//! scenarios, whatever a file system makes of long names and of capitals.
+//! The names of reports' files. They are readable where that is possible. Two scenarios never
+//! have the same name, even on file systems that ignore capitals or limit the length.
 
 /// How long a name may be without its extension. File systems take 255 bytes, and what is
 /// put behind it, such as that of an unfinished file, needs some of them.
@@ -9,8 +9,8 @@ const LONGEST: usize = 200;
 /// hexadecimal digits.
 pub(super) fn encoded(name: &str) -> String {
     let mut file = String::new();
-    for (place, part) in name.split("::").enumerate() {
-        if place > 0 {
+    for (index, part) in name.split("::").enumerate() {
+        if index > 0 {
             file.push('.');
         }
         for byte in part.bytes() {

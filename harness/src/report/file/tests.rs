@@ -1,6 +1,6 @@
 //! What becomes of two reports with one name, and of one that can't be written.
 
-use super::{ALL_WRITTEN, Relation, leave_word, publish, relation, replace};
+use super::{ALL_WRITTEN, Relation, leave_word, publish, relation, write_atomically};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ fn the_first_of_many_at_a_time_is_published_once() {
     });
     assert_eq!(firsts, 1);
     let first = fs::read_to_string(&path).expect("it was written");
-    replace(&path, "again").expect("it is ours");
+    write_atomically(&path, "again").expect("it is ours");
     assert!(first.len() == 1 && fs::read_to_string(&path).is_ok_and(|text| text == "again"));
     assert_eq!(names(&directory), ["x.json"], "nothing unfinished is left");
     fs::remove_dir_all(&directory).expect("it is ours");

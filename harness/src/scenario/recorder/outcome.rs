@@ -1,4 +1,4 @@
-//! What follows from what was written down: the verdict, what it covers, and the report.
+//! The conclusions from what was recorded: the verdict, what it covers, and the report.
 
 use super::{Recorder, Stop};
 use crate::text::Thousands;
@@ -57,7 +57,14 @@ impl Recorder<'_> {
         let watched = self.watched();
         let missing = KINDS.iter().filter(|(figure, _)| !watched.contains(figure));
         missing
-            .map(|(figure, kind)| (kind.name(), self.unmeasured(*figure, *kind).obstacle()))
+            .map(|(figure, kind)| {
+                (
+                    kind.name(),
+                    self.unmeasured(*figure, *kind)
+                        .obstacle()
+                        .unwrap_or_default(),
+                )
+            })
             .chain([C_HEAP])
             .collect()
     }

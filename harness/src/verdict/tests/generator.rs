@@ -347,9 +347,9 @@ fn show_what_is_open() {
         for program in [Program::sound, Program::leaky] {
             let program = program(asked("HIGHWATER_CASE", 0));
             println!("{program:?}\n  whole: {}", program.run().verdict);
-            for place in 0..program.loads.len() {
+            for index in 0..program.loads.len() {
                 let alone = Program {
-                    loads: vec![program.loads[place].clone()],
+                    loads: vec![program.loads[index].clone()],
                     ..program
                 };
                 println!("  {:?}: {}", alone.loads[0].0, alone.run().verdict);

@@ -1,7 +1,7 @@
-//! What memory does in programs, sound and leaky, one allocation site each, step by step.
+//! The memory of programs, sound and leaky, with one call site each, step by step.
 //!
 //! Each load keeps the figures that a counting allocator would have: live bytes and blocks,
-//! and what was allocated in all. All randomness comes from one seed.
+//! and totals. All randomness comes from one seed.
 
 // What is made up here is neither negative nor large.
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

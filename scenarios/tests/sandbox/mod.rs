@@ -1,4 +1,4 @@
-//! A place of its own to run the program in.
+//! A directory of its own to run the program in.
 
 // Not every test program uses all of it.
 #![allow(dead_code, unreachable_pub)]
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 /// A copy of the program in a directory of its own, so that what it writes lands
 /// in there and nowhere else.
-pub struct Place(TempDir);
+pub struct Sandbox(TempDir);
 
 /// Held for writing while a program is copied, for reading while one is started:
 /// a child that is started meanwhile would have the copy open for writing for a
@@ -24,7 +24,7 @@ static COPYING: RwLock<()> = RwLock::new(());
 /// tell it nothing.
 const TELLING: [&str; 5] = ["CI", "CLICOLOR", "HIGHWATER_", "NO_COLOR", "RUST_BACKTRACE"];
 
-impl Place {
+impl Sandbox {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let program = env!("CARGO_BIN_EXE_highwater-scenarios");
@@ -64,7 +64,7 @@ impl Place {
         fs::write(self.path().join(name), text).expect("the input is written");
     }
 
-    /// Standard output with this place's path taken out.
+    /// Standard output with the directory's path taken out.
     pub fn stdout(&self, output: &Output) -> String {
         self.redacted(&output.stdout)
     }
@@ -74,8 +74,8 @@ impl Place {
     }
 
     fn redacted(&self, bytes: &[u8]) -> String {
-        let place = self.path().display().to_string();
-        String::from_utf8_lossy(bytes).replace(&place, "[place]")
+        let sandbox = self.path().display().to_string();
+        String::from_utf8_lossy(bytes).replace(&sandbox, "[place]")
     }
 
     pub fn wrote_anything(&self) -> bool {
