@@ -334,10 +334,7 @@ fn runs_alone(name: &str, passes: bool) -> [String; 2] {
 fn a_runner_that_isolates_has_its_second_run_in_a_new_process() {
     let site = "elsewhere::keep_a_block  tests/isolation/subjects.rs:";
     let [first, second] = runs_alone("elsewhere::grows_on_a_static_worker", false);
-    assert!(
-        first.contains("memory scenario `elsewhere` failed"),
-        "{first}"
-    );
+    assert!(first.contains("memory leak in `elsewhere`: "), "{first}");
     assert!(!first.contains(site), "{first}");
     assert!(second.contains(site), "{second}");
     let [first, second] = runs_alone("elsewhere::needs_call_stacks", true);

@@ -33,16 +33,23 @@ fn message_of<T>(work: impl FnOnce() -> T) -> String {
     without_sites(&text.expect("the panic carries text"))
 }
 
-/// The message of a failed assertion, without the command to run it again, which
-/// depends on who runs the test.
+/// The message of a failed assertion and, below it, its long form: without the command to run
+/// it again, which depends on who runs the test.
 fn failure(report: &Report) -> String {
-    let message = message_of(|| report.assert());
-    let (message, command) = message.split_once("\nrun it again: ").expect("it says how");
+    let short = message_of(|| report.assert());
+    let long = without_sites(&report.explanation());
+    let (long, command) = long.split_once("\nrun it again: ").expect("it says how");
     assert!(
         command.starts_with("cargo test -p highwater-tests "),
         "{command}"
     );
-    message.to_owned()
+    assert!(short.contains(command.trim_end()), "{short}");
+    // Sites and what could not be told of them have tests of their own.
+    let (reasons, _) = short.split_once("\n\n").expect("more follows");
+    let paragraphs = short.split("\n\n");
+    let figures = paragraphs.filter(|paragraph| paragraph.starts_with("  growth "));
+    let figures: String = figures.collect();
+    format!("{reasons}\n\n{figures}\n\n----\n\n{long}")
 }
 
 /// A vector is set up with `before` bytes; its room is `after` from step 5 on.

@@ -3,16 +3,18 @@
 //! A report is data, made of the `parts`. `text` has its text form, `json` its JSON form, and
 //! `file` writes it.
 
+mod again;
 mod ceiling;
 mod coverage;
 mod file;
 mod json;
 mod parts;
+mod summary;
 mod text;
 
 use crate::alloc::Overruns;
 use crate::diagnosis::Diagnosis;
-use crate::text::Thousands;
+use crate::text::{Steps, Thousands};
 use crate::verdict::Verdict;
 pub use ceiling::{Breach, Ceiling};
 pub(crate) use coverage::C_HEAP;
@@ -327,9 +329,9 @@ impl Report {
         let left = left.filter(|_| !self.is_accepted(Accepted::RESIDUE));
         failures.extend(left.map(|repetition| {
             format!(
-                "residue: {} B more each time that it is set up, run for {} steps and dropped",
+                "residue: {} B more each time that it is set up, run for {} and dropped",
                 Thousands(repetition.residue_bytes),
-                Thousands(repetition.steps)
+                Steps(repetition.steps)
             )
         }));
         let growing = self
@@ -349,10 +351,10 @@ impl Report {
     /// Fails the test if this [is a failure](Self::is_failure).
     ///
     /// # Panics
-    /// With [`explanation`](Self::explanation), if it is.
+    /// With [`summary`](Self::summary), if it is.
     #[track_caller]
     pub fn assert(&self) {
-        assert!(!self.is_failure(), "{}", self.explanation());
+        assert!(!self.is_failure(), "{}", self.summary());
     }
 
     /// The set ceilings that the figures pass.

@@ -6,13 +6,14 @@
 mod byte_size;
 pub(crate) mod columns;
 pub(crate) mod duration;
+pub(crate) mod fitted;
 pub(crate) mod json;
 #[cfg(any(highwater_glibc, highwater_stacks))]
 pub(crate) mod maps;
 pub(crate) mod sparkline;
 mod units;
 
-pub(crate) use byte_size::{Blocks, Bound, Rate, RateWithin};
+pub(crate) use byte_size::{Blocks, Bound, Rate, RateWithin, Steps};
 pub use byte_size::{ByteSize, ByteSizeError, Thousands};
 
 /// What a scenario is called: its name, with the variant if there is one.

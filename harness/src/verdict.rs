@@ -159,6 +159,11 @@ impl Verdict {
         self.blocks.error
     }
 
+    /// Whether it jumps beside its rate, as a table does that doubles.
+    pub(crate) fn jumps(&self) -> bool {
+        self.bytes.jump >= 1.0 || self.blocks.jump >= 1.0
+    }
+
     /// The smallest steady leak, in bytes a step, that this run would have called
     /// growing, had it come on top of what was seen, a few bytes at a time in blocks that
     /// grow. None if the run was too short for any, or grows already.

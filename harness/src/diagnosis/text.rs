@@ -5,7 +5,7 @@ use super::{Diagnosis, Site, Trap};
 use crate::alloc::Live;
 use crate::holders::Holder;
 use crate::symbols::Stack;
-use crate::text::{Blocks, RateWithin, Thousands};
+use crate::text::{Blocks, RateWithin, Steps, Thousands};
 use std::fmt;
 
 /// How many sites are shown, and how many frames of each.
@@ -27,41 +27,48 @@ impl fmt::Display for Diagnosis {
             Some(peak_bytes) => self.write_peak(f, peak_bytes)?,
             None => self.write_growth(f)?,
         };
-        if self.lost_blocks > 0 {
-            writeln!(
-                f,
-                "  {} could not be tracked to their sites",
-                Blocks(self.lost_blocks)
-            )?;
-        }
-        if let Some(obstacle) = &self.holders_obstacle {
-            writeln!(f, "  who holds it is not known: {obstacle}")?;
-        }
-        if self.unsearched_threads > 0 {
-            writeln!(
-                f,
-                "  {} of its threads were running and were not searched for holders",
-                self.unsearched_threads
-            )?;
-        }
-        if self.has_lines && shown.iter().all(|(site, _)| site.type_name.is_none()) {
-            writeln!(
-                f,
-                "  types are not known: build with -Csymbol-mangling-version=v0 and debug = \
-                 \"limited\" or more"
-            )?;
-        }
-        if !self.has_lines && !self.sites.is_empty() {
-            writeln!(
-                f,
-                "  files and lines are not known: build with debug = \"line-tables-only\" or more"
-            )?;
+        let has_type = shown.iter().any(|(site, _)| site.type_name.is_some());
+        for note in self.notes(has_type) {
+            writeln!(f, "  {note}")?;
         }
         Ok(())
     }
 }
 
 impl Diagnosis {
+    /// What could not be told, and how it could, a line each; `has_type` if what is shown has
+    /// types.
+    pub(crate) fn notes(&self, has_type: bool) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.lost_blocks > 0 {
+            let blocks = Blocks(self.lost_blocks);
+            notes.push(format!("{blocks} could not be followed to their sites"));
+        }
+        if let Some(obstacle) = &self.holders_obstacle {
+            notes.push(format!("who holds it is not known: {obstacle}"));
+        }
+        if self.unsearched_threads > 0 {
+            notes.push(format!(
+                "{} of its threads were running and were not searched for holders",
+                self.unsearched_threads
+            ));
+        }
+        if self.has_lines && !has_type {
+            notes.push(
+                "types are not known: build with -Csymbol-mangling-version=v0 and debug = \
+                 \"limited\" or more"
+                    .to_owned(),
+            );
+        }
+        if !self.has_lines && !self.sites.is_empty() {
+            notes.push(
+                "files and lines are not known: build with debug = \"line-tables-only\" or more"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
     /// The sites that held something at the peak.
     fn write_peak(
         &self,
@@ -95,7 +102,7 @@ impl Diagnosis {
         if first > 0 {
             write!(f, "steps {} to {}", Thousands(first), Thousands(last))?;
         } else {
-            write!(f, "{} steps", Thousands(last))?;
+            write!(f, "{}", Steps(last))?;
         }
         writeln!(f, ": {}", self.share())?;
         let sites = self.sites.iter();

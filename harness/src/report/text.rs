@@ -1,8 +1,8 @@
 //! The text form of a report.
 
-use super::{Ceiling, Checkpoint, Report, Resource};
+use super::{Ceiling, Checkpoint, Report, Resource, again};
 use crate::text::sparkline::sparkline;
-use crate::text::{Blocks, Thousands, full_name};
+use crate::text::{Blocks, Steps, Thousands, full_name};
 use std::fmt;
 
 impl Report {
@@ -33,7 +33,7 @@ impl Report {
         if let Some(obstacle) = &self.diagnosis_obstacle {
             text.push_str(&format!("\n{obstacle}\n"));
         }
-        if let Some(command) = test_command().filter(|_| self.is_failure()) {
+        if let Some(command) = again::command().filter(|_| self.is_failure()) {
             text.push_str(&format!("\nrun it again: {command}\n"));
         }
         text
@@ -102,7 +102,7 @@ impl Report {
                 0 => "; nothing more when it was repeated".to_owned(),
                 bytes => format!("; {} B more each time when repeated", Thousands(bytes)),
             };
-            let steps = format!(", with {} steps", Thousands(repetition.steps));
+            let steps = format!(", with {}", Steps(repetition.steps));
             line.push_str(&(again + &steps));
         }
         line
@@ -233,12 +233,4 @@ impl fmt::Display for crate::alloc::Overruns {
             Thousands(self.first_size_bytes as u64),
         )
     }
-}
-
-/// How to run the current test again, where the thread's name tells.
-fn test_command() -> Option<String> {
-    let thread = std::thread::current();
-    let test = thread.name().filter(|name| *name != "main")?;
-    let package = std::env::var("CARGO_PKG_NAME").ok()?;
-    Some(format!("cargo test -p {package} {test} -- --exact"))
 }

@@ -200,6 +200,18 @@ impl fmt::Display for Blocks {
     }
 }
 
+/// Prints a number of steps, in the singular where there is one.
+pub(crate) struct Steps(pub(crate) u64);
+
+impl fmt::Display for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.pad("1 step"),
+            steps => f.pad(&format!("{} steps", Thousands(steps))),
+        }
+    }
+}
+
 /// A text that is no [`ByteSize`], and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByteSizeError {

@@ -1,0 +1,68 @@
+//! Text that fits a terminal of 80 columns.
+
+const WIDTH: usize = 80;
+
+/// The words in lines, each behind so many spaces, those after the first behind two more. A
+/// word that is longer than a line stands alone in one.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    let mut wrapped = String::new();
+    let mut line = " ".repeat(indent);
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let length = line.chars().count() + usize::from(!is_empty) + word.chars().count();
+        if length > WIDTH && !is_empty {
+            wrapped.push_str(&line);
+            wrapped.push('\n');
+            line = " ".repeat(indent + 2);
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    wrapped + &line + "\n"
+}
+
+/// The line, with what does not fit left out and said to be.
+pub(crate) fn cut(line: &str) -> String {
+    if line.chars().count() <= WIDTH {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(WIDTH - 1).collect();
+    kept.trim_end().to_owned() + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WIDTH, cut, wrapped};
+
+    #[test]
+    fn lines_break_between_words() {
+        let text = "word ".repeat(40);
+        let wrapped = wrapped(&text, 2);
+        assert!(wrapped.lines().all(|line| line.chars().count() <= WIDTH));
+        assert_eq!(wrapped.lines().count(), 3);
+        assert!(
+            wrapped
+                .lines()
+                .nth(1)
+                .is_some_and(|line| line.starts_with("    word"))
+        );
+        let long = "x".repeat(100);
+        assert_eq!(
+            super::wrapped(&format!("a {long} b"), 0),
+            format!("a\n  {long}\n  b\n")
+        );
+        assert_eq!(super::wrapped("", 0), "\n");
+    }
+
+    #[test]
+    fn what_is_left_out_shows() {
+        assert_eq!(cut("short"), "short");
+        let line = cut(&"é".repeat(100));
+        assert_eq!(line.chars().count(), WIDTH);
+        assert!(line.ends_with('…'));
+    }
+}

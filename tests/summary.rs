@@ -1,0 +1,102 @@
+//! The one screen that a failure gets, with the lines that allocated: alike in debug and
+//! release.
+
+#![forbid(unsafe_code)]
+
+use highwater::{ByteSize, Report, Scenario};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[global_allocator]
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
+
+/// What the failed test prints, without the command to run it again, which depends on who
+/// runs it.
+fn printed(report: &Report) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(|| report.assert())).expect_err("it fails");
+    let text = payload.downcast_ref::<String>().expect("it is formatted");
+    for line in text.lines().filter(|line| !line.contains(" cargo ")) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let is_kept = |line: &&str| !line.contains("run again ");
+    let lines: Vec<_> = text.lines().filter(is_kept).collect();
+    lines.join("\n")
+}
+
+#[derive(Default)]
+struct Shop {
+    sessions: HashMap<u64, Vec<String>>,
+    recent: Vec<u64>,
+}
+
+impl Shop {
+    #[inline(never)]
+    fn serve(&mut self, id: u64) {
+        self.sessions.entry(id % 50).or_default().push(line(id));
+        self.recent.push(id);
+        self.recent.truncate(100);
+    }
+}
+
+#[inline(never)]
+fn line(id: u64) -> String {
+    format!("order {id:010} was placed")
+}
+
+#[inline(never)]
+fn place(shop: &mut Shop, id: u64) {
+    shop.serve(id);
+}
+
+#[test]
+fn a_leak_of_several_types() {
+    let scenario = Scenario::new("bad orders").steps(1_000);
+    let report = scenario.run(Shop::default, place);
+    insta::assert_snapshot!(printed(&report));
+}
+
+#[test]
+fn a_leak_of_as_much_in_each_step() {
+    let scenario = Scenario::new("shop::tests::orders_are_bounded").steps(100);
+    let room = || Vec::with_capacity(100_000);
+    let report = scenario.run(room, |lines, id| lines.push(line(id)));
+    let printed = printed(&report);
+    let third = printed.lines().nth(2).expect("a third line");
+    assert!(third.contains("summary.rs:"), "{printed}");
+    insta::assert_snapshot!(printed);
+}
+
+#[test]
+fn a_peak() {
+    let scenario = Scenario::new("peak").steps(64);
+    let scenario = scenario.peak_ceiling(ByteSize::kb(1));
+    let report = scenario.run(|| (), |(), id| drop(vec![line(id); 50]));
+    insta::assert_snapshot!(printed(&report));
+}
+
+#[test]
+fn an_allocation_that_is_stopped() {
+    let scenario = Scenario::new("stopped").steps(1_000);
+    let scenario = scenario.stop_at(ByteSize::kib(4));
+    let report = scenario.run(Shop::default, place);
+    insta::assert_snapshot!(printed(&report));
+}
+
+/// More lines that grow than are shown.
+#[derive(Default)]
+struct Many([Vec<Box<u64>>; 5]);
+
+#[test]
+fn leaks_at_many_lines() {
+    let report = Scenario::new("many")
+        .steps(200)
+        .run(Many::default, |many, i| {
+            many.0[0].push(Box::new(i));
+            many.0[1].push(Box::new(i));
+            many.0[2].push(Box::new(i));
+            many.0[3].push(Box::new(i));
+            many.0[4].push(Box::new(i));
+        });
+    let printed = printed(&report);
+    assert!(printed.contains("  and 2 other places, "), "{printed}");
+}
