@@ -4,7 +4,7 @@
 
 use highwater::{ByteSize, InScope as _, Scenario, Scope, Usage};
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Barrier, oneshot};
@@ -219,6 +219,63 @@ fn an_async_scenario_is_judged_like_any_other() {
         },
     );
     assert!(leaky.verdict().is_growing());
+}
+
+/// Spawns work that nobody awaits, in steps that never have to wait.
+fn spawning(name: &str, keeps: bool) -> highwater::Report {
+    let scenario = Scenario::new(name).steps(200);
+    scenario.run_async(
+        async || Arc::new(Mutex::new(Vec::new())),
+        async move |kept, i| {
+            let kept = Arc::clone(kept);
+            tokio::spawn(async move {
+                let block = Box::new(i);
+                if keeps {
+                    kept.lock().expect("nobody panics with it").push(block);
+                }
+            });
+        },
+    )
+}
+
+#[test]
+fn what_a_step_spawns_comes_to_run() {
+    let report = spawning("spawning", false);
+    assert!(report.verdict().is_bounded(), "{report}");
+    assert_eq!(report.growth_bytes(), 0, "{report}");
+    let report = spawning("spawning-leak", true);
+    assert!(report.verdict().is_growing(), "{report}");
+    // A chain in which each link spawns the next comes to its end, too.
+    let report = Scenario::new("chain")
+        .steps(64)
+        .run_async(async || (), async |(), _| chain(100));
+    assert!(report.verdict().is_bounded(), "{report}");
+}
+
+fn chain(links: u32) {
+    if links > 0 {
+        tokio::spawn(async move {
+            give_way().await;
+            chain(links - 1);
+        });
+    }
+}
+
+/// A task that never rests does not keep a step from its end.
+#[test]
+fn a_task_that_never_rests() {
+    let setup = async || {
+        drop(tokio::spawn(async {
+            loop {
+                give_way().await
+            }
+        }))
+    };
+    let report = Scenario::new("restless")
+        .steps(32)
+        .step_budget(32)
+        .run_async(setup, async |(), _| ());
+    assert_eq!(report.steps(), 32, "{report}");
 }
 
 #[highwater::test(steps = 100, growth = "0 B")]

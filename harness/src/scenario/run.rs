@@ -68,7 +68,10 @@ impl Scenario {
     ///
     /// They run on a current-thread tokio runtime with what tokio's features give
     /// it. It is made in the set-up, so that what it allocates counts, and the
-    /// tasks spawned on it too; it is dropped after the state.
+    /// tasks spawned on it too; it is dropped after the state. After each step, tasks run
+    /// until none can go on: a task that is spawned and not awaited is done before the next
+    /// step, unless it waits for something. A task that never waits is interrupted after some
+    /// 60,000 polls.
     ///
     /// # Panics
     /// As [`run`](Self::run) does, and if the runtime cannot be made.

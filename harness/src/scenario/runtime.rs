@@ -1,6 +1,14 @@
 //! The state of an async scenario, and the runtime that it lives on.
 
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::Poll;
 use tokio::runtime::{Builder, Runtime};
+
+thread_local! {
+    /// Whether this thread's runtime found nothing to run since this was reset.
+    static IS_IDLE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Runs a future to its end on a current-thread runtime of its own.
 ///
@@ -13,7 +21,30 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 fn current_thread() -> Runtime {
     let runtime = Builder::new_current_thread().enable_all().build();
-    runtime.expect("a current-thread runtime needs a few descriptors")
+    runtime.expect(NO_RUNTIME)
+}
+
+const NO_RUNTIME: &str = "a current-thread runtime needs a few descriptors";
+
+/// Lets tasks run until none can go on, or for so many rounds that one seems to run for ever.
+/// What a step spawned would look like a leak if it never came to run, as when no step has to
+/// wait.
+async fn until_idle() {
+    /// In each some 60 tasks go on once.
+    const ROUNDS: u32 = 1_000;
+
+    IS_IDLE.set(false);
+    let mut rounds = 0;
+    poll_fn(|context| {
+        if IS_IDLE.get() || rounds == ROUNDS {
+            return Poll::Ready(());
+        }
+        rounds += 1;
+        // This is polled again after some tasks, or when there are none.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A state beside its runtime, which outlives it.
@@ -25,7 +56,10 @@ pub(crate) struct OnRuntime<S> {
 
 impl<S> OnRuntime<S> {
     pub(crate) fn new(setup: impl AsyncFn() -> S) -> Self {
-        let runtime = current_thread();
+        let mut builder = Builder::new_current_thread();
+        // It is called when no task can run.
+        builder.enable_all().on_thread_park(|| IS_IDLE.set(true));
+        let runtime = builder.build().expect(NO_RUNTIME);
         Self {
             state: Some(runtime.block_on(setup())),
             runtime,
@@ -34,7 +68,10 @@ impl<S> OnRuntime<S> {
 
     pub(crate) fn step(&mut self, step: &impl AsyncFn(&mut S, u64), i: u64) {
         if let Some(state) = &mut self.state {
-            self.runtime.block_on(step(state, i));
+            self.runtime.block_on(async {
+                step(state, i).await;
+                until_idle().await;
+            });
         }
     }
 }
