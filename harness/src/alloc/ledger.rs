@@ -9,6 +9,11 @@
 //! Ledgers come from pools that are never freed. A thread takes one at its first
 //! allocation and gives it back, empty, when it ends.
 
+#[cfg(highwater_stacks)]
+mod bounds;
+#[cfg_attr(not(highwater_stacks), path = "ledger/no_follower.rs")]
+mod follower;
+mod own;
 mod pools;
 mod thread_end;
 
@@ -23,7 +28,13 @@ use super::sync::atomic::{
     fence,
 };
 use super::sync::thread_local;
-use super::trace::stack;
+#[cfg(highwater_stacks)]
+pub(super) use bounds::Bounds;
+#[cfg(highwater_stacks)]
+pub(super) use follower::{
+    Amount, Counts, Follower, SITES, all as all_followers, own as own_follower, set_bounds,
+};
+pub(super) use own::{Own, own};
 pub(crate) use pools::Seen;
 #[cfg(all(test, not(highwater_shuttle)))]
 pub(super) use pools::count;
@@ -33,6 +44,8 @@ use pools::take_free;
 pub(super) use pools::{leave_to_harness, ledgers, restart_peaks, totals_of};
 use std::cell::Cell;
 use std::ptr;
+#[cfg(all(test, highwater_stacks))]
+pub(super) use {bounds::learn as learn_bounds, follower::THERE_ARE_NONE};
 
 /// Above every footer, which has 32 bits: what is marked by it counts no block of the
 /// fast paths, whatever stands behind that block.
@@ -82,11 +95,12 @@ static NONE: Ledger = Ledger::sentinel();
 
 thread_local! {
     /// Const-initialised and without a destructor: reading it is one load, and
-    /// works before `main` and while the thread's other values are dropped.
-    static LEDGER: Cell<&'static Ledger> = const { Cell::new(&NONE) };
+    /// works before `main` and while the thread's other values are dropped. Always a
+    /// ledger that lives for ever.
+    static LEDGER: Cell<*const Ledger> = const { Cell::new(&raw const NONE) };
 
-    /// The ledger of a thread that stands in a scope that is traced. Its fast one is
-    /// then [`NONE`], so that every allocation goes the slow way.
+    /// The ledger of a thread that stands in a scope that is traced. In its place is then
+    /// a stand-in, or [`NONE`], in which nothing is ever counted.
     static TRACED: Cell<Option<&'static Ledger>> = const { Cell::new(None) };
 
     /// The scope that a handle put this thread into. It stands there, ended or not, until
@@ -114,11 +128,21 @@ pub(super) fn nearest_open(scope: &'static Record) -> &'static Record {
 /// The current thread's ledger, taken now if it has none.
 #[cfg_attr(not(debug_assertions), inline)]
 pub(super) fn current() -> &'static Ledger {
-    let ledger = LEDGER.with(Cell::get);
-    if ptr::eq(ledger, &raw const NONE) {
-        traced().unwrap_or_else(attach)
+    let own = own();
+    if own.ledger().is_sentinel() {
+        behind_sentinel(own.ledger())
     } else {
+        own.ledger()
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn behind_sentinel(ledger: &'static Ledger) -> &'static Ledger {
+    if ledger.is_spill() {
         ledger
+    } else {
+        traced().unwrap_or_else(attach)
     }
 }
 
@@ -133,48 +157,10 @@ fn traced() -> Option<&'static Ledger> {
     TRACED.try_with(Cell::get).ok().flatten()
 }
 
-/// Whether no fast path is open for a block with this footer: it belongs to another
-/// scope than this thread's, or this thread's is traced.
-#[inline(always)]
-pub(super) fn is_slow(footer: u32) -> bool {
-    !LEDGER.with(Cell::get).has(footer)
-}
-
-/// Counts a new block and returns the footer to write behind it. Does nothing
-/// and returns none where more is to be done than a few additions: the thread
-/// has no ledger yet, or must flush it. Then [`Ledger::allocated`] is for it.
-#[inline(always)]
-pub(super) fn try_allocated(size: usize) -> Option<u32> {
-    let ledger = LEDGER.with(Cell::get);
-    let live = ledger.counters.live_after(size as i64);
-    if live > ledger.highest.load(Relaxed) {
-        if live >= FLUSH_BYTES {
-            return None;
-        }
-        ledger.highest.store(live, Relaxed);
-    }
-    ledger.counters.allocated(size, live);
-    Some(ledger.footer())
-}
-
-/// Counts a free by the rule of [`try_allocated`]: false, and nothing is done,
-/// also where the block belongs to another scope. Then [`Ledger::freed`] is for
-/// it.
-#[inline(always)]
-pub(super) fn try_freed(footer: u32, size: usize) -> bool {
-    let ledger = LEDGER.with(Cell::get);
-    let live = ledger.counters.live_after(-(size as i64));
-    if !ledger.has(footer) || live <= -FLUSH_BYTES {
-        return false;
-    }
-    ledger.counters.freed(live);
-    true
-}
-
 /// Whether this thread's allocations have ever come through the counting
 /// allocator.
 pub(super) fn is_attached() -> bool {
-    !ptr::eq(LEDGER.with(Cell::get), &raw const NONE) || is_traced()
+    !ptr::eq(own().ledger(), &raw const NONE) || is_traced()
 }
 
 #[cold]
@@ -204,7 +190,7 @@ pub(super) fn start_in(scope: &'static Record, is_of_main: bool) {
 fn take() -> &'static Ledger {
     let ledger = take_free().unwrap_or(&SPILL);
     // Before `notify`, which may allocate where there are no pthreads.
-    LEDGER.with(|own| own.set(ledger));
+    LEDGER.with(|own| own.set(ptr::from_ref(ledger)));
     if !ledger.is_spill() {
         ledger.thread.store(memory::thread_id(), Relaxed);
         ledger.is_of_main.store(false, Relaxed);
@@ -223,7 +209,8 @@ pub(super) fn detach(ledger: &'static Ledger) {
     ROOT.thread_ends();
     // Fail only where thread-locals are a model's, and end.
     let _ = TRACED.try_with(|traced| traced.set(None));
-    let _ = LEDGER.try_with(|own| own.set(&SPILL));
+    let _ = LEDGER.try_with(|own| own.set(&raw const SPILL));
+    follower::give_back();
     ledger.taken.store(false, Release);
 }
 
@@ -267,6 +254,12 @@ impl Ledger {
     pub(super) fn scope(&self) -> &'static Record {
         // SAFETY: null, or a record, which is never unmapped.
         unsafe { self.scope.load(Acquire).as_ref() }.unwrap_or(&ROOT)
+    }
+
+    /// Whether nothing is ever counted in it.
+    #[inline(always)]
+    fn is_sentinel(&self) -> bool {
+        self.footer.load(Relaxed) & !u64::from(u32::MAX) != 0
     }
 
     /// The footer for a block that this thread allocates now.
@@ -441,13 +434,13 @@ impl Ledger {
     /// slow one.
     pub(super) fn choose_path(&'static self) {
         if self.scope().is_traced() {
-            stack::learn_bounds();
+            let stand_in = follower::stand_in(self);
             // Fails only where thread-locals are a model's, and end.
             let _ = TRACED.try_with(|traced| traced.set(Some(self)));
-            let _ = LEDGER.try_with(|own| own.set(&NONE));
+            let _ = LEDGER.try_with(|own| own.set(stand_in));
         } else if is_traced() {
             TRACED.with(|traced| traced.set(None));
-            LEDGER.with(|own| own.set(self));
+            LEDGER.with(|own| own.set(ptr::from_ref(self)));
         }
     }
 

@@ -12,7 +12,7 @@ use std::io::{Cursor, Write as _};
 use std::sync::OnceLock;
 
 /// Smaller allocations are never refused.
-const LARGE_BYTES: usize = 4096;
+pub(super) const LARGE_BYTES: usize = 4096;
 
 /// Who is told by a process that runs away, and stops it.
 pub(crate) struct Watcher {

@@ -16,6 +16,7 @@ mod counters;
 mod elsewhere;
 mod footer;
 mod fork;
+mod inner;
 #[cfg_attr(not(highwater_interpose), path = "no_interpose.rs")]
 mod interpose;
 mod ledger;
@@ -24,6 +25,7 @@ mod memory;
 mod name;
 mod open;
 mod scopes;
+mod slowly;
 mod sync;
 #[cfg_attr(not(highwater_stacks), path = "no_trace.rs")]
 mod trace;
@@ -32,6 +34,7 @@ mod unwind;
 
 pub(crate) use counters::Totals;
 pub(crate) use elsewhere::{Elsewhere, has_neighbours};
+pub(crate) use inner::name as inner_name;
 pub(crate) use ledger::Seen;
 #[cfg(highwater_glibc)]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
@@ -53,10 +56,8 @@ pub(crate) use {
 };
 
 use interpose::spawn;
+use ledger::Own;
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::any::type_name;
-// Not a model's: nothing depends on when it is seen.
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// A global allocator that counts, exactly, what each scope allocates.
 ///
@@ -100,6 +101,10 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         let Some(with_room) = footer::with_room(layout) else {
             return std::ptr::null_mut();
         };
+        if with_room.align() > PLAIN_ALIGN || with_room.align() > with_room.size() {
+            // SAFETY: the caller's promises are passed on.
+            return unsafe { self.alloc_aligned(with_room, layout) };
+        }
         // SAFETY: `with_room` is at least the footer's size, so not zero.
         let block = unsafe { self.inner.alloc(with_room) };
         // SAFETY: `block` is null or was just allocated for `with_room`.
@@ -120,9 +125,10 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         // SAFETY: the caller promises that `block` came from this allocator for
         // this layout and is live until we free it below.
         let owner = unsafe { footer::read(block, layout.size()) };
-        if !ledger::try_freed(owner, layout.size()) {
+        let own = ledger::own();
+        if !own.try_freed(owner, layout.size()) {
             // SAFETY: as above.
-            return unsafe { self.dealloc_slowly(block, layout, owner) };
+            return unsafe { self.dealloc_followed(block, layout, owner, own) };
         }
         // SAFETY: as above, and it is not used again.
         unsafe { self.inner.dealloc(block, enlarged(layout)) };
@@ -141,25 +147,40 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Alloc<A> {
         //
         // SAFETY: the caller promises a live block of ours with this layout.
         let owner = unsafe { footer::read(block, layout.size()) };
-        let is_slow = ledger::is_slow(owner);
-        let taken = if is_slow {
-            trace::take_if_traced(block, owner)
-        } else {
-            None
-        };
+        if ledger::own().is_slow(owner) {
+            // SAFETY: as above; the new size with the footer was found to be valid.
+            return unsafe { self.realloc_slowly(block, layout, new_size, owner) };
+        }
         // SAFETY: the block has the enlarged layout, and the new size with the
         // footer was found to be valid.
         let resized = unsafe { self.inner.realloc(block, enlarged(layout), new_with_room) };
-        // SAFETY: `resized` is null or was just made for `new_with_room`.
-        let owner = unsafe { on_resized(resized, owner, layout.size(), new_size) };
-        if is_slow {
-            trace::resized(block, resized, new_size, owner, taken);
+        if !resized.is_null() {
+            // SAFETY: it was just made for `new_with_room`.
+            unsafe { slowly::resized(resized, owner, layout.size(), new_size) };
         }
         resized
     }
 }
 
+/// The most alignment that `malloc` has. For more, `System` has a variable on the stack whose
+/// address it passes on, and a function with such a one cannot jump to the next, but calls it.
+/// So these blocks have a function of their own.
+const PLAIN_ALIGN: usize = 16;
+
 impl<A: GlobalAlloc> Alloc<A> {
+    /// Allocates what is aligned to more than most blocks, or to more than its size.
+    ///
+    /// # Safety
+    /// As for `alloc`; `with_room` is `layout` with room for the footer.
+    #[cold]
+    #[inline(never)]
+    unsafe fn alloc_aligned(&self, with_room: Layout, layout: Layout) -> *mut u8 {
+        // SAFETY: `with_room` is at least the footer's size, so not zero.
+        let block = unsafe { self.inner.alloc(with_room) };
+        // SAFETY: `block` is null or was just allocated for `with_room`.
+        unsafe { self.counted(block, layout) }
+    }
+
     /// Counts a new block, writes its footer and returns it; does nothing with
     /// null.
     ///
@@ -171,9 +192,14 @@ impl<A: GlobalAlloc> Alloc<A> {
         if block.is_null() {
             return block;
         }
-        let Some(footer) = ledger::try_allocated(layout.size()) else {
-            // SAFETY: the caller's promises are passed on.
-            return unsafe { self.counted_slowly(block, layout) };
+        let own = ledger::own();
+        let Some(footer) = own.try_allocated(layout.size()) else {
+            if layout.size() >= limit::LARGE_BYTES {
+                // SAFETY: the caller's promises are passed on.
+                return unsafe { self.counted_if_allowed(block, layout) };
+            }
+            // SAFETY: the caller promises the room.
+            return unsafe { trace::allocated(block, layout.size(), own) };
         };
         // SAFETY: the caller promises the room.
         unsafe { footer::write(block, layout.size(), footer) };
@@ -184,35 +210,63 @@ impl<A: GlobalAlloc> Alloc<A> {
     /// As for `counted`; `block` is not null.
     #[cold]
     #[inline(never)]
-    unsafe fn counted_slowly(&self, block: *mut u8, layout: Layout) -> *mut u8 {
+    unsafe fn counted_if_allowed(&self, block: *mut u8, layout: Layout) -> *mut u8 {
         if limit::refuses(layout.size(), scope) {
             // SAFETY: the caller promises the enlarged layout; nobody has seen
             // the block.
             unsafe { self.inner.dealloc(block, enlarged(layout)) };
             return std::ptr::null_mut();
         }
-        INNER.store(type_name::<A> as fn() -> &'static str as *mut (), Relaxed);
-        let ledger = ledger::current();
+        inner::note::<A>();
+        let own = ledger::own();
         // SAFETY: the caller promises the room.
-        unsafe { footer::write(block, layout.size(), ledger.footer()) };
-        ledger.allocated(layout.size());
-        if ledger::is_traced() {
-            trace::allocated(block, layout.size());
-        }
-        block
+        unsafe { trace::allocated(block, layout.size(), own) }
     }
 
     /// Kept apart, so that `dealloc` itself saves no registers.
     ///
     /// # Safety
+    /// As for `dealloc`; `owner` is the block's footer, `own` the calling thread's.
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_followed(&self, block: *mut u8, layout: Layout, owner: u32, own: Own) {
+        if !trace::try_freed(block, layout.size(), owner, own) {
+            // SAFETY: the caller's promises are passed on.
+            return unsafe { self.dealloc_slowly(block, layout, owner) };
+        }
+        // SAFETY: as above.
+        unsafe { self.inner.dealloc(block, enlarged(layout)) };
+    }
+
+    /// # Safety
     /// As for `dealloc`; `owner` is the block's footer.
     #[cold]
     #[inline(never)]
     unsafe fn dealloc_slowly(&self, block: *mut u8, layout: Layout, owner: u32) {
-        trace::take_if_traced(block, owner);
+        trace::freed_slowly(block, owner);
         ledger::current().freed(owner, layout.size());
         // SAFETY: the caller's promises are passed on.
         unsafe { self.inner.dealloc(block, enlarged(layout)) };
+    }
+
+    /// # Safety
+    /// As for `realloc`; `owner` is the block's footer, and `new_size` is valid with one.
+    #[cold]
+    #[inline(never)]
+    unsafe fn realloc_slowly(
+        &self,
+        block: *mut u8,
+        layout: Layout,
+        new_size: usize,
+        owner: u32,
+    ) -> *mut u8 {
+        let resize = trace::Resize::of(block, layout.size(), new_size, owner);
+        let new_with_room = new_size + footer::FOOTER_BYTES;
+        // SAFETY: the block has the enlarged layout, and the new size with the
+        // footer is valid.
+        let resized = unsafe { self.inner.realloc(block, enlarged(layout), new_with_room) };
+        // SAFETY: `resized` is null or was just made with room for the footer.
+        unsafe { trace::resized(resized, &resize) }
     }
 }
 
@@ -226,22 +280,6 @@ unsafe fn enlarged(layout: Layout) -> Layout {
     unsafe {
         Layout::from_size_align_unchecked(layout.size() + footer::FOOTER_BYTES, layout.align())
     }
-}
-
-/// Counts a resized block, writes its footer and returns it; nothing of that if the
-/// block is null.
-///
-/// # Safety
-/// `block` is null, or live with room for `new_size` bytes and the footer.
-#[cfg_attr(not(debug_assertions), inline)]
-unsafe fn on_resized(block: *mut u8, owner: u32, old_size: usize, new_size: usize) -> u32 {
-    if block.is_null() {
-        return owner;
-    }
-    let owner = ledger::current().resized(owner, old_size, new_size);
-    // SAFETY: the caller promises the room.
-    unsafe { footer::write(block, new_size, owner) };
-    owner
 }
 
 /// The scope that this thread stands in.
@@ -274,20 +312,6 @@ mod at_exit {
             );
         }
     }
-}
-
-/// A function that names the type of the allocator beneath; null before the first
-/// allocation.
-static INNER: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-
-/// The name of the allocator beneath, such as `System`; none if nothing was ever
-/// allocated through [`Alloc`].
-pub(crate) fn inner_name() -> Option<&'static str> {
-    let function = INNER.load(Relaxed);
-    // SAFETY: null, or a function of this type, which is all that is ever stored.
-    let function =
-        unsafe { std::mem::transmute::<*mut (), Option<fn() -> &'static str>>(function) };
-    function?().rsplit("::").next()
 }
 
 #[cfg(all(test, highwater_shuttle))]

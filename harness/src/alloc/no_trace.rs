@@ -1,7 +1,9 @@
 //! Call stacks can't be taken here: another system or processor than Linux on x86-64, or
 //! without the feature `diagnosis`.
 
+use super::ledger::Own;
 use super::scopes::Record;
+use super::slowly;
 
 /// The right to trace one scope, which nobody has.
 pub(crate) enum Trace {}
@@ -90,24 +92,56 @@ pub(crate) fn with_stacks_from<R>(_mark: usize, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-pub(super) mod stack {
-    pub(in crate::alloc) fn learn_bounds() {}
+/// Counts a new block, writes its footer and returns it.
+///
+/// # Safety
+/// `block` was just allocated with room for `size` bytes and the footer.
+#[cold]
+#[inline(never)]
+pub(super) unsafe fn allocated(block: *mut u8, size: usize, _own: Own) -> *mut u8 {
+    // SAFETY: the caller's promises are passed on.
+    unsafe { slowly::allocated(block, size) };
+    block
 }
 
-pub(super) fn allocated(_block: *mut u8, _size: usize) {}
-
-/// What was known of a block, which is nothing.
-pub(super) enum Taken {}
-
-pub(super) fn take_if_traced(_block: *mut u8, _owner: u32) -> Option<Taken> {
-    None
+pub(super) fn try_freed(_block: *mut u8, _size: usize, _owner: u32, _own: Own) -> bool {
+    false
 }
 
-pub(super) fn resized(
-    _old: *mut u8,
-    _new: *mut u8,
-    _new_size: usize,
-    _footer: u32,
-    _taken: Option<Taken>,
-) {
+pub(super) fn freed_slowly(_block: *mut u8, _owner: u32) {}
+
+/// A block that is about to be resized, and may move.
+pub(super) struct Resize {
+    old_size: usize,
+    new_size: usize,
+    /// Its footer.
+    owner: u32,
+}
+
+impl Resize {
+    pub(super) fn of(_block: *mut u8, old_size: usize, new_size: usize, owner: u32) -> Self {
+        Self {
+            old_size,
+            new_size,
+            owner,
+        }
+    }
+}
+
+/// Counts a block that was resized and is now at `block`, and writes its footer; or, if that
+/// is null, leaves everything as it was. Returns `block`.
+///
+/// # Safety
+/// `block` is null, or live with room for the new size and the footer.
+pub(super) unsafe fn resized(block: *mut u8, resize: &Resize) -> *mut u8 {
+    let Resize {
+        old_size,
+        new_size,
+        owner,
+    } = *resize;
+    if !block.is_null() {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { slowly::resized(block, owner, old_size, new_size) };
+    }
+    block
 }

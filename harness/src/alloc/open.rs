@@ -1,6 +1,7 @@
 //! Scopes as the rest of the crate opens, reads and leaves them.
 
 use super::counters::FLUSH_BYTES;
+use super::inner::NOTED_BYTES;
 use super::scopes::{self, OWN, Overruns, ROOT, Record};
 use super::{Totals, Trace, fork, ledger, spawn};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -36,6 +37,8 @@ fn is_installed() -> bool {
     static PROVED: AtomicBool = AtomicBool::new(false);
     if !PROVED.load(Relaxed) {
         let is_counted = unscoped(|| {
+            // By this, the allocator beneath is noted.
+            drop(std::hint::black_box(Box::new([0_u8; NOTED_BYTES])));
             let before = ledger::current().blocks();
             let block = std::hint::black_box(Box::new(0_u8));
             // A thread that is ending counts past its ledger.

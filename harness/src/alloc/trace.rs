@@ -1,24 +1,28 @@
 //! Following blocks to the call stacks that allocated them, while one scope is diagnosed.
 //!
-//! Nothing of this runs before: a thread that stands in a scope that is traced has no
-//! ledger of the fast path, so its allocations take the slow path, which leads here, and
-//! blocks of such a scope carry a footer that no fast free knows. What is needed
+//! Nothing of this runs before: a thread that stands in a scope that is traced has a
+//! stand-in for its ledger, in which nothing is ever counted, so its allocations come here,
+//! and blocks of such a scope carry a footer that no stand-in has. What is needed
 //! is made before the first block is followed, and never given back; in a hook there is
-//! no lock and no allocation here either.
+//! no lock and no allocation here either. `fast` serves most blocks, and `slow` the others.
 
 // A word is an address here: this is for one processor.
 #![allow(clippy::cast_possible_truncation)]
 
+mod fast;
 mod shadow;
 mod sites;
-pub(super) mod stack;
+mod slow;
+mod stack;
 
-use super::scopes::{self, Record};
-use super::{footer, ledger, memory};
+use super::scopes::Record;
+use super::{ledger, memory};
+pub(super) use fast::{allocated, resized, try_freed};
 use shadow::Entry;
+use sites::Sites;
 pub(crate) use sites::{Live, Total};
-use sites::{Sharing, Sites};
-use stack::{Registers, Stack, Walker};
+pub(super) use slow::{Resize, freed as freed_slowly};
+use stack::Walker;
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{
@@ -55,6 +59,7 @@ impl State {
         self.peak_at.store(i64::MAX, Relaxed);
         self.stop_above.store(i64::MAX, Relaxed);
         self.stopped_by.store(0, Relaxed);
+        MODE.fetch_and(!(PEAK | LIMIT), Relaxed);
     }
 
     /// The scope that is traced.
@@ -74,6 +79,25 @@ static TURN: Mutex<()> = Mutex::new(());
 thread_local! {
     /// Whether this thread traces already, and would wait for itself.
     static TRACING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The number of the trace, shifted by [`NUMBER_SHIFT`], and below it why the fast paths
+/// are not for its blocks; 0 there if they are.
+static MODE: AtomicU64 = AtomicU64::new(NOBODY);
+
+/// No scope is followed.
+const NOBODY: u64 = 1;
+/// The moment of the peak is waited for.
+const PEAK: u64 = 2;
+/// There is a limit that is not to be passed.
+const LIMIT: u64 = 4;
+/// Frame pointers were wrong once.
+const TABLES: u64 = 8;
+const NUMBER_SHIFT: u32 = 4;
+
+/// What followers have as the number of the trace.
+fn number_of_trace() -> u64 {
+    MODE.load(Relaxed) >> NUMBER_SHIFT << NUMBER_SHIFT
 }
 
 /// Whether the whole process is traced, from its start to its end.
@@ -138,6 +162,11 @@ impl Trace {
             fresh
         });
         shadow::clear();
+        let next = number_of_trace() + (1 << NUMBER_SHIFT);
+        MODE.store(next | NOBODY, Relaxed);
+        if !state.walker.has_frame_pointers() {
+            MODE.fetch_or(TABLES, Relaxed);
+        }
         state.sites.clear();
         state.lost.store(0, Relaxed);
         state.expect_nothing();
@@ -172,6 +201,7 @@ impl Trace {
         self.state
             .scope
             .store(ptr::from_ref(scope).cast_mut(), Release);
+        MODE.fetch_and(!NOBODY, Release);
         scope.set_traced();
         ledger::current().choose_path();
     }
@@ -180,12 +210,14 @@ impl Trace {
     pub(crate) fn note_peak_at(&self, peak_bytes: u64) {
         let peak = i64::try_from(peak_bytes).unwrap_or(i64::MAX);
         self.state.peak_at.store(peak, Relaxed);
+        MODE.fetch_or(PEAK, Relaxed);
     }
 
     /// Notes the allocation that takes live bytes above `limit`.
     pub(crate) fn stop_above(&self, limit: u64) {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.state.stop_above.store(limit, Relaxed);
+        MODE.fetch_or(LIMIT, Relaxed);
     }
 
     /// The allocation that took live bytes above the limit, if there was one.
@@ -236,12 +268,12 @@ impl Trace {
 
     /// What is live of the site with this number, below [`count`](Self::count).
     pub(crate) fn live(&self, number: usize) -> Live {
-        self.state.sites.get(number_of(number)).live()
+        self.state.sites.live(number_of(number), number_of_trace())
     }
 
     /// All that the site with this number, below [`count`](Self::count), allocated.
     pub(crate) fn total(&self, number: usize) -> Total {
-        self.state.sites.get(number_of(number)).total()
+        self.state.sites.total(number_of(number), number_of_trace())
     }
 
     /// The site with this number, below [`count`](Self::count). Allocates.
@@ -253,7 +285,7 @@ impl Trace {
             } else {
                 site.frames()
             },
-            live: site.live(),
+            live: self.live(number),
             at_peak: site.at_peak(),
         }
     }
@@ -268,6 +300,7 @@ impl Drop for Trace {
         if self.turn.is_none() {
             return;
         }
+        MODE.fetch_or(NOBODY, Relaxed);
         self.state.scope.store(ptr::null_mut(), Release);
         TRACING.set(false);
     }
@@ -279,126 +312,5 @@ pub(crate) fn with_stacks_from<R>(mark: usize, work: impl FnOnce() -> R) -> R {
     stack::within(mark, work)
 }
 
-/// Follows a block that was just allocated in a scope that is traced.
-#[inline(never)]
-pub(super) fn allocated(block: *mut u8, size: usize) {
-    let Some(state) = state() else { return };
-    // Of an earlier trace, a thread may be left over.
-    let is_followed = |scope: &Record| {
-        let own = ledger::current().scope();
-        ptr::eq(own, scope) || own.is_within(scope)
-    };
-    if !state.scope().is_some_and(is_followed) {
-        return;
-    }
-    let registers = Registers::now();
-    let mut stack = Stack::new();
-    let number = if !state.walker.walk(registers, &mut stack) {
-        0
-    } else if let Some(number) = state.sites.find(&stack) {
-        number
-    } else if state.walker.check(registers, &mut stack) {
-        state.sites.find_or_add(&stack)
-    } else {
-        0
-    };
-    follow(state, block, Entry { site: number, size });
-    note_level(state, number, size);
-}
-
-fn follow(state: &State, block: *mut u8, entry: Entry) {
-    // A number of 0 and a size of 0 would look like no entry at all.
-    if shadow::put(block as usize, entry) {
-        state
-            .sites
-            .get(entry.site)
-            .allocated(entry.size, sharing(state));
-    } else {
-        state.lost.fetch_add(1, Relaxed);
-    }
-}
-
-/// Whether this thread stands in the scope that is traced, and no other does. One that
-/// comes later, or went before, is ordered by the count of threads.
-#[inline(always)]
-fn sharing(state: &State) -> Sharing {
-    let is_alone = ledger::is_traced() && state.scope().is_some_and(|scope| scope.threads() == 1);
-    if is_alone {
-        Sharing::Exclusive
-    } else {
-        Sharing::Shared
-    }
-}
-
-/// Notes the sites' shares if this is the peak, and the allocation if it passes the limit.
-#[inline(always)]
-fn note_level(state: &State, number: u32, size: usize) {
-    let peak_at = state.peak_at.load(Relaxed);
-    let stop_above = state.stop_above.load(Relaxed);
-    if peak_at.min(stop_above) == i64::MAX {
-        return;
-    }
-    let Some(scope) = state.scope() else {
-        return;
-    };
-    let live = scope.counters.live_after(0) + ledger::current().unflushed_bytes();
-    if live >= peak_at {
-        state.peak_at.store(i64::MAX, Relaxed);
-        state.sites.note_peak();
-        state.has_peak.store(true, Relaxed);
-    }
-    if live > stop_above {
-        state.stop_above.store(i64::MAX, Relaxed);
-        state.stopped_size.store(size, Relaxed);
-        state.stopped_live.store(live, Relaxed);
-        state.stopped_by.store(number + 1, Release);
-    }
-}
-
-/// What was known of a block, which is not followed any more.
-#[derive(Clone, Copy)]
-pub(super) struct Taken(Entry);
-
-/// Stops following a block with this footer, if it was followed.
-pub(super) fn take_if_traced(block: *mut u8, owner: u32) -> Option<Taken> {
-    let scope = footer::open(owner).and_then(scopes::lookup)?;
-    if scope.is_traced() { take(block) } else { None }
-}
-
-/// Stops following a block that is about to be freed or moved.
-fn take(block: *mut u8) -> Option<Taken> {
-    let state = state()?;
-    let entry = shadow::take(block as usize)?;
-    let site = state.sites.get(entry.site);
-    site.freed(entry.size, sharing(state));
-    Some(Taken(entry))
-}
-
-/// A block that was at `old` and of which `taken` was known is now at `new`, with this
-/// footer, or still at `old` if that is null. Where the thread that resized it is not
-/// traced, it stays with the site that it had.
-#[cold]
-#[inline(never)]
-pub(super) fn resized(
-    old: *mut u8,
-    new: *mut u8,
-    new_size: usize,
-    footer: u32,
-    taken: Option<Taken>,
-) {
-    if new.is_null() {
-        if let (Some(state), Some(Taken(entry))) = (state(), taken) {
-            follow(state, old, entry);
-        }
-    } else if footer::open(footer)
-        .and_then(scopes::lookup)
-        .is_some_and(Record::is_traced)
-    {
-        if ledger::is_traced() {
-            allocated(new, new_size);
-        } else if let (Some(state), Some(Taken(Entry { site, .. }))) = (state(), taken) {
-            let size = new_size;
-            follow(state, new, Entry { site, size });
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

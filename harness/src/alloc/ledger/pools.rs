@@ -204,7 +204,8 @@ impl Pool {
 /// A thread that was in the middle of a flush has told its scope a part of it.
 #[cfg(highwater_unix)]
 pub(in crate::alloc) fn give_back_others() -> &'static Record {
-    let own = super::traced().unwrap_or_else(|| super::LEDGER.with(std::cell::Cell::get));
+    let own = super::traced().unwrap_or_else(|| super::own().ledger());
+    super::follower::give_back_others();
     let others = ledgers().filter(|ledger| !ptr::eq(*ledger, own));
     for ledger in others.filter(|ledger| ledger.taken.load(Acquire)) {
         let version = ledger.version.load(Relaxed);

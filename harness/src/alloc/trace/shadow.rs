@@ -7,6 +7,8 @@
 //! of their addresses.
 
 use super::super::memory;
+use super::sites::LIMIT;
+use super::stack::opaque;
 use std::ptr;
 use std::sync::atomic::{
     AtomicPtr, AtomicU64,
@@ -36,8 +38,10 @@ struct Region {
     place: AtomicU64,
 }
 
+type Table = [AtomicPtr<Region>; REGIONS];
+
 /// The regions by their numbers; mapped at the first use.
-static TABLE: AtomicPtr<AtomicPtr<Region>> = AtomicPtr::new(ptr::null_mut());
+static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
 /// All regions that there are, the newest first.
 static FIRST: AtomicPtr<Region> = AtomicPtr::new(ptr::null_mut());
 
@@ -48,15 +52,59 @@ pub(super) struct Entry {
     pub(super) size: usize,
 }
 
+/// The entry of a block of the site with this number, whose size fits and whose address is one of a
+/// granule.
+#[inline(always)]
+pub(super) const fn bits(number: u32, size: usize) -> u64 {
+    (number as u64) << (SIZE_BITS + LOW_BITS) | size as u64
+}
+
+/// The number of an entry's site, if it is of a block of `size` bytes at an address of a
+/// granule and the site is one of those that are told apart.
+#[inline(always)]
+pub(super) fn site(entry: u64, size: usize) -> Option<u32> {
+    // Bits that differ come to stand above the site's.
+    let differing = (entry ^ size as u64).rotate_right(SIZE_BITS + LOW_BITS);
+    (differing.wrapping_sub(1) < LIMIT as u64 - 1).then_some(differing as u32)
+}
+
+/// The entry of a block at `address`, if that is of a granule and its region is mapped.
+///
+/// # Safety
+/// `table` is [that of regions](table).
+#[inline(always)]
+pub(super) unsafe fn entry(table: *const (), address: usize) -> Option<&'static AtomicU64> {
+    // Any other address has a granule that is too large.
+    let granule = address.rotate_right(GRANULE_BITS);
+    // As it is, so that it is computed once, and not for the comparison alone.
+    let place = opaque(granule >> (REGION_BITS - GRANULE_BITS));
+    if place >= REGIONS {
+        return None;
+    }
+    // SAFETY: the caller's promise; the table is never unmapped. What is in it is null or a
+    // region that was published complete and is never unmapped.
+    let region = unsafe { (&*table.cast::<Table>())[place].load(Acquire).as_ref()? };
+    Some(&region.entries[granule & (ENTRIES - 1)])
+}
+
+/// The table of regions, for [`entry`]; null if there is none yet.
+pub(super) fn table() -> *const () {
+    TABLE.load(Acquire).cast_const().cast()
+}
+
+/// Whether the size of a block fits into an entry.
+#[inline(always)]
+pub(super) const fn fits(size: usize) -> bool {
+    size < 1 << SIZE_BITS
+}
+
 fn packed(address: usize, entry: Entry) -> Option<u64> {
-    let size = entry.size as u64;
     let low = (address & ((1 << LOW_BITS) - 1)) as u64;
-    (size < 1 << SIZE_BITS)
-        .then(|| u64::from(entry.site) << (SIZE_BITS + LOW_BITS) | low << SIZE_BITS | size)
+    fits(entry.size).then(|| bits(entry.site, entry.size) | low << SIZE_BITS)
 }
 
 /// The entry, if it is for `address`.
-fn unpacked(address: usize, packed: u64) -> Option<Entry> {
+pub(super) fn unpacked(address: usize, packed: u64) -> Option<Entry> {
     let low = (packed >> SIZE_BITS) as usize & ((1 << LOW_BITS) - 1);
     let is_it = packed != 0 && low == address & ((1 << LOW_BITS) - 1);
     is_it.then_some(Entry {
@@ -69,7 +117,7 @@ fn unpacked(address: usize, packed: u64) -> Option<Entry> {
 /// Follows the block at `address`. False if it can't be: the system has no memory, or
 /// another block shares its sixteen bytes.
 pub(super) fn put(address: usize, entry: Entry) -> bool {
-    let Some(slot) = slot(address, true) else {
+    let Some(slot) = existing(address).or_else(|| made(address)) else {
         return false;
     };
     let Some(packed) = packed(address, entry) else {
@@ -83,13 +131,27 @@ pub(super) fn put(address: usize, entry: Entry) -> bool {
     true
 }
 
-/// Stops following the block at `address`, and says what it was; none if it was not
+/// Stops following the block at `address`, and says what its entry was; 0 if it was not
 /// followed.
-pub(super) fn take(address: usize) -> Option<Entry> {
-    let slot = slot(address, false)?;
-    let entry = unpacked(address, slot.load(Relaxed))?;
+pub(super) fn take(address: usize) -> u64 {
+    let Some(slot) = existing(address) else {
+        return 0;
+    };
+    let entry = slot.load(Relaxed);
+    if unpacked(address, entry).is_none() {
+        return 0;
+    }
     slot.store(0, Relaxed);
-    Some(entry)
+    entry
+}
+
+/// Follows a block again of which `entry` was taken, and which was not freed meanwhile.
+pub(super) fn put_back(address: usize, entry: u64) {
+    if entry != 0
+        && let Some(slot) = existing(address)
+    {
+        slot.store(entry, Relaxed);
+    }
 }
 
 /// Follows nothing any more.
@@ -125,26 +187,37 @@ fn regions() -> impl Iterator<Item = &'static Region> {
     })
 }
 
-/// The entry for `address`, whose region is mapped now if `make` and it was not yet.
-fn slot(address: usize, make: bool) -> Option<&'static AtomicU64> {
+/// The entry for `address`, if its region is mapped.
+fn existing(address: usize) -> Option<&'static AtomicU64> {
+    let place = address >> REGION_BITS;
+    if place >= REGIONS {
+        return None;
+    }
+    // SAFETY: null, or a table that is never unmapped and has so many pointers, each null
+    // or of a region that was published complete and is never unmapped.
+    let region = unsafe {
+        let table = TABLE.load(Acquire).as_ref()?;
+        table[place].load(Acquire).as_ref()?
+    };
+    Some(region.entry(address))
+}
+
+/// The entry for `address`, whose region is mapped now if it was not yet.
+#[cold]
+#[inline(never)]
+fn made(address: usize) -> Option<&'static AtomicU64> {
     let place = address >> REGION_BITS;
     if place >= REGIONS {
         return None;
     }
     let mut table = TABLE.load(Acquire);
     if table.is_null() {
-        if !make {
-            return None;
-        }
-        table = published(&TABLE, REGIONS * size_of::<AtomicPtr<Region>>(), |_| ())?;
+        table = published(&TABLE, size_of::<Table>(), |_| ())?;
     }
-    // SAFETY: the table has so many pointers, which are null or of regions.
-    let cell = unsafe { &*table.add(place) };
+    // SAFETY: not null, so the table, which is never unmapped.
+    let cell = unsafe { &(*table)[place] };
     let mut region = cell.load(Acquire);
     if region.is_null() {
-        if !make {
-            return None;
-        }
         region = published(cell, size_of::<Region>(), |region: *mut Region| {
             // SAFETY: just published, and zeroed memory is a region.
             let region = unsafe { &*region };
@@ -161,9 +234,14 @@ fn slot(address: usize, make: bool) -> Option<&'static AtomicU64> {
         })?;
     }
     // SAFETY: not null, so a region, which is never unmapped.
-    let region = unsafe { &*region };
-    let entry = (address >> GRANULE_BITS) & (ENTRIES - 1);
-    Some(&region.entries[entry])
+    Some(unsafe { &*region }.entry(address))
+}
+
+impl Region {
+    #[inline(always)]
+    fn entry(&self, address: usize) -> &AtomicU64 {
+        &self.entries[(address >> GRANULE_BITS) & (ENTRIES - 1)]
+    }
 }
 
 /// What `cell` points to, mapped and put there now; by whoever is first, who also calls
@@ -203,18 +281,49 @@ mod tests {
     }
 
     #[test]
+    fn a_site_is_that_of_the_very_block() {
+        let of = |address, site, size| packed(address, Entry { site, size }).unwrap();
+        let entry = of(0x7fff_1234_5670, 9, 24);
+        assert_eq!(entry, bits(9, 24));
+        assert_eq!(site(entry, 24), Some(9));
+        assert_eq!(site(entry, 25), None, "another size");
+        assert_eq!(site(of(0x7fff_1234_5678, 9, 24), 24), None, "another block");
+        assert_eq!(site(0, 0), None, "no entry");
+        assert_eq!(site(bits(0, 24), 24), None, "not told apart");
+        let most = LIMIT as u32 - 1;
+        assert_eq!(site(bits(most, 24), 24), Some(most));
+        assert_eq!(site(bits(most + 1, 24), 24), None);
+    }
+
+    #[test]
+    fn both_ways_lead_to_one_entry() {
+        let address = 0x1234_6000_0010;
+        let made = made(address).unwrap();
+        // SAFETY: the table of regions, which is there by now.
+        let entry_at = |address| unsafe { entry(table(), address) };
+        assert!(ptr::eq(existing(address).unwrap(), made));
+        assert!(ptr::eq(entry_at(address).unwrap(), made));
+        assert!(entry_at(address + 8).is_none(), "of no granule");
+        assert!(entry_at(1 << ADDRESS_BITS).is_none(), "of nobody");
+        assert!(entry_at(0x1235_6000_0010).is_none(), "of no region");
+    }
+
+    #[test]
     fn blocks_are_followed_until_they_are_taken() {
         let address = 0x1234_5000_0010;
         let entry = Entry { site: 7, size: 24 };
-        assert_eq!(take(address), None);
+        assert_eq!(take(address), 0);
         assert!(put(address, entry));
         assert!(!put(address + 8, entry), "it shares the sixteen bytes");
         let mut found = Vec::new();
         for_each(|address, entry| found.push((address, entry)));
         assert!(found.contains(&(address, entry)));
-        assert_eq!(take(address + 8), None);
-        assert_eq!(take(address), Some(entry));
-        assert_eq!(take(address), None);
+        assert_eq!(take(address + 8), 0);
+        let taken = take(address);
+        assert_eq!(unpacked(address, taken), Some(entry));
+        assert_eq!(take(address), 0);
+        put_back(address, taken);
+        assert_eq!(take(address), taken);
         assert!(!put(1 << ADDRESS_BITS, entry));
     }
 }

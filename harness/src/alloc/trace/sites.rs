@@ -1,84 +1,90 @@
 //! The table of allocation sites: call stacks, each with what is live of it.
 //!
-//! Sites are found by the hash of their stack in a table of numbers that is never full
+//! Sites are found by the hash of their stack in a table of slots that is never full
 //! by more than a quarter, and added without a lock: a thread writes a site that nobody
 //! knows yet, and publishes its number. One table serves one trace after the other.
+//!
+//! A slot has the number of a site in its lowest bits, and above them the lower bits of the
+//! hash. The upper bits of the hash are the place of the slot that it asks for first; so
+//! such a slot alone says which stack it is.
+//!
+//! Each thread counts for itself; see [`Follower`](ledger::Follower). In the site are the
+//! counts of threads that have no place of their own, by atomic additions.
 
 use super::stack::{DEPTH, Stack};
+use crate::alloc::ledger::{self, Amount, Counts};
+use std::ptr;
 use std::sync::atomic::{
     AtomicI64, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
+    fence,
 };
 
 /// How many stacks are told apart. The first is for all that are not.
-pub(super) const LIMIT: usize = 16_384;
+pub(super) const LIMIT: usize = ledger::SITES;
 const SLOTS: usize = 4 * LIMIT;
 
-/// One call stack, and what it allocated. What each allocation needs is in the first cache
-/// line, up to the innermost frame.
+const _: () = assert!(LIMIT.is_power_of_two() && SLOTS.is_power_of_two());
+
+type Slots = [AtomicU64; SLOTS];
+
+/// One call stack, and what threads without counts of their own did with its blocks.
 #[repr(C, align(64))]
 pub(super) struct Site {
     hash: AtomicU64,
     depth: AtomicUsize,
-    /// What one thread counted while it was alone in the scope, by plain additions.
-    alone: Counts,
-    frames: [AtomicUsize; DEPTH],
-    /// What threads counted while there were several.
-    together: Counts,
+    counts: Counts,
     peak_bytes: AtomicI64,
     peak_blocks: AtomicI64,
+    frames: [AtomicUsize; DEPTH],
 }
 
-struct Counts {
-    live_bytes: AtomicI64,
-    live_blocks: AtomicI64,
-    total_blocks: AtomicI64,
-    total_bytes: AtomicI64,
-}
-
-impl Counts {
-    const fn new() -> Self {
-        Self {
-            live_bytes: AtomicI64::new(0),
-            live_blocks: AtomicI64::new(0),
-            total_blocks: AtomicI64::new(0),
-            total_bytes: AtomicI64::new(0),
-        }
-    }
-
-    fn all(&self) -> [&AtomicI64; 4] {
-        [
-            &self.live_bytes,
-            &self.live_blocks,
-            &self.total_blocks,
-            &self.total_bytes,
-        ]
-    }
-}
-
-/// Whether the calling thread is the only one that counts now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sharing {
-    Exclusive,
-    Shared,
-}
-
+/// The place of the slot that the hash asks for first.
 #[inline(always)]
-fn add(counter: &AtomicI64, by: i64, sharing: Sharing) {
-    match sharing {
-        Sharing::Exclusive => counter.store(counter.load(Relaxed) + by, Relaxed),
-        Sharing::Shared => {
-            counter.fetch_add(by, Relaxed);
-        }
+const fn home(hash: u64) -> usize {
+    (hash >> (64 - SLOTS.ilog2())) as usize
+}
+
+/// What is beside the number in a slot. With the place of the first slot, it is all of the
+/// hash.
+#[inline(always)]
+const fn rest(hash: u64) -> u64 {
+    hash << LIMIT.ilog2()
+}
+const _: () = assert!(LIMIT <= SLOTS);
+
+/// The number in a slot, if what is beside it is the hash's.
+#[inline(always)]
+const fn number_in(slot: u64, hash: u64) -> Option<u32> {
+    let differing = slot ^ rest(hash);
+    // 0 is no slot's.
+    if differing.wrapping_sub(1) < LIMIT as u64 - 1 {
+        Some(differing as u32)
+    } else {
+        None
     }
+}
+
+/// The number of the site with the stack of this hash, if it is known and its slot is the
+/// first that the hash asks for.
+///
+/// # Safety
+/// `slots` is [that of sites](Sites::slots).
+#[inline(always)]
+pub(super) unsafe fn at_home(slots: *const (), hash: u64) -> Option<u32> {
+    // SAFETY: the caller's promise; the slots live for ever.
+    let slots = unsafe { &*slots.cast::<Slots>() };
+    number_in(slots[home(hash)].load(Acquire), hash)
 }
 
 /// All sites of a trace.
 pub(super) struct Sites {
-    slots: Box<[AtomicU32]>,
+    slots: &'static Slots,
     all: Box<[Site]>,
     /// The number of the next one.
     next: AtomicU32,
+    /// How many there were in the trace that had the most.
+    most: AtomicUsize,
 }
 
 /// Of a site, at one moment.
@@ -100,61 +106,22 @@ impl Site {
         Self {
             hash: AtomicU64::new(0),
             depth: AtomicUsize::new(0),
-            alone: Counts::new(),
-            frames: [const { AtomicUsize::new(0) }; DEPTH],
-            together: Counts::new(),
+            counts: Counts::new(),
             peak_bytes: AtomicI64::new(0),
             peak_blocks: AtomicI64::new(0),
+            frames: [const { AtomicUsize::new(0) }; DEPTH],
         }
     }
 
-    #[inline(always)]
-    fn counts(&self, sharing: Sharing) -> &Counts {
-        match sharing {
-            Sharing::Exclusive => &self.alone,
-            Sharing::Shared => &self.together,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn allocated(&self, size: usize, sharing: Sharing) {
-        let counts = self.counts(sharing);
-        add(&counts.live_bytes, size as i64, sharing);
-        add(&counts.live_blocks, 1, sharing);
-        add(&counts.total_blocks, 1, sharing);
-        add(&counts.total_bytes, size as i64, sharing);
-    }
-
-    #[inline(always)]
-    pub(super) fn freed(&self, size: usize, sharing: Sharing) {
-        let counts = self.counts(sharing);
-        add(&counts.live_bytes, -(size as i64), sharing);
-        add(&counts.live_blocks, -1, sharing);
-    }
-
-    fn sum(&self, of: fn(&Counts) -> &AtomicI64) -> i64 {
-        of(&self.alone).load(Relaxed) + of(&self.together).load(Relaxed)
-    }
-
-    pub(super) fn live(&self) -> Live {
-        Live {
-            bytes: self.sum(|counts| &counts.live_bytes),
-            blocks: self.sum(|counts| &counts.live_blocks),
-        }
+    /// For threads that have no counts of their own.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub(super) fn at_peak(&self) -> Live {
         Live {
             bytes: self.peak_bytes.load(Relaxed),
             blocks: self.peak_blocks.load(Relaxed),
-        }
-    }
-
-    pub(super) fn total(&self) -> Total {
-        let total = |of| u64::try_from(self.sum(of)).unwrap_or(0);
-        Total {
-            bytes: total(|counts| &counts.total_bytes),
-            blocks: total(|counts| &counts.total_blocks),
         }
     }
 
@@ -165,16 +132,11 @@ impl Site {
         frames.map(|frame| frame.load(Relaxed)).collect()
     }
 
-    /// By hash, depth and innermost frame. That two stacks share all three by chance has
-    /// odds of one in 10^11 for as many as there is room for.
+    /// That two stacks have one hash by chance has odds of one in 10^11 for as many as
+    /// there is room for.
     #[inline(always)]
-    fn is(&self, hash: u64, stack: &Stack) -> bool {
-        let frames = stack.frames();
+    fn is(&self, hash: u64) -> bool {
         self.hash.load(Relaxed) == hash
-            && self.depth.load(Relaxed) == frames.len()
-            && frames
-                .first()
-                .is_none_or(|first| self.frames[0].load(Relaxed) == *first)
     }
 
     fn start(&self, hash: u64, stack: &Stack) {
@@ -186,33 +148,46 @@ impl Site {
     }
 
     fn forget(&self) {
-        for counter in self.alone.all().into_iter().chain(self.together.all()) {
-            counter.store(0, Relaxed);
-        }
+        self.counts.clear();
         self.peak_bytes.store(0, Relaxed);
         self.peak_blocks.store(0, Relaxed);
     }
 }
 
 impl Sites {
-    /// Allocates; not for the allocator's hooks.
+    /// Allocates; not for the allocator's hooks. There is one for all traces.
     pub(super) fn new() -> Self {
+        let slots: Box<[AtomicU64]> = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
+        let slots: *mut Slots = Box::into_raw(slots).cast();
         Self {
-            slots: (0..SLOTS).map(|_| AtomicU32::new(0)).collect(),
+            // SAFETY: as many as there are, and never given back.
+            slots: unsafe { &*slots },
             all: (0..LIMIT).map(|_| Site::new()).collect(),
             next: AtomicU32::new(1),
+            most: AtomicUsize::new(0),
         }
     }
 
     /// As if it were new. No block of an earlier trace may be followed any more.
     pub(super) fn clear(&self) {
-        for slot in &self.slots {
+        for slot in self.slots {
             slot.store(0, Relaxed);
         }
         for site in self.all.iter().take(self.count()) {
             site.forget();
         }
+        self.most.fetch_max(self.count(), Relaxed);
         self.next.store(1, Release);
+    }
+
+    /// The table, for [`at_home`].
+    pub(super) fn slots(&self) -> *const () {
+        ptr::from_ref(self.slots).cast()
+    }
+
+    /// The most that there were in a trace before this one.
+    pub(super) fn most(&self) -> usize {
+        self.most.load(Relaxed)
     }
 
     /// How many there are, with the first, which is for the stacks that are not told
@@ -226,17 +201,17 @@ impl Sites {
         &self.all[if place < LIMIT { place } else { 0 }]
     }
 
-    /// The site with this stack, if it is known.
+    /// The site with the stack of this hash, if it is known.
     #[inline(always)]
-    pub(super) fn find(&self, stack: &Stack) -> Option<u32> {
-        let hash = stack.hash();
-        let mut place = hash as usize % SLOTS;
+    pub(super) fn find(&self, hash: u64) -> Option<u32> {
+        let mut place = home(hash);
         loop {
-            let number = self.slots[place].load(Acquire);
-            if number == 0 {
+            let slot = self.slots[place].load(Acquire);
+            if slot == 0 {
                 return None;
             }
-            if self.get(number).is(hash, stack) {
+            let number = number_in(slot, hash);
+            if let Some(number) = number.filter(|number| self.get(*number).is(hash)) {
                 return Some(number);
             }
             place = (place + 1) % SLOTS;
@@ -249,24 +224,26 @@ impl Sites {
     #[inline(never)]
     pub(super) fn find_or_add(&self, stack: &Stack) -> u32 {
         let hash = stack.hash();
-        let mut place = hash as usize % SLOTS;
+        let mut place = home(hash);
         let mut own = None;
         loop {
-            let slot = &self.slots[place];
-            let mut number = slot.load(Acquire);
-            if number == 0 {
+            let cell = &self.slots[place];
+            let mut slot = cell.load(Acquire);
+            if slot == 0 {
                 let Some(fresh) = own.or_else(|| self.take_number()) else {
                     return 0;
                 };
                 own = Some(fresh);
                 self.get(fresh).start(hash, stack);
-                match slot.compare_exchange(0, fresh, AcqRel, Acquire) {
+                let filled = rest(hash) | u64::from(fresh);
+                match cell.compare_exchange(0, filled, AcqRel, Acquire) {
                     Ok(_) => return fresh,
                     // Another thread's came first; ours is lost if it is the same.
-                    Err(first) => number = first,
+                    Err(first) => slot = first,
                 }
             }
-            if self.get(number).is(hash, stack) {
+            let number = number_in(slot, hash);
+            if let Some(number) = number.filter(|number| self.get(*number).is(hash)) {
                 return number;
             }
             place = (place + 1) % SLOTS;
@@ -283,10 +260,37 @@ impl Sites {
         None
     }
 
+    /// What is live of a site in this trace, by all threads.
+    pub(super) fn live(&self, number: u32, trace: u64) -> Live {
+        // A block is counted when it comes before it is when it goes, so by this order no
+        // thread that goes on meanwhile makes a level too low.
+        let freed = self.sum(number, trace, Counts::all_freed);
+        fence(Acquire);
+        let total = self.sum(number, trace, Counts::total);
+        Live {
+            bytes: total.bytes.wrapping_sub(freed.bytes) as i64,
+            blocks: total.blocks.wrapping_sub(freed.blocks) as i64,
+        }
+    }
+
+    /// All that a site allocated in this trace, by all threads.
+    pub(super) fn total(&self, number: u32, trace: u64) -> Total {
+        let Amount { bytes, blocks } = self.sum(number, trace, Counts::total);
+        Total { bytes, blocks }
+    }
+
+    fn sum(&self, number: u32, trace: u64, of: fn(&Counts) -> Amount) -> Amount {
+        let mut sum = of(&self.get(number).counts);
+        for follower in ledger::all_followers().filter(|follower| follower.trace() == trace) {
+            sum.add(of(follower.counts(number)));
+        }
+        sum
+    }
+
     /// Notes what is live of each site as its share of the peak.
-    pub(super) fn note_peak(&self) {
-        for site in self.all.iter().take(self.count()) {
-            let live = site.live();
+    pub(super) fn note_peak(&self, trace: u64) {
+        for (number, site) in (0..).zip(self.all.iter().take(self.count())) {
+            let live = self.live(number, trace);
             site.peak_bytes.store(live.bytes, Relaxed);
             site.peak_blocks.store(live.blocks, Relaxed);
         }

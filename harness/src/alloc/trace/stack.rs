@@ -7,11 +7,12 @@
 
 mod modules;
 
+use crate::alloc::ledger::{self, Bounds};
 use crate::alloc::unwind;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
 use framehop::{MustNotAllocateDuringUnwind, Unwinder as _};
 use std::arch::asm;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::slice;
 use std::sync::atomic::{
@@ -26,6 +27,10 @@ pub(super) const DEPTH: usize = 64;
 /// Rust's do.
 const START_FRAMES: usize = 2;
 
+/// How many functions are called from the one at which a stack starts to the one that takes
+/// it.
+const OWN_FRAMES: usize = 2;
+
 /// How many threads can unwind at one time.
 const CACHES: usize = 16;
 
@@ -35,30 +40,45 @@ const CACHES: usize = 16;
 pub(super) struct Stack {
     frames: [MaybeUninit<usize>; DEPTH],
     depth: usize,
-    hash: u64,
+    hash: Hash,
 }
 
-thread_local! {
-    /// Where the thread's stack ends, or the part of it that counts; 0 if that is not
-    /// known.
-    static END: Cell<usize> = const { Cell::new(0) };
-    /// Whether only a part of it counts.
-    static IS_PART: Cell<bool> = const { Cell::new(false) };
-    /// Where it starts, the lowest address of it.
-    static START: Cell<usize> = const { Cell::new(0) };
+/// A number that other stacks hardly ever have.
+#[derive(Clone, Copy)]
+pub(super) struct Hash(u64);
+
+impl Hash {
+    #[inline(always)]
+    pub(super) const fn new() -> Self {
+        Self(0)
+    }
+
+    #[inline(always)]
+    pub(super) const fn add(&mut self, address: usize) {
+        self.0 = (self.0.rotate_left(5) ^ address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    #[inline(always)]
+    pub(super) const fn get(self) -> u64 {
+        self.0
+    }
 }
 
 /// Runs `work`; its stacks end with the frame of the caller, in which the address `mark`
 /// lies.
 pub(super) fn within<R>(mark: usize, work: impl FnOnce() -> R) -> R {
-    struct Back(usize, bool);
+    struct Back(Bounds);
     impl Drop for Back {
         fn drop(&mut self) {
-            END.set(self.0);
-            IS_PART.set(self.1);
+            ledger::set_bounds(self.0);
         }
     }
-    let _back = Back(END.replace(mark), IS_PART.replace(true));
+    let part = Bounds {
+        end: mark,
+        is_part: true,
+        ..Bounds::now()
+    };
+    let _back = Back(ledger::set_bounds(part));
     work()
 }
 
@@ -80,7 +100,29 @@ struct CacheSlot {
 // SAFETY: the cache is used by whoever has set `busy`, and by nobody else.
 unsafe impl Sync for CacheSlot {}
 
-/// Where a walk starts.
+/// The same number, of which the compiler does not know how it came about.
+#[inline(always)]
+pub(super) fn opaque(number: usize) -> usize {
+    let mut same = number;
+    // SAFETY: it does nothing.
+    unsafe {
+        asm!(
+            "/* {same} */",
+            same = inout(reg) same,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    same
+}
+
+/// A function that is running: where its frame is, and the stack pointer.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    pub(super) sp: usize,
+    pub(super) bp: usize,
+}
+
+/// Where a walk by tables starts.
 #[derive(Clone, Copy)]
 pub(super) struct Registers {
     pc: usize,
@@ -94,7 +136,7 @@ impl Stack {
         Self {
             frames: [const { MaybeUninit::uninit() }; DEPTH],
             depth: 0,
-            hash: 0,
+            hash: Hash::new(),
         }
     }
 
@@ -104,10 +146,9 @@ impl Stack {
         unsafe { slice::from_raw_parts(self.frames.as_ptr().cast(), self.depth) }
     }
 
-    /// A number that other stacks hardly ever have.
     #[inline(always)]
     pub(super) fn hash(&self) -> u64 {
-        self.hash ^ self.hash >> 32
+        self.hash.get()
     }
 
     /// False if it is full.
@@ -118,42 +159,42 @@ impl Stack {
         };
         slot.write(address);
         self.depth += 1;
-        self.hash = (self.hash.rotate_left(5) ^ address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.hash.add(address);
         true
     }
 
     fn clear(&mut self) {
         self.depth = 0;
-        self.hash = 0;
+        self.hash = Hash::new();
     }
 }
 
-/// Finds out where this thread's stack ends. Not for the allocator's hooks: it asks libc,
-/// which may allocate for itself.
-pub(in crate::alloc) fn learn_bounds() {
-    if END.get() == 0 {
-        let (start, end) = bounds().unwrap_or((0, 0));
-        START.set(start);
-        END.set(end);
+impl Frame {
+    /// That of the function that this is inlined into. Without frame pointers it is
+    /// anything.
+    #[inline(always)]
+    pub(super) fn own() -> Self {
+        let (sp, bp);
+        // SAFETY: it reads two registers and writes none but those for the results.
+        unsafe {
+            asm!(
+                "mov {sp}, rsp",
+                "mov {bp}, rbp",
+                sp = out(reg) sp,
+                bp = out(reg) bp,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        Self { sp, bp }
     }
 }
 
-fn bounds() -> Option<(usize, usize)> {
-    // SAFETY: all zero is a value of it, and libc fills it in below.
-    let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the thread exists, and the attributes are ours to write.
-    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) } != 0 {
-        return None;
-    }
-    let (mut lowest, mut size) = (std::ptr::null_mut::<libc::c_void>(), 0);
-    // SAFETY: the attributes were filled in, and are destroyed once.
-    let result = unsafe {
-        let result =
-            libc::pthread_attr_getstack(&raw const attributes, &raw mut lowest, &raw mut size);
-        libc::pthread_attr_destroy(&raw mut attributes);
-        result
-    };
-    (result == 0).then(|| (lowest as usize, lowest as usize + size))
+/// Up to here the function that this is inlined into runs: what it called before was not
+/// called in its place, with its frame gone.
+#[inline(always)]
+pub(super) fn is_running() {
+    // SAFETY: it does nothing.
+    unsafe { asm!("", options(nostack, preserves_flags)) };
 }
 
 impl Registers {
@@ -186,6 +227,21 @@ fn word(address: usize, sp: usize, end: usize) -> Option<usize> {
     (is_on_stack && address.is_multiple_of(8)).then(|| unsafe { *(address as *const usize) })
 }
 
+/// Where the function with this frame returns to, if frame pointers lead there from the one
+/// with these registers. They do not where this library has none: then all of its functions
+/// have the one of somebody who called it.
+fn returned_to(registers: Registers, frame: Frame, end: usize) -> Option<usize> {
+    let mut at = registers.bp;
+    for _ in 0..OWN_FRAMES {
+        let before = at;
+        at = word(before, registers.sp, end)?;
+        if before != frame.bp && at == frame.bp {
+            return word(at.wrapping_add(8), registers.sp, end);
+        }
+    }
+    None
+}
+
 impl Walker {
     /// Allocates; not for the allocator's hooks.
     pub(super) fn new() -> Self {
@@ -208,20 +264,20 @@ impl Walker {
         self.frame_pointers.load(Relaxed)
     }
 
-    /// The stack above the function with these registers, which is still running, written
-    /// to an empty `stack`. False if it can't be told.
+    /// The stack from this frame on, of a function that called the one with these registers,
+    /// written to an empty `stack`. False if it can't be told.
     #[inline(always)]
-    pub(super) fn walk(&self, registers: Registers, stack: &mut Stack) -> bool {
+    pub(super) fn walk(&self, registers: Registers, frame: Frame, stack: &mut Stack) -> bool {
         // On another stack, a signal's or a coroutine's, nothing is known of what lies
         // between here and the end.
-        if registers.sp < START.get() || registers.sp >= END.get() {
+        if !Bounds::now().have(frame.sp) {
             return false;
         }
         if self.has_frame_pointers() {
-            by_frame_pointers(registers, stack);
+            by_frame_pointers(frame, stack);
             true
         } else {
-            self.by_tables(registers, stack)
+            self.by_tables(registers, frame, stack)
         }
     }
 
@@ -229,11 +285,11 @@ impl Walker {
     /// taken again, and they are not used any more. False if it can't be told.
     #[cold]
     #[inline(never)]
-    pub(super) fn check(&self, registers: Registers, stack: &mut Stack) -> bool {
+    pub(super) fn check(&self, registers: Registers, frame: Frame, stack: &mut Stack) -> bool {
         if !self.has_frame_pointers() {
             return true;
         }
-        let truth = by_the_panic_unwinder(END.get());
+        let truth = by_the_panic_unwinder(Bounds::now().end);
         let [walked, truth] = [stack.frames(), truth.frames()];
         // Both have the frames of this module, which differ; behind them nothing may.
         let agree = walked.first().is_some_and(|first| {
@@ -243,7 +299,8 @@ impl Walker {
                 let depth = rest.len().min(walked.len());
                 let is_cut = truth.len() >= DEPTH || walked.len() >= DEPTH;
                 let missing = rest.len() - depth;
-                let lacks_start = !IS_PART.get() && depth > START_FRAMES && missing <= START_FRAMES;
+                let lacks_start =
+                    !Bounds::now().is_part && depth > START_FRAMES && missing <= START_FRAMES;
                 let is_complete =
                     rest.len() == walked.len() || walked.len() == depth && lacks_start;
                 rest[..depth] == walked[..depth] && (is_cut || is_complete)
@@ -254,17 +311,20 @@ impl Walker {
         }
         self.frame_pointers.store(false, Relaxed);
         stack.clear();
-        self.by_tables(registers, stack)
+        self.by_tables(registers, frame, stack)
     }
 
+    /// From the function with these registers on, or, where frame pointers lead from there to
+    /// `frame`, from that on; so the stack is the same by either.
     #[inline(never)]
-    fn by_tables(&self, registers: Registers, stack: &mut Stack) -> bool {
+    fn by_tables(&self, registers: Registers, frame: Frame, stack: &mut Stack) -> bool {
         let mut slots = self.caches.iter();
         let is_free = |slot: &&CacheSlot| !slot.busy.load(Relaxed) && !slot.busy.swap(true, AcqRel);
         let Some(slot) = slots.find(is_free) else {
             return false;
         };
-        let end = END.get();
+        let end = Bounds::now().end;
+        let mut start = returned_to(registers, frame, end);
         let mut read = |address: u64| {
             let word = word(usize::try_from(address).map_err(drop)?, registers.sp, end);
             word.map(|word| word as u64).ok_or(())
@@ -278,7 +338,12 @@ impl Walker {
             // The first is where we are.
             let _ = frames.next();
             while let Ok(Some(frame)) = frames.next() {
-                if !stack.push(usize::try_from(frame.address()).unwrap_or(0)) {
+                let address = usize::try_from(frame.address()).unwrap_or(0);
+                if start == Some(address) {
+                    stack.clear();
+                    start = None;
+                }
+                if !stack.push(address) {
                     break;
                 }
             }
@@ -289,22 +354,20 @@ impl Walker {
 }
 
 /// A frame starts with the caller's frame pointer; behind it is where to return to.
-#[inline(always)]
-fn by_frame_pointers(registers: Registers, stack: &mut Stack) {
-    // The last address that a frame may have.
-    let last = END.get().saturating_sub(16);
-    let (mut frame, mut lowest) = (registers.bp, registers.sp);
+fn by_frame_pointers(frame: Frame, stack: &mut Stack) {
+    let last = Bounds::now().last_frame();
+    let (mut at, mut lowest) = (frame.bp, frame.sp);
     // Frames lie one above the other; anything else is no frame.
-    while frame >= lowest && frame <= last && frame % 8 == 0 {
+    while at >= lowest && at <= last && at % 8 == 0 {
         // SAFETY: the stack is mapped from its pointer, which is not above `lowest`, to its
         // end, before which there is room for two words; both are aligned, and whatever
         // they are, they are words.
-        let [next, address] = unsafe { *(frame as *const [usize; 2]) };
+        let [next, address] = unsafe { *(at as *const [usize; 2]) };
         if address == 0 || !stack.push(address) {
             break;
         }
-        lowest = frame + 16;
-        frame = next;
+        lowest = at + 16;
+        at = next;
     }
 }
 

@@ -150,7 +150,7 @@ fn frames_address(hdr: &[u8], address: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Registers, Stack, Walker, learn_bounds};
+    use super::super::{Frame, Registers, Stack, Walker};
     use super::*;
     use std::fs;
     use std::process::{self, Command};
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_library_stays_for_as_long_as_its_tables_are_kept() {
         let library = library();
-        learn_bounds();
+        crate::alloc::ledger::learn_bounds();
         let walker = Walker::new();
         // SAFETY: the handle is open, and is closed once.
         assert_eq!(unsafe { libc::dlclose(library.handle) }, 0);
@@ -205,7 +205,7 @@ mod tests {
         let mut registers = Registers::now();
         registers.pc = library.function;
         let mut stack = Stack::new();
-        walker.by_tables(registers, &mut stack);
+        walker.by_tables(registers, Frame::own(), &mut stack);
         assert!(pin(&library.name), "it is still there");
     }
 
