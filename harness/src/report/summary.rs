@@ -368,14 +368,14 @@ impl Place<'_> {
         let caller = outside.iter().position(|frame| is_named(&frame))?;
         let frame = &outside[caller];
         let between = outside[..caller].iter().filter(|frame| frame.is_dependency);
-        let mut text = format!("    called by {}", frame.function);
-        text.extend(location(frame).map(|location| format!("  {location}")));
+        let mut line = format!("    called by {}", frame.function);
+        line.extend(location(frame).map(|location| format!("  {location}")));
         if let Some(first) = between.clone().next().and_then(package) {
             let frames = between.count();
             let noun = if frames == 1 { "frame" } else { "frames" };
-            text.push_str(&format!("  via {first} ({frames} {noun})"));
+            line.push_str(&format!("  via {first} ({frames} {noun})"));
         }
-        Some(cut(&text) + "\n")
+        Some(cut(&line) + "\n")
     }
 
     /// Who holds most of its blocks.
