@@ -312,10 +312,10 @@ impl Report {
 
     /// What to type next.
     fn commands(&self) -> String {
-        let test = self.test.as_deref().unwrap_or(&self.name);
+        let name = self.test.as_deref().unwrap_or(&self.name);
         let mut text = format!(
             "  all stacks   cargo highwater repro {}\n",
-            again::quoted(test)
+            again::quoted(name)
         );
         if let Some(command) = again::command() {
             text.push_str(&format!("  run again    {command}\n"));
