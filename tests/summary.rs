@@ -84,19 +84,19 @@ fn an_allocation_that_is_stopped() {
 
 /// More lines that grow than are shown.
 #[derive(Default)]
-struct Many([Vec<Box<u64>>; 5]);
+struct Many([Vec<String>; 5]);
 
 #[test]
 fn leaks_at_many_lines() {
     let report = Scenario::new("many")
         .steps(200)
         .run(Many::default, |many, i| {
-            many.0[0].push(Box::new(i));
-            many.0[1].push(Box::new(i));
-            many.0[2].push(Box::new(i));
-            many.0[3].push(Box::new(i));
-            many.0[4].push(Box::new(i));
+            many.0[0].push(i.to_string());
+            many.0[1].push(i.to_string());
+            many.0[2].push(i.to_string());
+            many.0[3].push(i.to_string());
+            many.0[4].push(i.to_string());
         });
     let printed = printed(&report);
-    assert!(printed.contains("  and 2 other places, "), "{printed}");
+    assert!(printed.contains(" other places, "), "{printed}");
 }
