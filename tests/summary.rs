@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use highwater::{ByteSize, Report, Scenario};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[global_allocator]
@@ -25,7 +25,7 @@ fn printed(report: &Report) -> String {
 
 #[derive(Default)]
 struct Shop {
-    sessions: HashMap<u64, Vec<String>>,
+    sessions: BTreeMap<u64, Vec<String>>,
     recent: Vec<u64>,
 }
 

@@ -264,12 +264,11 @@ fn chain(links: u32) {
 /// A task that never rests does not keep a step from its end.
 #[test]
 fn a_task_that_never_rests() {
-    let setup = async || {
-        drop(tokio::spawn(async {
-            loop {
-                give_way().await
-            }
-        }))
+    let restless = async || loop {
+        give_way().await;
+    };
+    let setup = async move || {
+        tokio::spawn(restless());
     };
     let report = Scenario::new("restless")
         .steps(32)

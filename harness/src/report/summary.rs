@@ -9,7 +9,7 @@ use crate::diagnosis::{Diagnosis, Site};
 use crate::symbols::Frame;
 use crate::text::columns::{Align, aligned};
 use crate::text::fitted::{cut, wrapped};
-use crate::text::{Rate, Steps, Thousands};
+use crate::text::{Blocks, Rate, Steps, Thousands};
 use crate::verdict::Law;
 use std::collections::BTreeMap;
 
@@ -384,8 +384,13 @@ impl Place<'_> {
         let holders = holders.filter(|holders| !holders.is_empty())?;
         let all: u64 = holders.iter().map(|holder| holder.blocks).sum();
         let first = &holders[0];
-        let share = format!("{} of {} blocks", Thousands(first.blocks), Thousands(all));
-        Some(wrapped(&format!("{first}, {share}"), 4))
+        // The search takes stale words for pointers here and there, so nearly all is all.
+        let mut line = first.to_string();
+        if first.blocks * 10 < all * 9 {
+            let share = format!(", {} of {}", Thousands(first.blocks), Blocks(all));
+            line.push_str(&share);
+        }
+        Some(wrapped(&line, 4))
     }
 }
 
