@@ -39,6 +39,16 @@ fn a_dependency_that_leaves_the_repository_is_refused_with_its_remedy() {
         said.contains("\nwrite an absolute path, or depend on"),
         "{said}"
     );
+    // The base has it too until the remedy is committed.
+    project.commit("by a relative path");
+    project.write("Cargo.toml", &manifest);
+    assert_eq!(
+        project
+            .refuse_with_output(&["gate", "--base", "HEAD"])
+            .matches(begin)
+            .count(),
+        1
+    );
     for built in ["debug", "highwater-base"] {
         assert!(!project.target().join(built).exists(), "{built}");
     }
