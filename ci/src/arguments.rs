@@ -21,6 +21,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Adds highwater to a package: the dependency, the allocator, and a test that passes
+    Init(InitArguments),
     /// Runs the project's tests and prints the reports that they write
     Run {
         #[command(flatten)]
@@ -90,6 +92,22 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         into: Option<PathBuf>,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct InitArguments {
+    /// The package [default: that of the current directory]
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) package: Option<String>,
+    /// Do it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Add a workflow for GitHub Actions, which runs the gate
+    #[arg(long)]
+    pub(crate) workflow: bool,
+    /// Then run the tests, and record what they find as the baselines
+    #[arg(long)]
+    pub(crate) baselines: bool,
 }
 
 /// The revision to compare with, which some commands can do without.

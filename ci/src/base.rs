@@ -277,6 +277,23 @@ pub fn path_in_repository(directory: &Path) -> Option<String> {
     git(directory, &["rev-parse", "--show-prefix"]).ok()
 }
 
+/// The root of the repository around `directory`, if there is one.
+pub fn repository(directory: &Path) -> Option<PathBuf> {
+    let root = git(directory, &["rev-parse", "--show-toplevel"]).ok()?;
+    Some(root.into())
+}
+
+/// Whether each of these files is committed as it is.
+pub fn are_committed(directory: &Path, files: &[&Path]) -> bool {
+    let asked = |words: &[&'static str]| {
+        let words = words.iter().map(OsStr::new);
+        let files = files.iter().map(|file| file.as_os_str());
+        let arguments: Vec<_> = words.chain(files).collect();
+        git(directory, &arguments).is_ok()
+    };
+    asked(&["ls-files", "--error-unmatch", "--"]) && asked(&["diff", "--quiet", "HEAD", "--"])
+}
+
 /// What git prints, without the last line break.
 fn git(directory: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<String, BaseError> {
     let output = Command::new("git")

@@ -1,6 +1,7 @@
 //! What each command does, with the library's parts.
 
 pub(crate) mod gate;
+pub(crate) mod init;
 mod measure;
 pub(crate) mod repro;
 mod tell;
@@ -8,8 +9,10 @@ mod tell;
 use crate::arguments::{BaseArguments, Format};
 use cargo_highwater::baseline::{self, Baseline, BaselineError};
 use cargo_highwater::config::{Config, ConfigError};
+use cargo_highwater::init::InitError;
 use cargo_highwater::merge::{MergeError, Merged};
 use cargo_highwater::outcome::{Again, Base, Evidence, Outcome, Status};
+use cargo_highwater::outside::OutsideError;
 use cargo_highwater::project::{Project, ProjectError, base_revision};
 use cargo_highwater::{exit_code, table, view};
 use gate::{evidence, named_as_baselines, recorded};
@@ -51,6 +54,14 @@ pub(crate) enum Failure {
     Merge(#[from] MergeError),
     #[error(transparent)]
     Project(#[from] ProjectError),
+    #[error(transparent)]
+    Init(#[from] InitError),
+    #[error("nothing was changed, for nobody can be asked here; say --yes to have it done")]
+    NobodyToAsk,
+    #[error("nothing was changed")]
+    Declined,
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
     #[error("{}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },
     #[error(

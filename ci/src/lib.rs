@@ -10,6 +10,8 @@
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
 //!   another revision; [`merge`] joins what several machines measured.
 //! - [`view`] makes the page.
+//! - [`init`] adds the library to a package. [`outside`] finds dependencies that a checkout
+//!   elsewhere would miss.
 //! - [`exit_code`] lists what the tool exits with.
 //!
 //! Nothing in here measures: of `highwater` the tool uses the sizes only, so that it
@@ -22,10 +24,12 @@ pub mod baseline;
 pub mod compare;
 pub mod config;
 pub mod exit_code;
+pub mod init;
 pub mod kind;
 pub mod merge;
 pub mod outcome;
 pub mod output;
+pub mod outside;
 pub mod project;
 pub mod sites;
 pub mod table;

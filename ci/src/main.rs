@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     };
     addresses::fix();
     let code = match arguments.command {
+        Command::Init(asked) => commands::init::init(&asked),
         Command::Run { base, tests } => commands::run(&base, &tests.arguments),
         Command::Report { directory, format } => commands::report(directory, format),
         Command::Bless { gone } => commands::bless(gone),

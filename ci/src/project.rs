@@ -5,6 +5,7 @@ mod command;
 mod run;
 
 use crate::base::{self, Base, BaseError};
+use crate::outside::{self, OutsideError};
 use command::Tests;
 use highwater_reports::file::write_atomically;
 use highwater_reports::report::unwritten_files;
@@ -107,6 +108,9 @@ pub enum ProjectError {
     /// The base could not be checked out.
     #[error(transparent)]
     Base(#[from] BaseError),
+    /// The base would not build.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
 }
 
 impl Project {
@@ -282,6 +286,10 @@ impl Project {
         arguments: &[OsString],
     ) -> Result<(bool, Base), ProjectError> {
         let base = Base::check_out(Path::new("."), revision, any)?;
+        // What else is wrong with it, its build says.
+        if let Err(error @ OutsideError::Paths(_)) = outside::refuse(&base.directory) {
+            return Err(error.into());
+        }
         base.lock_like(&self.root)?;
         let mut tests = self.tests(&base.directory, &self.base_reports, arguments);
         tests.target = Some(self.target.join(BASE_TARGET));

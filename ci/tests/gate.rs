@@ -21,6 +21,39 @@ fn committed() -> Project {
     project
 }
 
+/// The base is checked out elsewhere, so it is said before anything is built.
+#[test]
+fn a_dependency_that_leaves_the_repository_is_refused_with_its_remedy() {
+    let project = committed();
+    let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
+    project.write(
+        "Cargo.toml",
+        &manifest.replace("path = '/", "path = '../../../../../../../"),
+    );
+    let said = project.refuse(&["gate", "--base", "HEAD"]);
+    let begin = "error: the base would not build: it is checked out in another place, from where \
+                 a relative path that leaves the repository leads nowhere\n  Cargo.toml: highwater \
+                 = ../../../";
+    assert!(said.starts_with(begin), "{said}");
+    assert!(
+        said.contains("\nwrite an absolute path, or depend on"),
+        "{said}"
+    );
+    // The base has it too until the remedy is committed.
+    project.commit("by a relative path");
+    project.write("Cargo.toml", &manifest);
+    assert_eq!(
+        project
+            .refuse_with_output(&["gate", "--base", "HEAD"])
+            .matches(begin)
+            .count(),
+        1
+    );
+    for built in ["debug", "highwater-base"] {
+        assert!(!project.target().join(built).exists(), "{built}");
+    }
+}
+
 #[test]
 fn from_the_same_code_to_an_improvement_that_is_recorded() {
     let project = committed();

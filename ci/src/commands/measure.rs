@@ -5,6 +5,7 @@ use cargo_highwater::base::Base;
 use cargo_highwater::baseline;
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Again, Evidence, to_measure_again};
+use cargo_highwater::outside;
 use cargo_highwater::project::{Project, Run};
 use highwater_reports::report::{self, ReadError, Report};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,9 @@ pub(super) fn measure(
     any: bool,
     tests: &[OsString],
 ) -> Result<Measured, Failure> {
+    if base.is_some() {
+        outside::refuse(Path::new("."))?;
+    }
     project.clear()?;
     let started = Instant::now();
     let mut checkout = None;

@@ -245,9 +245,9 @@ unknown field `peak-bound`, expected one of `reason`, `growth`, `peak`, `residue
 
 #[test]
 fn the_document_names_all_that_can_be_said() {
-    let document = include_str!("../../../docs/gate.md");
+    let document = include_str!("../../../docs/configuration.md");
     let (_, about) = document
-        .split_once("\n## highwater.toml\n")
+        .split_once("# highwater.toml\n")
         .expect("a chapter");
     let (_, example) = about.split_once("```toml\n").expect("an example");
     let (example, _) = example.split_once("```").expect("its end");

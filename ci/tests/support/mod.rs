@@ -74,7 +74,7 @@ pub(crate) fn tool() -> Command {
 /// A version that no other project of this run has, and the same in every run: in one build
 /// directory cargo tells packages at the roots of their workspaces apart by name and version
 /// alone.
-fn version() -> String {
+pub(crate) fn version() -> String {
     static PROJECTS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default().to_owned();
@@ -101,9 +101,15 @@ impl Project {
             version(),
             harness.expect("it is there").display()
         );
+        let project = Self::empty();
+        project.write("Cargo.toml", &manifest);
+        project
+    }
+
+    /// A repository without a package.
+    pub(crate) fn empty() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let project = Self { directory };
-        project.write("Cargo.toml", &manifest);
         project.write(".gitignore", "target\nCargo.lock\n");
         project.git(&["init", "--quiet", "--initial-branch=main"]);
         project
