@@ -46,9 +46,19 @@ fn failure(report: &Report) -> String {
     assert!(short.contains(command.trim_end()), "{short}");
     // Sites and what could not be told of them have tests of their own.
     let (reasons, _) = short.split_once("\n\n").expect("more follows");
-    let paragraphs = short.split("\n\n");
-    let figures = paragraphs.filter(|paragraph| paragraph.starts_with("  growth "));
-    let figures: String = figures.collect();
+    let is_kept = |paragraph: &&str| {
+        let starts = ["  growth ", "  also "];
+        starts.iter().any(|start| paragraph.starts_with(start))
+    };
+    let paragraphs = short.split("\n\n").filter(is_kept);
+    let told = |paragraph: &str| {
+        let (told, _) = paragraph
+            .split_once("\n  types are not known")
+            .unwrap_or((paragraph, ""));
+        told.to_owned()
+    };
+    let figures: Vec<_> = paragraphs.map(told).collect();
+    let figures = figures.join("\n\n");
     format!("{reasons}\n\n{figures}\n\n----\n\n{long}")
 }
 

@@ -100,3 +100,46 @@ fn leaks_at_many_lines() {
     let printed = printed(&report);
     assert!(printed.contains(" other places, "), "{printed}");
 }
+
+/// A terminal with this text, as a picture.
+fn picture(text: &str) -> String {
+    const LINE: usize = 18;
+    let lines: Vec<_> = text.lines().collect();
+    let height = lines.len() * LINE + 24;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"{height}\" \
+         viewBox=\"0 0 720 {height}\">\n\
+         <title>What a failed test prints</title>\n\
+         <rect width=\"720\" height=\"{height}\" rx=\"6\" fill=\"#1b1f24\"/>\n\
+         <g font-family=\"monospace\" font-size=\"14\" fill=\"#d8dee4\">\n"
+    );
+    for (number, line) in lines.iter().enumerate() {
+        let y = 26 + number * LINE;
+        let line = line.replace('&', "&amp;").replace('<', "&lt;");
+        // Others would be folded.
+        let line = line.replace(' ', "\u{a0}");
+        let colour = match number {
+            0 => " fill=\"#ff8e8e\" font-weight=\"bold\"",
+            _ if line.contains(".rs:") => " fill=\"#ffd479\"",
+            _ => "",
+        };
+        if !line.is_empty() {
+            svg.push_str(&format!("<text x=\"14\" y=\"{y}\"{colour}>{line}</text>\n"));
+        }
+    }
+    svg + "</g>\n</svg>\n"
+}
+
+/// The picture in the README. `HIGHWATER_UPDATE_DOCS=1` writes it.
+#[test]
+fn bad_orders_are_bounded() {
+    let scenario = Scenario::new("bad_orders").steps(1_000);
+    let report = scenario.run(Shop::default, place);
+    let drawn = picture(&printed(&report));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/failure.svg");
+    if std::env::var_os("HIGHWATER_UPDATE_DOCS").is_some() {
+        std::fs::write(path, &drawn).expect("the folder is there");
+    }
+    let shown = std::fs::read_to_string(path).expect("it is there");
+    assert_eq!(drawn, shown, "HIGHWATER_UPDATE_DOCS=1 writes it anew");
+}

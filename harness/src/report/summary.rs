@@ -29,7 +29,7 @@ impl Report {
     ///
     /// [`explanation`](Self::explanation) is the long form.
     pub fn summary(&self) -> String {
-        let mut text = self.heads();
+        let (mut text, others) = self.heads();
         let places = self.places();
         if let Some(trap) = self.diagnosis.as_ref().and_then(Diagnosis::trap) {
             text.push('\n');
@@ -38,7 +38,7 @@ impl Report {
             text.push('\n');
             text.push_str(&self.places_text(&places));
         }
-        let notes = self.notes(&places);
+        let notes = others + &self.notes(&places);
         if !notes.is_empty() {
             text.push('\n');
             text.push_str(&notes);
@@ -50,25 +50,16 @@ impl Report {
         text
     }
 
-    /// Each reason in a sentence; the first has the scenario's name.
-    fn heads(&self) -> String {
-        let mut heads = self.reasons();
-        if heads.is_empty() {
-            heads.push(("memory", self.verdict.to_string()));
-        }
-        let mut text = String::new();
-        for (number, (what, detail)) in heads.iter().enumerate() {
-            let head = if number == 0 {
-                // The path of the function is in the commands below.
-                let name = self.full_name();
-                let name = name.rsplit("::").next().unwrap_or_default();
-                format!("{what} in `{name}`: {detail}")
-            } else {
-                format!("also {what}: {detail}")
-            };
-            text.push_str(&wrapped(&head, 0));
-        }
-        text
+    /// The first reason, with the scenario's name, and the others.
+    fn heads(&self) -> (String, String) {
+        let mut reasons = self.reasons().into_iter();
+        let (what, detail) = (reasons.next()).unwrap_or(("memory", self.verdict.to_string()));
+        // The path of the function is in the commands below.
+        let name = self.full_name();
+        let name = name.rsplit("::").next().unwrap_or_default();
+        let first = wrapped(&format!("{what} in `{name}`: {detail}"), 0);
+        let others = reasons.map(|(what, detail)| wrapped(&format!("also {what}: {detail}"), 2));
+        (first, others.collect())
     }
 
     /// Why it fails: what is wrong, and by how much.
@@ -153,11 +144,7 @@ impl Report {
         let (before, after) = (half.live_bytes, last.live_bytes);
         let is_doubled = after / 2 * 10 >= before * 9 && after * 4 <= before * 9;
         if is_doubled && before > 0 {
-            return format!(
-                "doubles with the steps, {} B → {} B",
-                Thousands(before),
-                Thousands(after)
-            );
+            return format!("doubles with the steps, to {} B", Thousands(after));
         }
         format!(
             "{} B after {}, {} B after {}, {end}",
