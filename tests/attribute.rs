@@ -66,6 +66,13 @@ fn keeps_a_few() {
     keep(50);
 }
 
+const STEPS: u64 = 128;
+
+#[highwater::test(steps = STEPS / 2, warm_up = STEPS)]
+fn steps_may_be_a_constant(i: u64) {
+    drop(i.to_string());
+}
+
 #[highwater::test(steps = 200, growth = "1 KB")]
 #[should_panic(expected = "ceiling passed in `breaches_its_growth`: growth ")]
 fn breaches_its_growth() {

@@ -143,6 +143,16 @@ impl Known {
     fn is_of_scenario(&self) -> bool {
         !matches!(self.kind, Kind::TimeLimit | Kind::Word)
     }
+
+    /// What its value is, if that stands in quotes.
+    fn quoted(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Size(_) => Some("a size in quotes"),
+            Kind::Reason(_) => Some("a reason in quotes"),
+            Kind::Time(_) | Kind::TimeLimit => Some("a duration in quotes"),
+            Kind::Count(_) | Kind::State | Kind::Word => None,
+        }
+    }
 }
 
 impl Parse for Argument {
@@ -171,7 +181,15 @@ impl Parse for Argument {
             let problem = format!("`{name}` needs a value, such as `{}`", known.example);
             return Err(Error::new(name.span(), problem));
         }
-        let value = Some(input.parse()?);
+        let value: Expr = input.parse()?;
+        if !input.is_empty() && !input.peek(Token![,]) {
+            // As in `growth = 1 MiB`.
+            if let Some(wanted) = known.quoted() {
+                let problem = format!("`{name}` takes {wanted}, such as `{}`", known.example);
+                return Err(Error::new_spanned(value, problem));
+            }
+        }
+        let value = Some(value);
         Ok(Self { known, name, value })
     }
 }
@@ -182,10 +200,7 @@ impl Argument {
             return Ok(());
         };
         let (method, value) = match self.known.kind {
-            Kind::Count(method) => {
-                let count = Literal::u64_suffixed(self.count(value)?);
-                (method, quote!(#count))
-            }
+            Kind::Count(method) => (method, self.count(value)?),
             Kind::Size(method) => {
                 let text = self.text(value, "a size in quotes")?;
                 let bytes = units::bytes(&text).map_err(|problem| {
@@ -220,16 +235,23 @@ impl Argument {
         Ok(())
     }
 
-    fn count(&self, value: &Expr) -> syn::Result<u64> {
-        match literal(value) {
-            Some(Lit::Int(number)) if matches!(number.suffix(), "" | "u64") => {
-                number.base10_parse().map_err(|_| {
-                    let problem = format!("{number} is more than a u64 can hold");
-                    Error::new(number.span(), problem)
-                })
-            }
-            _ => Err(self.wrong_value(value, "a whole number")),
+    /// A number, or an expression that is one, such as a constant.
+    fn count(&self, value: &Expr) -> syn::Result<TokenStream> {
+        let number = match literal(value) {
+            None => return Ok(quote!(#value)),
+            Some(Lit::Int(number)) if matches!(number.suffix(), "" | "u64") => number,
+            Some(_) => return Err(self.wrong_value(value, "a whole number")),
+        };
+        let count: u64 = number.base10_parse().map_err(|_| {
+            let problem = format!("{number} is more than a u64 can hold");
+            Error::new(number.span(), problem)
+        })?;
+        if count == 0 && self.known.name == "steps" {
+            let problem = "a scenario has at least one step, such as `steps = 10_000`";
+            return Err(Error::new(number.span(), problem));
         }
+        let count = Literal::u64_suffixed(count);
+        Ok(quote!(#count))
     }
 
     fn milliseconds(&self, value: &Expr) -> syn::Result<u64> {
