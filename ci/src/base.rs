@@ -109,10 +109,7 @@ impl Base {
     pub fn check_out(directory: &Path, revision: &str, any: bool) -> Result<Self, BaseError> {
         let repository = PathBuf::from(git(directory, &["rev-parse", "--show-toplevel"])?);
         let below = PathBuf::from(git(directory, &["rev-parse", "--show-prefix"])?);
-        let commit = commit(&repository, revision)?;
-        if !any {
-            must_be_ancestor(&repository, revision, &commit)?;
-        }
+        let commit = resolve(&repository, revision, any)?;
         let checkout = Checkout::of(&repository)?;
         let worktree = checkout.path.join(WORKTREE);
         // What a killed gate left; there is none most of the time.
@@ -269,6 +266,21 @@ fn remove(repository: &Path, worktree: &Path) -> Result<(), BaseError> {
         &[&arguments[..], &[worktree.as_os_str()]].concat(),
     )
     .map(drop)
+}
+
+/// The commit of `revision`, if it may be a base.
+///
+/// # Errors
+/// If there is no such commit, or it is no ancestor of `HEAD` and not `any` base will do, or
+/// this is no repository.
+pub fn resolve(directory: &Path, revision: &str, any: bool) -> Result<String, BaseError> {
+    // It says so if this is no repository.
+    git(directory, &["rev-parse", "--show-toplevel"])?;
+    let commit = commit(directory, revision)?;
+    if !any {
+        must_be_ancestor(directory, revision, &commit)?;
+    }
+    Ok(commit)
 }
 
 /// Where `directory` is in its repository, with a slash at the end; empty at the root,

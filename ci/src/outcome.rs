@@ -222,7 +222,12 @@ impl Outcome {
             .iter()
             .filter(|(count, status)| *count > 0 || *status == Status::Same);
         let texts: Vec<_> = shown
-            .map(|(count, status)| format!("{count} {}", status.word()))
+            .map(|(count, status)| match (count, status) {
+                (2.., Status::Regression | Status::Improvement) => {
+                    format!("{count} {}s", status.word())
+                }
+                _ => format!("{count} {}", status.word()),
+            })
             .collect();
         texts.join(", ")
     }

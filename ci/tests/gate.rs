@@ -157,9 +157,11 @@ fn bases_that_have_no_answer() {
         last.starts_with("error: the tests of the base `HEAD^` were not run"),
         "{said}"
     );
+    let known = fs::read_dir(project.reports()).map_or(0, Iterator::count);
     let said = project.refuse(&["gate", "--base", "v1.0"]);
+    let left = fs::read_dir(project.reports()).map_or(0, Iterator::count);
+    assert_eq!(left, known, "the last run's reports are still there");
     let expected = "\
-highwater: measuring the base v1.0
 error: the base `v1.0` is no commit of this repository; if it was cloned shallowly, fetch it \
 first: git fetch --deepen=1000 origin
 ";

@@ -1,12 +1,12 @@
 //! Running the tests: all of them for the first time, and those of what changed again.
 
 use super::{Failure, say};
-use cargo_highwater::base::Base;
+use cargo_highwater::base::{self, Base};
 use cargo_highwater::baseline;
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Again, Evidence, to_measure_again};
 use cargo_highwater::outside;
-use cargo_highwater::project::{Project, Run};
+use cargo_highwater::project::{Project, ProjectError, Run};
 use highwater_reports::report::{self, ReadError, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -41,7 +41,9 @@ pub(super) fn measure(
     any: bool,
     tests: &[OsString],
 ) -> Result<Measured, Failure> {
-    if base.is_some() {
+    if let Some(revision) = base {
+        // What is known of the last run is only given up for another one.
+        base::resolve(Path::new("."), revision, any).map_err(ProjectError::from)?;
         outside::refuse(Path::new("."))?;
     }
     project.clear()?;

@@ -4,7 +4,8 @@ use crate::outcome::{Comparison, Outcome, Status};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// The XML. A scenario that blocks is a failure; so is one that is unsteady or not
-/// recorded, for that keeps the exit code from 0.
+/// recorded, for that keeps the exit code from 0. An improvement that is not recorded keeps it
+/// from 0 as well, and is no failure of the code all the same.
 ///
 /// # Errors
 /// Never, as it is written to memory; but the library that writes it does not know.
@@ -26,7 +27,9 @@ fn case(comparison: &Comparison) -> TestCase {
     let lines: Vec<_> = remarks.chain(changes).chain(ranges).chain(sites).collect();
     let text = lines.join("\n");
     let is_open = comparison.status == Status::Unsteady;
-    let fails = comparison.status.blocks() || is_open || comparison.recorded == Some(false);
+    let is_better = comparison.status == Status::Improvement;
+    let is_unrecorded = comparison.recorded == Some(false) && !is_better;
+    let fails = comparison.status.blocks() || is_open || is_unrecorded;
     let mut status = TestCaseStatus::success();
     if fails {
         status = TestCaseStatus::non_success(NonSuccessKind::Failure);
