@@ -32,7 +32,7 @@ use super::sync::thread_local;
 pub(super) use bounds::Bounds;
 #[cfg(highwater_stacks)]
 pub(super) use follower::{
-    Amount, Counts, Follower, SITES, all as all_followers, own as own_follower, set_bounds,
+    Amount, Counts, Follower, Near, SITES, all as all_followers, own as own_follower, set_bounds,
 };
 pub(super) use own::{Own, own};
 pub(crate) use pools::Seen;

@@ -22,7 +22,8 @@ use std::sync::atomic::{
 pub(in crate::alloc) const SITES: usize = 16_384;
 
 /// Beside the footer of a stand-in for a thread whose scope was found to be followed.
-const FOLLOWED: u64 = NO_FOOTER << 1 | NO_FOOTER;
+/// The highest bit, so that a test of the sign tells it.
+const FOLLOWED: u64 = 1 << 63 | NO_FOOTER;
 
 #[repr(C, align(128))]
 pub(in crate::alloc) struct Follower {
@@ -37,14 +38,26 @@ pub(in crate::alloc) struct Follower {
     /// of the stack is from there, which wraps around.
     above: AtomicUsize,
     lowest: AtomicUsize,
-    /// What the trace finds call sites and blocks by, in types of its own; there where the
-    /// thread was found to be followed.
-    tables: [AtomicPtr<()>; 2],
+    /// What the trace finds call sites by, in a type of its own; there where the thread was
+    /// found to be followed.
+    sites: AtomicPtr<()>,
+    /// Where the last block was, as in [`Near`]; there where the thread was found to be
+    /// followed.
+    near_start: AtomicUsize,
+    near_region: AtomicPtr<()>,
     /// A scope in which the thread is followed whenever it stands there.
     scope: AtomicPtr<Record>,
     taken: AtomicBool,
     next: AtomicPtr<Follower>,
     counts: [Counts; SITES],
+}
+
+/// A region of blocks: the first of its addresses, and what the trace finds their entries by,
+/// in a type of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::alloc) struct Near {
+    pub(in crate::alloc) start: usize,
+    pub(in crate::alloc) region: *const (),
 }
 
 /// What was allocated of one site, and freed.
@@ -146,6 +159,12 @@ impl Amount {
     }
 }
 
+/// Whether a stand-in whose footer this is has the mark.
+#[inline(always)]
+const fn is_followed(word: u64) -> bool {
+    word.cast_signed() < 0
+}
+
 impl Follower {
     /// The one that `ledger` is the stand-in of; none if it is no stand-in, or not known to
     /// be of a thread that is followed.
@@ -158,7 +177,7 @@ impl Follower {
         let word = unsafe { (*ledger).footer.load(Relaxed) };
         // SAFETY: no ledger but the stand-in of a follower ever has this mark, and the
         // pointer was made from one to the whole follower, which is never unmapped.
-        (word & !u64::from(u32::MAX) == FOLLOWED).then(|| unsafe { &*ledger.cast::<Self>() })
+        is_followed(word).then(|| unsafe { &*ledger.cast::<Self>() })
     }
 
     /// The one that `ledger` is the stand-in of, if blocks with `footer` are of the scope
@@ -167,11 +186,14 @@ impl Follower {
     /// # Safety
     /// As for [`of`](Self::of).
     #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)]
     pub(super) unsafe fn with(ledger: *const Ledger, footer: u32) -> Option<&'static Self> {
         // SAFETY: the caller's promise.
         let word = unsafe { (*ledger).footer.load(Relaxed) };
+        // The lower half is the footer.
+        let is_it = word as u32 == footer && is_followed(word);
         // SAFETY: as in `of`.
-        (word == FOLLOWED | u64::from(footer)).then(|| unsafe { &*ledger.cast::<Self>() })
+        is_it.then(|| unsafe { &*ledger.cast::<Self>() })
     }
 
     /// The footer for a block that the thread allocates now.
@@ -180,11 +202,26 @@ impl Follower {
         self.stand_in.footer()
     }
 
-    /// What the trace finds call sites and blocks by.
+    /// What the trace finds call sites by.
     #[inline(always)]
-    pub(in crate::alloc) fn tables(&self) -> [*const (); 2] {
-        let [sites, blocks] = &self.tables;
-        [sites.load(Relaxed), blocks.load(Relaxed)]
+    pub(in crate::alloc) fn sites(&self) -> *const () {
+        self.sites.load(Relaxed)
+    }
+
+    /// The region in which the thread last had a block.
+    #[inline(always)]
+    pub(in crate::alloc) fn near(&self) -> Near {
+        Near {
+            start: self.near_start.load(Relaxed),
+            region: self.near_region.load(Relaxed),
+        }
+    }
+
+    /// Own thread only: it has a block in this region, which lives for ever.
+    #[inline(always)]
+    pub(in crate::alloc) fn set_near(&self, near: Near) {
+        self.near_start.store(near.start, Relaxed);
+        self.near_region.store(near.region.cast_mut(), Relaxed);
     }
 
     /// The thread's own ledger.
@@ -220,13 +257,13 @@ impl Follower {
         }
     }
 
-    /// The calling thread, whose it is, was found to be followed where it stands, by these
-    /// tables, which live for ever. If `stays`, that is so whenever it stands there in this
-    /// trace; another scope's record may come to be a scope that is not followed.
-    pub(in crate::alloc) fn follow_with(&self, tables: [*const (); 2], stays: bool) {
-        for (own, table) in self.tables.iter().zip(tables) {
-            own.store(table.cast_mut(), Relaxed);
-        }
+    /// The calling thread, whose it is, was found to be followed where it stands, by this
+    /// table of sites and with a block in this region, which both live for ever. If `stays`,
+    /// that is so whenever it stands there in this trace; another scope's record may come to
+    /// be a scope that is not followed.
+    pub(in crate::alloc) fn follow_with(&self, sites: *const (), near: Near, stays: bool) {
+        self.sites.store(sites.cast_mut(), Relaxed);
+        self.set_near(near);
         let scope = ptr::from_ref(self.ledger().scope()).cast_mut();
         let kept = if stays { scope } else { ptr::null_mut() };
         self.scope.store(kept, Relaxed);

@@ -72,13 +72,29 @@ unsafe fn place(
     frame: Frame,
 ) -> Option<(u32, &'static AtomicU64)> {
     let hash = hash(frame, follower)?;
-    let [slots, table] = follower.tables();
-    // SAFETY: so the tables are there, as `follow_new` put them there.
-    unsafe {
-        let number = sites::at_home(slots, hash)?;
-        let entry = shadow::entry(table, block as usize)?;
-        (entry.load(Relaxed) == 0).then_some((number, entry))
+    // SAFETY: so the table of sites is there, as `follow_new` put it there.
+    let number = unsafe { sites::at_home(follower.sites(), hash)? };
+    // SAFETY: the caller's promise is passed on.
+    let entry = unsafe { entry(block, follower)? };
+    (entry.load(Relaxed) == 0).then_some((number, entry))
+}
+
+/// The entry of a block: in the region of the one before, or in another, which is then
+/// remembered.
+///
+/// # Safety
+/// The calling thread, whose `follower` is, was found to be followed.
+#[inline(always)]
+pub(super) unsafe fn entry(block: *mut u8, follower: &Follower) -> Option<&'static AtomicU64> {
+    let address = block as usize;
+    // SAFETY: so `follow_new` put a region there, and whatever came after it is one too.
+    if let Some(entry) = unsafe { shadow::entry(follower.near(), address) } {
+        return Some(entry);
     }
+    let near = shadow::near(address)?;
+    follower.set_near(near);
+    // SAFETY: it is what was found just now.
+    unsafe { shadow::entry(near, address) }
 }
 
 /// Counts a free and stops following the block; false, and nothing is done, where more is
@@ -90,9 +106,8 @@ pub(in crate::alloc) fn try_freed(block: *mut u8, size: usize, owner: u32, own: 
         if follower.trace() != MODE.load(Relaxed) {
             return None;
         }
-        let [_, table] = follower.tables();
-        // SAFETY: the thread was found to be followed, so the table is there.
-        let entry = unsafe { shadow::entry(table, block as usize)? };
+        // SAFETY: the thread was found to be followed.
+        let entry = unsafe { entry(block, follower)? };
         let number = shadow::site(entry.load(Relaxed), size)?;
         follower.ledger().try_freed(size)?;
         entry.store(0, Relaxed);

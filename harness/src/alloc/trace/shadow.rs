@@ -4,11 +4,12 @@
 //! regions that are mapped when the first block falls into them and never given back;
 //! the system provides pages only for what is used. So finding an entry takes two
 //! loads, no lock and no hash, and all followed blocks can be enumerated in the order
-//! of their addresses.
+//! of their addresses. A thread remembers the region of its last block, so most entries are
+//! found without the table of regions.
 
 use super::super::memory;
 use super::sites::LIMIT;
-use super::stack::opaque;
+use crate::alloc::ledger::Near;
 use std::ptr;
 use std::sync::atomic::{
     AtomicPtr, AtomicU64,
@@ -68,28 +69,31 @@ pub(super) fn site(entry: u64, size: usize) -> Option<u32> {
     (differing.wrapping_sub(1) < LIMIT as u64 - 1).then_some(differing as u32)
 }
 
-/// The entry of a block at `address`, if that is of a granule and its region is mapped.
+/// The entry of a block at `address`, if that is of a granule and in this region.
 ///
 /// # Safety
-/// `table` is [that of regions](table).
+/// `near` is what [`near`](near()) found.
 #[inline(always)]
-pub(super) unsafe fn entry(table: *const (), address: usize) -> Option<&'static AtomicU64> {
-    // Any other address has a granule that is too large.
-    let granule = address.rotate_right(GRANULE_BITS);
-    // As it is, so that it is computed once, and not for the comparison alone.
-    let place = opaque(granule >> (REGION_BITS - GRANULE_BITS));
-    if place >= REGIONS {
+pub(super) unsafe fn entry(near: Near, address: usize) -> Option<&'static AtomicU64> {
+    // A region starts at an address of a granule. Any other address than one of a granule has
+    // a number that is too large, as has one outside of the region.
+    let number = address.wrapping_sub(near.start).rotate_right(GRANULE_BITS);
+    if number >= ENTRIES {
         return None;
     }
-    // SAFETY: the caller's promise; the table is never unmapped. What is in it is null or a
-    // region that was published complete and is never unmapped.
-    let region = unsafe { (&*table.cast::<Table>())[place].load(Acquire).as_ref()? };
-    Some(&region.entries[granule & (ENTRIES - 1)])
+    // SAFETY: the caller's promise; so it is a region that was published complete and is never
+    // unmapped.
+    let region = unsafe { &*near.region.cast::<Region>() };
+    Some(&region.entries[number])
 }
 
-/// The table of regions, for [`entry`]; null if there is none yet.
-pub(super) fn table() -> *const () {
-    TABLE.load(Acquire).cast_const().cast()
+/// The region of a block at `address`, for [`entry`], if it is mapped.
+#[inline(always)]
+pub(super) fn near(address: usize) -> Option<Near> {
+    Some(Near {
+        start: address >> REGION_BITS << REGION_BITS,
+        region: ptr::from_ref(region(address)?).cast(),
+    })
 }
 
 /// Whether the size of a block fits into an entry.
@@ -189,17 +193,22 @@ fn regions() -> impl Iterator<Item = &'static Region> {
 
 /// The entry for `address`, if its region is mapped.
 fn existing(address: usize) -> Option<&'static AtomicU64> {
+    Some(region(address)?.entry(address))
+}
+
+/// The region of `address`, if it is mapped.
+#[inline(always)]
+fn region(address: usize) -> Option<&'static Region> {
     let place = address >> REGION_BITS;
     if place >= REGIONS {
         return None;
     }
     // SAFETY: null, or a table that is never unmapped and has so many pointers, each null
     // or of a region that was published complete and is never unmapped.
-    let region = unsafe {
+    unsafe {
         let table = TABLE.load(Acquire).as_ref()?;
-        table[place].load(Acquire).as_ref()?
-    };
-    Some(region.entry(address))
+        table[place].load(Acquire).as_ref()
+    }
 }
 
 /// The entry for `address`, whose region is mapped now if it was not yet.
@@ -299,13 +308,17 @@ mod tests {
     fn both_ways_lead_to_one_entry() {
         let address = 0x1234_6000_0010;
         let made = made(address).unwrap();
-        // SAFETY: the table of regions, which is there by now.
-        let entry_at = |address| unsafe { entry(table(), address) };
+        let found = near(address).unwrap();
+        assert_eq!(near(address | 0x00ff_fff0), Some(found), "of one region");
+        // SAFETY: it was found.
+        let entry_at = |address| unsafe { entry(found, address) };
         assert!(ptr::eq(existing(address).unwrap(), made));
         assert!(ptr::eq(entry_at(address).unwrap(), made));
         assert!(entry_at(address + 8).is_none(), "of no granule");
-        assert!(entry_at(1 << ADDRESS_BITS).is_none(), "of nobody");
-        assert!(entry_at(0x1235_6000_0010).is_none(), "of no region");
+        assert!(entry_at(address + (1 << REGION_BITS)).is_none(), "behind");
+        assert!(entry_at(address - (1 << REGION_BITS)).is_none(), "before");
+        assert!(near(1 << ADDRESS_BITS).is_none(), "of nobody");
+        assert!(near(0x1235_6000_0010).is_none(), "of no region");
     }
 
     #[test]

@@ -62,10 +62,9 @@ fn follow_new(block: *mut u8, size: usize, frame: Frame) {
     }
     follow(state, block, Entry { site: number, size });
     note_level(state, number, size);
-    let table = shadow::table();
-    if let Some(own) = own.filter(|_| !table.is_null()) {
+    if let (Some(own), Some(near)) = (own, shadow::near(block as usize)) {
         let stays = ptr::eq(own.ledger().scope(), state.scope.load(Relaxed));
-        own.follow_with([state.sites.slots(), table], stays);
+        own.follow_with(state.sites.slots(), near, stays);
     }
 }
 

@@ -1,11 +1,13 @@
 //! The figures by site, exact whichever thread and whichever path counts them, and how
 //! often the slow paths are entered.
 
-use super::{Live, Total, Trace};
+use super::shadow::{self, Entry};
+use super::{Live, Total, Trace, fast};
 use crate::alloc::{HeldScope, OpenScope, ledger, unscoped};
 use std::alloc::{self, Layout};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
@@ -208,6 +210,27 @@ fn the_slow_paths_are_not_entered_once_all_is_known() {
         assert!((3..10).contains(&entered[0]), "{entered:?}");
         assert!(entered[1..].iter().all(|slow| *slow < 3), "{entered:?}");
         assert_agree(trace, scope);
+    });
+}
+
+#[test]
+fn blocks_of_two_regions_in_turn_are_all_found() {
+    traced(|_, _| {
+        free(allocate(SIZE), SIZE);
+        let own = ledger::own_follower().expect("there is memory");
+        // SAFETY: the thread was found to be followed when it allocated the block.
+        let entry_at = |address: usize| unsafe { fast::entry(address as *mut u8, own) };
+        for (site, address) in (1..5).zip([0x1236_5000_0010, 0x1237_5000_0020].repeat(2)) {
+            assert!(shadow::put(address, Entry { site, size: SIZE }));
+            let entry = entry_at(address).expect("its region is mapped");
+            assert_eq!(entry.load(Relaxed), shadow::bits(site, SIZE));
+            let near = own.near();
+            assert!(entry_at(address + 8).is_none(), "of no granule");
+            assert!(entry_at(0x1239_5000_0010).is_none(), "of no region");
+            assert_eq!(own.near(), near, "what is not found changes nothing");
+            shadow::take(address);
+            assert_eq!(entry.load(Relaxed), 0);
+        }
     });
 }
 
