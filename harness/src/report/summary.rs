@@ -244,6 +244,7 @@ impl Report {
             let largest = places.first().and_then(|place| place.sites.first());
             let has_type = largest.is_none_or(|site| site.type_name.is_some());
             notes.extend(diagnosis.notes(has_type));
+            notes.extend(diagnosis.slowness());
         }
         notes.extend(self.diagnosis_obstacle.clone());
         notes.iter().map(|note| wrapped(note, 2)).collect()
@@ -312,10 +313,10 @@ impl Report {
 
     /// What to type next.
     fn commands(&self) -> String {
-        let test = self.test.as_deref().unwrap_or(&self.name);
+        let name = self.test.as_deref().unwrap_or(&self.name);
         let mut text = format!(
             "  all stacks   cargo highwater repro {}\n",
-            again::quoted(test)
+            again::quoted(name)
         );
         if let Some(command) = again::command() {
             text.push_str(&format!("  run again    {command}\n"));
@@ -370,7 +371,7 @@ impl Place<'_> {
         let between = outside[..caller].iter().filter(|frame| frame.is_dependency);
         let mut line = format!("    called by {}", frame.function);
         line.extend(location(frame).map(|location| format!("  {location}")));
-        if let Some(first) = between.clone().next().and_then(package) {
+        if let Some(first) = between.clone().next().and_then(Frame::package) {
             let frames = between.count();
             let noun = if frames == 1 { "frame" } else { "frames" };
             line.push_str(&format!("  via {first} ({frames} {noun})"));
@@ -391,14 +392,6 @@ impl Place<'_> {
 
 fn location(frame: &Frame) -> Option<String> {
     Some(format!("{}:{}", frame.file.as_ref()?, frame.line?))
-}
-
-/// The package of a dependency's frame, without its version.
-fn package(frame: &Frame) -> Option<&str> {
-    let package = frame.file.as_deref()?.split('/').next()?;
-    let is_version = |(_, rest): &(&str, &str)| rest.starts_with(|c: char| c.is_ascii_digit());
-    let cut = package.rsplit_once('-').filter(is_version);
-    Some(cut.map_or(package, |(name, _)| name))
 }
 
 /// A rate without the zeros at its end: the long form has its bound.
