@@ -33,6 +33,8 @@ fn main() {
             "highwater_interpose",
             has_glibc && !is_static && is_set("CARGO_FEATURE_THREADS"),
         ),
+        // The compiler was not asked to optimise this library.
+        ("highwater_unoptimised", is("OPT_LEVEL", "0")),
         // Call stacks can be taken.
         (
             "highwater_stacks",

@@ -33,6 +33,8 @@ pub struct Diagnosis {
     pub(crate) holders_obstacle: Option<String>,
     pub(crate) unsearched_threads: usize,
     pub(crate) trap: Option<Trap>,
+    /// How long names took, in seconds, if that was long and need not have been.
+    pub(crate) slow_seconds: Option<u64>,
 }
 
 /// The allocation that passed the limit of [`Scenario::stop_at`](crate::Scenario::stop_at).

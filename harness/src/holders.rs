@@ -138,14 +138,16 @@ pub(crate) struct State {
     address: usize,
     size: usize,
     type_name: &'static str,
+    /// How many bytes at its start are the scenario's own runtime.
+    runtime: usize,
     /// From here on, towards its start, this thread's stack is the scenario's and its
     /// callers'.
     stack: usize,
 }
 
 impl State {
-    /// Of a state that lives in the frame of the caller.
-    pub(crate) fn of<S>(state: &S) -> Self {
+    /// Of a state that lives in the frame of the caller, behind a runtime of so many bytes.
+    pub(crate) fn of<S>(state: &S, runtime: usize) -> Self {
         // The state's own address would do, if it were not for what the compiler has put
         // below it, or made of a state without a size.
         let mark = black_box(0_u8);
@@ -153,6 +155,7 @@ impl State {
             address: (&raw const *state) as usize,
             size: size_of::<S>(),
             type_name: std::any::type_name::<S>(),
+            runtime,
             stack: (&raw const mark) as usize,
         }
     }

@@ -12,7 +12,7 @@ mod parts;
 mod summary;
 mod text;
 
-use crate::alloc::Overruns;
+use crate::alloc::{Overruns, unscoped};
 use crate::diagnosis::Diagnosis;
 use crate::text::{Steps, Thousands};
 use crate::verdict::Verdict;
@@ -354,7 +354,8 @@ impl Report {
     /// With [`summary`](Self::summary), if it is.
     #[track_caller]
     pub fn assert(&self) {
-        assert!(!self.is_failure(), "{}", self.summary());
+        let message = unscoped(|| self.is_failure().then(|| self.summary()));
+        assert!(message.is_none(), "{}", message.unwrap_or_default());
     }
 
     /// The set ceilings that the figures pass.

@@ -3,6 +3,7 @@
 //! `diagnosis` and `holders` use them.
 
 mod frames;
+mod short;
 #[cfg(highwater_stacks)]
 mod statics;
 mod text;

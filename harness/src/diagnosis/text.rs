@@ -69,6 +69,16 @@ impl Diagnosis {
         notes
     }
 
+    /// How to be told sooner, if names took long. Not among the others, which are alike each
+    /// time.
+    pub(crate) fn slowness(&self) -> Option<String> {
+        let seconds = self.slow_seconds?;
+        Some(format!(
+            "call stacks took {seconds} s, because this build does not optimise highwater: add \
+             [profile.dev.package.highwater] opt-level = 3"
+        ))
+    }
+
     /// The sites that held something at the peak.
     fn write_peak(
         &self,

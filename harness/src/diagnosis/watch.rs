@@ -11,6 +11,10 @@ use crate::symbols::{Frame, Named, Names};
 use crate::verdict;
 use crate::verdict::floors::{Floors, Levels, Window};
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Names that take so long are told of.
+const SLOW_SECONDS: u64 = 5;
 
 pub(crate) struct Watch<'a> {
     trace: &'a Trace,
@@ -248,6 +252,7 @@ impl<'a> Watch<'a> {
 
     /// What was found, with names.
     pub(crate) fn into_diagnosis(mut self, growth_bytes: i64) -> Diagnosis {
+        let started = Instant::now();
         self.look_for_new_stacks();
         self.windows();
         let mut named = Sites::of(self.trace);
@@ -296,6 +301,7 @@ impl<'a> Watch<'a> {
             has_lines: named.names.has_lines(),
             unsearched_threads: memory.as_ref().map_or(0, Snapshot::unsearched_threads),
             holders_obstacle: memory.err(),
+            slow_seconds: slow(started.elapsed()),
         }
     }
 
@@ -322,6 +328,12 @@ impl<'a> Watch<'a> {
             holders: None,
         }
     }
+}
+
+/// The seconds, if they are many and the compiler's options are to blame.
+fn slow(took: Duration) -> Option<u64> {
+    let seconds = took.as_secs();
+    (cfg!(highwater_unoptimised) && seconds >= SLOW_SECONDS).then_some(seconds)
 }
 
 fn sum(all: impl Iterator<Item = Live>) -> Live {

@@ -106,7 +106,7 @@ impl Snapshot {
             let root = naming.name(area, *address, names)?;
             Some(Seed {
                 node: *node,
-                rank: rank(&area.kind),
+                rank: rank(&area.kind, &root),
                 root,
             })
         };
@@ -158,14 +158,17 @@ fn is_heap_of(tracked: &[Node], heap: &[Node]) -> bool {
     found.count() * 100 >= tracked.len() * 99
 }
 
-fn rank(kind: &Kind) -> usize {
+fn rank(kind: &Kind, root: &str) -> usize {
     match kind {
         Kind::Statics { .. } => 0,
         Kind::ThreadLocals => 1,
         Kind::State => 2,
-        Kind::OwnStack => 3,
-        Kind::Stack(_) => 4,
-        Kind::Mapped(_) => 5,
+        Kind::Runtime => 3,
+        // What the scenario's caller and closures have is often in frames of this library too.
+        Kind::OwnStack if root != Names::OWN_STACK => 4,
+        Kind::OwnStack => 5,
+        Kind::Stack(_) => 6,
+        Kind::Mapped(_) => 7,
         Kind::InMotion => search::IN_MOTION,
     }
 }
@@ -211,10 +214,11 @@ impl Naming<'_> {
                     )
             }
             Kind::State => format!("state {}", state_type(self.snapshot.state.type_name)),
+            Kind::Runtime => "the scenario's own runtime".to_owned(),
             Kind::OwnStack => {
                 let address = self.snapshot.frame_at(address);
                 address.map_or_else(
-                    || "this thread's stack".to_owned(),
+                    || Names::OWN_STACK.to_owned(),
                     |address| names.place_on_stack(address),
                 )
             }
@@ -253,5 +257,10 @@ fn state_type(path: &str) -> String {
 impl State {
     pub(super) fn end(&self) -> usize {
         self.address + self.size
+    }
+
+    /// Where what the scenario returned starts.
+    pub(super) fn without_runtime(&self) -> usize {
+        self.address + self.runtime
     }
 }

@@ -84,8 +84,8 @@ impl Report {
     /// test wrote one of this name with other figures.
     #[track_caller]
     pub(crate) fn write(&self) {
-        let json = self.to_json() + "\n";
-        let path = self.json_path();
+        // Where the whole process is traced, the text would be followed to its call stacks.
+        let (json, path) = unscoped(|| (self.to_json() + "\n", self.json_path()));
         let unwritten = |error: &io::Error| {
             format!(
                 "highwater: the report of `{}` could not be written to {}: {error}",

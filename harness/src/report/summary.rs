@@ -231,6 +231,7 @@ impl Report {
             let largest = places.first().and_then(|place| place.sites.first());
             let has_type = largest.is_none_or(|site| site.type_name.is_some());
             notes.extend(diagnosis.notes(has_type));
+            notes.extend(diagnosis.slowness());
         }
         notes.extend(self.diagnosis_obstacle.clone());
         notes.iter().map(|note| wrapped(note, 2)).collect()
@@ -357,7 +358,7 @@ impl Place<'_> {
         let between = outside[..caller].iter().filter(|frame| frame.is_dependency);
         let mut line = format!("    called by {}", frame.function);
         line.extend(location(frame).map(|location| format!("  {location}")));
-        if let Some(first) = between.clone().next().and_then(package) {
+        if let Some(first) = between.clone().next().and_then(Frame::package) {
             let frames = between.count();
             let noun = if frames == 1 { "frame" } else { "frames" };
             line.push_str(&format!("  via {first} ({frames} {noun})"));
@@ -383,14 +384,6 @@ impl Place<'_> {
 
 fn location(frame: &Frame) -> Option<String> {
     Some(format!("{}:{}", frame.file.as_ref()?, frame.line?))
-}
-
-/// The package of a dependency's frame, without its version.
-fn package(frame: &Frame) -> Option<&str> {
-    let package = frame.file.as_deref()?.split('/').next()?;
-    let is_version = |(_, rest): &(&str, &str)| rest.starts_with(|c: char| c.is_ascii_digit());
-    let cut = package.rsplit_once('-').filter(is_version);
-    Some(cut.map_or(package, |(name, _)| name))
 }
 
 /// A rate without the zeros at its end: the long form has its bound.

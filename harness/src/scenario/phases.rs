@@ -2,6 +2,8 @@
 
 use super::Scenario;
 use super::recorder::Recorder;
+#[cfg(feature = "tokio")]
+use super::runtime::bytes_of_runtime;
 use super::under_way::Run;
 use crate::alloc::{Trace, unscoped, with_stacks_from};
 use crate::holders::State;
@@ -9,7 +11,7 @@ use crate::isolation::progress::{self, Position};
 use crate::report::Report;
 use crate::scope::Scope;
 use crate::scope::panics::message_of;
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::cell::Cell;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,7 +46,7 @@ pub(crate) fn once<S>(
             recorder.start();
         }
         if i == requested_end {
-            recorder.requested_steps_done(&State::of(&state));
+            recorder.requested_steps_done(&State::of(&state, bytes_of_runtime(type_name::<S>())));
             is_extension = true;
         }
         if is_extension && !recorder.wants_more() {
@@ -119,4 +121,9 @@ fn escalate(scenario: &Scenario, position: &Cell<Position>, payload: &(dyn Any +
         position.get(),
         message_of(payload)
     )
+}
+
+#[cfg(not(feature = "tokio"))]
+fn bytes_of_runtime(_state: &str) -> usize {
+    0
 }

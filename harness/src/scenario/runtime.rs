@@ -47,11 +47,19 @@ async fn until_idle() {
     .await;
 }
 
-/// A state beside its runtime, which outlives it.
+/// A state behind its runtime, which outlives it. What the runtime holds is told apart by
+/// where it lies, so that is first in memory.
+#[repr(C)]
 pub(crate) struct OnRuntime<S> {
+    runtime: Runtime,
     /// None only while it is being dropped.
     state: Option<S>,
-    runtime: Runtime,
+}
+
+/// How many bytes a runtime has at the start of a state of this type: 0 if there is none.
+pub(super) fn bytes_of_runtime(state: &str) -> usize {
+    let of_state = state.strip_prefix(concat!(module_path!(), "::OnRuntime<"));
+    of_state.map_or(0, |_| size_of::<Runtime>())
 }
 
 impl<S> OnRuntime<S> {

@@ -4,8 +4,10 @@
 //! code, and on through this library to the test runner. Frames inside of the first frame that
 //! is not std's, and frames outside of the scenario, are left out.
 
+use super::short::{closing, short, shortened};
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 /// A function in a call stack.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +39,15 @@ impl Frame {
     pub fn is_dependency(&self) -> bool {
         self.is_dependency
     }
+
+    /// The package of a dependency's frame, without its version.
+    pub(crate) fn package(&self) -> Option<&str> {
+        let file = self.file.as_deref().filter(|_| self.is_dependency)?;
+        let package = file.split('/').next()?;
+        let is_version = |(_, rest): &(&str, &str)| rest.starts_with(|c: char| c.is_ascii_digit());
+        let cut = package.rsplit_once('-').filter(is_version);
+        Some(cut.map_or(package, |(name, _)| name))
+    }
 }
 
 /// A frame as it was found.
@@ -66,9 +77,17 @@ enum Owner {
     Program,
 }
 
+/// A function at a return address, and what is made of it.
+struct Known {
+    raw: Raw,
+    owner: Owner,
+    /// None where it is nothing for a reader.
+    frame: Option<Frame>,
+}
+
 /// Names that were found already.
 pub(crate) struct Names {
-    known: HashMap<usize, Vec<Raw>>,
+    known: HashMap<usize, Rc<[Known]>>,
     root: PathBuf,
     has_lines: bool,
 }
@@ -90,37 +109,44 @@ impl Names {
         self.has_lines
     }
 
-    /// The stack with these return addresses, innermost first.
+    /// The stack with these return addresses, innermost first. Names are not looked for
+    /// outside of the scenario.
     pub(crate) fn stack(&mut self, addresses: &[usize]) -> Named {
-        let mut all = Vec::new();
-        for address in addresses {
-            let raw = self
-                .known
-                .entry(*address)
-                .or_insert_with(|| resolve(*address));
-            all.extend(raw.iter().cloned());
+        let (mut frames, mut library) = (Vec::new(), Vec::new());
+        'stack: for address in addresses {
+            for known in self.at(*address).iter() {
+                match &known.frame {
+                    Some(frame) => frames.push(frame.clone()),
+                    // Outside of the scenario: from this library's own frames on.
+                    None if frames.is_empty() => library.push(known.raw.clone()),
+                    None if known.owner == Owner::Ours => break 'stack,
+                    None => {}
+                }
+            }
         }
-        let owners: Vec<_> = all.iter().map(owner).collect();
-        let is_foreign = |owner: &Owner| matches!(owner, Owner::Dependency | Owner::Program);
-        let Some(first) = owners.iter().position(is_foreign) else {
-            return Named {
-                frames: Vec::new(),
-                type_name: None,
-            };
+        let type_name = if frames.is_empty() {
+            None
+        } else {
+            type_of(&library)
         };
-        // Outside of the scenario: from this library's own frames on.
-        let outside = owners[first..]
-            .iter()
-            .position(|owner| *owner == Owner::Ours);
-        let end = outside.map_or(all.len(), |outside| first + outside);
-        let type_name = type_of(&all[..first]);
-        let shown = all[first..end].iter().zip(&owners[first..end]);
-        let frames: Vec<_> = shown
-            .filter(|(_, owner)| is_foreign(owner))
-            .map(|(raw, owner)| self.frame(raw, *owner))
-            .collect();
         self.has_lines |= frames.iter().any(|frame| frame.line.is_some());
         Named { frames, type_name }
+    }
+
+    /// What is at a return address.
+    fn at(&mut self, address: usize) -> Rc<[Known]> {
+        if let Some(known) = self.known.get(&address) {
+            return Rc::clone(known);
+        }
+        let known = resolve(address).into_iter().map(|raw| {
+            let owner = owner(&raw);
+            let is_foreign = matches!(owner, Owner::Dependency | Owner::Program);
+            let frame = is_foreign.then(|| self.frame(&raw, owner));
+            Known { raw, owner, frame }
+        });
+        let known: Rc<[Known]> = known.collect();
+        self.known.insert(address, Rc::clone(&known));
+        known
     }
 
     /// A static's path, cut to what tells.
@@ -137,21 +163,22 @@ impl Names {
         shortened(path, 1)
     }
 
+    /// What a stack is called in frames of this library and of std.
+    // Not needed where call stacks can't be taken.
+    #[allow(dead_code)]
+    pub(crate) const OWN_STACK: &str = "this thread's stack";
+
     /// What a stack is called in the frame that is to go on at `address`: by the function,
     /// without those that were inlined into it.
     // Not needed where call stacks can't be taken.
     #[allow(dead_code)]
     pub(crate) fn place_on_stack(&mut self, address: usize) -> String {
-        let raw = self
-            .known
-            .entry(address)
-            .or_insert_with(|| resolve(address));
-        match raw.last().map(|raw| (raw, owner(raw))) {
-            Some((_, Owner::Ours)) => "the scenario's closures".to_owned(),
-            Some((raw, Owner::Program | Owner::Dependency)) => {
-                format!("stack of {}", short(&raw.function))
-            }
-            Some((_, Owner::Std)) | None => "this thread's stack".to_owned(),
+        match self.at(address).last() {
+            Some(known) if has_closures(known) => "the scenario's closures".to_owned(),
+            Some(Known {
+                frame: Some(frame), ..
+            }) => format!("stack of {}", frame.function),
+            _ => Self::OWN_STACK.to_owned(),
         }
     }
 
@@ -178,6 +205,21 @@ impl Names {
         let last: PathBuf = last.collect();
         last.display().to_string()
     }
+}
+
+/// Whether a scenario's closures are in its frame: of the functions here, those have them by
+/// value that the program calls.
+fn has_closures(known: &Known) -> bool {
+    let function = known.raw.function.trim_start_matches('<');
+    let is_run = |start: &str| {
+        let name = function.split_once(start).map(|(_, name)| name);
+        let end = name.map(|name| name.strip_prefix("_async").unwrap_or(name));
+        end.is_some_and(|end| end.is_empty() || end.starts_with("::<"))
+    };
+    known.owner == Owner::Ours
+        && function.starts_with("highwater::scenario::")
+        && !function.ends_with('}')
+        && is_run("builder::Scenario>::run")
 }
 
 /// `a/../b` as `b`: what a manifest says of its sources may lead up and down again.
@@ -234,7 +276,7 @@ fn owner(raw: &Raw) -> Owner {
     let has_path = function.contains("::") || file.is_some_and(is_of_rust);
     if is_of(&["highwater::"]) || file.is_some_and(|file| file.starts_with(OUR_SOURCE)) {
         Owner::Ours
-    } else if is_in("/rustc/") || is_in("/rustlib/src/") || is_of(&STD) || by_std || !has_path {
+    } else if STD_SOURCES.iter().any(|part| is_in(part)) || is_of(&STD) || by_std || !has_path {
         Owner::Std
     } else if file.is_some_and(|file| in_registry(file).is_some()) {
         Owner::Dependency
@@ -246,6 +288,9 @@ fn owner(raw: &Raw) -> Owner {
 /// Where this library was compiled. With line tables alone, an inlined function is known
 /// by its file, and by its name without a path.
 const OUR_SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+
+/// Where std was compiled, and what it depends on.
+const STD_SOURCES: [&str; 4] = ["/rustc/", "/rustlib/src/", "/rust/deps/", "/usr/src/rustc-"];
 
 /// What the paths of std's functions start with.
 const STD: [&str; 6] = [
@@ -301,60 +346,6 @@ const CONTAINERS: [&str; 4] = [
 const PARTS_OF_CONTAINERS: [&str; 3] =
     ["<alloc::raw_vec::", "<alloc::alloc::", "<hashbrown::raw::"];
 
-/// What is between the first `<` and its `>`.
-fn closing(function: &str) -> Option<&str> {
-    let mut depth = 0;
-    for (index, c) in function.char_indices() {
-        match c {
-            '<' => depth += 1,
-            '>' if !function[..index].ends_with('-') => {
-                depth -= 1;
-                if depth == 0 {
-                    return function.get(1..index);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// `alloc::vec::Vec<my::Candle>` as `Vec<Candle>`: in types, the last part of each path;
-/// of a function's own path, the last two.
-fn short(path: &str) -> String {
-    shortened(path, 0)
-}
-
-/// The same for a text that stands inside so many brackets.
-fn shortened(path: &str, mut depth: i32) -> String {
-    let mut shortened = String::with_capacity(path.len());
-    let mut word = String::new();
-    let flush = |word: &mut String, out: &mut String, depth: i32| {
-        let is_type = depth > 0;
-        let parts: Vec<_> = word.split("::").collect();
-        let keep = if is_type { 1 } else { 2 };
-        let last = &parts[parts.len().saturating_sub(keep)..];
-        out.push_str(&last.join("::"));
-        word.clear();
-    };
-    for c in path.chars() {
-        match c {
-            '<' | '>' | ',' | ' ' | '(' | ')' | '[' | ']' | '&' | ';' => {
-                flush(&mut word, &mut shortened, depth);
-                depth += match c {
-                    '<' | '(' | '[' => 1,
-                    '>' | ')' | ']' => -1,
-                    _ => 0,
-                };
-                shortened.push(c);
-            }
-            _ => word.push(c),
-        }
-    }
-    flush(&mut word, &mut shortened, depth);
-    shortened
-}
-
 /// The functions at a return address: those that were inlined there, innermost first,
 /// and the one that has them.
 #[cfg(highwater_stacks)]
@@ -384,23 +375,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_cut_to_what_tells() {
-        assert_eq!(short("prices::cache::remember"), "cache::remember");
-        assert_eq!(
-            short("alloc::vec::Vec<fixtures::Candle>"),
-            "vec::Vec<Candle>"
-        );
-        assert_eq!(
-            short("<alloc::vec::Vec<fixtures::market::Candle>>::push"),
-            "<Vec<Candle>>::push"
-        );
-        assert_eq!(
-            short("bot::Bot::on_candle::{closure#0}"),
-            "on_candle::{closure#0}"
-        );
-    }
-
-    #[test]
     fn the_type_is_that_of_the_outermost_method() {
         let raw = |function: &str, has_types| Raw {
             function: function.to_owned(),
@@ -421,6 +395,54 @@ mod tests {
         assert_eq!(told.as_deref(), Some("BTreeMap<u64, Candle>"));
         let legacy = [raw("alloc::vec::Vec<T,A>::push", false)];
         assert_eq!(type_of(&legacy), None);
+    }
+
+    #[track_caller]
+    fn known(function: &str, file: &str) -> Known {
+        let raw = Raw {
+            function: function.to_owned(),
+            file: Some(file.into()),
+            line: None,
+            has_types: false,
+        };
+        let owner = owner(&raw);
+        Known {
+            raw,
+            owner,
+            frame: None,
+        }
+    }
+
+    #[test]
+    fn what_std_is_built_with_is_of_std() {
+        let function = "<foldhash::fast::RandomState as core::hash::BuildHasher>::build_hasher";
+        for file in [
+            "/rust/deps/foldhash-0.1.5/src/fast.rs",
+            "/usr/src/rustc-1.85.0/vendor/foldhash-0.1.5/src/fast.rs",
+        ] {
+            assert_eq!(known(function, file).owner, Owner::Std);
+        }
+        assert_eq!(known(function, "/home/me/fast.rs").owner, Owner::Program);
+    }
+
+    #[test]
+    fn closures_are_where_a_scenario_is_run() {
+        let is_there = |function| has_closures(&known(function, "a.rs"));
+        for function in [
+            "highwater::scenario::run::<impl highwater::scenario::builder::Scenario>::run",
+            "<highwater::scenario::builder::Scenario>::run::<u8, my::f::{closure#0}>",
+            "<highwater::scenario::builder::Scenario>::run_async::<u8>",
+        ] {
+            assert!(is_there(function), "{function}");
+        }
+        for function in [
+            "highwater::scenario::run::run",
+            "highwater::isolation::child::on_own_thread::{{closure}}",
+            "<highwater::scenario::builder::Scenario>::run_async::<u8>::{closure#0}",
+            "my::run",
+        ] {
+            assert!(!is_there(function), "{function}");
+        }
     }
 
     #[test]

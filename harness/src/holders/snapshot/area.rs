@@ -19,6 +19,8 @@ pub(super) enum Kind {
     /// Of a thread; of the program itself.
     ThreadLocals,
     State,
+    /// Of an async scenario, which stands around the state.
+    Runtime,
     OwnStack,
     /// Of the thread with this name.
     Stack(String),

@@ -102,9 +102,14 @@ pub(super) fn roots(
         kind: Kind::ThreadLocals,
     }));
     areas.push(Area {
-        start: state.address,
+        start: state.without_runtime(),
         end: state.end(),
         kind: Kind::State,
+    });
+    areas.push(Area {
+        start: state.address,
+        end: state.without_runtime(),
+        kind: Kind::Runtime,
     });
     areas.extend(threads.stacks);
     Roots {
