@@ -19,8 +19,8 @@ const SYMBOLS: usize = 10;
 const RING: usize = 500;
 
 /// Runs what the command line asks for and prints how many nanoseconds that
-/// took: `pair N` makes N malloc/free pairs of 64 bytes, `pair N THREADS` on each
-/// of so many threads at once, `load N` parses the candles N times.
+/// took: `pair N` makes N malloc/free pairs of 64 bytes, `load N` parses the candles N times,
+/// and either with `THREADS` behind it on each of so many threads at once.
 ///
 /// # Panics
 /// On any other command line.
@@ -29,12 +29,20 @@ pub fn main() {
     let number = |text: &String| -> u32 { text.parse().expect("a number") };
     let nanoseconds = match &arguments[..] {
         [load, units] if load == "pair" => repeated(number(units), pair),
-        [load, units, threads] if load == "pair" => on_threads(number(units), number(threads)),
+        [load, units, threads] if load == "pair" => {
+            on_threads(number(threads), || repeated(number(units), pair))
+        }
         [load, units] if load == "load" => {
             let messages = messages();
             repeated(number(units), || realistic(&messages))
         }
-        _ => panic!("usage: pair N [THREADS] | load N"),
+        [load, units, threads] if load == "load" => {
+            let messages = messages();
+            on_threads(number(threads), || {
+                repeated(number(units), || realistic(&messages))
+            })
+        }
+        _ => panic!("usage: pair N [THREADS] | load N [THREADS]"),
     };
     println!("{nanoseconds}");
 }
@@ -48,14 +56,14 @@ fn repeated(units: u32, unit: impl Fn()) -> u128 {
 }
 
 /// What the slowest of the threads took.
-fn on_threads(units: u32, threads: u32) -> u128 {
+fn on_threads(threads: u32, work: impl Fn() -> u128 + Sync) -> u128 {
     let together = Barrier::new(threads as usize);
     thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
                     together.wait();
-                    repeated(units, pair)
+                    work()
                 })
             })
             .collect();
