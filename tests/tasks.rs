@@ -221,6 +221,29 @@ fn an_async_scenario_is_judged_like_any_other() {
     assert!(leaky.verdict().is_growing());
 }
 
+/// Tasks that never end are the runtime's, and no part of the state.
+#[test]
+fn what_the_runtime_holds_is_not_the_states() {
+    let scenario = Scenario::new("tasks that wait").steps(50);
+    let report = scenario.run_async(
+        async || (),
+        async |(), i| {
+            let wait = async move {
+                let _kept = Box::new(i);
+                std::future::pending::<()>().await;
+            };
+            drop(tokio::spawn(wait));
+        },
+    );
+    let diagnosis = report.diagnosis().expect("it grows, on Linux");
+    let mut sites = diagnosis.sites().iter();
+    let grows = sites.find(|site| site.growth_blocks() >= 50);
+    let holders = grows.and_then(highwater::Site::holders).unwrap_or_default();
+    let root = holders.first().and_then(|holder| holder.path().first());
+    let root = root.map(String::as_str);
+    assert_eq!(root, Some("the scenario's own runtime"), "{diagnosis}");
+}
+
 /// Spawns work that nobody awaits, in steps that never have to wait.
 fn spawning(name: &str, keeps: bool) -> highwater::Report {
     let scenario = Scenario::new(name).steps(200);

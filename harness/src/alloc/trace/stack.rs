@@ -10,7 +10,7 @@ mod modules;
 use crate::alloc::ledger::{self, Bounds};
 use crate::alloc::unwind;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
-use framehop::{MustNotAllocateDuringUnwind, Unwinder as _};
+use framehop::{FrameAddress, MustNotAllocateDuringUnwind, Unwinder as _};
 use std::arch::asm;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -33,6 +33,10 @@ const OWN_FRAMES: usize = 2;
 
 /// How many threads can unwind at one time.
 const CACHES: usize = 16;
+
+/// How many caches each of them has, by address. One has room for 509 addresses, and an async
+/// program has more; what is not there is looked up again, which takes much longer.
+const PARTS: usize = 8;
 
 /// Return addresses, the innermost first. Too large to be copied about or cleared in
 /// every allocation: it is made in place, and only as much of it is written as there are
@@ -94,10 +98,10 @@ pub(super) struct Walker {
 
 struct CacheSlot {
     busy: AtomicBool,
-    cache: UnsafeCell<Cache>,
+    caches: UnsafeCell<[Cache; PARTS]>,
 }
 
-// SAFETY: the cache is used by whoever has set `busy`, and by nobody else.
+// SAFETY: the caches are used by whoever has set `busy`, and by nobody else.
 unsafe impl Sync for CacheSlot {}
 
 /// The same number, of which the compiler does not know how it came about.
@@ -253,7 +257,7 @@ impl Walker {
             unwinder,
             caches: std::array::from_fn(|_| CacheSlot {
                 busy: AtomicBool::new(false),
-                cache: UnsafeCell::new(Cache::new_in()),
+                caches: UnsafeCell::new(std::array::from_fn(|_| Cache::new_in())),
             }),
             frame_pointers: AtomicBool::new(true),
         }
@@ -332,13 +336,20 @@ impl Walker {
         let [pc, sp, bp] = [registers.pc, registers.sp, registers.bp].map(|r| r as u64);
         {
             // SAFETY: `busy` was false and is now true, by this thread.
-            let cache = unsafe { &mut *slot.cache.get() };
-            let registers = UnwindRegsX86_64::new(pc, sp, bp);
-            let mut frames = self.unwinder.iter_frames(pc, registers, cache, &mut read);
+            let caches = unsafe { &mut *slot.caches.get() };
+            let mut registers = UnwindRegsX86_64::new(pc, sp, bp);
+            let mut next = |at: FrameAddress| {
+                let part = usize::try_from(at.address()).unwrap_or(0) % PARTS;
+                let caller =
+                    self.unwinder
+                        .unwind_frame(at, &mut registers, &mut caches[part], &mut read);
+                FrameAddress::from_return_address(caller.ok()??)
+            };
             // The first is where we are.
-            let _ = frames.next();
-            while let Ok(Some(frame)) = frames.next() {
-                let address = usize::try_from(frame.address()).unwrap_or(0);
+            let mut at = FrameAddress::from_instruction_pointer(pc);
+            while let Some(caller) = next(at) {
+                at = caller;
+                let address = usize::try_from(caller.address()).unwrap_or(0);
                 if start == Some(address) {
                     stack.clear();
                     start = None;
