@@ -300,8 +300,10 @@ fn a_list_that_the_closures_have() {
     assert_eq!(holders[0].hold(), Hold::Held);
     let root = &holders[0].path()[0];
     let is_right = ["the scenario's closures", "stack of holders::"];
+    // Optimised code hands what they captured to frames of which that can't be told.
+    let is_plain = !cfg!(debug_assertions) && root == "this thread's stack";
     assert!(
-        is_right.iter().any(|start| root.starts_with(start)),
+        is_plain || is_right.iter().any(|start| root.starts_with(start)),
         "{root}"
     );
 }
