@@ -151,7 +151,7 @@ fn what_is_certain_is_said(project: &Counting) {
     for part in [
         "regression  counted ",
         "  peak: 1,016 B before, 9,040 to 9,056 B now\n",
-        "2 regression, 0 same\n",
+        "2 regressions, 0 same\n",
     ] {
         assert!(printed.contains(part), "{part} is missing in\n{printed}");
     }
