@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("options", &[]),
     ("scope", &["alloc", "text"]),
     ("verdict", &["text"]),
-    ("symbols", &[]),
+    ("symbols", &["text"]),
     ("holders", &["alloc", "symbols", "text"]),
     (
         "diagnosis",

@@ -101,6 +101,30 @@ fn leaks_at_many_lines() {
     assert!(printed.contains(" other places, "), "{printed}");
 }
 
+mod a_module_with_a_long_name {
+    pub(super) mod and_another_one {
+        #[inline(never)]
+        pub(in super::super) fn keep_what_has_a_name_that_is_long(kept: &mut Vec<String>, i: u64) {
+            kept.push(super::super::line(i));
+        }
+    }
+}
+
+/// Lines of the program are never cut off.
+#[test]
+fn a_leak_in_functions_with_long_names() {
+    use a_module_with_a_long_name::and_another_one::keep_what_has_a_name_that_is_long;
+
+    let report = Scenario::new("long").steps(200).run(Vec::new, |kept, i| {
+        keep_what_has_a_name_that_is_long(kept, i);
+    });
+    let printed = printed(&report);
+    let called_by = printed.lines().find(|line| line.contains("called by "));
+    let called_by = called_by.unwrap_or_else(|| panic!("{printed}"));
+    assert!(called_by.contains("  tests/summary.rs:"), "{printed}");
+    assert!(!printed.contains('…'), "{printed}");
+}
+
 /// A terminal with this text, as a picture.
 fn picture(text: &str) -> String {
     const LINE: usize = 18;

@@ -4,8 +4,9 @@
 
 use crate::base;
 use cargo_metadata::MetadataCommand;
+use highwater::__private::without_detours;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use toml::{Table, Value};
 
 /// Why the base would not build.
@@ -68,7 +69,7 @@ fn leaving(text: &str, manifest: &Path, repository: &Path) -> Vec<(String, Strin
         let Some(path) = dependency.get("path").and_then(Value::as_str) else {
             continue;
         };
-        let leads_to = normal(&directory.join(path));
+        let leads_to = without_detours(&directory.join(path));
         if Path::new(path).is_relative() && !leads_to.starts_with(repository) {
             found.push((name.clone(), path.to_owned()));
         }
@@ -91,19 +92,6 @@ fn dependencies(manifest: &Table) -> Vec<(&String, &Value)> {
     let patches = patches.into_iter().flat_map(Table::values);
     let lists = lists.flatten().chain(patches).filter_map(Value::as_table);
     lists.flatten().collect()
-}
-
-/// Without `..`, as the text says; what is not there cannot be looked up.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        if component == Component::ParentDir {
-            normal.pop();
-        } else {
-            normal.push(component);
-        }
-    }
-    normal
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ mod coverage;
 mod file;
 mod json;
 mod parts;
+mod reasons;
 mod summary;
 mod text;
 
 use crate::alloc::{Overruns, unscoped};
 use crate::diagnosis::Diagnosis;
-use crate::text::{Steps, Thousands};
 use crate::verdict::Verdict;
 pub use ceiling::{Breach, Ceiling};
 pub(crate) use coverage::C_HEAP;
@@ -299,7 +299,7 @@ impl Report {
     ///
     /// An inconclusive verdict and such a residue can be [accepted](Self::accepted).
     pub fn is_failure(&self) -> bool {
-        !self.failures().is_empty()
+        !self.reasons().is_empty()
     }
 
     /// Neither bounded nor growing.
@@ -319,33 +319,7 @@ impl Report {
 
     /// Why it [is a failure](Self::is_failure), a sentence each.
     pub fn failures(&self) -> Vec<String> {
-        let mut failures: Vec<_> = self.breaches.iter().map(ToString::to_string).collect();
-        if self.verdict.is_growing()
-            || self.is_inconclusive() && !self.is_accepted(Accepted::INCONCLUSIVE)
-        {
-            failures.push(self.verdict.to_string());
-        }
-        let left = self.residue_each_time();
-        let left = left.filter(|_| !self.is_accepted(Accepted::RESIDUE));
-        failures.extend(left.map(|repetition| {
-            format!(
-                "residue: {} B more each time that it is set up, run for {} and dropped",
-                Thousands(repetition.residue_bytes),
-                Steps(repetition.steps)
-            )
-        }));
-        let growing = self
-            .resources
-            .iter()
-            .filter(|resource| resource.is_growing());
-        failures.extend(growing.filter_map(|resource| {
-            let verdict = resource.verdict()?;
-            Some(format!("{}, {verdict}", resource.kind()))
-        }));
-        failures.extend(self.damage());
-        let missed = self.self_test.iter().filter(|test| !test.is_found());
-        failures.extend(missed.map(|test| format!("self-test {test}")));
-        failures
+        self.reasons().iter().map(ToString::to_string).collect()
     }
 
     /// Fails the test if this [is a failure](Self::is_failure).

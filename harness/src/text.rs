@@ -10,6 +10,7 @@ pub(crate) mod fitted;
 pub(crate) mod json;
 #[cfg(any(highwater_glibc, highwater_stacks))]
 pub(crate) mod maps;
+pub(crate) mod paths;
 pub(crate) mod sparkline;
 mod units;
 

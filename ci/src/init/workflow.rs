@@ -12,10 +12,7 @@ const VERSION: &str = "env:\n  HIGHWATER: 0.1.0\n\n";
 /// Adds it at the root of the repository, unless some workflow there runs the tool.
 pub(super) fn add(plan: &mut Plan, root: &Path, source: &Source) {
     let below = base::path_in_repository(root).unwrap_or_default();
-    let mut repository = root;
-    for _ in Path::new(&below).components() {
-        repository = repository.parent().unwrap_or(repository);
-    }
+    let repository = base::repository(root).unwrap_or_else(|| root.to_owned());
     let workflows = repository.join(".github/workflows");
     let entries = fs::read_dir(&workflows).into_iter().flatten().flatten();
     let mut texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());

@@ -308,10 +308,8 @@ fn arguments_without_a_value() {
 fn counts_that_are_none() {
     let expected = "`warm_up` takes a whole number, such as `warm_up = 100`";
     check_arguments(quote!(steps = 1, warm_up = "100"), expected);
-    check_arguments(quote!(steps = 1, warm_up = -1), expected);
-    check_arguments(quote!(steps = 1, warm_up = 1.5), expected);
     check_arguments(quote!(steps = 1, warm_up = 100u8), expected);
-    check_arguments(quote!(steps = 1, warm_up = WARM_UP), expected);
+    check_arguments(quote!(steps = 1, warm_up = 1.5), expected);
     check_arguments(
         quote!(steps = 18446744073709551616),
         "18446744073709551616 is more than a u64 can hold",

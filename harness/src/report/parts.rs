@@ -113,10 +113,6 @@ impl Resource {
             .map(|measured| &measured.verdict)
     }
 
-    pub(crate) fn is_growing(&self) -> bool {
-        self.verdict().is_some_and(Verdict::is_growing)
-    }
-
     /// Why it could not be measured; none if it was.
     pub fn obstacle(&self) -> Option<&'static str> {
         let why = self.measured.as_ref().err()?;

@@ -2,13 +2,14 @@
 //!
 //! A failed test prints this. It is for a person who sees the library for the first time, so
 //! each thing is said once, and figures that nobody asked for are left to the long form,
-//! [`Report::explanation`]. No line is longer than 80 columns.
+//! [`Report::explanation`]. No line but a command is longer than 80 columns.
 
-use super::{Report, again};
-use crate::diagnosis::{Diagnosis, Site};
+use super::reasons::{Reason, left_each_time};
+use super::{Breach, Ceiling, Checkpoint, Report, again};
+use crate::diagnosis::{Diagnosis, Site, Trap};
 use crate::symbols::Frame;
 use crate::text::columns::{Align, aligned};
-use crate::text::fitted::{cut, wrapped};
+use crate::text::fitted::{WIDTH, cut, wrapped};
 use crate::text::{Blocks, Rate, Steps, Thousands};
 use crate::verdict::Law;
 use std::collections::BTreeMap;
@@ -16,6 +17,9 @@ use std::collections::BTreeMap;
 /// How many lines of the program are shown, and how many bounded sites.
 const PLACES: usize = 3;
 const BOUNDED: usize = 3;
+
+/// In the place of a function.
+const UNKNOWN: &str = "a call stack that is not known";
 
 /// Sites whose memory was allocated at one line of the program.
 struct Place<'a> {
@@ -25,7 +29,7 @@ struct Place<'a> {
 
 impl Report {
     /// What a failed test prints: the reasons, the lines that allocated what grew, who holds
-    /// it, and the commands that tell more. At most 80 columns wide.
+    /// it, and the commands that tell more. No line but a command is wider than 80 columns.
     ///
     /// [`explanation`](Self::explanation) is the long form.
     pub fn summary(&self) -> String {
@@ -33,7 +37,7 @@ impl Report {
         let places = self.places();
         if let Some(trap) = self.diagnosis.as_ref().and_then(Diagnosis::trap) {
             text.push('\n');
-            text.extend(trap.to_string().lines().map(|line| cut(line) + "\n"));
+            text.push_str(&trap_text(trap));
         } else if !places.is_empty() {
             text.push('\n');
             text.push_str(&self.places_text(&places));
@@ -52,7 +56,7 @@ impl Report {
 
     /// The first reason, with the scenario's name, and the others.
     fn heads(&self) -> (String, String) {
-        let mut reasons = self.reasons().into_iter();
+        let mut reasons = self.told().into_iter();
         let (what, detail) = (reasons.next()).unwrap_or(("memory", self.verdict.to_string()));
         // The path of the function is in the commands below.
         let name = self.full_name();
@@ -62,47 +66,32 @@ impl Report {
         (first, others.collect())
     }
 
-    /// Why it fails: what is wrong, and by how much.
-    fn reasons(&self) -> Vec<(&'static str, String)> {
-        let mut reasons = Vec::new();
-        if self.verdict.is_growing() {
-            reasons.push(("memory leak", self.pace()));
+    /// Why it fails: what is wrong, and by how much. A leak comes first, for it is why ceilings
+    /// are breached, too; those stand together.
+    fn told(&self) -> Vec<(&'static str, String)> {
+        let (mut first, mut breached, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for reason in self.reasons() {
+            match reason {
+                Reason::Breach(breach) => breached.push(over(breach)),
+                Reason::Memory(verdict) if verdict.is_growing() => {
+                    first.push(("memory leak", self.pace()));
+                }
+                Reason::Memory(verdict) => {
+                    others.push(("no verdict on memory", verdict.reason().to_owned()));
+                }
+                Reason::Residue(left) => others.push(("memory left behind", left_each_time(&left))),
+                Reason::Resource(resource, verdict) => {
+                    others.push(("a leak", format!("{}, {verdict}", resource.kind())));
+                }
+                Reason::Damage(damage) => others.push(("overwritten blocks", damage)),
+                Reason::SelfTest(test) => others.push(("self-test", test.to_string())),
+            }
         }
-        let over = |breach: &super::Breach| {
-            let unit = breach.ceiling.suffix();
-            let limit = breach.ceiling.limit(breach.limit);
-            let actual = Thousands(breach.actual);
-            format!("{} {actual}{unit}, ceiling {limit}", breach.ceiling)
-        };
-        let over: Vec<_> = self.breaches.iter().map(over).collect();
-        if !over.is_empty() {
-            reasons.push(("ceiling passed", over.join("; ")));
+        if !breached.is_empty() {
+            first.push(("ceiling passed", breached.join("; ")));
         }
-        let is_open = self.is_inconclusive() && !self.is_accepted(super::Accepted::INCONCLUSIVE);
-        if is_open && !self.verdict.is_growing() {
-            reasons.push(("no verdict on memory", self.verdict.reason().to_owned()));
-        }
-        let left = self.residue_each_time();
-        let left = left.filter(|_| !self.is_accepted(super::Accepted::RESIDUE));
-        reasons.extend(left.map(|repetition| {
-            let (bytes, steps) = (repetition.residue_bytes, repetition.steps);
-            let detail = format!(
-                "{} B more each time that it is set up, run for {} and dropped",
-                Thousands(bytes),
-                Steps(steps)
-            );
-            ("memory left behind", detail)
-        }));
-        for resource in self.resources.iter().filter(|known| known.is_growing()) {
-            let verdict = resource
-                .verdict()
-                .map_or(String::new(), ToString::to_string);
-            reasons.push(("a leak", format!("{}, {verdict}", resource.kind())));
-        }
-        reasons.extend(self.damage().map(|damage| ("overwritten blocks", damage)));
-        let missed = self.self_test.iter().filter(|test| !test.is_found());
-        reasons.extend(missed.map(|test| ("self-test", test.to_string())));
-        reasons
+        first.extend(others);
+        first
     }
 
     /// How fast it grows: by the step where that is one figure, else between two steps.
@@ -156,7 +145,7 @@ impl Report {
     }
 
     /// The points of the curve at the end and at half of it.
-    fn last_doubling(&self) -> Option<[&super::Checkpoint; 2]> {
+    fn last_doubling(&self) -> Option<[&Checkpoint; 2]> {
         let last = self.curve.last()?;
         let half = self
             .curve
@@ -199,10 +188,8 @@ impl Report {
     }
 
     fn places_text(&self, places: &[Place<'_>]) -> String {
-        let is_peak = self
-            .diagnosis
-            .as_ref()
-            .is_some_and(|known| known.peak_bytes.is_some());
+        let diagnosis = self.diagnosis.as_ref();
+        let is_peak = diagnosis.is_some_and(|known| known.peak_bytes.is_some());
         let rows: Vec<_> = { places.iter().take(PLACES) }
             .map(|place| place.row(is_peak))
             .collect();
@@ -210,7 +197,7 @@ impl Report {
         let table = aligned(&columns, &rows);
         let mut text = String::new();
         for (line, place) in table.lines().zip(places) {
-            text.push_str(&format!("{}\n", cut(&format!("  {line}"))));
+            text.push_str(&(cut(&format!("  {line}"), WIDTH) + "\n"));
             text.push_str(&place.caller().unwrap_or_default());
             text.push_str(&place.holder().unwrap_or_default());
         }
@@ -253,7 +240,7 @@ impl Report {
             let all = Thousands(i64::try_from(all).unwrap_or(i64::MAX));
             growth.push_str(&format!(", {all} B after {}", Thousands(last.step)));
         }
-        let mut text = if growth.chars().count() + 3 + curve.chars().count() <= 80 {
+        let mut text = if growth.chars().count() + 3 + curve.chars().count() <= WIDTH {
             format!("{growth}   {curve}\n")
         } else {
             format!("{growth}\n           {curve}\n")
@@ -261,7 +248,7 @@ impl Report {
         if self
             .breaches
             .iter()
-            .all(|breach| breach.ceiling != super::Ceiling::Peak)
+            .all(|breach| breach.ceiling != Ceiling::Peak)
         {
             text.push_str(&format!("  peak     {} B\n", Thousands(self.peak_bytes)));
         }
@@ -277,14 +264,12 @@ impl Report {
     fn bounded(&self) -> Vec<String> {
         let sites = self.diagnosis.iter().flat_map(|known| &known.sites);
         let is_bounded = |site: &&Site| site.verdict.is_bounded() && site.live.bytes > 0;
-        let mut bounded: Vec<_> = sites.filter(is_bounded).collect();
-        if !self.verdict.is_growing() {
-            bounded.clear();
-        }
+        let grows = self.verdict.is_growing();
+        let bounded = sites.filter(|site| grows && is_bounded(site));
         let name = |site: &Site| {
             let function = site.frames.first().map(Frame::function);
             let name = site.type_name.as_deref().or(function);
-            name.unwrap_or("a call stack that is not known").to_owned()
+            name.unwrap_or(UNKNOWN).to_owned()
         };
         let mut bytes: BTreeMap<String, i64> = BTreeMap::new();
         for site in bounded {
@@ -313,6 +298,43 @@ impl Report {
     }
 }
 
+/// The allocation that passed the limit, and its call stack.
+fn trap_text(trap: &Trap) -> String {
+    let text = trap.to_string();
+    let (what, stack) = text.split_once('\n').unwrap_or((&text, ""));
+    let stack = stack.lines().map(|line| cut(line, WIDTH) + "\n");
+    wrapped(what, 0) + &stack.collect::<String>()
+}
+
+/// A function's path, short enough that its location fits beside it: without its closures,
+/// which the location tells, then without its first parts, or else without its end.
+fn function(frame: &Frame) -> String {
+    const MOST: usize = 36;
+
+    let is_long = |path: &str| path.chars().count() > MOST;
+    let mut rest = frame.function();
+    if is_long(rest)
+        && let Some((named, _)) = rest.split_once("::{closure")
+    {
+        rest = named;
+    }
+    while is_long(rest)
+        && let Some((outer, inner)) = rest.split_once("::")
+        && !outer.contains('<')
+    {
+        rest = inner;
+    }
+    cut(rest, MOST)
+}
+
+/// A figure beside its ceiling.
+fn over(breach: &Breach) -> String {
+    let unit = breach.ceiling.suffix();
+    let limit = breach.ceiling.limit(breach.limit);
+    let actual = Thousands(breach.actual);
+    format!("{} {actual}{unit}, ceiling {limit}", breach.ceiling)
+}
+
 impl Place<'_> {
     fn bytes(&self, is_peak: bool) -> i64 {
         let bytes = self.sites.iter().map(|site| match site.at_peak {
@@ -335,11 +357,9 @@ impl Place<'_> {
             }
         }
         let sign = if is_peak { "" } else { "+" };
-        let function = self
-            .frame
-            .map_or("a call stack that is not known", Frame::function);
+        let function = self.frame.map_or_else(|| UNKNOWN.to_owned(), function);
         vec![
-            function.to_owned(),
+            function,
             self.frame.and_then(location).unwrap_or_default(),
             format!("{sign}{} B", Thousands(self.bytes(is_peak))),
             types.join(", "),
@@ -356,14 +376,14 @@ impl Place<'_> {
         let caller = outside.iter().position(|frame| is_named(&frame))?;
         let frame = &outside[caller];
         let between = outside[..caller].iter().filter(|frame| frame.is_dependency);
-        let mut line = format!("    called by {}", frame.function);
+        let mut line = format!("    called by {}", function(frame));
         line.extend(location(frame).map(|location| format!("  {location}")));
         if let Some(first) = between.clone().next().and_then(Frame::package) {
             let frames = between.count();
             let noun = if frames == 1 { "frame" } else { "frames" };
             line.push_str(&format!("  via {first} ({frames} {noun})"));
         }
-        Some(cut(&line) + "\n")
+        Some(cut(&line, WIDTH) + "\n")
     }
 
     /// Who holds most of its blocks.

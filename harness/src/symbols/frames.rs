@@ -5,6 +5,7 @@
 //! is not std's, and frames outside of the scenario, are left out.
 
 use super::short::{closing, short, shortened};
+use crate::text::paths::without_detours;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -222,20 +223,6 @@ fn has_closures(known: &Known) -> bool {
         && is_run("builder::Scenario>::run")
 }
 
-/// `a/../b` as `b`: what a manifest says of its sources may lead up and down again.
-fn without_detours(file: &Path) -> PathBuf {
-    let mut direct = PathBuf::new();
-    for part in file.components() {
-        match part {
-            Component::ParentDir => {
-                direct.pop();
-            }
-            part => direct.push(part),
-        }
-    }
-    direct
-}
-
 /// The directory of the nearest `Cargo.lock` above the package that cargo runs, or above
 /// the working directory; that directory itself, if there is none.
 fn project_root() -> PathBuf {
@@ -450,10 +437,5 @@ mod tests {
         let file = Path::new("/root/.cargo/registry/src/index.crates.io-1/tokio-1.4.0/src/lib.rs");
         assert_eq!(in_registry(file), Some("tokio-1.4.0/src/lib.rs".into()));
         assert_eq!(in_registry(Path::new("/home/me/src/lib.rs")), None);
-        let detour = Path::new("/home/me/cases/one/../driver.rs");
-        assert_eq!(
-            without_detours(detour),
-            Path::new("/home/me/cases/driver.rs")
-        );
     }
 }

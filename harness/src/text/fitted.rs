@@ -1,6 +1,6 @@
 //! Text that fits a terminal of 80 columns.
 
-const WIDTH: usize = 80;
+pub(crate) const WIDTH: usize = 80;
 
 /// The words in lines, each behind so many spaces, those after the first behind two more. A
 /// word that is longer than a line stands alone in one.
@@ -25,12 +25,12 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> String {
     wrapped + &line + "\n"
 }
 
-/// The line, with what does not fit left out and said to be.
-pub(crate) fn cut(line: &str) -> String {
-    if line.chars().count() <= WIDTH {
-        return line.to_owned();
+/// The text in at most so many characters; an ellipsis stands for what does not fit.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
     }
-    let kept: String = line.chars().take(WIDTH - 1).collect();
+    let kept: String = text.chars().take(most - 1).collect();
     kept.trim_end().to_owned() + "…"
 }
 
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_shows() {
-        assert_eq!(cut("short"), "short");
-        let line = cut(&"é".repeat(100));
+        assert_eq!(cut("short", WIDTH), "short");
+        let line = cut(&"é".repeat(100), WIDTH);
         assert_eq!(line.chars().count(), WIDTH);
         assert!(line.ends_with('…'));
     }
