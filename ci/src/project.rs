@@ -2,6 +2,7 @@
 //! are run.
 
 mod command;
+mod flags;
 mod run;
 
 use crate::base::{self, Base, BaseError};

@@ -29,6 +29,25 @@ fn project() -> Project {
     project
 }
 
+/// A build script is told the flags that cargo gives the compiler.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn tests_are_built_with_what_call_stacks_need() {
+    let script = r#"fn main() {
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap();
+    println!("cargo::rustc-env=FLAGS={}", flags.replace('\u{1f}', " "));
+}"#;
+    let needed = "-Cforce-frame-pointers=yes -Csymbol-mangling-version=v0";
+    let project = Project::new();
+    project.write("build.rs", script);
+    project.write(".cargo/config.toml", "[build]\nrustflags = '--cfg own'");
+    project.keep("8");
+    project.append(&format!(
+        "#[test] fn flags() {{ assert_eq!(env!(\"FLAGS\"), \"--cfg own {needed}\"); }}"
+    ));
+    project.run(&["run", "--", "--lib", "flags"], 0);
+}
+
 fn json(path: &Path) -> Value {
     let text = fs::read_to_string(path).expect("it is there");
     serde_json::from_str(&text).expect("JSON")
@@ -69,6 +88,7 @@ fn a_leak(project: &Project) {
         );
     }
     assert!(!printed.contains("trades"), "{printed}");
+    assert!(!printed.contains("types are not known"), "{printed}");
     let expected = "\
 and what opens them:
   page   xdg-open [DIR]/target/highwater/repro/orders/index.html

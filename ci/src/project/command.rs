@@ -1,6 +1,6 @@
 //! The command that runs a project's tests, and what it may end with.
 
-use super::{ProjectError, io_error, not_started};
+use super::{ProjectError, flags, io_error, not_started};
 use highwater_reports::report::{unwritten_files, unwritten_text};
 use std::ffi::OsString;
 use std::fs;
@@ -161,6 +161,23 @@ impl Tests<'_> {
         arguments
     }
 
+    /// What is set for the compiler; nothing if the arguments configure cargo.
+    fn flags(&self) -> Option<String> {
+        let mut arguments = self.of_cargo().iter().map(|one| one.to_string_lossy());
+        let mut target = None;
+        while let Some(argument) = arguments.next() {
+            if argument == "--config" || argument.starts_with("--config=") {
+                return None;
+            }
+            match argument.strip_prefix("--target") {
+                Some("") => target = arguments.next().map(Into::into),
+                Some(rest) => target = rest.strip_prefix('=').map(str::to_owned).or(target),
+                None => {}
+            }
+        }
+        flags::encoded(self.directory, target.as_deref())
+    }
+
     fn has_argument(&self, starts: &[&str]) -> bool {
         self.arguments.iter().any(|argument| {
             let argument = argument.to_string_lossy();
@@ -176,7 +193,8 @@ impl Tests<'_> {
             .args(arguments)
             .current_dir(self.directory)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .env("HIGHWATER_REPORTS", self.reports);
+            .env("HIGHWATER_REPORTS", self.reports)
+            .envs(self.flags().map(|flags| (flags::VARIABLE, flags)));
         if let Some(target) = &self.target {
             // A build directory that is configured for all would serve the same package from
             // two directories, and a base would be taken for the code beside it.
