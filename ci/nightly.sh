@@ -13,6 +13,9 @@ oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' harness/Cargo.toml)
 rustup toolchain install "$oldest" --profile minimal
 CARGO_TARGET_DIR=target/oldest cargo "+$oldest" check --locked -p highwater
 
+# What is published builds from what it holds.
+ci/packages.sh
+
 # The allocator's tests under AddressSanitizer, which wants `pthread_create` for itself.
 ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
 RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" \
