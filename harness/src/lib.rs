@@ -1,12 +1,32 @@
 //! Memory-regression testing: exact ceilings, leak verdicts and allocation
 //! reports in `cargo test`.
 //!
-//! Install the counting allocator, then wrap what you want to watch:
+//! # Getting started
+//! Install the counting allocator under `#[cfg(test)]` in `lib.rs`, and in each file in `tests/`
+//! that measures. Then write one step of the work. It is repeated, and the test fails if memory
+//! passes a ceiling or grows without end:
 //!
 //! ```
+//! #[cfg(test)]
 //! #[global_allocator]
 //! static ALLOC: highwater::Alloc = highwater::Alloc::system();
 //!
+//! # #[cfg(feature = "macros")] {
+//! #[highwater::test(steps = 10_000, state = Vec::new(), growth = "4 KiB", residue = "0 B")]
+//! fn newest_prices(prices: &mut Vec<f64>, i: u64) {
+//!     prices.push(i as f64);
+//!     if prices.len() > 100 {
+//!         prices.remove(0);
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! The same by hand, in any test:
+//!
+//! ```
+//! # #[global_allocator]
+//! # static ALLOC: highwater::Alloc = highwater::Alloc::system();
 //! use highwater::{ByteSize, Scenario};
 //!
 //! # fn main() {
@@ -18,28 +38,56 @@
 //! # }
 //! ```
 //!
+//! - [`Scenario`] repeats a step, holds ceilings, and judges whether memory is bounded: see
+//!   [`Verdict`].
+//! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its JSON from
+//!   `target/highwater/`.
 //! - [`measure`] counts one piece of work, [`Scope`] a stretch of it.
-//! - [`Scenario`] repeats a step, holds ceilings, and judges whether memory is
-//!   bounded: see [`Verdict`].
-//! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its
-//!   JSON from `target/highwater/`.
-//! - [`return_to_system`] returns freed memory to the system, and reports how much.
 //! - [`audit`] compares the memory that a program says it holds with what is live.
-//! - `#[highwater::test]` makes a test of a single function.
+//! - [`return_to_system`] returns freed memory to the system, and reports how much.
 //!
-//! Figures are exact: a deterministic scenario gives the same bytes and blocks
-//! on every run, whatever other tests do.
+//! # Why did my test fail?
+//! The first line of the message says what was too much. "Memory leak" means that memory kept
+//! rising when the steps were repeated many times: something is added in a step and not taken
+//! away again. The lines below it name the code that allocated what was left, and the value that
+//! still holds it, such as a map in the state or a static. If that value is meant to grow, give
+//! the test a bound, as the real program has one: a limit, an age, or a clean-up step. "Peak" or
+//! "growth" over a ceiling means that the scenario needs more than the test allows, whether it
+//! grows or not. "Inconclusive" means that the run could not tell; the reason follows.
+//! `HIGHWATER_SITES=replay` names call stacks for tests that pass, too.
 //!
-//! # What is counted
+//! # Async
+//! With the feature `tokio`, `#[highwater::test]` takes `async fn`, and `Scenario::run_async`
+//! takes async closures. Both make a current-thread runtime of their own. After each step, tasks
+//! run until none can go on, so a task that was spawned and not awaited is no leak.
+//! [`InScope`] counts a future for a scope, on whichever thread it is polled.
+//!
+//! # Threads and pools
 //! - In `#[highwater::test]` a test has a process of its own, and every block that Rust's
 //!   global allocator serves there counts, whichever thread asks for it. Descriptors, threads
 //!   and mapped memory are judged too.
 //! - Elsewhere a scenario, a [`Scope`] and [`measure`] count their thread and those that were
-//!   started in them (Linux with glibc), and what a [`ScopeHandle`] or [`InScope`] brings in.
-//!   Evidence of work that left a scenario is in its [`Coverage`], and the verdict is then not
-//!   bounded.
+//!   started in them (Linux with glibc). A pool that was there before is brought in with a
+//!   [`ScopeHandle`]. Evidence of work that left a scenario is in its [`Coverage`], and the
+//!   verdict is then not bounded.
 //! - A block is credited back to the scope that owns it, wherever it is freed.
-//! - Not counted: what C allocates, the stack, and the harness's own notes.
+//!
+//! # Determinism
+//! Figures are exact: a deterministic scenario gives the same bytes and blocks on every run,
+//! whatever other tests do. In `#[highwater::test]` hash maps have the same order in every run,
+//! for random numbers are answered from a fixed seed (`real_random` switches that off). Threads
+//! that race, clocks and the network make figures differ; a ceiling still serves there.
+//!
+//! # Continuous integration
+//! `cargo test` is all that is needed for ceilings and verdicts. `cargo highwater gate` compares
+//! two revisions, and `cargo highwater check` a run with recorded baselines; both are in the
+//! package `cargo-highwater`. `HIGHWATER_SELF_TEST=1 cargo test` leaks a little into each scenario
+//! that passed, and fails if that is not found.
+//!
+//! # What it cannot see
+//! What C allocates, the stack, resident memory and fragmentation. Call stacks, types and holders
+//! need Linux on x86-64; elsewhere a failure has its figures alone. What a verdict of bounded
+//! would have missed stands in it: the smallest leak that would have shown.
 
 #![deny(unsafe_code)]
 
