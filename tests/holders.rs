@@ -166,7 +166,7 @@ fn a_tag_in_the_lowest_bits() {
     );
 }
 
-/// A limit, which docs/diagnosis.md tells.
+/// A limit, which docs/holders.md tells.
 #[test]
 fn addresses_in_another_form_are_not_seen() {
     let report = leaking("inverted", Vec::new, |kept, _| {
@@ -174,7 +174,7 @@ fn addresses_in_another_form_are_not_seen() {
     });
     let lost = "lost: nothing points to them";
     check(&report, "holders::boxed", lost);
-    let limits = include_str!("../docs/diagnosis.md");
+    let limits = include_str!("../docs/holders.md");
     assert!(limits.contains("inverted"));
 }
 
