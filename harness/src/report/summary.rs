@@ -7,6 +7,7 @@
 use super::reasons::{Reason, left_each_time};
 use super::{Breach, Ceiling, Checkpoint, Report, again};
 use crate::diagnosis::{Diagnosis, Site, Trap};
+use crate::holders::Holder;
 use crate::symbols::Frame;
 use crate::text::columns::{Align, aligned};
 use crate::text::fitted::{WIDTH, cut, wrapped};
@@ -307,17 +308,14 @@ fn trap_text(trap: &Trap) -> String {
 }
 
 /// A function's path, short enough that its location fits beside it: without its closures,
-/// which the location tells, then without its first parts, or else without its end.
+/// which are what the compiler makes of an async function too, without its first parts, or
+/// else without its end.
 fn function(frame: &Frame) -> String {
     const MOST: usize = 36;
 
     let is_long = |path: &str| path.chars().count() > MOST;
-    let mut rest = frame.function();
-    if is_long(rest)
-        && let Some((named, _)) = rest.split_once("::{closure")
-    {
-        rest = named;
-    }
+    let path = frame.function();
+    let mut rest = path.split_once("::{closure").map_or(path, |(named, _)| named);
     while is_long(rest)
         && let Some((outer, inner)) = rest.split_once("::")
         && !outer.contains('<')
@@ -393,13 +391,35 @@ impl Place<'_> {
         let all: u64 = holders.iter().map(|holder| holder.blocks).sum();
         let first = &holders[0];
         // The search takes stale words for pointers here and there, so nearly all is all.
-        let mut line = first.to_string();
+        let path = folded(&first.path);
+        let mut line = Holder {
+            path,
+            ..first.clone()
+        }
+        .to_string();
         if first.blocks * 10 < all * 9 {
             let share = format!(", {} of {}", Thousands(first.blocks), Blocks(all));
             line.push_str(&share);
         }
         Some(wrapped(&line, 4))
     }
+}
+
+/// A retention path that fits two lines: its two ends, with shortened types.
+fn folded(path: &[String]) -> Vec<String> {
+    const LONGEST_TYPE: usize = 40;
+    const MOST: usize = 2 * WIDTH - 30;
+
+    let mut parts: Vec<_> = path.iter().map(|part| cut(part, LONGEST_TYPE)).collect();
+    let length = |parts: &[String]| -> usize {
+        let lengths = parts.iter().map(|part| part.chars().count() + " → ".len());
+        lengths.sum()
+    };
+    while parts.len() > 3 && length(&parts) > MOST {
+        parts.drain(1..3);
+        parts.insert(1, "…".to_owned());
+    }
+    parts
 }
 
 fn location(frame: &Frame) -> Option<String> {
