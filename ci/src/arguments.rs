@@ -82,6 +82,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         tests: TestArguments,
     },
+    /// Finds the first commit that changed the figures or the verdict of a scenario
+    Bisect {
+        /// A scenario's name, or a part of its test's
+        test: String,
+        #[command(flatten)]
+        ends: Ends,
+        #[command(flatten)]
+        tests: TestArguments,
+    },
     /// Joins the reports of a suite that ran in shards
     Merge {
         /// Directories of reports, one a shard
@@ -119,6 +128,17 @@ pub(crate) struct BaseArguments<const REQUIRED: bool> {
     /// Take a base that is no ancestor of what is checked out
     #[arg(long)]
     pub(crate) any_base: bool,
+}
+
+/// Where a search for a commit begins and ends.
+#[derive(Args)]
+pub(crate) struct Ends {
+    /// A revision before the change, an ancestor of the other
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) good: String,
+    /// A revision with the change
+    #[arg(long, value_name = "REVISION", default_value = "HEAD")]
+    pub(crate) bad: String,
 }
 
 #[derive(Args)]

@@ -134,21 +134,45 @@ impl Base {
             repository,
             checkout,
         };
+        base.complete(revision)?;
+        Ok(base)
+    }
+
+    /// The root of the repository that it is a revision of.
+    pub fn repository(&self) -> &Path {
+        &self.repository
+    }
+
+    /// Puts another commit of the same repository in its place. What was built of the one
+    /// before is built upon.
+    ///
+    /// # Errors
+    /// If git refuses.
+    pub fn go_to(&mut self, commit: &str) -> Result<(), BaseError> {
+        let worktree = self.checkout.path.join(WORKTREE);
+        let hooks = ["-c", "core.hooksPath=/dev/null"];
+        let checkout = ["checkout", "--quiet", "--detach", "--force", commit];
+        git(&worktree, &[&hooks[..], &checkout].concat())?;
+        commit.clone_into(&mut self.commit);
+        self.complete(commit)
+    }
+
+    /// Fetches submodules, and makes sure of the directory.
+    fn complete(&self, revision: &str) -> Result<(), BaseError> {
+        let worktree = self.checkout.path.join(WORKTREE);
         if worktree.join(".gitmodules").exists() {
             let update = ["submodule", "update", "--init", "--recursive", "--quiet"];
             git(&worktree, &update)?;
         }
-        if base.directory.is_dir() {
-            return Ok(base);
+        if self.directory.is_dir() {
+            return Ok(());
         }
+        let below = self.directory.strip_prefix(&worktree);
         Err(BaseError::NoDirectory {
             revision: revision.to_owned(),
-            directory: below,
+            directory: below.unwrap_or(&self.directory).to_owned(),
         })
     }
-}
-
-impl Base {
     /// Gives the base the `Cargo.lock` of the workspace at `root`, if neither revision
     /// has one committed: both are to be built with the same dependencies.
     ///
@@ -283,6 +307,12 @@ pub fn resolve(directory: &Path, revision: &str, any: bool) -> Result<String, Ba
     Ok(commit)
 }
 
+/// Whether the history of `descendant` has `ancestor`.
+pub fn is_ancestor(directory: &Path, ancestor: &str, descendant: &str) -> bool {
+    let asked = ["merge-base", "--is-ancestor", ancestor, descendant];
+    git(directory, &asked).is_ok()
+}
+
 /// Where `directory` is in its repository, with a slash at the end; empty at the root,
 /// none if there is no repository.
 pub fn path_in_repository(directory: &Path) -> Option<String> {
@@ -307,7 +337,7 @@ pub fn are_committed(directory: &Path, files: &[&Path]) -> bool {
 }
 
 /// What git prints, without the last line break.
-fn git(directory: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<String, BaseError> {
+pub(crate) fn git(directory: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<String, BaseError> {
     let output = Command::new("git")
         .arg("-C")
         .arg(directory)

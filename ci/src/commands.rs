@@ -1,5 +1,6 @@
 //! What each command does, with the library's parts.
 
+pub(crate) mod bisect;
 pub(crate) mod gate;
 pub(crate) mod init;
 mod measure;
@@ -7,6 +8,7 @@ pub(crate) mod repro;
 mod tell;
 
 use crate::arguments::{BaseArguments, Format};
+use bisect::BisectError;
 use cargo_highwater::baseline::{self, Baseline, BaselineError};
 use cargo_highwater::config::{Config, ConfigError};
 use cargo_highwater::init::InitError;
@@ -50,6 +52,8 @@ pub(crate) enum Failure {
          the last run is called that; `cargo highwater report` lists them"
     )]
     NothingToReproduce(String),
+    #[error(transparent)]
+    Bisect(#[from] BisectError),
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error(transparent)]

@@ -8,7 +8,7 @@
 //!   that when it is measured again, and [`output`] tells those who read it.
 //! - [`sites`] says which call sites hold more or less.
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
-//!   another revision; [`merge`] joins what several machines measured.
+//!   another revision, and [`history`] finds the first one that is not as before; [`merge`] joins what several machines measured.
 //! - [`view`] makes the page.
 //! - [`init`] adds the library to a package. [`outside`] finds dependencies that a checkout
 //!   elsewhere would miss.
@@ -24,6 +24,7 @@ pub mod baseline;
 pub mod compare;
 pub mod config;
 pub mod exit_code;
+pub mod history;
 pub mod init;
 pub mod kind;
 pub mod merge;

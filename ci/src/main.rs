@@ -41,6 +41,9 @@ fn main() -> ExitCode {
         Command::Repro { test, steps, tests } => {
             commands::repro::repro(&test, steps, &tests.arguments)
         }
+        Command::Bisect { test, ends, tests } => {
+            commands::bisect::bisect(&test, &ends, &tests.arguments)
+        }
         Command::Merge { shards, into } => commands::merge(&shards, into),
     };
     match code {

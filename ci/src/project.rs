@@ -28,6 +28,8 @@ const BASE_TARGET: &str = "highwater-base";
 const BASE: &str = "base";
 /// The folder of the reports with call stacks, likewise.
 const REPRO: &str = "repro-reports";
+/// The folder of a commit's reports, likewise.
+const BISECT: &str = "bisect-reports";
 /// The folders of what was measured again, in that of the reports and in that of the base's.
 const AGAIN: &str = "again-";
 /// How often what changed is measured again.
@@ -302,6 +304,31 @@ impl Project {
         let text = format!("{revision}\n{}\n", base.commit);
         write_atomically(&path, &text).map_err(io_error(&path))?;
         Ok((passed, base))
+    }
+
+    /// Runs the tests of what is checked out in `base`, with call stacks if they are wanted.
+    /// Their reports go into a directory of their own, whose path is returned.
+    ///
+    /// # Errors
+    /// If they are not built or not run, or the base would not build.
+    pub fn measure_commit(
+        &self,
+        base: &Base,
+        with_sites: bool,
+        arguments: &[OsString],
+    ) -> Result<PathBuf, ProjectError> {
+        let reports = self.reports.join(BISECT);
+        remove_reports(&reports)?;
+        outside::refuse(&base.directory)?;
+        base.lock_like(&self.root)?;
+        let mut tests = self.tests(&base.directory, &reports, arguments);
+        if with_sites {
+            let sites = ("HIGHWATER_SITES".to_owned(), "replay".to_owned());
+            tests.environment.push(sites);
+        }
+        tests.target = Some(self.target.join(BASE_TARGET));
+        tests.run(&format!("commit {}", base.commit))?;
+        Ok(reports)
     }
 
     /// The configuration in cargo's home, if that is in the project. Then it is the

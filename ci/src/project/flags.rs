@@ -40,7 +40,9 @@ fn complete(config: &Config, target: Option<&str>) -> Option<String> {
     if missing.is_empty() {
         return None;
     }
-    missing.into_iter().for_each(|flag| flags.push(flag));
+    for flag in missing {
+        flags.push(flag);
+    }
     flags.encode().ok()
 }
 

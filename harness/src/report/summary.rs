@@ -315,7 +315,9 @@ fn function(frame: &Frame) -> String {
 
     let is_long = |path: &str| path.chars().count() > MOST;
     let path = frame.function();
-    let mut rest = path.split_once("::{closure").map_or(path, |(named, _)| named);
+    let mut rest = path
+        .split_once("::{closure")
+        .map_or(path, |(named, _)| named);
     while is_long(rest)
         && let Some((outer, inner)) = rest.split_once("::")
         && !outer.contains('<')
