@@ -117,17 +117,12 @@ impl Base {
         if worktree.exists() {
             fs::remove_dir_all(&worktree).map_err(io_error(&worktree))?;
         }
-        // The repository's hooks are for what its people check out. Twice forced: git
-        // may still know a worktree there that is gone.
-        let hooks = ["-c", "core.hooksPath=/dev/null"].map(OsStr::new);
+        // Twice forced: git may still know a worktree there that is gone.
         let add = [
             "worktree", "add", "--detach", "--quiet", "--force", "--force",
         ];
         let what = [worktree.as_os_str(), OsStr::new(&commit)];
-        git(
-            &repository,
-            &[&hooks[..], &add.map(OsStr::new), &what].concat(),
-        )?;
+        git(&repository, &[&add.map(OsStr::new)[..], &what].concat())?;
         let base = Self {
             directory: worktree.join(&below),
             commit,
@@ -150,9 +145,10 @@ impl Base {
     /// If git refuses.
     pub fn go_to(&mut self, commit: &str) -> Result<(), BaseError> {
         let worktree = self.checkout.path.join(WORKTREE);
-        let hooks = ["-c", "core.hooksPath=/dev/null"];
-        let checkout = ["checkout", "--quiet", "--detach", "--force", commit];
-        git(&worktree, &[&hooks[..], &checkout].concat())?;
+        git(
+            &worktree,
+            &["checkout", "--quiet", "--detach", "--force", commit],
+        )?;
         commit.clone_into(&mut self.commit);
         self.complete(commit)
     }
@@ -161,8 +157,11 @@ impl Base {
     fn complete(&self, revision: &str) -> Result<(), BaseError> {
         let worktree = self.checkout.path.join(WORKTREE);
         if worktree.join(".gitmodules").exists() {
-            let update = ["submodule", "update", "--init", "--recursive", "--quiet"];
-            git(&worktree, &update)?;
+            // Those that the user has. To initialise others would write to the repository's
+            // configuration; those within them have a configuration of their own.
+            git(&worktree, &["submodule", "update", "--quiet"])?;
+            let inner = "git submodule update --init --recursive --quiet";
+            git(&worktree, &["submodule", "foreach", "--quiet", inner])?;
         }
         if self.directory.is_dir() {
             return Ok(());
@@ -192,6 +191,30 @@ impl Base {
     }
 }
 
+impl Base {
+    /// The configurations of cargo outside of the repository that hold for one of the two
+    /// revisions alone: for this one, or for what is checked out. That in cargo's home holds
+    /// for both.
+    pub fn configurations_of_one(&self) -> Vec<(PathBuf, bool)> {
+        let of_both = cargo_homes().next().map(|home| home.join("config.toml"));
+        let above = |directory: Option<&Path>| -> Vec<PathBuf> {
+            let directories = directory.into_iter().flat_map(Path::ancestors);
+            let files = directories.map(|above| above.join(".cargo/config.toml"));
+            files
+                .filter(|file| file.is_file() && Some(file) != of_both.as_ref())
+                .collect()
+        };
+        let of_head = above(self.repository.parent());
+        let of_base = above(Some(&self.checkout.path));
+        let only = |these: &[PathBuf], others: &[PathBuf], is_base| {
+            let only = these.iter().filter(|file| !others.contains(file));
+            only.map(|file| (file.clone(), is_base)).collect::<Vec<_>>()
+        };
+        let head = only(&of_head, &of_base, false);
+        [head, only(&of_base, &of_head, true)].concat()
+    }
+}
+
 impl Drop for Base {
     fn drop(&mut self) {
         // What can't be removed now is removed by the next gate.
@@ -204,13 +227,11 @@ impl Checkout {
     /// The one for `repository`. Waits for the process that has it, and removes those
     /// of other repositories that nobody has.
     fn of(repository: &Path) -> Result<Self, BaseError> {
-        let of_cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let of_user = std::env::home_dir().map(|home| home.join(".cargo"));
         let is_outside = |home: &PathBuf| {
             let home = std::path::absolute(home).unwrap_or_default();
             !home.starts_with(repository)
         };
-        let home = of_cargo.into_iter().chain(of_user).find(is_outside);
+        let home = cargo_homes().find(is_outside);
         let all = home.ok_or(BaseError::NoHome)?.join(CHECKOUTS);
         let mut hasher = DefaultHasher::new();
         repository.hash(&mut hasher);
@@ -224,6 +245,13 @@ impl Checkout {
             }
         }
     }
+}
+
+/// Cargo's home if it is set, and where it is if it is not.
+fn cargo_homes() -> impl Iterator<Item = PathBuf> {
+    let of_cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let of_user = std::env::home_dir().map(|home| home.join(".cargo"));
+    of_cargo.into_iter().chain(of_user)
 }
 
 /// Locks `directory`; none if it was removed meanwhile by the process that had it,
@@ -247,7 +275,12 @@ fn remove_abandoned(all: &Path, own: &Path) {
     for entry in fs::read_dir(all).into_iter().flatten().flatten() {
         let path = entry.path();
         let lock = File::open(path.join(LOCK));
-        if path != own && lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+        // Held until all of it is gone, or another gate may move in.
+        if path != own
+            && let Ok(lock) = lock
+            && lock.try_lock().is_ok()
+        {
+            let _ = fs::remove_dir_all(path.join(WORKTREE));
             let _ = fs::remove_dir_all(&path);
         }
     }
@@ -336,7 +369,8 @@ pub fn are_committed(directory: &Path, files: &[&Path]) -> bool {
     asked(&["ls-files", "--error-unmatch", "--"]) && asked(&["diff", "--quiet", "HEAD", "--"])
 }
 
-/// What git prints, without the last line break.
+/// What git prints, without the last line break. The repository's hooks and its monitor are
+/// for its people, not for what is checked out here, submodules included.
 pub(crate) fn git(directory: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<String, BaseError> {
     let output = Command::new("git")
         .arg("-C")
@@ -345,13 +379,19 @@ pub(crate) fn git(directory: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<S
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")
+        .args([
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.fsmonitor=false",
+        ])
         .args(arguments)
         .output()
         .map_err(BaseError::NoGit)?;
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned());
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let printed = printed.strip_suffix('\n').unwrap_or(&printed);
+        return Ok(printed.to_owned());
     }
     let words = arguments.iter().take(2);
     let words: Vec<_> = words.map(|word| word.as_ref().to_string_lossy()).collect();

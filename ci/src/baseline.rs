@@ -68,12 +68,16 @@ pub enum BaselineError {
 /// the `toolchain`: figures of others are not to be compared with them.
 pub fn folder(report: &Report, toolchain: &str) -> String {
     let allocator = report.allocator.as_deref().unwrap_or("unknown");
-    format!(
+    let name = format!(
         "{}-{}-{}-{toolchain}",
         report.target,
         report.profile,
         allocator.to_lowercase()
-    )
+    );
+    // A report may come from anywhere, and must not choose a folder elsewhere.
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.+".contains(c);
+    let plain = name.chars().map(|c| if is_plain(c) { c } else { '_' });
+    plain.collect()
 }
 
 /// The name of the baseline's file, the same as that of the report's.
@@ -98,17 +102,17 @@ impl Baseline {
         let mut text = format!(
             "{HEADER}\n\n{:<14} {}\n",
             "scenario",
-            self.scenario.escape_debug()
+            escaped(&self.scenario)
         );
         for (figure, value) in &self.figures {
             // Writing to a `String` cannot fail.
             let _ = writeln!(text, "{:<14} {}", figure.name(), figure.display(*value));
         }
-        let _ = writeln!(text, "{:<14} {}", "verdict", self.verdict);
+        let _ = writeln!(text, "{:<14} {}", "verdict", escaped(&self.verdict));
         let law = self.law.as_deref().unwrap_or("none");
-        let _ = writeln!(text, "{:<14} {law}", "law");
+        let _ = writeln!(text, "{:<14} {}", "law", escaped(law));
         for site in &self.sites {
-            let _ = writeln!(text, "{:<14} {site}", "site");
+            let _ = writeln!(text, "{:<14} {}", "site", escaped(site));
         }
         text
     }
@@ -142,8 +146,11 @@ impl Baseline {
                 _ => Err((number, format!("`{expected}` is expected, not `{line}`"))),
             }
         };
+        let plain = |(number, text): (usize, &str)| {
+            unescaped(text).ok_or_else(|| (number, format!("`{text}` has a `\\` too many")))
+        };
         next(HEADER)?;
-        let scenario = next("scenario")?.1.to_owned();
+        let scenario = plain(next("scenario")?)?;
         let mut figures = Figures::new();
         for figure in Figure::all() {
             let (number, text) = next(figure.name())?;
@@ -160,13 +167,13 @@ impl Baseline {
             };
             figures.insert(figure, value.ok_or_else(problem)?);
         }
-        let verdict = next("verdict")?.1.to_owned();
-        let law = Some(next("law")?.1.to_owned()).filter(|law| law != "none");
+        let verdict = plain(next("verdict")?)?;
+        let law = Some(plain(next("law")?)?).filter(|law| law != "none");
         let mut sites = Vec::new();
         for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
             let site = line.strip_prefix("site ").map(str::trim);
             let problem = || (number, format!("`site` is expected, not `{line}`"));
-            sites.push(site.ok_or_else(problem)?.to_owned());
+            sites.push(plain((number, site.ok_or_else(problem)?))?);
         }
         Ok(Self {
             scenario,
@@ -184,6 +191,47 @@ impl Baseline {
     pub fn write(&self, path: &Path) -> Result<(), BaselineError> {
         write_atomically(path, &self.to_text()).map_err(|source| io_error(path, source))
     }
+}
+
+/// Text in one line, which ends where it seems to.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (at, character) in text.char_indices() {
+        let is_at_end = at == 0 || at + character.len_utf8() == text.len();
+        match character {
+            '\\' => escaped.push_str("\\\\"),
+            c if c.is_control() || c.is_whitespace() && (is_at_end || c != ' ') => {
+                escaped.extend(c.escape_unicode());
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// The text that was escaped, by this or an earlier version; none if it was not.
+fn unescaped(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let kind = behind.chars().next()?;
+        rest = &behind[kind.len_utf8()..];
+        plain.push(match kind {
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            '0' => '\0',
+            '\\' | '\'' | '"' => kind,
+            'u' => {
+                let (digits, behind) = rest.strip_prefix('{')?.split_once('}')?;
+                rest = behind;
+                char::from_u32(u32::from_str_radix(digits, 16).ok()?)?
+            }
+            _ => return None,
+        });
+    }
+    Some(plain + rest)
 }
 
 fn sites(report: &Report) -> Vec<String> {

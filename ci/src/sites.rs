@@ -7,6 +7,7 @@ use highwater::__private::Thousands;
 use highwater_reports::report::{Diagnosis, Report, Site};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -31,7 +32,8 @@ pub struct SiteChange {
 
 impl SiteChange {
     fn difference(&self) -> i64 {
-        self.after_bytes - self.before_bytes.unwrap_or(0)
+        self.after_bytes
+            .saturating_sub(self.before_bytes.unwrap_or(0))
     }
 }
 
@@ -69,8 +71,8 @@ fn by_key(diagnosis: &Diagnosis) -> BTreeMap<Key<'_>, (i64, &Site)> {
         .iter()
         .filter(|site| !site.frames.is_empty())
     {
-        let (bytes, _) = found.entry(key(site)).or_insert((0, site));
-        *bytes += site.live_bytes;
+        let (bytes, _) = found.entry(key(site)).or_insert((0_i64, site));
+        *bytes = bytes.saturating_add(site.live_bytes);
     }
     found
 }
@@ -93,7 +95,7 @@ pub fn changes(base: Option<&Report>, head: Option<&Report>) -> Vec<SiteChange> 
         })
         .filter(|change| change.difference() != 0)
         .collect();
-    changes.sort_by_key(|change| -change.difference().abs());
+    changes.sort_by_key(|change| Reverse(change.difference().unsigned_abs()));
     changes.truncate(SITES);
     changes
 }

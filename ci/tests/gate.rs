@@ -339,3 +339,51 @@ fn outside_of_a_repository() {
         "{said}"
     );
 }
+
+/// Hooks of the user's, submodules, a space at the end of the path, and a configuration above it.
+#[test]
+#[cfg(unix)]
+fn a_repository_that_is_out_of_the_ordinary_is_left_as_it_was() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let project = Project::below("ends in a space ");
+    project.write_manifest();
+    project.keep("8");
+    let around = project.directory();
+    let hook = around.join("hooks/post-checkout");
+    fs::create_dir(around.join("hooks")).expect("it is new");
+    fs::write(&hook, "#!/bin/sh\ntouch \"$(dirname \"$0\")\"/ran\n").expect("it is new");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::create_dir(around.join(".cargo")).expect("it is new");
+    fs::write(around.join(".cargo/config.toml"), "[env]\nABOVE = '1'\n").expect("it is new");
+    let module = Project::empty();
+    module.write("text", "a module's");
+    module.commit("Add a text");
+    let module = module.path().to_str().expect("a path in UTF-8");
+    let allowed = ["-c", "protocol.file.allow=always", "submodule"];
+    project.git(&[&allowed[..], &["--quiet", "add", module, "module"]].concat());
+    project.commit("Add a module");
+    let hooks = around.join("hooks");
+    project.git(&["config", "core.hooksPath", hooks.to_str().expect("UTF-8")]);
+    let configuration = || fs::read(project.path().join(".git/config")).expect("it is there");
+    // With the module, and as one who never initialised it.
+    for deinit in [false, true] {
+        if deinit {
+            project.git(&["submodule", "--quiet", "deinit", "--force", "module"]);
+        }
+        let before = configuration();
+        let mut command = project.command(&["gate", "--base", "HEAD"]);
+        command
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "protocol.file.allow")
+            .env("GIT_CONFIG_VALUE_0", "always");
+        let output = command.output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let named = ".cargo/config.toml is cargo's configuration for what is checked out, and not";
+        assert!(said.contains(named), "{said}");
+        assert_eq!(configuration(), before);
+        assert!(!hooks.join("ran").exists());
+    }
+    assert_eq!(worktrees(&project), 1);
+}

@@ -72,3 +72,40 @@ fn sites_are_for_the_reader() {
     let expected = (19, "`site` is expected, not `more`".to_owned());
     assert_eq!(Baseline::parse(&(text + "more\n")), Err(expected));
 }
+
+/// Names that break lines, look like escapes, or end in white space.
+#[test]
+fn every_text_is_read_as_it_was_written() {
+    for name in [
+        "",
+        " ",
+        " two  spaces ",
+        "a\nverdict        growing",
+        "\r\n\t\0\u{1b}[31m\u{7f}",
+        "C:\\new\\u{41}\\",
+        "it's \"quoted\"",
+        "\u{a0}\u{2028}\u{3000}",
+        "none",
+    ] {
+        let mut baseline = Baseline::of(&report());
+        name.clone_into(&mut baseline.scenario);
+        name.clone_into(&mut baseline.verdict);
+        baseline.sites = vec![name.to_owned(); 2];
+        assert_eq!(Baseline::parse(&baseline.to_text()), Ok(baseline));
+    }
+    // As an earlier version wrote quotes.
+    assert_eq!(unescaped("it\\'s"), Some("it's".to_owned()));
+    let text = Baseline::of(&report()).to_text();
+    let broken = text.replace("last-hundred", "last\\hundred");
+    let problem = Baseline::parse(&broken).unwrap_err();
+    assert_eq!(problem.0, 3);
+}
+
+#[test]
+fn a_report_chooses_no_folder_elsewhere() {
+    let mut report = report();
+    "../../etc".clone_into(&mut report.target);
+    report.allocator = Some("/tmp/x\\y".to_owned());
+    let folder = folder(&report, "rustc-1.95.0");
+    assert_eq!(folder, ".._.._etc-release-_tmp_x_y-rustc-1.95.0");
+}

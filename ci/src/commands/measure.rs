@@ -58,6 +58,17 @@ pub(super) fn measure(
             ));
         }
         let (passed, base) = project.measure_base(revision, any, tests)?;
+        for (file, is_base) in base.configurations_of_one() {
+            let (which, other) = if is_base {
+                ("the base", "what is checked out")
+            } else {
+                ("what is checked out", "the base")
+            };
+            let file = file.display();
+            say(&format!(
+                "{file} is cargo's configuration for {which}, and not for {other}"
+            ));
+        }
         checkout = Some(base);
         if !passed {
             say("the tests of the base failed; its reports are compared all the same");

@@ -87,11 +87,21 @@ pub(crate) fn version() -> String {
 }
 
 pub(crate) struct Project {
+    /// Removed at the end.
     directory: TempDir,
+    /// The repository in it.
+    root: PathBuf,
 }
 
 impl Project {
     pub(crate) fn new() -> Self {
+        let project = Self::empty();
+        project.write_manifest();
+        project
+    }
+
+    /// A package that has the harness.
+    pub(crate) fn write_manifest(&self) {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let harness = workspace.join("harness").canonicalize();
         let manifest = format!(
@@ -101,21 +111,31 @@ impl Project {
             version(),
             harness.expect("it is there").display()
         );
-        let project = Self::empty();
-        project.write("Cargo.toml", &manifest);
-        project
+        self.write("Cargo.toml", &manifest);
     }
 
     /// A repository without a package.
     pub(crate) fn empty() -> Self {
+        Self::below("")
+    }
+
+    /// One whose repository is that far below its directory.
+    pub(crate) fn below(path: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let project = Self { directory };
+        let root = directory.path().join(path);
+        fs::create_dir_all(&root).expect("it is new");
+        let project = Self { directory, root };
         project.write(".gitignore", "target\nCargo.lock\n");
         project.git(&["init", "--quiet", "--initial-branch=main"]);
         project
     }
 
     pub(crate) fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// What is around the repository.
+    pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
