@@ -1,5 +1,6 @@
 //! The command line: what can be asked for.
 
+use cargo_highwater::output::export::Export;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,6 +28,10 @@ pub(crate) enum Command {
     Run {
         #[command(flatten)]
         base: BaseArguments<false>,
+        /// Write the figures for a service that follows them: bencher=FILE or
+        /// github-benchmark=FILE
+        #[arg(long, value_name = "FORMAT=FILE")]
+        export: Vec<Export>,
         #[command(flatten)]
         tests: TestArguments,
     },

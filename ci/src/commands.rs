@@ -14,6 +14,7 @@ use cargo_highwater::config::{Config, ConfigError};
 use cargo_highwater::init::InitError;
 use cargo_highwater::merge::{MergeError, Merged};
 use cargo_highwater::outcome::{Again, Base, Evidence, Outcome, Status};
+use cargo_highwater::output::export::{self, Export};
 use cargo_highwater::outside::OutsideError;
 use cargo_highwater::project::{Project, ProjectError, base_revision};
 use cargo_highwater::{exit_code, table, view};
@@ -76,11 +77,26 @@ pub(crate) enum Failure {
 }
 
 /// The tests' failure counts for as much as a report's.
-pub(crate) fn run(base: &BaseArguments<false>, tests: &[OsString]) -> Result<u8, Failure> {
+pub(crate) fn run(
+    base: &BaseArguments<false>,
+    exports: &[Export],
+    tests: &[OsString],
+) -> Result<u8, Failure> {
     // A mistake in the configuration is better known before the tests than after them.
     let (project, config) = project()?;
     let _lock = lock(&project)?;
     let measured = measure(&project, base.revision.as_deref(), base.any_base, tests)?;
+    for Export { format, path } in exports {
+        let reports = match report::read_directory(&project.reports) {
+            Err(ReadError::NoReports(_) | ReadError::NoDirectory(_)) => Vec::new(),
+            reports => reports?,
+        };
+        let written = file::write_atomically(path, &export::render(&reports, *format));
+        written.map_err(|source| Failure::File {
+            path: path.clone(),
+            source,
+        })?;
+    }
     let code = match print_reports(&project.reports, &config, Format::Table) {
         // The tests of a shard may have none. What needs some says so itself.
         Err(Failure::Read(ReadError::NoReports(_) | ReadError::NoDirectory(_))) => {

@@ -28,7 +28,11 @@ fn main() -> ExitCode {
     addresses::fix();
     let code = match arguments.command {
         Command::Init(asked) => commands::init::init(&asked),
-        Command::Run { base, tests } => commands::run(&base, &tests.arguments),
+        Command::Run {
+            base,
+            export,
+            tests,
+        } => commands::run(&base, &export, &tests.arguments),
         Command::Report { directory, format } => commands::report(directory, format),
         Command::Bless { gone } => commands::bless(gone),
         Command::Check { base, outputs } => commands::gate::check(base, &outputs),

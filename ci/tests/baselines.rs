@@ -14,7 +14,9 @@ use support::{Project, REPORT};
 fn from_the_first_baseline_to_a_leak() {
     let project = Project::new();
     project.keep("8");
-    project.run(&["run"], 0);
+    project.run(&["run", "--export", "bencher=figures.json"], 0);
+    let exported = fs::read_to_string(project.path().join("figures.json")).expect("it is there");
+    assert!(exported.starts_with("{\n  \"orders\": {\n"), "{exported}");
     let first = project.run(&["check"], 0);
     assert!(first.contains("new  orders\n"), "{first}");
     let note = "note: this project has no baselines; `cargo highwater bless` creates them\n";

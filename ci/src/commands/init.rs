@@ -45,7 +45,7 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<u8, Failure> {
         revision: None,
         any_base: false,
     };
-    match run(&none, &[])? {
+    match run(&none, &[], &[])? {
         exit_code::PASSED => bless(false),
         code => {
             say("the tests failed, so no baselines were recorded");

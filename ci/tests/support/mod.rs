@@ -122,7 +122,8 @@ impl Project {
     /// One whose repository is that far below its directory.
     pub(crate) fn below(path: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let root = directory.path().join(path);
+        // Without a slash at its end.
+        let root: PathBuf = directory.path().join(path).components().collect();
         fs::create_dir_all(&root).expect("it is new");
         let project = Self { directory, root };
         project.write(".gitignore", "target\nCargo.lock\n");
