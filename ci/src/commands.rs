@@ -16,9 +16,10 @@ use cargo_highwater::outside::OutsideError;
 use cargo_highwater::project::{Project, ProjectError, base_revision};
 use cargo_highwater::{exit_code, table, view};
 use gate::{evidence, named_as_baselines, recorded};
+use highwater::__private::wrapped_to;
 use highwater_reports::artefacts::ArtefactError;
-use highwater_reports::file;
 use highwater_reports::report::{self, ReadError};
+use highwater_reports::{file, fitted};
 use measure::measure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -129,8 +130,10 @@ fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8
     print(&match format {
         Format::Table => {
             let summary = table::summary(&reports, expected);
-            let table = table::render(&reports);
-            format!("{table}\n{summary}, in {}\n", directory.display())
+            let width = fitted::width();
+            let table = table::render(&reports, width);
+            let summary = format!("{summary}, in {}", directory.display());
+            format!("{table}\n{}", wrapped_to(&summary, 0, width))
         }
         Format::Json => serde_json::to_string_pretty(&reports).map_err(io::Error::from)? + "\n",
     })?;
@@ -197,7 +200,7 @@ fn blessed(outcome: &Outcome, gone: bool) -> String {
             table::printable(&comparison.scenario)
         ));
         for change in &comparison.changes {
-            text.push_str(&format!("          {change}\n"));
+            text.push_str(&wrapped_to(&change.to_string(), 10, fitted::width()));
         }
         if comparison.status == Status::Gone && !gone {
             text.push_str("          no report of it; `cargo highwater bless --gone` removes it\n");
@@ -241,9 +244,8 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
     let mut text = String::new();
     for comparison in &missing {
         let name = table::printable(&comparison.scenario);
-        text.push_str(&format!(
-            "missing  {name}, which no shard has a report of\n"
-        ));
+        let line = format!("missing  {name}, which no shard has a report of\n");
+        text.push_str(&line);
     }
     let count = |count: usize, noun: &str| {
         let plural = if count == 1 { "" } else { "s" };

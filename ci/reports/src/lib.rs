@@ -5,6 +5,7 @@
 //!   describes it. It is the one place where that JSON is checked: what comes out
 //!   of it is typed and whole.
 //! - [`figure`] names the figures of a report.
+//! - [`fitted`] prints tables that fit the terminal.
 //! - [`page`] shows a report, and has the parts that larger pages are made of.
 //! - [`artefacts`] writes what other programs open of a diagnosis.
 //! - [`file`](mod@file) writes files whole or not at all.
@@ -17,5 +18,6 @@
 pub mod artefacts;
 pub mod figure;
 pub mod file;
+pub mod fitted;
 pub mod page;
 pub mod report;

@@ -4,6 +4,7 @@ use super::{github, junit, markdown, text};
 use crate::baseline::Baseline;
 use crate::config::Config;
 use crate::outcome::{Again, Base, Evidence, Outcome};
+use highwater_reports::fitted::fits;
 use highwater_reports::report::{Acceptable, Accepted, Checkpoint, Report};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -100,15 +101,57 @@ fn all_same() -> Outcome {
     Outcome::of(&evidence, &Config::default()).expect("one voice")
 }
 
+/// A scenario with changes of all sizes, and a long name.
+fn by_degrees() -> Outcome {
+    let long = "shop::basket::tests::a_basket_that_is_emptied_each_time_is_as_large_as_before";
+    let before = Report {
+        live_bytes: 10_000,
+        live_blocks: 100,
+        total_bytes: 1_000_000,
+        step_bytes: 900_000,
+        step_blocks: 10_000,
+        ..report(long)
+    };
+    let after = Report {
+        peak_bytes: 1_100,
+        live_bytes: 10_999,
+        live_blocks: 109,
+        total_bytes: 1_000_001,
+        step_bytes: 900_001,
+        step_blocks: 9_999,
+        reallocations: 1_000,
+        ..before.clone()
+    };
+    let revision = Base {
+        revision: "main".to_owned(),
+        commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+    };
+    let evidence = Evidence {
+        reports: by_path(vec![after]),
+        base: Some((revision, by_path(vec![before]))),
+        baselines: None,
+        again: Again::default(),
+    };
+    Outcome::of(&evidence, &Config::default()).expect("one voice")
+}
+
 #[test]
 fn the_table() {
-    let coloured = text::render(&outcome());
-    insta::assert_snapshot!(anstream::adapter::strip_str(&coloured));
-    assert!(
-        coloured.contains("\u{1b}[1m\u{1b}[31mfailed"),
-        "{coloured:?}"
-    );
-    assert_eq!(text::render(&all_same()), "1 same\n");
+    for width in [80, 100, 200] {
+        let coloured = text::render(&outcome(), width);
+        assert!(
+            coloured.contains("\u{1b}[1m\u{1b}[31mfailed"),
+            "{coloured:?}"
+        );
+        let plain = anstream::adapter::strip_str(&coloured).to_string();
+        assert!(fits(&plain, width), "{plain}");
+        insta::assert_snapshot!(format!("the_table_at_{width}"), plain);
+        let plain = text::render(&by_degrees(), width);
+        let plain = anstream::adapter::strip_str(&plain).to_string();
+        assert!(fits(&plain, width), "{plain}");
+        insta::assert_snapshot!(format!("what_hardly_changed_at_{width}"), plain);
+    }
+    assert_eq!(text::render(&all_same(), 80), "1 same\n");
 }
 
 #[test]
