@@ -47,10 +47,10 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Artefact(#[from] ArtefactError),
     #[error(
-        "no test's name contains `{0}`, or none that has a memory scenario, and no scenario of \
-         the last run is called that; `cargo highwater report` lists them"
+        "no test's name contains `{asked}`, or none that has a memory scenario, and no scenario of \
+         the last run is called that; `cargo highwater report` lists them{similar}"
     )]
-    NothingToReproduce(String),
+    NothingToReproduce { asked: String, similar: String },
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error(transparent)]
@@ -113,7 +113,10 @@ pub(crate) fn report(directory: Option<PathBuf>, format: Format) -> Result<u8, F
     }
     let project = Project::find()?;
     let config = Config::read(&project.config)?;
-    print_reports(&project.reports, &config, format)
+    // Where plain `cargo test` was told to write them.
+    let told = std::env::var_os("HIGHWATER_REPORTS").filter(|told| !told.is_empty());
+    let reports = told.map_or(project.reports, PathBuf::from);
+    print_reports(&reports, &config, format)
 }
 
 fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8, Failure> {
@@ -228,6 +231,7 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
         }),
         baselines: Some(recorded),
         again: Again::default(),
+        root: project.root.clone(),
     };
     let _lock = lock(&project)?;
     if into.is_none() {

@@ -134,15 +134,13 @@ pub(crate) fn results(outcomes: &[Outcome], plan: &Plan) -> String {
 
 /// A row of the results.
 fn cells(outcome: &Outcome) -> Vec<Cell> {
-    match &outcome.report {
-        Ok(shown) => shown.row.iter().map(cell).collect(),
-        Err(_) => {
-            let mut cells = vec![Cell::new(outcome.entry.id)];
-            cells.extend((1..8).map(|_| right("-")));
-            cells.push(Cell::new("failed").fg(Color::Red));
-            cells
-        }
+    if let Ok(shown) = &outcome.report {
+        return shown.row.iter().map(cell).collect();
     }
+    let mut cells = vec![Cell::new(outcome.entry.id)];
+    cells.extend((1..8).map(|_| right("-")));
+    cells.push(Cell::new("failed").fg(Color::Red));
+    cells
 }
 
 /// A report's row.

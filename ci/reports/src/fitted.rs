@@ -5,7 +5,7 @@
 
 use highwater::__private::wrapped_to;
 use terminal_size::{Width, terminal_size_of};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 
 /// How wide a line may be where nobody knows, and where too little is said for any table.
 const USUAL: usize = 80;
@@ -96,23 +96,23 @@ pub fn fit(columns: &[Column<'_>], widths: &[usize], width: usize) -> Fit {
 /// cells, the rows, and what was left out.
 pub fn table(columns: &[Column<'_>], rows: &[Row], width: usize) -> String {
     let with_cells: Vec<_> = rows.iter().filter(|row| row.cells.len() > 1).collect();
-    let header = header(columns, &with_cells, width);
-    let headed = || header.iter().chain(with_cells.iter().copied());
+    let names = header(columns, &with_cells, width);
+    let headed = || names.iter().chain(with_cells.iter().copied());
     let columns_wide: Vec<_> = (0..columns.len()).map(|at| widest(headed(), at)).collect();
     let fit = fit(columns, &columns_wide, width);
     let figures = fit.shown.iter().skip(1).map(|at| columns_wide[*at] + GAP);
     let room = width.saturating_sub(figures.sum()).max(1);
     // Beside a name without cells there is room enough.
-    let named: Vec<_> = if with_cells.is_empty() {
+    let beside: Vec<_> = if with_cells.is_empty() {
         rows.iter().collect()
     } else {
         headed().collect()
     };
-    let names = named.iter().filter_map(|row| row.cells.first());
-    let names = names.map(|name| name.width()).filter(|name| *name <= room);
+    let first = beside.iter().filter_map(|row| row.cells.first());
+    let first = first.map(|name| name.width()).filter(|wide| *wide <= room);
     let shape = Shape {
         columns,
-        names: names.max().unwrap_or(0),
+        names: first.max().unwrap_or(0),
         columns_wide,
         shown: &fit.shown,
         width,
@@ -121,7 +121,7 @@ pub fn table(columns: &[Column<'_>], rows: &[Row], width: usize) -> String {
         let text = row.text.width();
         text == 0 || shape.wide() + GAP + text <= width
     });
-    let rows = header.iter().chain(rows);
+    let rows = names.iter().chain(rows);
     rows.map(|row| shape.row(row, is_beside))
         .collect::<String>()
         + &fit.left_out
@@ -141,7 +141,7 @@ fn header(columns: &[Column<'_>], rows: &[&Row], width: usize) -> Vec<Row> {
         if has_room {
             return vec![column.name.to_owned()];
         }
-        let words = column.name.split_whitespace().map(|word| word.width());
+        let words = column.name.split_whitespace().map(UnicodeWidthStr::width);
         let most = words.chain([of_cells(at)]).max().unwrap_or(0);
         let lines = wrapped_to(column.name, 0, most.saturating_sub(GAP).max(1));
         lines.lines().map(|line| line.trim().to_owned()).collect()

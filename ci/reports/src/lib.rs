@@ -7,6 +7,7 @@
 //! - [`figure`] names the figures of a report.
 //! - [`fitted`] prints tables that fit the terminal.
 //! - [`page`] shows a report, and has the parts that larger pages are made of.
+//! - [`similar`] guesses what a name that is not known was to be.
 //! - [`artefacts`] writes what other programs open of a diagnosis.
 //! - [`file`](mod@file) writes files whole or not at all.
 //!
@@ -21,3 +22,4 @@ pub mod file;
 pub mod fitted;
 pub mod page;
 pub mod report;
+pub mod similar;

@@ -146,16 +146,9 @@ fn figures(comparison: &Comparison) -> Vec<Row> {
 
 /// A change; of what the steps allocated, how much that is a step.
 fn figure(change: &Change) -> Row {
-    let [before, after] = match change.a_step() {
-        None => {
-            return row([
-                change.name(),
-                &change.before(),
-                &change.after(),
-                &change.difference(),
-            ]);
-        }
-        Some(values) => values,
+    let Some([before, after]) = change.a_step() else {
+        let (before, after) = (change.before(), change.after());
+        return row([change.name(), &before, &after, &change.difference()]);
     };
     let name = match change.unit {
         Some(Unit::Bytes) => "bytes a step",
@@ -213,7 +206,7 @@ fn remarks(comparison: &Comparison, width: usize) -> String {
     if remarks.is_empty() || has_no_figures(comparison) {
         return String::new();
     }
-    let location = comparison.location.as_ref();
+    let location = comparison.place();
     let location = location.map(|at| format!(" ({}:{})", printable(&at.file), at.line));
     let head = printable(&comparison.scenario) + &location.unwrap_or_default();
     let mut text = wrapped_to(&head, 0, width);
