@@ -37,8 +37,8 @@ pub(crate) enum Command {
     },
     /// Prints all reports in one table, and exits with 1 if one of them failed
     Report {
-        /// Where the reports are [default: `highwater` in the target directory
-        /// of the workspace]
+        /// Where the reports are [default: what `HIGHWATER_REPORTS` names, else `highwater`
+        /// in the target directory of the workspace]
         directory: Option<PathBuf>,
         /// How to print them.
         #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -19,9 +19,10 @@ use cargo_highwater::outside::OutsideError;
 use cargo_highwater::project::{Project, ProjectError, base_revision};
 use cargo_highwater::{exit_code, table, view};
 use gate::{evidence, named_as_baselines, recorded};
+use highwater::__private::wrapped_to;
 use highwater_reports::artefacts::ArtefactError;
-use highwater_reports::file;
 use highwater_reports::report::{self, ReadError};
+use highwater_reports::{file, fitted};
 use measure::measure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -49,10 +50,10 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Artefact(#[from] ArtefactError),
     #[error(
-        "no test's name contains `{0}`, or none that has a memory scenario, and no scenario of \
-         the last run is called that; `cargo highwater report` lists them"
+        "no test's name contains `{asked}`, or none that has a memory scenario, and no scenario of \
+         the last run is called that; `cargo highwater report` lists them{similar}"
     )]
-    NothingToReproduce(String),
+    NothingToReproduce { asked: String, similar: String },
     #[error(transparent)]
     Bisect(#[from] BisectError),
     #[error(transparent)]
@@ -132,7 +133,10 @@ pub(crate) fn report(directory: Option<PathBuf>, format: Format) -> Result<u8, F
     }
     let project = Project::find()?;
     let config = Config::read(&project.config)?;
-    print_reports(&project.reports, &config, format)
+    // Where plain `cargo test` was told to write them.
+    let told = std::env::var_os("HIGHWATER_REPORTS").filter(|told| !told.is_empty());
+    let reports = told.map_or(project.reports, PathBuf::from);
+    print_reports(&reports, &config, format)
 }
 
 fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8, Failure> {
@@ -149,8 +153,10 @@ fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8
     print(&match format {
         Format::Table => {
             let summary = table::summary(&reports, expected);
-            let table = table::render(&reports);
-            format!("{table}\n{summary}, in {}\n", directory.display())
+            let width = fitted::width();
+            let table = table::render(&reports, width);
+            let summary = format!("{summary}, in {}", directory.display());
+            format!("{table}\n{}", wrapped_to(&summary, 0, width))
         }
         Format::Json => serde_json::to_string_pretty(&reports).map_err(io::Error::from)? + "\n",
     })?;
@@ -217,7 +223,7 @@ fn blessed(outcome: &Outcome, gone: bool) -> String {
             table::printable(&comparison.scenario)
         ));
         for change in &comparison.changes {
-            text.push_str(&format!("          {change}\n"));
+            text.push_str(&wrapped_to(&change.to_string(), 10, fitted::width()));
         }
         if comparison.status == Status::Gone && !gone {
             text.push_str("          no report of it; `cargo highwater bless --gone` removes it\n");
@@ -245,6 +251,7 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
         }),
         baselines: Some(recorded),
         again: Again::default(),
+        root: project.root.clone(),
     };
     let _lock = lock(&project)?;
     if into.is_none() {
@@ -261,9 +268,8 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
     let mut text = String::new();
     for comparison in &missing {
         let name = table::printable(&comparison.scenario);
-        text.push_str(&format!(
-            "missing  {name}, which no shard has a report of\n"
-        ));
+        let line = format!("missing  {name}, which no shard has a report of\n");
+        text.push_str(&line);
     }
     let count = |count: usize, noun: &str| {
         let plural = if count == 1 { "" } else { "s" };

@@ -183,19 +183,39 @@ impl Change {
         }
     }
 
-    /// By how much a figure changed, with its share; empty for words.
+    /// By how much a figure changed, with its share; for what the steps allocated, from how
+    /// much a step to how much; empty for words.
     pub fn difference(&self) -> String {
+        let mut text = self.amount();
+        if let Some([before, after]) = self.a_step() {
+            text += &format!("; {before} → {after} a step");
+        }
+        text
+    }
+
+    /// How much of it there was in a step, and is, if it is told so.
+    pub fn a_step(&self) -> Option<[String; 2]> {
+        let text = |value| format!("{value:.2}{}", self.suffix());
+        self.per_step.map(|values| values.map(text))
+    }
+
+    /// The unit, where it is not in the figure's name.
+    fn suffix(&self) -> &'static str {
+        if self.unit == Some(Unit::Bytes) {
+            " B"
+        } else {
+            ""
+        }
+    }
+
+    /// By how much a figure changed in all, with its share; empty for words.
+    pub fn amount(&self) -> String {
         let (Value::Number(before), Value::Number(after)) = (&self.before, &self.after) else {
             return String::new();
         };
         let (before, after) = (i128::from(*before), i128::from(*after));
         let sign = if after > before { "+" } else { "" };
-        let unit = if self.unit == Some(Unit::Bytes) {
-            " B"
-        } else {
-            ""
-        };
-        let mut text = format!("{sign}{}{unit}", Thousands(after - before));
+        let mut text = format!("{sign}{}{}", Thousands(after - before), self.suffix());
         if before > 0 && after >= 10 * before {
             text += &format!(", ×{}", Thousands(after / before));
         } else if before > 0 {
@@ -203,10 +223,23 @@ impl Change {
             let digits = if share.abs() < 10.0 { 2 } else { 0 };
             text += &format!(", {share:+.digits$} %");
         }
-        if let Some([before, after]) = self.per_step {
-            text += &format!("; {before:.2}{unit} → {after:.2}{unit} a step");
-        }
         text
+    }
+
+    /// Whether a figure is less than a tenth away from what it was, and neither blocks nor is
+    /// among those that people look for first: growth, peak, and what a step allocates.
+    pub fn is_minor(&self) -> bool {
+        let (Value::Number(before), Value::Number(after)) = (&self.before, &self.after) else {
+            return false;
+        };
+        let is_near = after.abs_diff(*before) < before.unsigned_abs() / 10;
+        let is_asked_for = match self.what {
+            Kind::Figure(figure) => {
+                figure.blocks_by_default() || figure.is_of_steps() || figure == Figure::Steps
+            }
+            _ => true,
+        };
+        is_near && !self.blocks && !is_asked_for
     }
 }
 

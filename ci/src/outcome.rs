@@ -16,6 +16,7 @@ use crate::exit_code;
 pub use crate::sites::SiteChange;
 pub use again::{Again, Range};
 use highwater_reports::report::{Location, Report};
+use highwater_reports::similar::did_you_mean;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +127,8 @@ pub struct Comparison {
     pub notes: Vec<String>,
     /// Where in the code it is run, if that is known.
     pub location: Option<Location>,
+    /// The line that allocates what grows most, if it failed and call stacks are known.
+    pub leak: Option<Location>,
     /// Live bytes through the base's run; empty if there is none.
     pub curve_before: Vec<u64>,
     /// Live bytes through the run; empty if it is gone.
@@ -169,6 +172,8 @@ pub struct Evidence {
     pub baselines: Option<BTreeMap<PathBuf, Baseline>>,
     /// What measuring again found.
     pub again: Again,
+    /// The root of the workspace: lines of files below it are the program's.
+    pub root: PathBuf,
 }
 
 impl Outcome {
@@ -190,7 +195,10 @@ impl Outcome {
         let names: Vec<_> = scenarios.iter().map(|c| c.scenario.as_str()).collect();
         let unused = config.unused(&names).into_iter();
         let unused = unused.map(|name| {
-            format!("highwater.toml names `{name}`, and there is no such scenario in this run")
+            let similar = did_you_mean(name, names.iter().copied());
+            format!(
+                "highwater.toml names `{name}`, and there is no such scenario in this run{similar}"
+            )
         });
         let notes = other_builds(evidence).into_iter().chain(unused);
         let notes = notes.chain(accepted(evidence)).collect();
@@ -346,6 +354,11 @@ fn exit_code(scenarios: &[Comparison]) -> u8 {
 }
 
 impl Comparison {
+    /// The line to show: that which leaks, or else that which runs the scenario.
+    pub fn place(&self) -> Option<&Location> {
+        self.leak.as_ref().or(self.location.as_ref())
+    }
+
     /// Whether there is something to say of it.
     pub fn is_changed(&self) -> bool {
         self.status != Status::Same || self.recorded == Some(false)

@@ -3,11 +3,13 @@
 
 mod command;
 mod flags;
+mod members;
 mod run;
 
 use crate::base::{self, Base, BaseError};
 use crate::outside::{self, OutsideError};
 use command::Tests;
+use highwater::__private::reports_below;
 use highwater_reports::file::write_atomically;
 use highwater_reports::report::unwritten_files;
 pub use run::Run;
@@ -56,8 +58,11 @@ pub struct Project {
     pub config: PathBuf,
     /// What the tests are told by their environment.
     pub environment: Vec<(&'static str, String)>,
-    root: PathBuf,
+    /// Where the workspace is.
+    pub root: PathBuf,
     target: PathBuf,
+    /// The packages that use the library and that cargo tests only if it is told to.
+    untested: Vec<String>,
 }
 
 /// Why the tests did not run, or the toolchain could not be told.
@@ -123,11 +128,14 @@ impl Project {
     /// If cargo finds none.
     pub fn find() -> Result<Self, cargo_metadata::Error> {
         let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec()?;
-        let reports = metadata.target_directory.join("highwater");
+        let here = std::env::current_dir().unwrap_or_default();
+        let root = metadata.workspace_root.as_std_path();
+        let reports = reports_below(metadata.target_directory.as_std_path(), Some(root));
         Ok(Self {
-            base_reports: reports.join(BASE).into(),
-            repro_reports: reports.join(REPRO).into(),
-            reports: reports.into(),
+            untested: members::left_out(&metadata, &here),
+            base_reports: reports.join(BASE),
+            repro_reports: reports.join(REPRO),
+            reports,
             baselines: metadata.workspace_root.join(BASELINES).into(),
             config: metadata.workspace_root.join(CONFIG).into(),
             environment: Vec::new(),
@@ -159,6 +167,20 @@ impl Project {
             Err(TryLockError::Error(source)) => return Err(ProjectError::Io { path, source }),
         }
         Ok(file)
+    }
+
+    /// The packages that use the library and are not tested with these arguments for cargo.
+    pub fn untested(&self, arguments: &[OsString]) -> &[String] {
+        if members::are_chosen(arguments) {
+            return &[];
+        }
+        &self.untested
+    }
+
+    /// Where the base is built, if nothing was yet.
+    pub fn first_build_of_base(&self) -> Option<PathBuf> {
+        let target = self.target.join(BASE_TARGET);
+        (!target.exists()).then_some(target)
     }
 
     /// Removes the reports of earlier runs, those of a base with them.

@@ -4,12 +4,13 @@
 //! with every edit above them.
 
 use highwater::__private::Thousands;
-use highwater_reports::report::{Diagnosis, Report, Site};
+use highwater_reports::report::{Diagnosis, Frame, Location, Report, Site, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 /// How many are told.
 const SITES: usize = 5;
@@ -75,6 +76,21 @@ fn by_key(diagnosis: &Diagnosis) -> BTreeMap<Key<'_>, (i64, &Site)> {
         *bytes = bytes.saturating_add(site.live_bytes);
     }
     found
+}
+
+/// The line of the program that allocates what grows most, if the report has call stacks: the
+/// innermost whose file is below `root`.
+pub fn leak(report: &Report, root: &Path) -> Option<Location> {
+    let diagnosis = report.diagnosis.as_ref()?;
+    let grows = |site: &&Site| site.verdict == Verdict::Growing && site.growth_bytes > 0;
+    let growing = diagnosis.sites.iter().filter(grows);
+    let of_program = growing.filter_map(|site| {
+        let mut locations = site.frames.iter().filter_map(Frame::location);
+        let own = locations.find(|location| root.join(&location.file).is_file())?;
+        Some((site.growth_bytes, own))
+    });
+    let most = of_program.rev().max_by_key(|(growth, _)| *growth);
+    most.map(|(_, location)| location)
 }
 
 /// What changed from the one report to the other, as far as they tell.

@@ -1,54 +1,51 @@
 //! Reports as a table for people: one line a report, figures aligned.
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
 use highwater::__private::Thousands;
+use highwater_reports::fitted::{self, Column, Row};
 use highwater_reports::report::{Breach, Report, Resource, Verdict};
 use std::fmt;
 
-/// The columns, and whether they hold figures, which are aligned to the right.
-const COLUMNS: [(&str, bool); 7] = [
-    ("scenario", false),
-    ("steps", true),
-    ("growth", true),
-    ("peak", true),
-    ("residue", true),
-    ("verdict", false),
-    ("failures", false),
+/// The columns, and what is left out first where lines are short.
+const COLUMNS: [Column<'_>; 6] = [
+    column("scenario", false, 0),
+    column("steps", true, 2),
+    column("growth", true, 0),
+    column("peak", true, 1),
+    column("residue", true, 3),
+    column("verdict", false, 0),
 ];
 
-/// One line for the names of the columns and one for each report, in the order
-/// given, each with a line break behind it.
-///
-/// A peak that is known to within a bound is printed with both ends. Damage to
-/// the heap is named in the last column, where what fails a report stands.
-pub fn render(reports: &[Report]) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(COLUMNS.map(|(name, _)| name));
-    for report in reports {
-        table.add_row(row(report));
+const fn column(name: &'static str, is_figure: bool, rank: u8) -> Column<'static> {
+    Column {
+        name,
+        is_figure,
+        rank,
     }
-    for (column, (_, is_figure)) in table.column_iter_mut().zip(COLUMNS) {
-        column.set_padding((0, 2));
-        if is_figure {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.trim_fmt() + "\n"
 }
 
-fn row(report: &Report) -> [String; 7] {
-    let residue = Bytes(report.residue_bytes.into());
-    [
+/// One line for the names of the columns and one for each report, in the order
+/// given, each with a line break behind it; none is wider than `width`.
+///
+/// A peak that is known to within a bound is printed with both ends. Damage to
+/// the heap is named behind the columns or below them, where what fails a report stands.
+pub fn render(reports: &[Report], width: usize) -> String {
+    let rows: Vec<_> = reports.iter().map(row).collect();
+    fitted::table(&COLUMNS, &rows, width)
+}
+
+fn row(report: &Report) -> Row {
+    let cells = [
         printable(&report.full_name()),
         steps(report),
         Bytes(report.growth_bytes.into()).to_string(),
         peak(report),
-        residue.to_string(),
+        Bytes(report.residue_bytes.into()).to_string(),
         report.verdict.word().to_owned(),
-        failures(report),
-    ]
+    ];
+    Row {
+        cells: cells.to_vec(),
+        text: failures(report),
+    }
 }
 
 fn steps(report: &Report) -> String {
@@ -101,9 +98,6 @@ fn failures(report: &Report) -> String {
         failures.extend(report.failures.first().map(|text| printable(text)));
     }
     failures.extend(report.accepted_texts().map(|text| printable(&text)));
-    if failures.is_empty() {
-        return "none".to_owned();
-    }
     failures.join(", ")
 }
 

@@ -152,7 +152,7 @@ impl Scenario<'_> {
                     (comparison.scenario) " "
                     span class={ "pill " (comparison.status.word()) } { (comparison.status.word()) }
                 }
-                @if let Some(location) = &comparison.location { (location_in_code(location)) }
+                @if let Some(location) = comparison.place() { (location_in_code(location)) }
                 @for failure in &comparison.failures { p.failure { (failure) } }
                 @for note in &comparison.notes { p.note { (note) } }
                 @for range in &comparison.ranges { p.note { (range) } }

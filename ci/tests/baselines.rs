@@ -18,9 +18,8 @@ fn from_the_first_baseline_to_a_leak() {
     let exported = fs::read_to_string(project.path().join("figures.json")).expect("it is there");
     assert!(exported.starts_with("{\n  \"orders\": {\n"), "{exported}");
     let first = project.run(&["check"], 0);
-    assert!(first.contains("new  orders\n"), "{first}");
-    let note = "note: this project has no baselines; `cargo highwater bless` creates them\n";
-    assert!(first.contains(note), "{first}");
+    // Each scenario is told of once.
+    insta::assert_snapshot!("the-first-check", first);
     assert_eq!(
         project.run(&["bless"], 0),
         "recorded  orders\n0 as recorded before\n"
@@ -42,7 +41,7 @@ fn from_the_first_baseline_to_a_leak() {
     project.run(&["run"], 1);
     let printed = project.run(&["check"], 1);
     assert!(
-        printed.contains("failed  orders    verdict        bounded"),
+        printed.contains("failed       orders  verdict        bounded"),
         "{printed}"
     );
 
@@ -189,14 +188,22 @@ fn a_scenario_that_is_gone_stays_recorded_until_that_is_said() {
     project.write("target/highwater/b.json", &other.replace("1024", "512"));
     project.run(&["bless"], 0);
     fs::remove_file(project.reports().join("a.json")).expect("it is there");
-    assert!(project.run(&["check"], 3).contains("gone  last-hundred\n"));
+    assert!(
+        project
+            .run(&["check"], 3)
+            .contains("gone         last-hundred  there is no report of it any more\n")
+    );
     let kept = "\
 kept      last-hundred
           no report of it; `cargo highwater bless --gone` removes it
 1 as recorded before
 ";
     assert_eq!(project.run(&["bless"], 0), kept);
-    assert!(project.run(&["check"], 3).contains("gone  last-hundred\n"));
+    assert!(
+        project
+            .run(&["check"], 3)
+            .contains("gone         last-hundred  there is no report of it any more\n")
+    );
     let removed = "removed   last-hundred\n1 as recorded before\n";
     assert_eq!(project.run(&["bless", "--gone"], 0), removed);
     assert_eq!(project.run(&["check"], 0), "1 same\n");

@@ -68,8 +68,8 @@ fn check_refused(text: &str, stderr: &str) {
 fn a_good_directory() {
     let directory = directory(&[("last-hundred.json", BOUNDED)]);
     let table = "\
-scenario       steps   growth     peak  residue  verdict  failures
-last-hundred  10,000  1,024 B  1,024 B      0 B  bounded  none
+scenario       steps   growth     peak  residue  verdict
+last-hundred  10,000  1,024 B  1,024 B      0 B  bounded
 
 1 report, 0 failed, in [DIR]
 ";
@@ -83,9 +83,9 @@ last-hundred  10,000  1,024 B  1,024 B      0 B  bounded  none
 fn a_failed_report() {
     let directory = directory(&[("a.json", BOUNDED), ("b.json", &growing())]);
     let table = "\
-scenario       steps   growth     peak  residue  verdict  failures
+scenario       steps   growth     peak  residue  verdict
 all-of-them   10,000  1,024 B  1,024 B      0 B  growing  memory growing
-last-hundred  10,000  1,024 B  1,024 B      0 B  bounded  none
+last-hundred  10,000  1,024 B  1,024 B      0 B  bounded
 
 2 reports, 1 failed, in [DIR]
 ";

@@ -276,6 +276,12 @@ fn the_base_is_outside_of_the_project() {
     );
     assert!(said.contains(&note), "{said}");
     assert!(!home.join("highwater").exists());
+    let first = format!(
+        "highwater: measuring the base HEAD\nhighwater: it is built for the first time, all \
+         dependencies with it, in {}; the next gate builds what changed\n",
+        project.target().join("highwater-base").display()
+    );
+    assert!(said.contains(&first), "{said}");
 }
 
 #[test]

@@ -125,6 +125,9 @@ fn a_scenario_is_found_by_its_own_name(project: &Project) {
                    them\n";
     assert!(said.ends_with(nothing), "{said}");
     project.run(&["run"], 1);
+    let said = project.refuse_with_output(&["repro", "tradse"]);
+    let meant = "`cargo highwater report` lists them; did you mean `trades`?\n";
+    assert!(said.ends_with(meant), "{said}");
     // It passes, and has call stacks all the same.
     let printed = project.run(&["repro", "trades"], 0);
     assert!(

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use cargo_highwater::config::Config;
-use cargo_highwater::outcome::{Again, Evidence, Outcome};
+use cargo_highwater::outcome::{Evidence, Outcome};
 use highwater::{ByteSize, Scenario};
 use highwater_reports::report::{Report, read_file};
 use schemars::JsonSchema;
@@ -174,7 +174,7 @@ fn outcomes_are_as_the_published_schema_says() {
         reports: BTreeMap::from([("x".into(), report)]),
         base: None,
         baselines: Some(BTreeMap::new()),
-        again: Again::default(),
+        ..Evidence::default()
     };
     let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
     let outcome = serde_json::to_value(outcome).expect("JSON");

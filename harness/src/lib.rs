@@ -129,7 +129,8 @@ pub mod __private {
     #[cfg(feature = "tokio")]
     pub use crate::scenario::runtime::block_on;
     pub use crate::text::duration::milliseconds;
-    pub use crate::text::paths::without_detours;
+    pub use crate::text::fitted::wrapped_to;
+    pub use crate::text::paths::{reports_below, without_detours};
     pub use crate::text::sparkline::sparkline;
     pub use crate::text::{Thousands, full_name};
 }

@@ -2,6 +2,8 @@
 
 use crate::arguments::{Findings as Asked, Format};
 use crate::{table, unknown};
+use highwater::__private::wrapped_to;
+use highwater_reports::fitted;
 use highwater_scenarios::{Entry, Findings, SCENARIOS};
 use std::fmt::Write as _;
 
@@ -43,7 +45,7 @@ fn for_people((id, tables): &(&str, Vec<Findings>)) -> String {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "{id}: {}\n{}", found.title, table::findings(found));
         for note in &found.notes {
-            let _ = writeln!(text, "{note}");
+            text.push_str(&wrapped_to(note, 0, fitted::width()));
         }
         text.push('\n');
     }

@@ -1,6 +1,7 @@
 //! The register of hypotheses, as a person and as a machine reads it.
 
 use crate::arguments::{Format, Hypotheses as Asked};
+use crate::unknown_name;
 use highwater_scenarios::{Experiment, HYPOTHESES, Memory, Register, Tested};
 
 /// The hypotheses that were asked for, tested.
@@ -37,9 +38,5 @@ fn varying(tested: &Tested) -> Option<String> {
 
 fn unknown(id: &str) -> String {
     let ids = HYPOTHESES.iter().map(|known| known.hypothesis.id());
-    let ids: Vec<_> = ids.collect();
-    format!(
-        "there is no hypothesis `{id}`; there are {}",
-        ids.join(", ")
-    )
+    unknown_name("hypothesis", id, ids.collect())
 }

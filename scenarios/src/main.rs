@@ -16,6 +16,7 @@ mod table;
 use arguments::{Arguments, Command, Format, Proof, Selection};
 use clap::Parser as _;
 use highwater_fixtures::{CandleSource, InputError, TradeSource};
+use highwater_reports::similar::did_you_mean;
 use highwater_scenarios::{Entry, Inputs, Reads, SCENARIOS, Twin};
 use indicatif::{ProgressBar, ProgressStyle};
 use shown::Shown;
@@ -149,11 +150,18 @@ fn prepare<'a>(
 }
 
 fn unknown(id: &str) -> String {
-    let known: Vec<_> = SCENARIOS.iter().map(|entry| entry.id).collect();
-    format!(
-        "there is no scenario `{id}`; there are {}",
-        known.join(", ")
-    )
+    let known = SCENARIOS.iter().map(|entry| entry.id).collect();
+    unknown_name("scenario", id, known)
+}
+
+/// What is said of a name that nothing has: what it may have been, or all that there are.
+fn unknown_name(what: &str, name: &str, known: Vec<&str>) -> String {
+    let similar = did_you_mean(name, known.iter().copied());
+    if similar.is_empty() {
+        let known = known.join(", ");
+        return format!("there is no {what} `{name}`; there are {known}");
+    }
+    format!("there is no {what} `{name}`{similar}")
 }
 
 fn unread(option: &str, reads: Reads) -> String {

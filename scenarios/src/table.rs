@@ -4,8 +4,12 @@ use crate::{Outcome, Plan};
 use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
+use highwater::__private::wrapped_to;
 use highwater::{ByteSize, Ceiling, Report};
-use highwater_scenarios::{Findings, HYPOTHESES, SCENARIOS, Twin, signed_bytes, thousands};
+use highwater_reports::fitted::{self, Column, Row};
+use highwater_scenarios::{
+    Entry, Experiment, Findings, HYPOTHESES, SCENARIOS, Twin, signed_bytes, thousands,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::io;
@@ -33,78 +37,110 @@ pub(crate) fn list() -> String {
 
 /// With their steps, ceilings and what they do.
 fn scenarios() -> String {
-    let mut table = plain_table(&[
-        "scenario",
-        "steps",
-        "growth",
-        "peak",
-        "what runs",
-        "leaky twin",
-    ]);
-    for entry in SCENARIOS {
-        table.add_row([
-            Cell::new(entry.id),
-            right(thousands(entry.steps)),
-            right(format!("<= {}", entry.growth_ceiling)),
-            right(format!("<= {}", entry.peak_ceiling)),
-            Cell::new(entry.what),
-            Cell::new(entry.defect),
-        ]);
-    }
-    format!("{}\n", table.trim_fmt())
+    let columns = [
+        column("scenario", 0),
+        column("steps", 0),
+        column("growth", 1),
+        column("peak", 2),
+    ];
+    let columns = columns.map(|column| Column {
+        is_figure: column.name != "scenario",
+        ..column
+    });
+    let row = |entry: &Entry| Row {
+        cells: vec![
+            entry.id.to_owned(),
+            thousands(entry.steps),
+            format!("<= {}", entry.growth_ceiling),
+            format!("<= {}", entry.peak_ceiling),
+        ],
+        text: format!("{}; leaky twin: {}", entry.what, entry.defect),
+    };
+    let rows: Vec<_> = SCENARIOS.into_iter().map(row).collect();
+    fitted::table(&columns, &rows, fitted::width())
 }
 
 /// With what makes them valid, and what they claim.
 fn hypotheses() -> String {
-    let mut table = plain_table(&["hypothesis", "priority", "valid if", "claim"]);
-    for experiment in &HYPOTHESES {
+    let columns = [
+        column("hypothesis", 0),
+        column("priority", 0),
+        column("valid if", 0),
+    ];
+    let row = |experiment: &Experiment| {
         let hypothesis = experiment.hypothesis;
-        table.add_row([
-            Cell::new(hypothesis.id()),
-            Cell::new(hypothesis.priority()),
-            right(hypothesis.expected()),
-            Cell::new(hypothesis.claim()),
-        ]);
-    }
-    format!("{}\n", table.trim_fmt())
+        let cells = [
+            hypothesis.id().to_owned(),
+            hypothesis.priority().to_string(),
+            hypothesis.expected().to_string(),
+        ];
+        Row {
+            cells: cells.to_vec(),
+            text: hypothesis.claim().to_owned(),
+        }
+    };
+    let rows: Vec<_> = HYPOTHESES.iter().map(row).collect();
+    fitted::table(&columns, &rows, fitted::width())
 }
+
+const fn column(name: &'static str, rank: u8) -> Column<'static> {
+    Column {
+        name,
+        is_figure: false,
+        rank,
+    }
+}
+
+/// The columns of the results, and what is left out first where lines are short.
+const RESULTS: [Column<'_>; 10] = [
+    column("scenario", 0),
+    column("steps", 3),
+    column("growth", 0),
+    column("ceiling", 5),
+    column("peak", 1),
+    column("ceiling", 5),
+    column("residue", 4),
+    column("allocs/step", 2),
+    column("verdict", 0),
+    column("curve", 6),
+];
 
 /// One line for each scenario that was run, and what to do next.
 pub(crate) fn results(outcomes: &[Outcome], plan: &Plan) -> String {
-    let mut table = plain_table(&[
-        "scenario",
-        "steps",
-        "growth",
-        "ceiling",
-        "peak",
-        "ceiling",
-        "residue",
-        "allocs/step",
-        "verdict",
-        "curve",
-    ]);
-    for outcome in outcomes {
-        match &outcome.report {
-            Ok(shown) => table.add_row(shown.row.iter().map(cell)),
-            Err(_) => table.add_row([
-                Cell::new(outcome.entry.id),
-                right("-"),
-                right("-"),
-                right("-"),
-                right("-"),
-                right("-"),
-                right("-"),
-                right("-"),
-                Cell::new("failed").fg(Color::Red),
-            ]),
-        };
+    let rows: Vec<Vec<_>> = outcomes.iter().map(cells).collect();
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        let cells = cells.map(|cell: &Cell| cell.content().chars().count());
+        cells.chain([RESULTS[at].name.len()]).max().unwrap_or(0)
+    };
+    let mut widths: Vec<_> = (0..RESULTS.len()).map(width).collect();
+    // The table's edge.
+    widths[0] += 1;
+    let fit = fitted::fit(&RESULTS, &widths, fitted::width());
+    let names: Vec<_> = fit.shown.iter().map(|at| RESULTS[*at].name).collect();
+    let mut table = plain_table(&names);
+    for row in rows {
+        let shown = row.into_iter().enumerate();
+        let shown = shown.filter(|(at, _)| fit.shown.contains(at));
+        table.add_row(shown.map(|(_, cell)| cell));
     }
-    let mut text = format!("{}\n\n", table.trim_fmt());
+    let mut text = format!("{}\n{}\n", table.trim_fmt(), fit.left_out);
     for outcome in outcomes {
         text.push_str(&problems(outcome));
     }
     text.push_str(&summary(outcomes, plan));
     text
+}
+
+/// A row of the results.
+fn cells(outcome: &Outcome) -> Vec<Cell> {
+    if let Ok(shown) = &outcome.report {
+        return shown.row.iter().map(cell).collect();
+    }
+    let mut cells = vec![Cell::new(outcome.entry.id)];
+    cells.extend((1..8).map(|_| right("-")));
+    cells.push(Cell::new("failed").fg(Color::Red));
+    cells
 }
 
 /// A report's row.
@@ -190,7 +226,7 @@ fn problems(outcome: &Outcome) -> String {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "{}", outcome.entry.id);
         for line in lines {
-            let _ = writeln!(text, "  {line}");
+            text.push_str(&wrapped_to(line, 2, fitted::width()));
         }
         text.push('\n');
     }
@@ -214,7 +250,7 @@ fn summary(outcomes: &[Outcome], plan: &Plan) -> String {
     let mut text = match failed.as_slice() {
         [] => format!("{what}, none over a ceiling, none growing\n"),
         [first, ..] => format!(
-            "{what}, {} over a ceiling or growing; the full report of one: \
+            "{what}, {} over a ceiling or growing; the full report of one:\n  \
              cargo run --release -- show {first}{}\n",
             failed.len(),
             if plan.twin == Twin::Leaky {
@@ -235,17 +271,18 @@ fn summary(outcomes: &[Outcome], plan: &Plan) -> String {
 
 /// Findings: what is named to the left, figures to the right.
 pub(crate) fn findings(found: &Findings) -> String {
-    let header: Vec<_> = found.header.iter().map(String::as_str).collect();
-    let mut table = plain_table(&header);
-    let (names, figures) = header.split_at(header.len().min(1));
-    let names = names.iter().map(Cell::new);
-    table.set_header(names.chain(figures.iter().map(right)));
-    for row in &found.rows {
-        let mut cells = row.iter();
-        let name = cells.next().map(Cell::new);
-        table.add_row(name.into_iter().chain(cells.map(right)));
-    }
-    format!("{}\n", table.trim_fmt())
+    let columns = found.header.iter().enumerate().map(|(at, name)| Column {
+        name,
+        is_figure: at > 0,
+        rank: 0,
+    });
+    let columns: Vec<_> = columns.collect();
+    let row = |cells: &Vec<String>| Row {
+        cells: cells.clone(),
+        text: String::new(),
+    };
+    let rows: Vec<_> = found.rows.iter().map(row).collect();
+    fitted::table(&columns, &rows, fitted::width())
 }
 
 /// Columns, no lines; coloured if standard output is a terminal that wants it.

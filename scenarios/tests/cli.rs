@@ -281,6 +281,7 @@ fn a_bad_candle_file_is_refused(#[case] name: &str, #[case] text: &str) {
 #[case::unknown_format("unknown-format", &["run", "--format", "xml"])]
 #[case::unknown_option("unknown-option", &["run", "--fast"])]
 #[case::show_needs_an_id("show-needs-an-id", &["show"])]
+#[case::show_of_nothing_known("show-of-nothing-known", &["show", "nope"])]
 #[case::repro_needs_an_id("repro-needs-an-id", &["repro"])]
 #[case::repro_of_nothing_known("repro-of-nothing-known", &["repro", "candles-10m"])]
 #[case::repro_proves_nothing("repro-proves-nothing", &["repro", "trades-1k", "--self-test"])]

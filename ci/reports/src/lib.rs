@@ -5,7 +5,9 @@
 //!   describes it. It is the one place where that JSON is checked: what comes out
 //!   of it is typed and whole.
 //! - [`figure`] names the figures of a report.
+//! - [`fitted`] prints tables that fit the terminal.
 //! - [`page`] shows a report, and has the parts that larger pages are made of.
+//! - [`similar`] guesses what a name that is not known was to be.
 //! - [`artefacts`] writes what other programs open of a diagnosis.
 //! - [`file`](mod@file) writes files whole or not at all.
 //!
@@ -17,5 +19,7 @@
 pub mod artefacts;
 pub mod figure;
 pub mod file;
+pub mod fitted;
 pub mod page;
 pub mod report;
+pub mod similar;

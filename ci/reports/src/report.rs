@@ -447,6 +447,14 @@ pub struct Frame {
     pub line: Option<u32>,
 }
 
+impl Frame {
+    /// Where it is, if that is known.
+    pub fn location(&self) -> Option<Location> {
+        let (file, line) = (self.file.clone()?, self.line?);
+        Some(Location { file, line })
+    }
+}
+
 impl Report {
     /// The name, with the variant in brackets if there is one.
     pub fn full_name(&self) -> String {

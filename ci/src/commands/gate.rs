@@ -65,6 +65,7 @@ pub(super) fn evidence(
         base,
         baselines,
         again: again(project, config, with_base)?,
+        root: project.root.clone(),
     })
 }
 

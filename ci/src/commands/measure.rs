@@ -46,11 +46,19 @@ pub(super) fn measure(
         base::resolve(Path::new("."), revision, any).map_err(ProjectError::from)?;
         outside::refuse(Path::new("."))?;
     }
+    tell_of_untested(project, tests);
     project.clear()?;
     let started = Instant::now();
     let mut checkout = None;
     if let Some(revision) = base {
         say(&format!("measuring the base {revision}"));
+        if let Some(target) = project.first_build_of_base() {
+            let target = target.display();
+            say(&format!(
+                "it is built for the first time, all dependencies with it, in {target}; the next \
+                 gate builds what changed"
+            ));
+        }
         if let Some(path) = project.shared_configuration() {
             let path = path.display();
             say(&format!(
@@ -86,6 +94,20 @@ pub(super) fn measure(
         base,
         checkout,
     })
+}
+
+/// Says whose tests are not run, which is not what one expects at the root of a workspace.
+fn tell_of_untested(project: &Project, tests: &[OsString]) {
+    let untested = project.untested(tests);
+    if untested.is_empty() {
+        return;
+    }
+    let names: Vec<_> = untested.iter().map(|name| format!("`{name}`")).collect();
+    say(&format!(
+        "not tested: {}; cargo takes only the workspace's default members here. To test all, add: \
+         -- --workspace",
+        names.join(", ")
+    ));
 }
 
 /// Measures what changed twice more, and the base with it if that is checked out, unless

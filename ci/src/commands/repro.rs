@@ -9,6 +9,7 @@ use cargo_highwater::exit_code;
 use cargo_highwater::project::Project;
 use highwater_reports::artefacts;
 use highwater_reports::report::{self, ReadError, Report};
+use highwater_reports::similar::did_you_mean;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -51,8 +52,9 @@ fn find(
     if !named.is_empty() {
         return Ok(named);
     }
-    let mut known = reports(&project.reports)?.into_iter();
-    if known.any(|(_, report)| is_called(&report, asked)) {
+    let known = reports(&project.reports)?;
+    let nothing = || nothing(asked, &known);
+    if known.iter().any(|(_, report)| is_called(report, asked)) {
         say(&format!(
             "the test of the scenario `{asked}` has another name; running all tests to find it"
         ));
@@ -60,20 +62,33 @@ fn find(
         let mut named = reports(&project.repro_reports)?;
         named.retain(|(_, report)| is_called(report, asked));
         return if named.is_empty() {
-            Err(nothing(asked))
+            Err(nothing())
         } else {
             Ok(named)
         };
     }
     if others.is_empty() {
-        Err(nothing(asked))
+        Err(nothing())
     } else {
         Ok(others)
     }
 }
 
-fn nothing(asked: &str) -> Failure {
-    Failure::NothingToReproduce(asked.to_owned())
+/// With what is called nearly so, of the last run.
+fn nothing(asked: &str, known: &[(PathBuf, Report)]) -> Failure {
+    let last = |test: &str| test.rsplit("::").next().unwrap_or_default().to_owned();
+    let names = known.iter().flat_map(|(_, report)| {
+        let tests = report.test.iter();
+        let tests = tests.flat_map(|test| [test.clone(), last(test)]);
+        [report.name.clone(), report.full_name()]
+            .into_iter()
+            .chain(tests)
+    });
+    let names: Vec<_> = names.collect();
+    Failure::NothingToReproduce {
+        asked: asked.to_owned(),
+        similar: did_you_mean(asked, names.iter().map(String::as_str)),
+    }
 }
 
 fn is_called(report: &Report, name: &str) -> bool {

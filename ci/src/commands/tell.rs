@@ -5,14 +5,14 @@ use crate::arguments::Outputs;
 use cargo_highwater::outcome::Outcome;
 use cargo_highwater::output::{github, junit, markdown, text};
 use cargo_highwater::project::Project;
-use highwater_reports::file;
+use highwater_reports::{file, fitted};
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Prints the outcome, and writes it for everyone else who is to be told.
 pub(super) fn tell(project: &Project, outcome: &Outcome, outputs: &Outputs) -> Result<(), Failure> {
-    let text = text::render(outcome);
+    let text = text::render(outcome, fitted::width());
     if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) {
         print(&text)?;
     } else {

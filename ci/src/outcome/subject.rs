@@ -121,10 +121,13 @@ impl<'a> Subject<'a> {
             failures,
             notes,
             location: self.head.and_then(|report| report.location.clone()),
+            leak: None,
             curve_before: curve(self.base),
             curve: curve(self.head),
         };
         self.judge_again(entry, blocks, &mut comparison);
+        let leaking = self.head.filter(|_| comparison.status.blocks());
+        comparison.leak = leaking.and_then(|report| sites::leak(report, &self.evidence.root));
         comparison
     }
 

@@ -51,7 +51,7 @@ fn outcome(
         reports: one(report),
         base: base.map(|base| (revision, one(base))),
         baselines: baseline.map(|report| one(report.as_ref().map(Baseline::of))),
-        again: Again::default(),
+        ..Evidence::default()
     };
     let config = toml::from_str(config).expect("a configuration");
     Outcome::of(&evidence, &config).expect("one voice")
@@ -215,7 +215,9 @@ fn an_entry_for_nothing_is_pointed_out() {
     let outcome = outcome(Some(report()), None, None, "[scenario.last-hundert]");
     assert_eq!(
         outcome.notes,
-        ["highwater.toml names `last-hundert`, and there is no such scenario in this run"]
+        [
+            "highwater.toml names `last-hundert`, and there is no such scenario in this run; did you mean `last-hundred`?"
+        ]
     );
 }
 
@@ -229,7 +231,7 @@ fn another_name_for_the_same_figures_is_pointed_out() {
         reports: BTreeMap::from([(PathBuf::from("last-100.txt"), renamed)]),
         base: None,
         baselines: Some(one(Some(Baseline::of(&report())))),
-        again: Again::default(),
+        ..Evidence::default()
     };
     let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
     assert_eq!(outcome.exit_code, 3);
@@ -297,6 +299,7 @@ fn what_could_not_be_measured_again_says_why() {
             not_again: BTreeMap::from([(path, "no test".to_owned())]),
             ..Again::default()
         },
+        ..Evidence::default()
     };
     let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
     let comparison = &outcome.scenarios[0];

@@ -4,7 +4,7 @@
 use crate::outcome::{Comparison, Outcome, Status};
 
 /// An annotation for each scenario that blocks, is unsteady or is not recorded, at the line that
-/// runs it. `prefix` is where the workspace is in the repository, with a slash at the
+/// leaks, or else at the one that runs it. `prefix` is where the workspace is in the repository, with a slash at the
 /// end; empty if it is the repository.
 pub fn annotations(outcome: &Outcome, prefix: &str) -> String {
     let blocking = outcome.scenarios.iter().filter(|c| c.status.blocks());
@@ -19,7 +19,7 @@ pub fn annotations(outcome: &Outcome, prefix: &str) -> String {
 }
 
 fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
-    let location = comparison.location.as_ref().map(|location| {
+    let location = comparison.place().map(|location| {
         format!(
             "file={},line={},",
             property(&format!("{workspace}{}", location.file)),
@@ -36,6 +36,9 @@ fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
     let sites = comparison.sites.iter().map(ToString::to_string);
     let notes = comparison.notes.iter();
     let notes = notes.filter(|_| comparison.status == Status::Unsteady);
+    let run = comparison.location.as_ref();
+    let run = run.filter(|_| comparison.leak.is_some());
+    let run = run.map(|at| format!("run at {}:{}", at.file, at.line));
     let lines: Vec<_> = comparison
         .failures
         .iter()
@@ -44,6 +47,7 @@ fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
         .chain(changes)
         .chain(ranges)
         .chain(sites)
+        .chain(run)
         .collect();
     let text = if lines.is_empty() {
         "`cargo highwater bless` records it".to_owned()

@@ -49,7 +49,7 @@ fn case(comparison: &Comparison) -> TestCase {
     if !fails && !text.is_empty() {
         case.set_system_out(text);
     }
-    if let Some(location) = &comparison.location {
+    if let Some(location) = comparison.place() {
         case.extra
             .insert("file".into(), location.file.as_str().into());
         case.extra

@@ -75,7 +75,7 @@ fn row(comparison: &Comparison) -> String {
             change_text
         }
     });
-    let location = comparison.location.as_ref().map(|location| {
+    let location = comparison.place().map(|location| {
         let location = format!("{}:{}", location.file, location.line);
         format!("<br>{}", escaped(&location))
     });

@@ -4,7 +4,8 @@ use super::{github, junit, markdown, text};
 use crate::baseline::Baseline;
 use crate::config::Config;
 use crate::outcome::{Again, Base, Evidence, Outcome};
-use highwater_reports::report::{Acceptable, Accepted, Checkpoint, Report};
+use highwater_reports::fitted::fits;
+use highwater_reports::report::{Acceptable, Accepted, Checkpoint, Diagnosis, Report};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -32,11 +33,39 @@ fn leak(mut report: Report) -> Report {
     report.verdict = highwater_reports::report::Verdict::Growing;
     report.law = Some("linear".to_owned());
     report.failures = vec!["growing: the floor rises by 112 B a step".to_owned()];
+    report.diagnosis = Some(diagnosis());
     for point in &mut report.curve {
         let Checkpoint { step, .. } = *point;
         point.live_bytes = 1_000 + step * 112;
     }
     report
+}
+
+/// What grows most is allocated by a dependency, which a file of this crate calls.
+fn diagnosis() -> Diagnosis {
+    let site = |growth: i64, frames: [(&str, &str, u32); 2]| {
+        let frames = frames.map(|(function, file, line)| {
+            serde_json::json!({"function": function, "file": file, "line": line})
+        });
+        serde_json::json!({
+            "type": "Box<Order>", "growth_bytes": growth, "growth_blocks": 1,
+            "live_bytes": growth, "live_blocks": 1, "peak_bytes": null, "peak_blocks": null,
+            "total_blocks": 1, "verdict": "growing", "frames": frames,
+        })
+    };
+    let frames = [
+        ("grow", "axum-0.7.1/src/lib.rs", 9),
+        ("Book::add", "src/sites.rs", 42),
+    ];
+    let sites = [
+        site(8, [frames[0], ("Book::new", "src/kind.rs", 7)]),
+        site(1_119_992, frames),
+    ];
+    let diagnosis = serde_json::json!({
+        "first_step": 0, "last_step": 10, "growth_bytes": 1_120_000,
+        "explained_bytes": 1_120_000, "lost_blocks": 0, "sites": sites,
+    });
+    serde_json::from_value(diagnosis).expect("a diagnosis")
 }
 
 fn less(mut report: Report) -> Report {
@@ -82,6 +111,7 @@ fn outcome() -> Outcome {
             reports: vec![by_path(vec![report("by chance")]); 2],
             ..Again::default()
         },
+        root: env!("CARGO_MANIFEST_DIR").into(),
     };
     let config: Config = toml::from_str(
         "[scenario.same]\ntolerance = { peak = \"1 KiB\", reason = \"a hash map's seed\" }",
@@ -95,20 +125,62 @@ fn all_same() -> Outcome {
         reports: by_path(vec![report("same")]),
         base: None,
         baselines: Some([("same".into(), Baseline::of(&report("same")))].into()),
-        again: Again::default(),
+        ..Evidence::default()
+    };
+    Outcome::of(&evidence, &Config::default()).expect("one voice")
+}
+
+/// A scenario with changes of all sizes, and a long name.
+fn by_degrees() -> Outcome {
+    let long = "shop::basket::tests::a_basket_that_is_emptied_each_time_is_as_large_as_before";
+    let before = Report {
+        live_bytes: 10_000,
+        live_blocks: 100,
+        total_bytes: 1_000_000,
+        step_bytes: 900_000,
+        step_blocks: 10_000,
+        ..report(long)
+    };
+    let after = Report {
+        peak_bytes: 1_100,
+        live_bytes: 10_999,
+        live_blocks: 109,
+        total_bytes: 1_000_001,
+        step_bytes: 900_001,
+        step_blocks: 9_999,
+        reallocations: 1_000,
+        ..before.clone()
+    };
+    let revision = Base {
+        revision: "main".to_owned(),
+        commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+    };
+    let evidence = Evidence {
+        reports: by_path(vec![after]),
+        base: Some((revision, by_path(vec![before]))),
+        baselines: None,
+        ..Evidence::default()
     };
     Outcome::of(&evidence, &Config::default()).expect("one voice")
 }
 
 #[test]
 fn the_table() {
-    let coloured = text::render(&outcome());
-    insta::assert_snapshot!(anstream::adapter::strip_str(&coloured));
-    assert!(
-        coloured.contains("\u{1b}[1m\u{1b}[31mfailed"),
-        "{coloured:?}"
-    );
-    assert_eq!(text::render(&all_same()), "1 same\n");
+    for width in [80, 100, 200] {
+        let coloured = text::render(&outcome(), width);
+        assert!(
+            coloured.contains("\u{1b}[1m\u{1b}[31mfailed"),
+            "{coloured:?}"
+        );
+        let plain = anstream::adapter::strip_str(&coloured).to_string();
+        assert!(fits(&plain, width), "{plain}");
+        insta::assert_snapshot!(format!("the_table_at_{width}"), plain);
+        let plain = text::render(&by_degrees(), width);
+        let plain = anstream::adapter::strip_str(&plain).to_string();
+        assert!(fits(&plain, width), "{plain}");
+        insta::assert_snapshot!(format!("what_hardly_changed_at_{width}"), plain);
+    }
+    assert_eq!(text::render(&all_same(), 80), "1 same\n");
 }
 
 #[test]
@@ -127,7 +199,7 @@ fn a_comment_is_never_longer_than_one_may_be() {
         reports: by_path(names(3_000).map(leak).collect()),
         base: None,
         baselines: Some(BTreeMap::new()),
-        again: Again::default(),
+        ..Evidence::default()
     };
     let outcome = Outcome::of(&evidence, &Config::default()).expect("one voice");
     let comment = markdown::render(&outcome);

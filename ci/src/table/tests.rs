@@ -1,7 +1,10 @@
 //! How reports look, from data that is made up.
 
 use super::{render, summary};
+use highwater_reports::fitted::fits;
 use highwater_reports::report::{Breach, Report, Verdict};
+
+const WIDTHS: [usize; 3] = [80, 100, 200];
 
 fn bounded() -> Report {
     serde_json::from_str(include_str!("../../reports/tests/data/bounded.json")).expect("a report")
@@ -42,13 +45,17 @@ fn figures_are_aligned() {
         damage: Some("1 block was freed".to_owned()),
         ..bounded()
     };
-    let expected = "\
-scenario               steps       growth                      peak  residue  verdict       failures
-a\\nb\\u{1b}[31m        10,000        -64 B                   1,024 B      0 B  inconclusive  heap damaged
-last-hundred          10,000      1,024 B                   1,024 B      0 B  bounded       none
-orders (leaky)  500 of 1,000  1,234,567 B  2,000,000 to 2,008,192 B    900 B  growing       growth by 234,567 B, memory budget by 1 B, memory growing
-";
-    assert_eq!(render(&[shrinking, bounded(), leak()]), expected);
+    let long = Report {
+        name: "shop::basket::tests::a_basket_that_is_emptied_each_time_is_as_large_as_before"
+            .to_owned(),
+        ..bounded()
+    };
+    let reports = [shrinking, bounded(), leak(), long];
+    for width in WIDTHS {
+        let table = render(&reports, width);
+        assert!(fits(&table, width), "{table}");
+        insta::assert_snapshot!(format!("the_reports_at_{width}"), table);
+    }
 }
 
 #[test]
@@ -71,7 +78,11 @@ fn the_largest_figures_do_not_overflow() {
         peak_error_bytes: u64::MAX,
         ..bounded()
     };
-    let table = render(&[largest]);
+    for width in WIDTHS {
+        let table = render(std::slice::from_ref(&largest), width);
+        assert!(fits(&table, width), "{table}");
+    }
+    let table = render(&[largest], 200);
     assert!(table.contains("-9,223,372,036,854,775,808 B"), "{table}");
     assert!(
         table.contains(" to 36,893,488,147,419,103,230 B"),

@@ -36,13 +36,14 @@ pub(crate) const REPORT: &str = include_str!("../../reports/tests/data/bounded.j
 
 /// How the names of variables begin that the tool, cargo, git or the tests of a project look
 /// at: those of a terminal, of a CI system, of hooks, of other runs of cargo, and ours.
-const TELLING: [&str; 15] = [
+const TELLING: [&str; 16] = [
     "CARGO_BUILD_",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_TARGET_DIR",
     "CARGO_TERM_",
     "CI",
     "CLICOLOR",
+    "COLUMNS",
     "FORCE_COLOR",
     "GITHUB_",
     "GIT_",

@@ -10,7 +10,8 @@ mod name;
 use super::Report;
 use crate::alloc::unscoped;
 use crate::isolation;
-use name::{encoded, fitted, fnv1a};
+use crate::text::paths::{fnv1a, project_root, reports_below};
+use name::{encoded, fitted};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -43,7 +44,8 @@ impl Report {
     /// Where this report's JSON is written: `<name>.json`, or
     /// `<name>@<variant>.json`, in the directory that the environment variable
     /// `HIGHWATER_REPORTS` names. Without it, in `highwater/` below the target
-    /// directory that the program was built in; for a program that is elsewhere,
+    /// directory that the program was built in, and there in a folder for the project if that
+    /// directory is outside of the project; for a program that is elsewhere,
     /// below the `target` of the working directory or the nearest above it that
     /// has one.
     ///
@@ -278,11 +280,11 @@ fn directory() -> PathBuf {
         let mut targets = working.ancestors().map(|above| above.join("target"));
         targets.find(|target| target.join(TAG).is_file())
     };
-    around_program
-        .map(Path::to_owned)
-        .or_else(below_working)
-        .unwrap_or_else(|| PathBuf::from("target"))
-        .join("highwater")
+    if let Some(target) = around_program {
+        return reports_below(target, project_root().as_deref());
+    }
+    let target = below_working().unwrap_or_else(|| PathBuf::from("target"));
+    reports_below(&target, None)
 }
 
 #[cfg(test)]

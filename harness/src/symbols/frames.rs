@@ -5,7 +5,7 @@
 //! is not std's, and frames outside of the scenario, are left out.
 
 use super::short::{closing, short, shortened};
-use crate::text::paths::without_detours;
+use crate::text::paths::{package, project_root, without_detours};
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -100,7 +100,7 @@ impl Names {
         resolve(Self::new as fn() -> Self as usize);
         Self {
             known: HashMap::new(),
-            root: project_root(),
+            root: project_root().unwrap_or_else(package),
             has_lines: false,
         }
     }
@@ -221,17 +221,6 @@ fn has_closures(known: &Known) -> bool {
         && function.starts_with("highwater::scenario::")
         && !function.ends_with('}')
         && is_run("builder::Scenario>::run")
-}
-
-/// The directory of the nearest `Cargo.lock` above the package that cargo runs, or above
-/// the working directory; that directory itself, if there is none.
-fn project_root() -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let start = package.or_else(|| std::env::current_dir().ok());
-    let start = start.unwrap_or_default();
-    let mut above = start.ancestors();
-    let root = above.find(|directory| directory.join("Cargo.lock").exists());
-    root.unwrap_or(&start).to_owned()
 }
 
 /// Of a file in cargo's registry, the path from the package on.

@@ -17,9 +17,49 @@ pub fn without_detours(file: &Path) -> PathBuf {
     direct
 }
 
+/// Where the reports of the project at `root` are, below the target directory: in `highwater/`.
+/// A target directory outside of the project may serve others too, and there each project has a
+/// folder of its own.
+#[doc(hidden)]
+pub fn reports_below(target: &Path, root: Option<&Path>) -> PathBuf {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let all = target.join("highwater");
+    let Some(root) = root.map(real) else {
+        return all;
+    };
+    if real(target).starts_with(&root) {
+        return all;
+    }
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    let hash = fnv1a(root.as_os_str().as_encoded_bytes());
+    all.join(format!("{name}-{hash:016x}"))
+}
+
+/// The root of the project that this program is of: the nearest directory with a `Cargo.lock`
+/// above the [`package`].
+pub(crate) fn project_root() -> Option<PathBuf> {
+    let start = package();
+    let mut above = start.ancestors();
+    let root = above.find(|directory| directory.join("Cargo.lock").exists());
+    root.map(Path::to_owned)
+}
+
+/// The directory of the package, or the working directory where cargo does not run the program.
+pub(crate) fn package() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = package.or_else(|| std::env::current_dir().ok());
+    package.unwrap_or_default()
+}
+
+/// FNV-1a with 64 bits: the same on every system and in every version.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::without_detours;
+    use super::{reports_below, without_detours};
     use std::path::Path;
 
     #[test]
@@ -29,5 +69,16 @@ mod tests {
             without_detours(detour),
             Path::new("/home/me/cases/driver.rs")
         );
+    }
+
+    #[test]
+    fn projects_that_share_a_target_directory_have_a_folder_each() {
+        let of = |root| reports_below(Path::new("/shop/target"), root);
+        let all = Path::new("/shop/target/highwater");
+        assert_eq!(of(Some(Path::new("/shop"))), all);
+        assert_eq!(of(None), all);
+        let folders = ["/a/bot", "/b/bot"].map(|root| of(Some(Path::new(root))));
+        assert_ne!(folders[0], folders[1]);
+        assert_eq!(folders[0], all.join("bot-c2a5ce2ef4ecf2e6"));
     }
 }

@@ -81,13 +81,13 @@ fn cross_audit(audits: [&AuditReport; 4]) -> Findings {
     rows.push(row("unaccounted", UNACCOUNTED, &|audit| {
         signed(audit.unaccounted_bytes())
     }));
-    rows.push(row("unaccounted share", UNACCOUNTED_SHARE, &|audit| {
+    rows.push(row("share of that", UNACCOUNTED_SHARE, &|audit| {
         let share = audit.accounted_share();
         share.map_or("-".to_owned(), |share| {
             format!("{:.2} %", (1.0 - share) * 100.0)
         })
     }));
-    rows.push(row("resident memory (varies)", "-", &|audit| {
+    rows.push(row("resident *", "-", &|audit| {
         let resident = audit.resident_bytes();
         resident.map_or("-".to_owned(), |b| format!("{:.1} MB", b as f64 / 1e6))
     }));
@@ -108,7 +108,7 @@ fn cross_audit(audits: [&AuditReport; 4]) -> Findings {
              themselves: what the items own is not in it.",
             "Not accounted for is what the nodes of a B-tree take beside their items, which \
              no public interface tells.",
-            "Resident memory is the whole process's and differs from run to run.",
+            "* Resident memory is the whole process's and differs from run to run.",
         ]
         .map(str::to_owned)
         .to_vec(),

@@ -55,25 +55,25 @@ fn ten_rounds(twin: Twin) -> Vec<Round> {
 fn round_by_round(sound: &[Round], leaky: &[Round]) -> Findings {
     let header = [
         "round",
-        "sound: batch",
-        "waiting",
-        "live",
-        "leaky: batch",
-        "waiting",
-        "live",
-        "processed again",
+        "sound: lines taken",
+        "lines waiting",
+        "live memory",
+        "leaky: lines taken",
+        "lines waiting",
+        "live memory",
+        "lines processed again",
     ];
     let rows = (1..).zip(sound.iter().zip(leaky));
     let rows = rows.map(|(number, (sound, leaky))| {
         vec![
             number.to_string(),
-            lines(sound.batch),
-            lines(sound.waiting),
+            thousands(sound.batch),
+            thousands(sound.waiting),
             bytes(sound.live_bytes),
-            lines(leaky.batch),
-            lines(leaky.waiting),
+            thousands(leaky.batch),
+            thousands(leaky.waiting),
             bytes(leaky.live_bytes),
-            lines(leaky.repeated),
+            thousands(leaky.repeated),
         ]
     });
     let batches = sound.iter().map(|round| round.batch);

@@ -22,7 +22,14 @@ static COPYING: RwLock<()> = RwLock::new(());
 
 /// How the names of variables begin that the program looks at: where the tests are run must
 /// tell it nothing.
-const TELLING: [&str; 5] = ["CI", "CLICOLOR", "HIGHWATER_", "NO_COLOR", "RUST_BACKTRACE"];
+const TELLING: [&str; 6] = [
+    "CI",
+    "CLICOLOR",
+    "COLUMNS",
+    "HIGHWATER_",
+    "NO_COLOR",
+    "RUST_BACKTRACE",
+];
 
 impl Sandbox {
     pub fn new() -> Self {

@@ -46,6 +46,7 @@ fn evidence(heads: Vec<Report>, bases: Vec<Report>, baseline: Option<&Report>) -
             base: bases.collect(),
             not_again: BTreeMap::new(),
         },
+        ..Evidence::default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The names of reports' files. They are readable where that is possible. Two scenarios never
 //! have the same name, even on file systems that ignore capitals or limit the length.
 
+use crate::text::paths::fnv1a;
+
 /// How long a name may be without its extension. File systems take 255 bytes, and what is
 /// put behind it, such as that of an unfinished file, needs some of them.
 const LONGEST: usize = 200;
@@ -48,12 +50,6 @@ fn has_capitals(encoded: &str) -> bool {
     let behind_escapes = parts.map(|part| part.get(2..).unwrap_or_default());
     let mut letters = std::iter::once(first).chain(behind_escapes);
     letters.any(|part| part.bytes().any(|byte| byte.is_ascii_uppercase()))
-}
-
-/// FNV-1a with 64 bits: the same on every system and in every version.
-pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 #[cfg(test)]
