@@ -18,7 +18,7 @@
 //! # }
 //! ```
 //!
-//! - [`measure`] counts one piece of work, [`Scope`] a stretch of it.
+//! - [`measure`] counts one piece of work, [`measure_async`] a future, [`Scope`] a stretch.
 //! - [`Scenario`] repeats a step, holds ceilings, and judges whether memory is
 //!   bounded: see [`Verdict`].
 //! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its
@@ -64,7 +64,7 @@ pub use report::{
 };
 pub use scenario::Scenario;
 pub use scenario::process::{Returned, return_to_system};
-pub use scope::{InScope, Scope, ScopeHandle, Scoped, Usage, measure};
+pub use scope::{InScope, Scope, ScopeHandle, Scoped, Usage, measure, measure_async};
 pub use symbols::Frame;
 pub use text::{ByteSize, ByteSizeError};
 pub use verdict::{Law, Verdict};
