@@ -401,7 +401,7 @@ fn a_task_that_never_rests() {
     assert_eq!(report.steps(), 32, "{report}");
 }
 
-#[highwater::test(steps = 100, growth = "0 B")]
+#[highwater::test(steps = 100, growth = "0 B", tasks = 0)]
 async fn an_async_function_is_a_test(i: u64) {
     give_way().await;
     assert_eq!(i.to_string().len(), i.to_string().len());

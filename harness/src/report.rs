@@ -247,8 +247,8 @@ impl Report {
         &self.accepted
     }
 
-    /// Threads, descriptors and mapped memory, where there is something to say: they
-    /// grow, the number of threads changed, or a ceiling was set. Descriptors and
+    /// Threads, tasks, descriptors and mapped memory, where there is something to say: they
+    /// grow, the number of threads or tasks changed, or a ceiling was set. Descriptors and
     /// mapped memory are judged if no other scenario ran at the same time.
     pub fn resources(&self) -> &[Resource] {
         &self.resources

@@ -260,7 +260,7 @@ pub struct Repetition {
     pub steps: u64,
 }
 
-/// Threads, descriptors or mapped memory.
+/// Threads, tasks, descriptors or mapped memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Resource {

@@ -8,6 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 thread_local! {
     /// Whether this thread's runtime found nothing to run since this was reset.
     static IS_IDLE: Cell<bool> = const { Cell::new(false) };
+    /// How many tasks were alive on the last runtime that took a step on this thread.
+    static ALIVE_TASKS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs a future to its end on a current-thread runtime of its own.
@@ -56,10 +58,19 @@ pub(crate) struct OnRuntime<S> {
     state: Option<S>,
 }
 
-/// How many bytes a runtime has at the start of a state of this type: 0 if there is none.
-pub(super) fn bytes_of_runtime(state: &str) -> usize {
-    let of_state = state.strip_prefix(concat!(module_path!(), "::OnRuntime<"));
-    of_state.map_or(0, |_| size_of::<Runtime>())
+/// What a runtime takes at the start of a state that lies behind one.
+pub(super) const RUNTIME_BYTES: usize = size_of::<Runtime>();
+
+/// The type of the state behind a runtime, from the type of both; none if there is no runtime.
+pub(super) fn state_on_runtime(state: &str) -> Option<&str> {
+    let of_state = state.strip_prefix(concat!(module_path!(), "::OnRuntime<"))?;
+    of_state.strip_suffix('>')
+}
+
+/// How many tasks were alive after the last step, or the set-up, of the scenario that runs on
+/// this thread.
+pub(super) fn alive_tasks() -> u64 {
+    ALIVE_TASKS.get()
 }
 
 impl<S> OnRuntime<S> {
@@ -68,10 +79,17 @@ impl<S> OnRuntime<S> {
         // It is called when no task can run.
         builder.enable_all().on_thread_park(|| IS_IDLE.set(true));
         let runtime = builder.build().expect(NO_RUNTIME);
-        Self {
+        let on_runtime = Self {
             state: Some(runtime.block_on(setup())),
             runtime,
-        }
+        };
+        on_runtime.count_tasks();
+        on_runtime
+    }
+
+    fn count_tasks(&self) {
+        let alive = self.runtime.metrics().num_alive_tasks();
+        ALIVE_TASKS.set(alive as u64);
     }
 
     pub(crate) fn step(&mut self, step: &impl AsyncFn(&mut S, u64), i: u64) {
@@ -81,6 +99,7 @@ impl<S> OnRuntime<S> {
                 until_idle().await;
             });
         }
+        self.count_tasks();
     }
 }
 
