@@ -135,9 +135,10 @@ fn measured_futures_nest_and_stand_side_by_side() {
                     *ended = Some(value);
                 }
             }
-            match left.is_some() && right.is_some() {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            if left.is_some() && right.is_some() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
         })
         .await;

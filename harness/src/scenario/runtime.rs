@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::task::Poll;
-use tokio::runtime::{Builder, Runtime};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::consume_budget;
 
 thread_local! {
     /// Whether this thread's runtime found nothing to run since this was reset.
@@ -27,6 +29,20 @@ fn current_thread() -> Runtime {
 }
 
 const NO_RUNTIME: &str = "a current-thread runtime needs a few descriptors";
+
+/// Whether a runtime polls the caller. Another one cannot run within such a poll, but it can
+/// where a runtime is only at hand, as for blocking work.
+///
+/// Nothing says so outright. In a poll, tokio lets a future go on so many times and then makes
+/// it wait; elsewhere it never does.
+pub(super) fn is_in_async_code() -> bool {
+    /// Some times as often as tokio allows.
+    const TRIES: u32 = 1_024;
+
+    let mut context = Context::from_waker(Waker::noop());
+    let mut has_to_wait = || pin!(consume_budget()).poll(&mut context).is_pending();
+    Handle::try_current().is_ok() && (0..TRIES).any(|_| has_to_wait())
+}
 
 /// Lets tasks run until none can go on, or for so many rounds that one seems to run for ever.
 /// What a step spawned would look like a leak if it never came to run, as when no step has to
