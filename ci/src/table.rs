@@ -101,6 +101,8 @@ fn failures(report: &Report) -> String {
         failures.extend(report.failures.first().map(|text| printable(text)));
     }
     failures.extend(report.accepted_texts().map(|text| printable(&text)));
+    let note = report.note_in_short();
+    failures.extend(note.map(|note| printable(&format!("note: {note}"))));
     if failures.is_empty() {
         return "none".to_owned();
     }

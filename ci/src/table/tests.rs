@@ -52,6 +52,19 @@ orders (leaky)  500 of 1,000  1,234,567 B  2,000,000 to 2,008,192 B    900 B  gr
 }
 
 #[test]
+fn a_note_stands_in_short_where_failures_do() {
+    let noted = Report {
+        note: Some("nothing outlives a step: there is no state".to_owned()),
+        ..bounded()
+    };
+    let table = render(&[noted]);
+    assert!(
+        table.ends_with(" bounded  note: nothing outlives a step\n"),
+        "{table}"
+    );
+}
+
+#[test]
 fn the_summary_counts_failures() {
     assert_eq!(summary(&[bounded()], 0), "1 report, 0 failed");
     let reports = [leak(), bounded(), leak()];

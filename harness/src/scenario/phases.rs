@@ -35,6 +35,9 @@ pub(crate) fn once<S>(
     recorder.begin();
     goes_to(&position, Position::SetUp, (0, 0));
     let mut state = guarded(scenario, &position, setup);
+    if on_runtime.unwrap_or(type_name::<S>()) == type_name::<()>() {
+        recorder.has_no_state();
+    }
     let mut warm_up = scenario.warm_up;
     let mut requested_end = warm_up.saturating_add(scenario.steps);
     let mut is_extension = false;

@@ -55,6 +55,8 @@ pub(crate) struct Recorder<'a> {
     watch: Option<Watch<'a>>,
     /// Says how many tasks are alive, in an async scenario.
     tasks: Option<fn() -> u64>,
+    /// The blocks after set-up, if there is no state, and as long as no step leaves one more.
+    blocks_without_state: Option<u64>,
     requested: u64,
     limits: Limits,
     memory_budget: u64,
@@ -112,6 +114,7 @@ impl<'a> Recorder<'a> {
             overruns_before: 0,
             watch: trace.map(|trace| Watch::new(trace, requested, limits.most)),
             tasks,
+            blocks_without_state: None,
             requested,
             limits,
             memory_budget: scenario.memory_budget.bytes(),
@@ -150,6 +153,11 @@ impl<'a> Recorder<'a> {
         if let Some(watch) = &mut self.watch {
             watch.begin();
         }
+    }
+
+    /// Set-up is done, and made nothing that steps could add to.
+    pub(crate) fn has_no_state(&mut self) {
+        self.blocks_without_state = Some(self.live().1);
     }
 
     /// The run's live bytes and blocks now.
@@ -212,6 +220,8 @@ impl<'a> Recorder<'a> {
     pub(crate) fn after_step(&mut self) -> bool {
         self.steps_run += 1;
         self.look();
+        let [_, blocks, ..] = self.levels;
+        self.blocks_without_state.take_if(|before| blocks > *before);
         if self.steps_run == self.next_sample {
             self.sample();
         }

@@ -234,6 +234,7 @@ impl Recorder<'_> {
             accepted: Vec::new(),
             resources: self.resources(scenario),
             self_test: None,
+            blocks_without_state: self.blocks_without_state,
             ending: self.ending(scenario),
             overruns: self.overruns,
             curve: self.curve,
