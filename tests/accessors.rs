@@ -74,6 +74,7 @@ fn of_report(report: &Report, key: &str) -> Value {
             |accepted| json!({"what": accepted.what, "reason": accepted.reason}),
         ),
         "coverage" => of_coverage(report.coverage()),
+        "note" => json!(report.note()),
         "ending" => json!(report.ending()),
         "damage" => json!(report.damage()),
         "curve" => list(report.curve(), |point| {

@@ -1,9 +1,10 @@
-//! Leaks of threads, and what is said of a figure that can't be measured.
+//! Leaks of threads and of tasks, and what is said of a figure that can't be measured.
 
 #![forbid(unsafe_code)]
 
 use highwater::{Ceiling, Report, Resource, Scenario};
 use rstest::rstest;
+use std::future::pending;
 use std::sync::mpsc;
 use std::thread;
 
@@ -87,4 +88,59 @@ fn what_could_not_be_measured_is_said() {
             assert!(inner.to_string().contains(line), "{inner}");
         },
     );
+}
+
+/// Tasks that wait for ever; those of a leaky step are more each time.
+fn tasks(leaky: bool) -> Report {
+    let name = if leaky { "tasks-leaky" } else { "tasks" };
+    let scenario = Scenario::new(name).steps(40).task_ceiling(20);
+    let wait = async |i: u64| {
+        let _kept = Box::new(i);
+        pending::<()>().await;
+    };
+    scenario.run_async(
+        async move || tokio::spawn(wait(0)),
+        async move |_, i| {
+            let task = tokio::spawn(wait(i));
+            if !leaky {
+                task.abort();
+            }
+        },
+    )
+}
+
+#[test]
+fn tasks_that_never_end_are_found() {
+    let sound = tasks(false);
+    sound.assert();
+    let alive = resource(&sound, Ceiling::Tasks);
+    assert_eq!((alive.growth(), alive.per_step()), (Some(0), Some(0.0)));
+    let leaky = tasks(true);
+    let alive = resource(&leaky, Ceiling::Tasks);
+    assert_eq!((alive.growth(), alive.per_step()), (Some(40), Some(1.0)));
+    let verdict = alive.verdict().expect("it was measured");
+    assert!(verdict.is_growing(), "{leaky}");
+    let breached = leaky.breaches().iter().map(|breach| breach.ceiling);
+    assert_eq!(breached.collect::<Vec<_>>(), [Ceiling::Tasks]);
+    let failures = leaky.failures();
+    let of_tasks = failures.iter().filter(|text| text.starts_with("tasks"));
+    insta::assert_snapshot!(of_tasks.cloned().collect::<Vec<_>>().join("\n"));
+    // Where they are spawned is where their memory is allocated.
+    let diagnosis = leaky.diagnosis().expect("call stacks, on Linux");
+    let largest = diagnosis.sites().first().expect("it grows");
+    let own = largest.frames().iter().find(|frame| !frame.is_dependency());
+    let file = own.and_then(highwater::Frame::file);
+    assert_eq!(file, Some("tests/resources.rs"), "{diagnosis}");
+}
+
+/// A scenario without a runtime has no tasks, and does not speak of them unless asked.
+#[test]
+fn tasks_of_a_scenario_that_is_not_async() {
+    let scenario = Scenario::new("sync").steps(1);
+    let report = scenario.run(|| (), |(), _| ());
+    assert!(report.resources().is_empty(), "{report}");
+    assert!(!report.to_json().contains("\"tasks\""), "{report}");
+    let report = scenario.task_ceiling(0).run(|| (), |(), _| ());
+    let tasks = resource(&report, Ceiling::Tasks);
+    insta::assert_snapshot!(tasks.obstacle().expect("there are none"));
 }

@@ -2,10 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use highwater::{ByteSize, InScope as _, Scenario, Scope, Usage};
+use highwater::{ByteSize, InScope as _, Scenario, Scope, Usage, measure, measure_async};
 use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Barrier, oneshot};
 use tokio::task::JoinSet;
@@ -72,6 +74,106 @@ fn each_task_has_its_own_exact_figures() {
         drop(kept);
         assert_eq!(live(&scopes[n].usage()), (0, 0));
     }
+}
+
+/// What `wander` keeps.
+fn kept(blocks: u64, size: u64) -> (u64, u64) {
+    let room = blocks * size_of::<Vec<u8>>() as u64;
+    (room + blocks * size, blocks + 1)
+}
+
+#[test]
+fn a_measured_future_has_the_figures_of_its_own() {
+    let runtime = multi_thread();
+    let tasks: Vec<_> = (1..=16)
+        .map(|n| runtime.spawn(measure_async(wander(100, n * 10))))
+        .collect();
+    for (n, task) in (1..).zip(tasks) {
+        let (blocks, usage) = runtime.block_on(task).expect("it ends");
+        assert_eq!(live(&usage), kept(100, n * 10));
+        assert_eq!(usage.total_blocks, 101);
+        drop(blocks);
+    }
+}
+
+/// It allocates on each of two threads, which take turns to poll it.
+#[test]
+fn a_measured_future_moves_between_threads() {
+    fn poll<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
+        let mut context = Context::from_waker(Waker::noop());
+        future.as_mut().poll(&mut context)
+    }
+    let mut future = Box::pin(measure_async(wander(10, 100)));
+    let (blocks, usage) = loop {
+        if let Poll::Ready(measured) = poll(&mut future) {
+            break measured;
+        }
+        let elsewhere = thread::scope(|threads| {
+            let thread = threads.spawn(|| poll(&mut future));
+            thread.join().expect("nothing in it panics")
+        });
+        if let Poll::Ready(measured) = elsewhere {
+            break measured;
+        }
+    };
+    assert_eq!(live(&usage), kept(10, 100));
+    drop(blocks);
+}
+
+/// Two in one task, which are polled in turns, inside a measured one.
+#[test]
+fn measured_futures_nest_and_stand_side_by_side() {
+    let both = async {
+        let mut one = pin!(measure_async(wander(10, 100)));
+        let mut other = pin!(measure_async(wander(20, 50)));
+        let (mut left, mut right) = (None, None);
+        poll_fn(|context| {
+            for (measured, ended) in [(&mut one, &mut left), (&mut other, &mut right)] {
+                if ended.is_none()
+                    && let Poll::Ready(value) = measured.as_mut().poll(context)
+                {
+                    *ended = Some(value);
+                }
+            }
+            if left.is_some() && right.is_some() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        (left.expect("it ended"), right.expect("it ended"))
+    };
+    let runtime = current_thread();
+    let ((one, other), usage) = runtime.block_on(measure_async(both));
+    let (expected, others) = (kept(10, 100), kept(20, 50));
+    assert_eq!(live(&one.1), expected);
+    assert_eq!(live(&other.1), others);
+    assert_eq!(live(&usage), (expected.0 + others.0, expected.1 + others.1));
+    drop((one, other));
+}
+
+/// What the future itself held is gone when its usage is read.
+#[test]
+fn a_measured_future_is_dropped_before_it_is_counted() {
+    struct Ready(Vec<u8>);
+    impl Future for Ready {
+        type Output = usize;
+        fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<usize> {
+            self.0 = vec![0; 700];
+            Poll::Ready(self.0.len())
+        }
+    }
+    let runtime = current_thread();
+    let (length, usage) = runtime.block_on(measure_async(Ready(Vec::new())));
+    assert_eq!((length, usage.live_bytes, usage.peak_bytes), (700, 0, 700));
+    // As one that is run to its end inside of `measure` counts.
+    let (_, same) = measure(|| {
+        let mut ready = Ready(Vec::new());
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(&mut ready).poll(&mut context).is_ready()
+    });
+    assert_eq!(usage, same);
 }
 
 #[test]
@@ -300,7 +402,7 @@ fn a_task_that_never_rests() {
     assert_eq!(report.steps(), 32, "{report}");
 }
 
-#[highwater::test(steps = 100, growth = "0 B")]
+#[highwater::test(steps = 100, growth = "0 B", tasks = 0)]
 async fn an_async_function_is_a_test(i: u64) {
     give_way().await;
     assert_eq!(i.to_string().len(), i.to_string().len());

@@ -98,6 +98,8 @@ fn failures(report: &Report) -> String {
         failures.extend(report.failures.first().map(|text| printable(text)));
     }
     failures.extend(report.accepted_texts().map(|text| printable(&text)));
+    let note = report.note_in_short();
+    failures.extend(note.map(|note| printable(&format!("note: {note}"))));
     failures.join(", ")
 }
 

@@ -42,7 +42,7 @@
 //!   [`Verdict`].
 //! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its JSON from
 //!   `target/highwater/`.
-//! - [`measure`] counts one piece of work, [`Scope`] a stretch of it.
+//! - [`measure`] counts one piece of work, [`measure_async`] a future, [`Scope`] a stretch.
 //! - [`audit`] compares the memory that a program says it holds with what is live.
 //! - [`return_to_system`] returns freed memory to the system, and reports how much.
 //!
@@ -59,7 +59,8 @@
 //! # Async
 //! With the feature `tokio`, `#[highwater::test]` takes `async fn`, and `Scenario::run_async`
 //! takes async closures. Both make a current-thread runtime of their own. After each step, tasks
-//! run until none can go on, so a task that was spawned and not awaited is no leak.
+//! run until none can go on, so a task that was spawned and not awaited is no leak. Tasks that
+//! stay alive are judged as threads are.
 //! [`InScope`] counts a future for a scope, on whichever thread it is polled.
 //!
 //! # Threads and pools
@@ -112,7 +113,7 @@ pub use report::{
 };
 pub use scenario::Scenario;
 pub use scenario::process::{Returned, return_to_system};
-pub use scope::{InScope, Scope, ScopeHandle, Scoped, Usage, measure};
+pub use scope::{InScope, Scope, ScopeHandle, Scoped, Usage, measure, measure_async};
 pub use symbols::Frame;
 pub use text::{ByteSize, ByteSizeError};
 pub use verdict::{Law, Verdict};

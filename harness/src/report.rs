@@ -82,6 +82,8 @@ pub struct Report {
     pub(crate) accepted: Vec<Accepted>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) self_test: Option<SelfTest>,
+    /// The blocks after set-up, if there is no state, and no step left one more.
+    pub(crate) blocks_without_state: Option<u64>,
     pub(crate) ending: Option<String>,
     pub(crate) overruns: Option<Overruns>,
     pub(crate) curve: Vec<Checkpoint>,
@@ -247,8 +249,8 @@ impl Report {
         &self.accepted
     }
 
-    /// Threads, descriptors and mapped memory, where there is something to say: they
-    /// grow, the number of threads changed, or a ceiling was set. Descriptors and
+    /// Threads, tasks, descriptors and mapped memory, where there is something to say: they
+    /// grow, the number of threads or tasks changed, or a ceiling was set. Descriptors and
     /// mapped memory are judged if no other scenario ran at the same time.
     pub fn resources(&self) -> &[Resource] {
         &self.resources
@@ -257,6 +259,24 @@ impl Report {
     /// What came of the [self-test](crate::Scenario::self_test), if there was one.
     pub fn self_test(&self) -> Option<&SelfTest> {
         self.self_test.as_ref()
+    }
+
+    /// What the scenario cannot show, in words, though it may be right as it is: nothing
+    /// outlives its steps, for it has no state, and after each step all that the step allocated
+    /// is freed. None if something is kept, or the steps do not allocate.
+    pub fn note(&self) -> Option<&str> {
+        /// It may be what the steps are there for.
+        const VACUOUS: &str = "nothing outlives a step: there is no state, and each step frees \
+                               all that it allocates, so nothing can build up from step to \
+                               step; what lives longer in the program belongs in the state \
+                               (`state = ...`, or the set-up of `run`) or in a static";
+
+        let is_level = |resource: &Resource| resource.growth().is_none_or(|growth| growth == 0);
+        let is_vacuous = self.blocks_without_state.is_some()
+            && self.step_blocks > 0
+            && self.verdict.is_bounded()
+            && self.resources.iter().all(is_level);
+        is_vacuous.then_some(VACUOUS)
     }
 
     /// Why the run ended early, in words; none if it ran to its end.

@@ -15,6 +15,9 @@ mod replay;
 mod run;
 #[cfg(feature = "tokio")]
 pub(crate) mod runtime;
+#[cfg(not(feature = "tokio"))]
+#[path = "scenario/no_runtime.rs"]
+mod runtime;
 mod under_way;
 
 pub use builder::Scenario;

@@ -11,7 +11,7 @@ mod usage;
 use crate::alloc::{
     self, Elsewhere, HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT, Seen, Trace,
 };
-pub use futures::{InScope, Scoped};
+pub use futures::{InScope, Scoped, measure_async};
 use std::fmt;
 use std::marker::PhantomData;
 pub use usage::Usage;

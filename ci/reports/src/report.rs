@@ -116,6 +116,10 @@ pub struct Report {
     /// What was counted, what was seen elsewhere, and what was not judged.
     #[serde(default)]
     pub coverage: Coverage,
+    /// What the scenario cannot show, though it may be right as it is; none in reports of older
+    /// libraries.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Why the run ended early, if it did.
     #[serde(deserialize_with = "present")]
     pub ending: Option<String>,
@@ -260,7 +264,7 @@ pub struct Repetition {
     pub steps: u64,
 }
 
-/// Threads, descriptors or mapped memory.
+/// Threads, tasks, descriptors or mapped memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Resource {
@@ -459,6 +463,11 @@ impl Report {
     /// The name, with the variant in brackets if there is one.
     pub fn full_name(&self) -> String {
         full_name(&self.name, self.variant.as_deref())
+    }
+
+    /// The note in short: what it says before it explains.
+    pub fn note_in_short(&self) -> Option<&str> {
+        self.note.as_deref()?.split(": ").next()
     }
 
     /// What is accepted of it, for people, a text each.

@@ -59,6 +59,19 @@ fn figures_are_aligned() {
 }
 
 #[test]
+fn a_note_stands_in_short_where_failures_do() {
+    let noted = Report {
+        note: Some("nothing outlives a step: there is no state".to_owned()),
+        ..bounded()
+    };
+    let table = render(&[noted], 80);
+    assert!(
+        table.ends_with(" bounded  note: nothing outlives a step\n"),
+        "{table}"
+    );
+}
+
+#[test]
 fn the_summary_counts_failures() {
     assert_eq!(summary(&[bounded()], 0), "1 report, 0 failed");
     let reports = [leak(), bounded(), leak()];

@@ -4,7 +4,7 @@
 //! and what the errors suggest.
 
 use crate::units;
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
@@ -37,7 +37,7 @@ enum Kind {
     Word,
 }
 
-const KNOWN: [Known; 16] = [
+const KNOWN: [Known; 17] = [
     known("steps", Kind::Count("steps"), "steps = 10_000"),
     known("state", Kind::State, "state = Sessions::default()"),
     known("warm_up", Kind::Count("warm_up"), "warm_up = 100"),
@@ -54,6 +54,7 @@ const KNOWN: [Known; 16] = [
         "live_blocks = 100",
     ),
     known("threads", Kind::Count("thread_ceiling"), "threads = 0"),
+    known("tasks", Kind::Count("task_ceiling"), "tasks = 0"),
     known(
         "descriptors",
         Kind::Count("descriptor_ceiling"),
@@ -95,6 +96,8 @@ pub(crate) struct Arguments {
     /// Whether the function is a step of a scenario, and not a plain test.
     pub(crate) is_scenario: bool,
     pub(crate) state: Option<TokenStream>,
+    /// Where a ceiling on tasks is set.
+    pub(crate) tasks: Option<Span>,
     pub(crate) time_limit_ms: Option<u64>,
     pub(crate) in_process: bool,
     pub(crate) real_random: bool,
@@ -111,11 +114,13 @@ struct Argument {
 impl Arguments {
     pub(crate) fn read(arguments: TokenStream) -> syn::Result<Self> {
         let list = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(arguments)?;
-        let has = |name: &str| list.iter().any(|argument| argument.name == name);
+        let find = |name: &str| list.iter().find(|argument| argument.name == name);
+        let has = |name: &str| find(name).is_some();
         let mut read = Self {
             calls: TokenStream::new(),
             is_scenario: has("steps"),
             state: None,
+            tasks: find("tasks").map(|argument| argument.name.span()),
             time_limit_ms: None,
             in_process: has("in_process"),
             real_random: has("real_random"),

@@ -188,6 +188,13 @@ impl Function {
         if let Some(FnArg::Receiver(_)) = inputs.first() {
             return None;
         }
+        if let (Some(tasks), true) = (arguments.tasks, self.signature.asyncness.is_none()) {
+            return refuse(
+                tasks,
+                "with `tasks` takes an async function, whose tasks it counts: add `async`, or \
+                 remove `tasks`",
+            );
+        }
         match (arguments.is_scenario, &arguments.state) {
             (false, _) => refuse(
                 inputs.first()?.span(),

@@ -78,6 +78,7 @@ use proc_macro2::TokenStream;
 /// | `residue = "0 B"` | the most live bytes at the end |
 /// | `live_blocks = 100` | the most live blocks at the end of the steps |
 /// | `threads = 0` | the most by which the number of threads may rise |
+/// | `tasks = 0` | the most by which the number of tasks of an async scenario may rise |
 /// | `descriptors = 0` | the most by which the number of open descriptors may rise |
 /// | `mapped = "1 MiB"` | the most by which memory mapped outside the heap may rise |
 /// | `time_budget = "60 s"` | how long the extension for the verdict may take; 60 s by default |

@@ -274,7 +274,7 @@ fn words_and_texts_that_are_wrong() {
 fn arguments_that_do_not_exist() {
     let expected = "unknown argument `step`: the arguments are \
                     `steps`, `state`, `warm_up`, `growth`, `peak`, `residue`, `live_blocks`, \
-                    `threads`, `descriptors`, `mapped`, `accept_inconclusive`, \
+                    `threads`, `tasks`, `descriptors`, `mapped`, `accept_inconclusive`, \
                     `accept_residue`, `time_budget`, `time_limit`, `in_process`, `real_random`";
     check_arguments(quote!(step = 10), expected);
     let expected = "expected an argument, such as `steps = 10_000`";
@@ -348,6 +348,13 @@ fn async_functions_need_the_feature() {
     } else {
         assert!(text.contains("takes async functions only with highwater's feature `tokio`"));
     }
+}
+
+#[test]
+fn tasks_are_those_of_an_async_function() {
+    let expected = "`#[highwater::test]` with `tasks` takes an async function, whose tasks it \
+                    counts: add `async`, or remove `tasks`";
+    check_arguments(quote!(steps = 10, tasks = 0), expected);
 }
 
 #[test]

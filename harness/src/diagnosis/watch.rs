@@ -9,7 +9,7 @@ use crate::alloc::{Live, Stopped, Total, Trace, unscoped};
 use crate::holders::{Snapshot, State};
 use crate::symbols::{Frame, Named, Names};
 use crate::verdict;
-use crate::verdict::floors::{Floors, Levels, Window};
+use crate::verdict::floors::{Floors, Levels, Window, memory_levels};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -133,13 +133,13 @@ impl<'a> Watch<'a> {
     fn look_for_new_stacks(&mut self) {
         if self.none_until < self.steps {
             self.none
-                .observe_all(self.none_until + 1, self.steps, &[0; 5]);
+                .observe_all(self.none_until + 1, self.steps, &Levels::default());
             self.none_until = self.steps;
         }
         for _ in self.stacks.len()..self.trace.count() {
             self.stacks.push(Box::new(Watched {
                 floors: self.none.copy(),
-                levels: [0; 5],
+                levels: Levels::default(),
                 since: self.steps + 1,
                 before: Live::default(),
                 total_before: Total::default(),
@@ -352,5 +352,5 @@ fn less(live: Live, before: Live) -> Live {
 
 fn levels(live: Live) -> Levels {
     let level = |figure: i64| u64::try_from(figure).unwrap_or(0);
-    [level(live.bytes), level(live.blocks), 0, 0, 0]
+    memory_levels(level(live.bytes), level(live.blocks))
 }

@@ -21,6 +21,9 @@ pub enum Ceiling {
     LiveBlocks,
     /// The rise of the number of threads over the requested steps.
     Threads,
+    /// The rise of the number of tasks that are alive on an async scenario's runtime, over the
+    /// requested steps.
+    Tasks,
     /// The rise of the number of open descriptors over the requested steps.
     Descriptors,
     /// The rise of the bytes mapped outside the heap over the requested steps.
@@ -47,7 +50,7 @@ struct Row {
     actual: fn(&Report) -> u64,
 }
 
-static ROWS: [Row; 9] = [
+static ROWS: [Row; 10] = [
     memory(Ceiling::Growth, "growth", "bytes", |report| {
         risen(Some(report.growth_bytes))
     }),
@@ -62,6 +65,12 @@ static ROWS: [Row; 9] = [
         is_of_memory: false,
         ..memory(Ceiling::Threads, "threads", "threads", |report| {
             resource(report, Ceiling::Threads)
+        })
+    },
+    Row {
+        is_of_memory: false,
+        ..memory(Ceiling::Tasks, "tasks", "tasks", |report| {
+            resource(report, Ceiling::Tasks)
         })
     },
     Row {
@@ -126,13 +135,13 @@ impl Ceiling {
         &ROWS[self as usize]
     }
 
-    /// `"growth"`, `"peak"`, `"residue"`, `"live blocks"`, `"threads"`, `"descriptors"`,
-    /// `"mapped"`, `"memory budget"` or `"stop at"`.
+    /// `"growth"`, `"peak"`, `"residue"`, `"live blocks"`, `"threads"`, `"tasks"`,
+    /// `"descriptors"`, `"mapped"`, `"memory budget"` or `"stop at"`.
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// What it is counted in: `"bytes"`, `"blocks"`, `"threads"` or `"descriptors"`.
+    /// What it is counted in: `"bytes"`, `"blocks"`, `"threads"`, `"tasks"` or `"descriptors"`.
     pub fn unit(self) -> &'static str {
         self.row().unit
     }

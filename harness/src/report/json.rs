@@ -61,6 +61,7 @@ impl Report {
         });
         json.list("accepted", accepted);
         json.list("failures", self.failures().iter().map(|text| quoted(text)));
+        json.text("note", self.note());
         json.text("ending", self.ending.as_deref());
         let damage = self.overruns.as_ref().map(ToString::to_string);
         json.text("damage", damage.as_deref());

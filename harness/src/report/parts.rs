@@ -42,7 +42,7 @@ impl Accepted {
     pub(crate) const RESIDUE: &str = "residue";
 }
 
-/// Threads, descriptors or mapped memory, which a run may leak beside the heap.
+/// Threads, tasks, descriptors or mapped memory, which a run may leak beside the heap.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
     kind: Ceiling,
@@ -84,7 +84,7 @@ impl Resource {
         }
     }
 
-    /// [`Ceiling::Threads`], [`Ceiling::Descriptors`] or [`Ceiling::Mapped`].
+    /// [`Ceiling::Threads`], [`Ceiling::Tasks`], [`Ceiling::Descriptors`] or [`Ceiling::Mapped`].
     pub fn kind(&self) -> Ceiling {
         self.kind
     }
@@ -131,6 +131,10 @@ impl Unmeasured {
             Ceiling::Threads => {
                 "not measured: threads are tracked on Linux with glibc alone, with the feature \
                  `threads`"
+            }
+            Ceiling::Tasks => {
+                "not measured: tasks are counted in async scenarios alone, which `run_async` or \
+                 `#[highwater::test]` on an `async fn` makes"
             }
             Ceiling::Descriptors => "not measured: descriptors are counted on Linux alone",
             _ => {

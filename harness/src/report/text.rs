@@ -201,6 +201,7 @@ impl fmt::Display for Report {
             let text = format!("{}: {}", accepted.what, accepted.reason);
             ("accepted", text)
         }));
+        lines.extend(self.note().map(|note| ("note", note.to_owned())));
         lines.extend(self.ending.clone().map(|ending| ("ending", ending)));
         lines.extend(self.damage().map(|damage| ("damage", damage)));
         lines.push(("curve", self.sparkline()));

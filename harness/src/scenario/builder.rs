@@ -35,7 +35,7 @@ pub struct Scenario {
     pub(crate) variant: Option<String>,
     pub(crate) steps: u64,
     pub(crate) warm_up: u64,
-    /// In bytes, or as a number of threads or descriptors.
+    /// In bytes, or as a number of threads, tasks or descriptors.
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) detect: Option<(ByteSize, u64)>,
     pub(crate) step_budget: Option<u64>,
@@ -128,6 +128,14 @@ impl Scenario {
     /// threads are tracked: on Linux with glibc, with the feature `threads`.
     pub fn thread_ceiling(self, limit: u64) -> Self {
         self.ceiling(Ceiling::Threads, limit)
+    }
+
+    /// The most by which the number of tasks that are alive may rise over the requested steps
+    /// of an async scenario. Inclusive. Tasks are counted after each step, when none can go on:
+    /// those that were spawned on the scenario's own runtime and have not ended, and not those
+    /// of another runtime, of a `LocalSet` or of `spawn_blocking`.
+    pub fn task_ceiling(self, limit: u64) -> Self {
+        self.ceiling(Ceiling::Tasks, limit)
     }
 
     /// The most by which the number of open descriptors (files, sockets, pipes) may

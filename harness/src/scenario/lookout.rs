@@ -16,7 +16,7 @@ use crate::report::Coverage;
 use crate::scope::Scope;
 use crate::text::{Blocks, Thousands};
 use crate::verdict;
-use crate::verdict::floors::{Floors, Quantity};
+use crate::verdict::floors::{Floors, Quantity, memory_levels};
 
 /// What to do about work that left the scenario.
 const REMEDY: &str = "write `#[highwater::test]` in place of `#[test]`: then the scenario has a \
@@ -86,10 +86,11 @@ impl Lookout {
         let (now, first) = (&self.last, &self.first);
         let bytes = level(now.bytes, first.bytes);
         let blocks = level(now.blocks, first.blocks);
-        self.with_tests.observe(step, &[bytes, blocks, 0, 0, 0]);
+        self.with_tests.observe(step, &memory_levels(bytes, blocks));
         let bytes = level(now.bytes_without_tests, first.bytes_without_tests);
         let blocks = level(now.blocks_without_tests, first.blocks_without_tests);
-        self.without_tests.observe(step, &[bytes, blocks, 0, 0, 0]);
+        self.without_tests
+            .observe(step, &memory_levels(bytes, blocks));
     }
 
     /// The state was dropped. Threads that are still there can serve others.

@@ -2,8 +2,7 @@
 
 use super::Scenario;
 use super::recorder::Recorder;
-#[cfg(feature = "tokio")]
-use super::runtime::bytes_of_runtime;
+use super::runtime::{RUNTIME_BYTES, alive_tasks, state_on_runtime};
 use super::under_way::Run;
 use crate::alloc::{Trace, unscoped, with_stacks_from};
 use crate::holders::State;
@@ -27,13 +26,18 @@ pub(crate) fn once<S>(
     let scenario = run.scenario;
     let position = Cell::new(Position::Outside);
     let own = Scope::enter(&scenario.name);
-    let mut recorder = unscoped(|| Recorder::new(run, &own, trace));
+    let on_runtime = state_on_runtime(type_name::<S>());
+    let tasks = on_runtime.map(|_| alive_tasks as fn() -> u64);
+    let mut recorder = unscoped(|| Recorder::new(run, &own, trace, tasks));
     if let Some(trace) = trace {
         own.follow(trace);
     }
     recorder.begin();
     goes_to(&position, Position::SetUp, (0, 0));
     let mut state = guarded(scenario, &position, setup);
+    if on_runtime.unwrap_or(type_name::<S>()) == type_name::<()>() {
+        recorder.has_no_state();
+    }
     let mut warm_up = scenario.warm_up;
     let mut requested_end = warm_up.saturating_add(scenario.steps);
     let mut is_extension = false;
@@ -46,7 +50,8 @@ pub(crate) fn once<S>(
             recorder.start();
         }
         if i == requested_end {
-            recorder.requested_steps_done(&State::of(&state, bytes_of_runtime(type_name::<S>())));
+            let runtime_bytes = on_runtime.map_or(0, |_| RUNTIME_BYTES);
+            recorder.requested_steps_done(&State::of(&state, runtime_bytes));
             is_extension = true;
         }
         if is_extension && !recorder.wants_more() {
@@ -121,9 +126,4 @@ fn escalate(scenario: &Scenario, position: &Cell<Position>, payload: &(dyn Any +
         position.get(),
         message_of(payload)
     )
-}
-
-#[cfg(not(feature = "tokio"))]
-fn bytes_of_runtime(_state: &str) -> usize {
-    0
 }

@@ -53,6 +53,10 @@ pub(crate) struct Recorder<'a> {
     before: Reading,
     overruns_before: u64,
     watch: Option<Watch<'a>>,
+    /// Says how many tasks are alive, in an async scenario.
+    tasks: Option<fn() -> u64>,
+    /// The blocks after set-up, if there is no state, and as long as no step leaves one more.
+    blocks_without_state: Option<u64>,
     requested: u64,
     limits: Limits,
     memory_budget: u64,
@@ -90,8 +94,13 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// With a trace, of the sites too.
-    pub(crate) fn new(run: &'a Run<'a>, own: &'a Scope, trace: Option<&'a Trace>) -> Self {
+    /// With a trace, of the sites too; with `tasks`, of how many are alive.
+    pub(crate) fn new(
+        run: &'a Run<'a>,
+        own: &'a Scope,
+        trace: Option<&'a Trace>,
+        tasks: Option<fn() -> u64>,
+    ) -> Self {
         let (scenario, scope) = (run.scenario, &run.scope);
         let requested = scenario.steps;
         let limits = scenario.step_limits();
@@ -104,6 +113,8 @@ impl<'a> Recorder<'a> {
             before: Reading::default(),
             overruns_before: 0,
             watch: trace.map(|trace| Watch::new(trace, requested, limits.most)),
+            tasks,
+            blocks_without_state: None,
             requested,
             limits,
             memory_budget: scenario.memory_budget.bytes(),
@@ -116,19 +127,19 @@ impl<'a> Recorder<'a> {
             traffic: Traffic::default(),
             is_left_open: false,
             floors: Floors::new(requested, limits.most),
-            levels: [0; 5],
+            levels: Levels::default(),
             next_sample: 0,
             curve: Vec::new(),
-            baseline: [0; 5],
+            baseline: Levels::default(),
             end: Reading::default(),
             peak_bytes: 0,
             peak_error_bytes: 0,
-            end_levels: [0; 5],
+            end_levels: Levels::default(),
             end_steps: 0,
             before_steps: (0, 0, 0),
             residue_bytes: 0,
             overruns: None,
-            unmeasured: Vec::with_capacity(3),
+            unmeasured: Vec::with_capacity(4),
             stop: None,
             panic_message: String::new(),
             extended_since: None,
@@ -142,6 +153,11 @@ impl<'a> Recorder<'a> {
         if let Some(watch) = &mut self.watch {
             watch.begin();
         }
+    }
+
+    /// Set-up is done, and made nothing that steps could add to.
+    pub(crate) fn has_no_state(&mut self) {
+        self.blocks_without_state = Some(self.live().1);
     }
 
     /// The run's live bytes and blocks now.
@@ -204,6 +220,8 @@ impl<'a> Recorder<'a> {
     pub(crate) fn after_step(&mut self) -> bool {
         self.steps_run += 1;
         self.look();
+        let [_, blocks, ..] = self.levels;
+        self.blocks_without_state.take_if(|before| blocks > *before);
         if self.steps_run == self.next_sample {
             self.sample();
         }
@@ -255,6 +273,7 @@ impl<'a> Recorder<'a> {
         self.levels[Quantity::Bytes as usize] = bytes;
         self.levels[Quantity::Blocks as usize] = blocks;
         self.note(Quantity::Threads, self.scope.other_threads());
+        self.note(Quantity::Tasks, self.tasks.map(|alive| alive()));
     }
 
     /// The figures of the process, outside every scope.
@@ -364,7 +383,7 @@ impl<'a> Recorder<'a> {
 
     /// The figures beside memory that can be judged.
     fn watched(&self) -> Vec<Quantity> {
-        let mut figures = vec![Quantity::Threads];
+        let mut figures = vec![Quantity::Threads, Quantity::Tasks];
         if self.run.has_process() {
             figures.extend([Quantity::Descriptors, Quantity::MappedBytes]);
         }

@@ -3,7 +3,7 @@
 use super::accepted::accepted_by_environment;
 use super::phases::{goes_to, guarded, once};
 #[cfg(feature = "tokio")]
-use super::runtime::OnRuntime;
+use super::runtime::{OnRuntime, is_in_async_code};
 use super::under_way::Run;
 use super::{Scenario, replay};
 use crate::alloc::{self, unscoped};
@@ -74,7 +74,8 @@ impl Scenario {
     /// 60,000 polls.
     ///
     /// # Panics
-    /// As [`run`](Self::run) does, and if the runtime cannot be made.
+    /// As [`run`](Self::run) does, if the runtime cannot be made, and if it is called in async
+    /// code that tokio runs, such as that of a `#[tokio::test]`.
     #[cfg(feature = "tokio")]
     #[track_caller]
     // By value, as `run` takes them.
@@ -84,6 +85,19 @@ impl Scenario {
         setup: impl AsyncFn() -> S,
         step: impl AsyncFn(&mut S, u64),
     ) -> Report {
+        assert!(
+            !is_in_async_code(),
+            "highwater: memory scenario `{}` makes a runtime of its own.\n\
+             It cannot do so in async code that another runtime runs, as in a \
+             `#[tokio::test]`.\n\n\
+             Write the step as the test:\n\n    \
+             #[highwater::test(steps = 10_000, state = Service::new().await)]\n    \
+             async fn orders_are_bounded(service: &mut Service) {{ ... }}\n\n\
+             or call `run_async` in a plain test:\n\n    \
+             #[test]\n    \
+             fn orders_are_bounded() {{ Scenario::new(\"orders\").run_async(...).assert(); }}\n",
+            self.full_name()
+        );
         self.run(
             || OnRuntime::new(&setup),
             |on_runtime, i| on_runtime.step(&step, i),

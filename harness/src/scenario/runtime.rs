@@ -2,12 +2,16 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::task::Poll;
-use tokio::runtime::{Builder, Runtime};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::consume_budget;
 
 thread_local! {
     /// Whether this thread's runtime found nothing to run since this was reset.
     static IS_IDLE: Cell<bool> = const { Cell::new(false) };
+    /// How many tasks were alive on the last runtime that took a step on this thread.
+    static ALIVE_TASKS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs a future to its end on a current-thread runtime of its own.
@@ -25,6 +29,20 @@ fn current_thread() -> Runtime {
 }
 
 const NO_RUNTIME: &str = "a current-thread runtime needs a few descriptors";
+
+/// Whether a runtime polls the caller. Another one cannot run within such a poll, but it can
+/// where a runtime is only at hand, as for blocking work.
+///
+/// Nothing says so outright. In a poll, tokio lets a future go on so many times and then makes
+/// it wait; elsewhere it never does.
+pub(super) fn is_in_async_code() -> bool {
+    /// Some times as often as tokio allows.
+    const TRIES: u32 = 1_024;
+
+    let mut context = Context::from_waker(Waker::noop());
+    let mut has_to_wait = || pin!(consume_budget()).poll(&mut context).is_pending();
+    Handle::try_current().is_ok() && (0..TRIES).any(|_| has_to_wait())
+}
 
 /// Lets tasks run until none can go on, or for so many rounds that one seems to run for ever.
 /// What a step spawned would look like a leak if it never came to run, as when no step has to
@@ -56,10 +74,19 @@ pub(crate) struct OnRuntime<S> {
     state: Option<S>,
 }
 
-/// How many bytes a runtime has at the start of a state of this type: 0 if there is none.
-pub(super) fn bytes_of_runtime(state: &str) -> usize {
-    let of_state = state.strip_prefix(concat!(module_path!(), "::OnRuntime<"));
-    of_state.map_or(0, |_| size_of::<Runtime>())
+/// What a runtime takes at the start of a state that lies behind one.
+pub(super) const RUNTIME_BYTES: usize = size_of::<Runtime>();
+
+/// The type of the state behind a runtime, from the type of both; none if there is no runtime.
+pub(super) fn state_on_runtime(state: &str) -> Option<&str> {
+    let of_state = state.strip_prefix(concat!(module_path!(), "::OnRuntime<"))?;
+    of_state.strip_suffix('>')
+}
+
+/// How many tasks were alive after the last step, or the set-up, of the scenario that runs on
+/// this thread.
+pub(super) fn alive_tasks() -> u64 {
+    ALIVE_TASKS.get()
 }
 
 impl<S> OnRuntime<S> {
@@ -68,10 +95,17 @@ impl<S> OnRuntime<S> {
         // It is called when no task can run.
         builder.enable_all().on_thread_park(|| IS_IDLE.set(true));
         let runtime = builder.build().expect(NO_RUNTIME);
-        Self {
+        let on_runtime = Self {
             state: Some(runtime.block_on(setup())),
             runtime,
-        }
+        };
+        on_runtime.count_tasks();
+        on_runtime
+    }
+
+    fn count_tasks(&self) {
+        let alive = self.runtime.metrics().num_alive_tasks();
+        ALIVE_TASKS.set(alive as u64);
     }
 
     pub(crate) fn step(&mut self, step: &impl AsyncFn(&mut S, u64), i: u64) {
@@ -81,6 +115,7 @@ impl<S> OnRuntime<S> {
                 until_idle().await;
             });
         }
+        self.count_tasks();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Futures that carry their scope along, whichever thread polls them.
 
-use crate::scope::ScopeHandle;
+use crate::scope::{Scope, ScopeHandle, Usage};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
@@ -65,4 +65,35 @@ impl<F: Future> Future for Scoped<F> {
             None => Poll::Pending,
         }
     }
+}
+
+/// Runs `work` in a scope of its own and returns what it used, as
+/// [`measure`](crate::measure) does, on whichever thread it is polled.
+///
+/// The scope is made at the first poll, inside the scope that is current then. It
+/// does not count what was allocated before, such as the box of a boxed future,
+/// and other tasks, even those that `work` spawns: put them in with
+/// [`InScope`].
+///
+/// ```
+/// # #[global_allocator]
+/// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+/// # async fn fetch() -> Vec<u8> { vec![0; 1_000] }
+/// # async fn example() {
+/// let (body, usage) = highwater::measure_async(async { fetch().await }).await;
+/// assert_eq!(usage.live_bytes, 1_000);
+/// # drop(body);
+/// # }
+/// # let mut example = std::pin::pin!(example());
+/// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert!(example.as_mut().poll(&mut context).is_ready());
+/// ```
+///
+/// # Panics
+/// When it is polled, as [`Scope::enter`] does, and if `work` panics.
+pub async fn measure_async<F: Future>(work: F) -> (F::Output, Usage) {
+    // The guard must not live across an await, for it stays on its thread.
+    let scope = Scope::enter("measure").handle();
+    let value = work.in_scope(&scope).await;
+    (value, scope.usage())
 }

@@ -12,9 +12,13 @@ pub(crate) enum Quantity {
     Bytes,
     Blocks,
     Threads,
+    Tasks,
     Descriptors,
     MappedBytes,
 }
+
+/// How many there are.
+const QUANTITIES: usize = 1 + Quantity::MappedBytes as usize;
 
 impl Quantity {
     pub(crate) fn unit(self) -> &'static str {
@@ -22,13 +26,22 @@ impl Quantity {
             Self::Bytes | Self::MappedBytes => "B",
             Self::Blocks => "blocks",
             Self::Threads => "threads",
+            Self::Tasks => "tasks",
             Self::Descriptors => "descriptors",
         }
     }
 }
 
 /// One number for each [`Quantity`].
-pub(crate) type Levels = [u64; 5];
+pub(crate) type Levels = [u64; QUANTITIES];
+
+/// The levels of what memory alone is judged by.
+pub(crate) fn memory_levels(bytes: u64, blocks: u64) -> Levels {
+    let mut levels = Levels::default();
+    levels[Quantity::Bytes as usize] = bytes;
+    levels[Quantity::Blocks as usize] = blocks;
+    levels
+}
 
 /// In how many parts a window is kept.
 pub(crate) const PARTS: usize = 8;
@@ -45,7 +58,7 @@ pub(crate) struct Low {
 pub(crate) struct Window {
     pub(crate) after_step: u64,
     pub(crate) to_step: u64,
-    parts: [[Low; 5]; PARTS],
+    parts: [[Low; QUANTITIES]; PARTS],
     highest: [Levels; PARTS],
     sums: [Levels; PARTS],
     /// The part that is being watched.
@@ -91,9 +104,9 @@ impl Window {
         Self {
             after_step,
             to_step,
-            parts: [[Low::UNSEEN; 5]; PARTS],
-            highest: [[0; 5]; PARTS],
-            sums: [[0; 5]; PARTS],
+            parts: [[Low::UNSEEN; QUANTITIES]; PARTS],
+            highest: [Levels::default(); PARTS],
+            sums: [Levels::default(); PARTS],
             part: 0,
             swings: Swings::default(),
         }
@@ -165,7 +178,7 @@ impl Window {
     /// Parts without a step take the levels of their neighbour.
     fn complete(mut self) -> Self {
         for part in 0..PARTS {
-            if self.parts[part] == [Low::UNSEEN; 5] {
+            if self.parts[part] == [Low::UNSEEN; QUANTITIES] {
                 self.parts[part] = self.parts[part ^ 1];
                 self.highest[part] = self.highest[part ^ 1];
                 self.sums[part] = self.sums[part ^ 1];
@@ -350,15 +363,11 @@ impl Floors {
 mod tests {
     use super::*;
 
-    fn levels(bytes: u64, blocks: u64) -> Levels {
-        [bytes, blocks, 0, 0, 0]
-    }
-
     #[test]
     fn windows_double_and_end_at_the_requested_steps() {
         let mut floors = Floors::new(100, 400);
         for step in 1..=400 {
-            floors.observe(step, &levels(step, 1000 - step));
+            floors.observe(step, &memory_levels(step, 1000 - step));
         }
         let ends: Vec<_> = floors
             .windows()
@@ -391,14 +400,14 @@ mod tests {
     fn a_window_that_was_not_finished_does_not_count() {
         let mut floors = Floors::new(100, 400);
         for step in 1..=199 {
-            floors.observe(step, &levels(7, 7));
+            floors.observe(step, &memory_levels(7, 7));
         }
         assert_eq!(floors.windows().last().unwrap().to_step, 100);
     }
 
     #[test]
     fn steps_between_which_nothing_changes_may_be_observed_at_once() {
-        let level = |step: u64| levels(step / 37 * 5, step / 90);
+        let level = |step: u64| memory_levels(step / 37 * 5, step / 90);
         let (mut each, mut spans) = (Floors::new(100, 1_600), Floors::new(100, 1_600));
         let mut since = 1;
         for step in 1..=1_600 {
@@ -414,7 +423,7 @@ mod tests {
     #[test]
     fn no_steps_give_no_windows() {
         let mut floors = Floors::new(0, 0);
-        floors.observe(1, &levels(1, 1));
+        floors.observe(1, &memory_levels(1, 1));
         assert!(floors.windows().is_empty());
     }
 
@@ -422,7 +431,7 @@ mod tests {
     fn a_sawtooth_has_a_period() {
         let mut floors = Floors::new(8_000, 8_000);
         for step in 1..=8_000 {
-            floors.observe(step, &levels(1_000 + step % 700 * 48, 0));
+            floors.observe(step, &memory_levels(1_000 + step % 700 * 48, 0));
         }
         let swing = floors.windows().last().unwrap().swing();
         let expected = Swing {
@@ -436,7 +445,7 @@ mod tests {
     fn a_level_run_has_none() {
         let mut floors = Floors::new(8_000, 8_000);
         for step in 1..=8_000 {
-            floors.observe(step, &levels(1_000 + step % 2, 0));
+            floors.observe(step, &memory_levels(1_000 + step % 2, 0));
         }
         assert_eq!(floors.windows().last().unwrap().swing(), None);
     }

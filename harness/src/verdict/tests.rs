@@ -1,7 +1,7 @@
 //! Synthetic curves through the rule; no allocator is involved.
 
 use super::*;
-use crate::verdict::floors::Floors;
+use crate::verdict::floors::{Floors, memory_levels};
 use rstest::rstest;
 
 /// Runs `live` (bytes after a step, in blocks of 64) as a scenario would, extending
@@ -21,7 +21,7 @@ fn run_of_two(
     loop {
         while step < target {
             step += 1;
-            floors.observe(step, &[bytes(step), blocks(step), 0, 0, 0]);
+            floors.observe(step, &memory_levels(bytes(step), blocks(step)));
         }
         // A step allocates 10 blocks of 64 bytes.
         let traffic = Traffic {
@@ -139,7 +139,7 @@ fn a_single_late_jump_is_left_open() {
 fn a_few_steps_are_too_few() {
     let mut floors = Floors::new(4, 4);
     for step in 1..=4 {
-        floors.observe(step, &[step, step, 0, 0, 0]);
+        floors.observe(step, &memory_levels(step, step));
     }
     let verdict = of_memory(floors.windows());
     assert!(!verdict.is_bounded() && !verdict.is_growing(), "{verdict}");
@@ -181,7 +181,7 @@ fn what_saturates_but_does_not_rise_along_a_line_has_no_rate() {
     let mut floors = Floors::new(10, 160);
     for i in 1..=160 {
         let bytes = 100_000 + i.min(57) * 16 + i % 28 * 698;
-        floors.observe(i, &[bytes, bytes / 64, 0, 0, 0]);
+        floors.observe(i, &memory_levels(bytes, bytes / 64));
     }
     let verdict = of_memory(floors.windows());
     assert_eq!(verdict.law(), Some(Law::Saturating), "{verdict}");

@@ -14,8 +14,9 @@ use crate::verdict::{self, Verdict};
 const MOST_POINTS: usize = 16;
 
 /// What is watched beside memory.
-const KINDS: [(Quantity, Ceiling); 3] = [
+const KINDS: [(Quantity, Ceiling); 4] = [
     (Quantity::Threads, Ceiling::Threads),
+    (Quantity::Tasks, Ceiling::Tasks),
     (Quantity::Descriptors, Ceiling::Descriptors),
     (Quantity::MappedBytes, Ceiling::Mapped),
 ];
@@ -55,7 +56,10 @@ impl Recorder<'_> {
     /// What the verdict says nothing of, and why.
     fn not_judged(&self) -> Vec<(&'static str, &'static str)> {
         let watched = self.watched();
-        let missing = KINDS.iter().filter(|(figure, _)| !watched.contains(figure));
+        // Without a runtime there are no tasks that one could miss.
+        let has_some = |figure| figure != Quantity::Tasks || self.tasks.is_some();
+        let missing =
+            { KINDS.iter() }.filter(|(figure, _)| !watched.contains(figure) && has_some(*figure));
         missing
             .map(|(figure, kind)| {
                 (
@@ -174,7 +178,7 @@ impl Recorder<'_> {
             let (verdict, per_step) = verdict::judge_alone(self.floors.windows(), figure);
             let level = |levels: &Levels| signed(levels[figure as usize]);
             let growth = level(&self.end_levels) - level(&self.baseline);
-            let moved = figure == Quantity::Threads && growth != 0;
+            let moved = matches!(figure, Quantity::Threads | Quantity::Tasks) && growth != 0;
             if has_ceiling || moved || verdict.is_growing() {
                 resources.push(Resource::measured(kind, growth, per_step, verdict));
             }
@@ -230,6 +234,7 @@ impl Recorder<'_> {
             accepted: Vec::new(),
             resources: self.resources(scenario),
             self_test: None,
+            blocks_without_state: self.blocks_without_state,
             ending: self.ending(scenario),
             overruns: self.overruns,
             curve: self.curve,
@@ -243,14 +248,13 @@ impl Recorder<'_> {
         report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
         let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
         let at_limit = stopped.unwrap_or(self.levels[0].max(peak_bytes));
-        let in_requested = self.end_steps == self.steps_run;
         report.breaches.extend(match (self.stop, self.stop_at) {
             (Some(Stop::Limit), Some(limit)) => Some(Breach {
                 ceiling: Ceiling::StopAt,
                 limit,
                 actual: at_limit,
             }),
-            (Some(Stop::MemoryBudget), _) if in_requested => Some(Breach {
+            (Some(Stop::MemoryBudget), _) if self.end_steps == self.steps_run => Some(Breach {
                 ceiling: Ceiling::MemoryBudget,
                 limit: scenario.memory_budget.bytes(),
                 actual: peak_bytes,

@@ -11,7 +11,7 @@
 
 use super::super::*;
 use super::loads::{Kind, Load, Random, mixed};
-use crate::verdict::floors::Floors;
+use crate::verdict::floors::{Floors, Levels, memory_levels};
 
 /// A program, before it is run.
 #[derive(Clone, Debug)]
@@ -77,13 +77,13 @@ impl Program {
             leaked_at.push((step, loads[loads.len() - 1].blocks));
             while step < target {
                 step += 1;
-                let mut levels = [0; 5];
+                let mut levels = Levels::default();
                 for (load, site) in loads.iter_mut().zip(&mut of_sites) {
                     load.step(step);
                     levels[0] += load.bytes;
                     levels[1] += load.blocks;
                     if with_sites {
-                        site.observe(step, &[load.bytes, load.blocks, 0, 0, 0]);
+                        site.observe(step, &memory_levels(load.bytes, load.blocks));
                     }
                 }
                 floors.observe(step, &levels);
