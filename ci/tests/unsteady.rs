@@ -99,7 +99,7 @@ fn what_differs_on_the_same_code_is_no_regression() {
     );
     assert_eq!(project.runs(), 4, "twice more");
     for part in [
-        "unsteady  counted   peak    1,008 B  1,016 to 1,032 B      3 runs\n",
+        "unsteady     counted  peak    1,008 B  1,016 to 1,032 B      3 runs\n",
         "unsteady: 3 runs of the same code differ\n",
         "\n1 unsteady, 1 same\n\nWhat is unsteady has no answer: ",
     ] {
@@ -138,7 +138,7 @@ fn what_is_certain_is_said(project: &Counting) {
     project.run(&["run", "--", "--lib", "orders"], 0);
     let [printed, said] = project.run(&["check"], 1);
     assert!(said.contains("measuring 1 scenario again"), "{said}");
-    assert!(printed.contains("regression  orders "), "{printed}");
+    assert!(printed.contains("regression   orders "), "{printed}");
     assert_eq!(project.runs(), 4);
 
     // Each run is far above what is recorded.
@@ -149,7 +149,7 @@ fn what_is_certain_is_said(project: &Counting) {
     project.run(&["run"], 0);
     let [printed, _] = project.run(&["check"], 1);
     for part in [
-        "regression  counted ",
+        "regression   counted ",
         "  peak: 1,016 B before, 9,040 to 9,056 B now\n",
         "2 regressions, 0 same\n",
     ] {
@@ -175,7 +175,7 @@ fn a_base_is_measured_again_too() {
     let [printed, said] = project.run(&["gate", "--base", "HEAD"], 2);
     assert_eq!(project.runs(), 6, "{said}");
     for part in [
-        "unsteady  counted ",
+        "unsteady     counted ",
         "1,000 to 1,032 B",
         "1 unsteady, 1 same, compared with HEAD",
     ] {
@@ -185,7 +185,7 @@ fn a_base_is_measured_again_too() {
     project.0.keep("64");
     project.0.append(COUNTED);
     let [printed, _] = project.run(&["gate", "--base", "HEAD"], 1);
-    assert!(printed.contains("regression  orders "), "{printed}");
+    assert!(printed.contains("regression   orders "), "{printed}");
     assert!(
         printed.contains("1 regression, 1 unsteady, 0 same"),
         "{printed}"

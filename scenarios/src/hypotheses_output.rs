@@ -38,5 +38,6 @@ fn varying(tested: &Tested) -> Option<String> {
 
 fn unknown(id: &str) -> String {
     let ids = HYPOTHESES.iter().map(|known| known.hypothesis.id());
-    unknown_name("hypothesis", id, ids.collect())
+    let ids: Vec<_> = ids.collect();
+    unknown_name("hypothesis", id, &ids)
 }

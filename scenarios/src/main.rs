@@ -150,12 +150,12 @@ fn prepare<'a>(
 }
 
 fn unknown(id: &str) -> String {
-    let known = SCENARIOS.iter().map(|entry| entry.id).collect();
-    unknown_name("scenario", id, known)
+    let known = SCENARIOS.map(|entry| entry.id);
+    unknown_name("scenario", id, &known)
 }
 
 /// What is said of a name that nothing has: what it may have been, or all that there are.
-fn unknown_name(what: &str, name: &str, known: Vec<&str>) -> String {
+fn unknown_name(what: &str, name: &str, known: &[&str]) -> String {
     let similar = did_you_mean(name, known.iter().copied());
     if similar.is_empty() {
         let known = known.join(", ");

@@ -197,6 +197,8 @@ impl Project {
                 "CARGO_BUILD_BUILD_DIR",
                 concat!(env!("CARGO_TARGET_TMPDIR"), "/projects"),
             )
+            // Sentences are looked for, which shorter lines would break.
+            .env("COLUMNS", "200")
             // What the workspace was built with is enough.
             .env("CARGO_NET_OFFLINE", "true");
         program

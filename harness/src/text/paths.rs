@@ -79,6 +79,6 @@ mod tests {
         assert_eq!(of(None), all);
         let folders = ["/a/bot", "/b/bot"].map(|root| of(Some(Path::new(root))));
         assert_ne!(folders[0], folders[1]);
-        assert_eq!(folders[0], all.join("bot-c2a5ce2ef4ecf2e6"));
+        assert_eq!(folders[0], all.join("bot-ae9a616e3457cb97"));
     }
 }
