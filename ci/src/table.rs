@@ -67,6 +67,7 @@ fn peak(report: &Report) -> String {
     }
 }
 
+/// What fails it beside the verdict, what is accepted, and what there is to note.
 fn failures(report: &Report) -> String {
     let breach = |breach: &Breach| {
         let excess = i128::from(breach.excess());
@@ -77,9 +78,6 @@ fn failures(report: &Report) -> String {
         format!("{} by {excess}", printable(&breach.ceiling))
     };
     let mut failures: Vec<String> = report.breaches.iter().map(breach).collect();
-    if report.verdict == Verdict::Growing {
-        failures.push("memory growing".to_owned());
-    }
     let grows = |resource: &&Resource| resource.verdict == Some(Verdict::Growing);
     let growing = report.resources.iter().filter(grows);
     failures.extend(growing.map(|resource| format!("{} growing", printable(&resource.resource))));
@@ -89,11 +87,10 @@ fn failures(report: &Report) -> String {
     if report.self_test.as_ref().is_some_and(|test| !test.found) {
         failures.push("self-test failed".to_owned());
     }
+    // The verdict stands in its column.
     let is_open = |text: &String| text.starts_with("inconclusive: ");
-    if report.failures.iter().any(is_open) {
-        failures.push("inconclusive".to_owned());
-    }
-    if failures.is_empty() {
+    let is_told = report.verdict == Verdict::Growing || report.failures.iter().any(is_open);
+    if failures.is_empty() && !is_told {
         // What the library fails for and this does not know.
         failures.extend(report.failures.first().map(|text| printable(text)));
     }
