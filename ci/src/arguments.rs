@@ -69,6 +69,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         tests: TestArguments,
     },
+    /// Prints the comment on a pull request, in Markdown, that `--markdown` would have written,
+    /// from what `--json` wrote. It runs none of the code that was measured, and takes nothing
+    /// from the file but figures and names
+    Comment {
+        /// What `check` or `gate` wrote for `--json`
+        outcome: PathBuf,
+    },
     /// Writes a page of all scenarios of the last run, beside the base that was
     /// measured with them
     View {

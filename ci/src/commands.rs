@@ -15,6 +15,7 @@ use cargo_highwater::init::InitError;
 use cargo_highwater::merge::{MergeError, Merged};
 use cargo_highwater::outcome::{Again, Base, Evidence, Outcome, Status};
 use cargo_highwater::output::export::{self, Export};
+use cargo_highwater::output::markdown;
 use cargo_highwater::outside::OutsideError;
 use cargo_highwater::project::{Project, ProjectError, base_revision};
 use cargo_highwater::{exit_code, table, view};
@@ -70,6 +71,11 @@ pub(crate) enum Failure {
     Outside(#[from] OutsideError),
     #[error("{}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error(
+        "{}: {problem}; `cargo highwater gate --json` writes such files",
+        .path.display()
+    )]
+    Outcome { path: PathBuf, problem: String },
     #[error(
         "no base was measured; do that with `cargo highwater run --base <REVISION>`, or all at \
          once with `cargo highwater gate --base <REVISION>`"
@@ -288,6 +294,31 @@ pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Fai
         exit_code::NOT_RECORDED
     })
 }
+
+pub(crate) fn comment(path: &Path) -> Result<u8, Failure> {
+    let file = |source| Failure::File {
+        path: path.to_owned(),
+        source,
+    };
+    let size = fs::metadata(path).map_err(file)?.len();
+    if size > LARGEST_OUTCOME {
+        let source = io::Error::other("it has more than 64 MiB, which no outcome has");
+        return Err(file(source));
+    }
+    let text = fs::read_to_string(path).map_err(file)?;
+    let outcome = Outcome::read(&text).map_err(|problem| Failure::Outcome {
+        path: path.to_owned(),
+        problem,
+    })?;
+    print(&format!(
+        "{}\nThe figures are from a run of the code that is judged, which could have made them up.\n",
+        markdown::render(&outcome)
+    ))?;
+    Ok(exit_code::PASSED)
+}
+
+/// More than any outcome has, in bytes.
+const LARGEST_OUTCOME: u64 = 64 << 20;
 
 pub(crate) fn view(output: Option<PathBuf>) -> Result<u8, Failure> {
     let project = Project::find()?;

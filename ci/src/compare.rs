@@ -9,12 +9,12 @@ use crate::kind::Kind;
 use highwater::__private::Thousands;
 use highwater_reports::figure::{Figure, Unit};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// Which way a change goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
     /// Less memory, or a better verdict.
@@ -26,7 +26,7 @@ pub enum Effect {
 }
 
 /// One thing that changed.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// What: a figure, `growing`, `inconclusive` or `law`.
     #[schemars(with = "String")]
@@ -46,7 +46,7 @@ pub struct Change {
 }
 
 /// A figure or a word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Value {
     /// A figure.

@@ -11,7 +11,9 @@ mod commands;
 
 use arguments::{Arguments, Command};
 use cargo_highwater::exit_code;
+use cargo_highwater::output::github;
 use clap::Parser as _;
+use commands::Failure;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -26,7 +28,40 @@ fn main() -> ExitCode {
         }
     };
     addresses::fix();
-    let code = match arguments.command {
+    // Those that run tests, or print names in tables; what others print is for programs.
+    let is_log = matches!(
+        arguments.command,
+        Command::Run { .. }
+            | Command::Check { .. }
+            | Command::Gate { .. }
+            | Command::Repro { .. }
+            | Command::Bisect { .. }
+    );
+    if is_log {
+        tell_runner(github::stop_commands());
+    }
+    let code = run(arguments.command);
+    if is_log {
+        tell_runner(github::resume_commands());
+    }
+    match code {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            // With standard error gone, only the exit code can still tell.
+            let _ = writeln!(io::stderr(), "error: {failure}");
+            exit_code::NO_ANSWER.into()
+        }
+    }
+}
+
+/// A line for the runner of a CI system; none elsewhere.
+fn tell_runner(line: Option<String>) {
+    let _ = io::stdout().write_all(line.unwrap_or_default().as_bytes());
+    let _ = io::stdout().flush();
+}
+
+fn run(command: Command) -> Result<u8, Failure> {
+    match command {
         Command::Init(asked) => commands::init::init(&asked),
         Command::Run {
             base,
@@ -41,6 +76,7 @@ fn main() -> ExitCode {
             outputs,
             tests,
         } => commands::gate::gate(&base, &outputs, &tests.arguments),
+        Command::Comment { outcome } => commands::comment(&outcome),
         Command::View { output } => commands::view(output),
         Command::Repro { test, steps, tests } => {
             commands::repro::repro(&test, steps, &tests.arguments)
@@ -49,14 +85,6 @@ fn main() -> ExitCode {
             commands::bisect::bisect(&test, &ends, &tests.arguments)
         }
         Command::Merge { shards, into } => commands::merge(&shards, into),
-    };
-    match code {
-        Ok(code) => code.into(),
-        Err(failure) => {
-            // With standard error gone, only the exit code can still tell.
-            let _ = writeln!(io::stderr(), "error: {failure}");
-            exit_code::NO_ANSWER.into()
-        }
     }
 }
 

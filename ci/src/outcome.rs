@@ -7,6 +7,7 @@
 //! difference between runs of the same code does not come from the code.
 
 mod again;
+mod headline;
 mod subject;
 
 use crate::baseline::Baseline;
@@ -15,10 +16,11 @@ use crate::config::{Config, ConfigError};
 use crate::exit_code;
 pub use crate::sites::SiteChange;
 pub use again::{Again, Range};
+pub use headline::Part;
 use highwater_reports::report::{Location, Report};
 use highwater_reports::similar::did_you_mean;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use subject::Subject;
@@ -30,7 +32,9 @@ pub(crate) type Reports = BTreeMap<PathBuf, Report>;
 pub const SCHEMA: u64 = 1;
 
 /// What became of a scenario, the worst last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Nothing changed.
@@ -91,7 +95,7 @@ impl Status {
 }
 
 /// What changes are told from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Against {
     /// The revision that was measured beside this one.
@@ -101,7 +105,7 @@ pub enum Against {
 }
 
 /// What became of one scenario.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// The scenario, with its variant in brackets.
     pub scenario: String,
@@ -136,7 +140,7 @@ pub struct Comparison {
 }
 
 /// The revision that this one is compared with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Base {
     /// As it was asked for.
     pub revision: String,
@@ -145,7 +149,7 @@ pub struct Base {
 }
 
 /// What became of all scenarios.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "What became of all scenarios: cargo highwater check and gate, --json")]
 pub struct Outcome {
     /// The version of this form: 1.
@@ -209,6 +213,23 @@ impl Outcome {
             scenarios,
             notes,
         })
+    }
+
+    /// Reads what was written as JSON.
+    ///
+    /// # Errors
+    /// If it is not that, or of another version.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let outcome: Self =
+            serde_json::from_str(text).map_err(|error| format!("this is no outcome: {error}"))?;
+        if outcome.schema == SCHEMA {
+            Ok(outcome)
+        } else {
+            let version = outcome.schema;
+            Err(format!(
+                "its version is {version}, and this tool reads {SCHEMA}"
+            ))
+        }
     }
 
     /// Adds that the tests failed in a way that no report tells of.

@@ -6,7 +6,7 @@
 use highwater::__private::Thousands;
 use highwater_reports::report::{Diagnosis, Frame, Location, Report, Site, Verdict};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use std::path::Path;
 const SITES: usize = 5;
 
 /// A call site, and what is live of it at the end of the requested steps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteChange {
     /// The function that allocates, innermost of the project's or its dependencies'.
     pub function: String,

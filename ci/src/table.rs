@@ -3,6 +3,7 @@
 use highwater::__private::Thousands;
 use highwater_reports::fitted::{self, Column, Row};
 use highwater_reports::report::{Breach, Report, Resource, Verdict};
+use highwater_reports::visible::is_hidden;
 use std::fmt;
 
 /// The columns, and what is left out first where lines are short.
@@ -100,12 +101,12 @@ fn failures(report: &Report) -> String {
     failures.join(", ")
 }
 
-/// `text` with its control characters escaped: a name with a line break in it
-/// must not break the table, nor one with escape codes the terminal.
+/// `text` with its hidden characters escaped: a name with a line break in it must not break
+/// the table, nor one with escape codes the terminal, nor one that is read backwards the reader.
 pub fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if is_hidden(character) {
             printable.extend(character.escape_default());
         } else {
             printable.push(character);

@@ -84,7 +84,7 @@ fn a_failed_report() {
     let directory = directory(&[("a.json", BOUNDED), ("b.json", &growing())]);
     let table = "\
 scenario       steps   growth     peak  residue  verdict
-all-of-them   10,000  1,024 B  1,024 B      0 B  growing  memory growing
+all-of-them   10,000  1,024 B  1,024 B      0 B  growing
 last-hundred  10,000  1,024 B  1,024 B      0 B  bounded
 
 2 reports, 1 failed, in [DIR]
@@ -230,5 +230,48 @@ fn a_reader_that_goes_away() {
         let output = child.wait_with_output().expect("it ends");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         assert_eq!(output.status.code(), Some(PASSED.into()));
+    }
+}
+
+/// What a judged program may have written into its names comes to the reader as text.
+#[test]
+fn a_comment_of_an_outcome_that_nobody_trusts() {
+    let project = directory(&[]);
+    let evil = "@octocat #1 https://evil.example <img src=x> `a`\n::error::x|\u{202e}";
+    let comparison = |status: &str| {
+        serde_json::json!({
+            "scenario": evil, "status": status, "against": "base", "recorded": null,
+            "changes": [], "runs": 1, "ranges": [], "sites": [], "failures": [evil],
+            "notes": [evil], "location": {"file": evil, "line": 7}, "leak": null,
+            "curve_before": [], "curve": [1, 2],
+        })
+    };
+    let outcome = serde_json::json!({
+        "schema": 1, "exit_code": 1,
+        "base": {"revision": evil, "commit": evil}, "notes": [evil],
+        "scenarios": [comparison("failed"), comparison("same")],
+    });
+    let path = project.path().join("outcome.json");
+    let comment = |text: &str| {
+        fs::write(&path, text).expect("a file");
+        program(project.path(), &["comment", "outcome.json"])
+            .env("GITHUB_ACTIONS", "true")
+            .output()
+            .expect("it starts")
+    };
+    let output = comment(&outcome.to_string());
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout));
+    for (text, problem) in [
+        ("[]", "this is no outcome"),
+        (
+            &outcome.to_string().replace("\"schema\":1", "\"schema\":2"),
+            "its version is 2",
+        ),
+    ] {
+        let output = comment(text);
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(problem), "{said}");
     }
 }

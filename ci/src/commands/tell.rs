@@ -37,9 +37,11 @@ pub(super) fn tell(project: &Project, outcome: &Outcome, outputs: &Outputs) -> R
     write(&outputs.json, &|| {
         Ok(serde_json::to_string_pretty(outcome)? + "\n")
     })?;
-    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+    if github::is_there() {
         let prefix = project.path_in_repository();
-        print(&github::annotations(outcome, &prefix))?;
+        print(&github::with_commands(&github::annotations(
+            outcome, &prefix,
+        )))?;
         let summary = std::env::var_os("GITHUB_STEP_SUMMARY");
         if let Some(path) = summary.map(PathBuf::from) {
             append(&path, &markdown::render(outcome))

@@ -15,7 +15,7 @@ use highwater::__private::Thousands;
 use highwater_reports::figure::{Figure, Unit};
 use highwater_reports::report::Report;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub struct Again {
 }
 
 /// A figure that differs from run to run of the same code, with its least and its most.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Range {
     /// Which one.
     pub figure: Figure,

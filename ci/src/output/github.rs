@@ -2,6 +2,9 @@
 //! into remarks beside the code.
 
 use crate::outcome::{Comparison, Outcome, Status};
+use crate::table::printable;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::LazyLock;
 
 /// An annotation for each scenario that blocks, is unsteady or is not recorded, at the line that
 /// leaks, or else at the one that runs it. `prefix` is where the workspace is in the repository, with a slash at the
@@ -16,6 +19,37 @@ pub fn annotations(outcome: &Outcome, prefix: &str) -> String {
     let errors = blocking.map(|comparison| annotation("error", comparison, prefix));
     let warnings = unrecorded.map(|comparison| annotation("warning", comparison, prefix));
     errors.chain(warnings).collect()
+}
+
+/// What a line of the log means to the runner is up to this tool alone, from here on: names and
+/// the tests' own output are no commands. None elsewhere than on GitHub Actions.
+pub fn stop_commands() -> Option<String> {
+    is_there().then(|| format!("::stop-commands::{}\n", token()))
+}
+
+/// The end of that.
+pub fn resume_commands() -> Option<String> {
+    is_there().then(|| format!("::{}::\n", token()))
+}
+
+/// Commands in between.
+pub fn with_commands(commands: &str) -> String {
+    let [resume, stop] = [resume_commands(), stop_commands()].map(Option::unwrap_or_default);
+    format!("{resume}{commands}{stop}")
+}
+
+/// Whether this runs on GitHub Actions.
+pub fn is_there() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// A word that nobody else knows.
+fn token() -> &'static str {
+    static TOKEN: LazyLock<String> = LazyLock::new(|| {
+        let half = || RandomState::new().hash_one(std::process::id());
+        format!("{:016x}{:016x}", half(), half())
+    });
+    &TOKEN
 }
 
 fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
@@ -60,9 +94,8 @@ fn annotation(level: &str, comparison: &Comparison, workspace: &str) -> String {
 
 /// Text as the runner wants it behind the colons.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    let lines: Vec<_> = text.lines().map(printable).collect();
+    lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
 /// Text as the runner wants it before them.

@@ -1,6 +1,7 @@
 //! `JUnit` XML, one test case a scenario, for the CI systems that show it.
 
 use crate::outcome::{Comparison, Outcome, Status};
+use crate::table::printable;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// The XML. A scenario that blocks is a failure; so is one that is unsteady or not
@@ -25,6 +26,7 @@ fn case(comparison: &Comparison) -> TestCase {
     let remarks = comparison.failures.iter().chain(&comparison.notes).cloned();
     let ranges = comparison.ranges.iter().map(ToString::to_string);
     let lines: Vec<_> = remarks.chain(changes).chain(ranges).chain(sites).collect();
+    let lines: Vec<_> = lines.iter().map(|line| printable(line)).collect();
     let text = lines.join("\n");
     let is_open = comparison.status == Status::Unsteady;
     let is_better = comparison.status == Status::Improvement;
@@ -44,14 +46,14 @@ fn case(comparison: &Comparison) -> TestCase {
             .set_message(message);
         status.set_description(text.clone());
     }
-    let mut case = TestCase::new(comparison.scenario.clone(), status);
+    let mut case = TestCase::new(printable(&comparison.scenario), status);
     case.set_classname("memory");
     if !fails && !text.is_empty() {
         case.set_system_out(text);
     }
     if let Some(location) = comparison.place() {
         case.extra
-            .insert("file".into(), location.file.as_str().into());
+            .insert("file".into(), printable(&location.file).into());
         case.extra
             .insert("line".into(), location.line.to_string().into());
     }

@@ -1,14 +1,18 @@
 //! Markdown for a comment on a pull request, or for the summary of a CI job.
 
-use crate::outcome::{Comparison, Outcome, Status};
+use crate::outcome::{Comparison, Outcome, Part, Status};
 use highwater::__private::sparkline;
+use highwater_reports::visible::is_hidden;
 
 /// What a comment may have, with room to spare: GitHub takes 65,536 characters.
 const LONGEST: usize = 60_000;
 
-/// A line that says it all; a table of what changed; the details and the names of
-/// the rest, folded. What would make it longer than a comment may be is counted and
-/// left out.
+/// The worst in one sentence; how many there are of each; a table of what changed; the details
+/// and the names of the rest, folded. What would make it longer than a comment may be is
+/// counted and left out.
+///
+/// Whatever the judged code may have written stands between backticks, where nothing is
+/// markup, a link or a mention.
 pub fn render(outcome: &Outcome) -> String {
     let base = outcome.base.as_ref().map(|base| {
         let commit = base.commit.get(..12).unwrap_or(&base.commit);
@@ -19,10 +23,18 @@ pub fn render(outcome: &Outcome) -> String {
         )
     });
     let mark = if outcome.exit_code == 0 { "✅" } else { "❌" };
-    let base = base.unwrap_or_default();
-    let mut text = format!("**Memory** {mark} {}{base}\n", outcome.counts());
+    let headline = outcome.headline().into_iter().map(|part| match part {
+        Part::Words(text) => text,
+        Part::Theirs(text) => code(&text),
+    });
+    let mut text = format!(
+        "**Memory** {mark} {}\n\n{}{}\n",
+        headline.collect::<String>(),
+        outcome.counts(),
+        base.unwrap_or_default()
+    );
     for note in &outcome.notes {
-        text.push_str(&format!("\n> {}\n", escaped(note)));
+        text.push_str(&format!("\n> {}\n", code(note)));
     }
     if let Some(next) = outcome.next_step() {
         text.push_str(&format!("\n{next}\n"));
@@ -51,11 +63,11 @@ pub fn render(outcome: &Outcome) -> String {
     text
 }
 
-/// Adds the `parts` while there is room, and how many there was none for.
+/// Adds the `parts` that there is room for, and how many there was none for.
 fn push_what_fits(text: &mut String, parts: impl Iterator<Item = String>, rest: &str) {
     let mut left_out = 0;
     for part in parts {
-        if left_out == 0 && text.len() + part.len() <= LONGEST {
+        if text.len() + part.len() <= LONGEST {
             text.push_str(&part);
         } else {
             left_out += 1;
@@ -68,7 +80,7 @@ fn push_what_fits(text: &mut String, parts: impl Iterator<Item = String>, rest: 
 
 fn row(comparison: &Comparison) -> String {
     let changes = comparison.changes.iter().map(|change| {
-        let change_text = escaped(&change.to_string());
+        let change_text = cell(&change.to_string());
         if change.blocks {
             format!("**{change_text}**")
         } else {
@@ -77,18 +89,18 @@ fn row(comparison: &Comparison) -> String {
     });
     let location = comparison.place().map(|location| {
         let location = format!("{}:{}", location.file, location.line);
-        format!("<br>{}", escaped(&location))
+        format!("<br>{}", cell(&location))
     });
     let location = location.unwrap_or_default();
     let failures = comparison
         .failures
         .iter()
-        .map(|f| format!("**{}**", escaped(f)));
-    let notes = comparison.notes.iter().map(|note| escaped(note));
+        .map(|f| format!("**{}**", cell(f)));
+    let notes = comparison.notes.iter().map(|note| cell(note));
     let sites = comparison.sites.iter();
-    let sites = sites.map(|site| escaped(&site.to_string()));
+    let sites = sites.map(|site| cell(&site.to_string()));
     let ranges = comparison.ranges.iter();
-    let ranges = ranges.map(|range| escaped(&range.to_string()));
+    let ranges = ranges.map(|range| cell(&range.to_string()));
     let lines: Vec<_> = failures
         .chain(changes.take(SHOWN))
         .chain(ranges.take(SHOWN))
@@ -99,7 +111,7 @@ fn row(comparison: &Comparison) -> String {
         "| {} {} | {}{location} | {} | {} |\n",
         mark(comparison.status),
         comparison.status.word(),
-        code(&comparison.scenario),
+        cell(&comparison.scenario),
         lines.join("<br>"),
         curves(comparison)
     )
@@ -150,40 +162,27 @@ fn details(comparison: &Comparison) -> Option<String> {
     Some(text + "\n</details>\n")
 }
 
-/// A name between backticks that ends no cell and no code.
-fn code(name: &str) -> String {
-    let safe: String = name
-        .chars()
-        .map(|c| if c == '`' || c.is_control() { ' ' } else { c })
-        .collect();
-    format!("`{}`", safe.replace('|', "\\|"))
+/// Text between backticks that ends no cell and no code. Nothing that hides is left in it.
+fn code(text: &str) -> String {
+    let safe = text.chars().map(|character| match character {
+        '`' => '\'',
+        hidden if is_hidden(hidden) => ' ',
+        other => other,
+    });
+    let safe = safe.collect::<String>();
+    let trimmed = safe.trim();
+    format!("`{}`", if trimmed.is_empty() { "?" } else { trimmed })
 }
 
-/// Text between tags, where nothing but tags is markup.
+/// The same in a table, where a bar ends a cell, between backticks too.
+fn cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+/// The same between tags.
 fn html(text: &str) -> String {
-    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let visible = text.chars().map(|c| if is_hidden(c) { ' ' } else { c });
     let text: String = visible.collect();
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
-/// Text in which nothing is markup, in a table or out of it.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '@' => escaped.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    format!("<code>{}</code>", text.replace('>', "&gt;"))
 }
