@@ -247,9 +247,19 @@ with `cargo highwater gate --base <REVISION>`
     assert!(printed.contains(annotation), "{printed}");
     let summary = fs::read_to_string(project.target().join("summary.md")).expect("it is there");
     assert!(
-        summary.starts_with("what was there before\n**Memory** ❌ 1 new, 0 same\n"),
+        summary.starts_with(
+            "what was there before\n**Memory** ❌ `last-hundred` is new at `tests/memory.rs:12`\n"
+        ),
         "{summary}"
     );
+    // Between its own commands, nothing that is printed is one.
+    let token = printed
+        .strip_prefix("::stop-commands::")
+        .and_then(|rest| rest.lines().next());
+    let token = token.expect("commands are stopped");
+    let commands = format!("\n::{token}::{annotation}");
+    assert!(printed.contains(&commands), "{printed}");
+    assert!(printed.ends_with(&format!("\n::{token}::\n")), "{printed}");
 }
 
 /// Where cargo's home is in the project, the base must not be there too. But cargo's
