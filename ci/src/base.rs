@@ -172,17 +172,22 @@ impl Base {
             directory: below.unwrap_or(&self.directory).to_owned(),
         })
     }
+    /// Where `path`, which is in the repository, is in the base.
+    pub fn counterpart(&self, path: &Path) -> Option<PathBuf> {
+        let below = path.strip_prefix(&self.repository).ok()?;
+        Some(self.checkout.path.join(WORKTREE).join(below))
+    }
+
     /// Gives the base the `Cargo.lock` of the workspace at `root`, if neither revision
     /// has one committed: both are to be built with the same dependencies.
     ///
     /// # Errors
     /// If the system refuses.
     pub fn lock_like(&self, root: &Path) -> Result<(), BaseError> {
-        let Ok(below) = root.strip_prefix(&self.repository) else {
+        let Some(there) = self.counterpart(root) else {
             return Ok(());
         };
         let lock = root.join("Cargo.lock");
-        let there = self.checkout.path.join(WORKTREE).join(below);
         let copy = there.join("Cargo.lock");
         if lock.is_file() && there.is_dir() && !copy.exists() {
             fs::copy(&lock, &copy).map_err(io_error(&copy))?;

@@ -42,14 +42,14 @@ pub struct Config {
     scenario: BTreeMap<String, Entry>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Gate {
     blocks: Option<BTreeSet<Kind>>,
 }
 
 /// What is said of one scenario, or of those that match a pattern.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Entry {
     #[serde(default)]
@@ -148,6 +148,33 @@ impl Config {
             }),
             (first, _) => Ok(first.map(|(_, entry)| entry)),
         }
+    }
+
+    /// This configuration, but for what the `base` says of the `scenarios` that it has, and of
+    /// what blocks: a change is judged by what was agreed before it. With it, the names of what
+    /// the two say otherwise.
+    ///
+    /// # Errors
+    /// If several patterns match a scenario.
+    pub fn judged_by(
+        &self,
+        base: &Self,
+        scenarios: &[String],
+    ) -> Result<(Self, Vec<String>), ConfigError> {
+        let mut judged = self.clone();
+        let mut others = Vec::new();
+        if self.gate != base.gate {
+            others.push("what blocks".to_owned());
+        }
+        judged.gate = base.gate.clone();
+        for name in scenarios {
+            let entry = base.entry(name)?.cloned().unwrap_or_default();
+            if self.entry(name)?.cloned().unwrap_or_default() != entry {
+                others.push(format!("`{name}`"));
+            }
+            judged.scenario.insert(name.clone(), entry);
+        }
+        Ok((judged, others))
     }
 
     /// The entries that match none of the `scenarios`.

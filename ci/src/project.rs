@@ -325,7 +325,26 @@ impl Project {
         let path = self.base_reports.join(REVISION);
         let text = format!("{revision}\n{}\n", base.commit);
         write_atomically(&path, &text).map_err(io_error(&path))?;
+        self.keep_config_of(&base)?;
         Ok((passed, base))
+    }
+
+    /// Puts what the base says of its scenarios beside its reports; empty if it says nothing.
+    fn keep_config_of(&self, base: &Base) -> Result<(), ProjectError> {
+        let text = match base.counterpart(&self.config).map(fs::read_to_string) {
+            Some(Ok(text)) => text,
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_error(&self.config)(error));
+            }
+            _ => String::new(),
+        };
+        let kept = self.base_config();
+        write_atomically(&kept, &text).map_err(io_error(&kept))
+    }
+
+    /// Where it is; there is no such file if no base was measured here.
+    pub fn base_config(&self) -> PathBuf {
+        self.base_reports.join(CONFIG)
     }
 
     /// Runs the tests of what is checked out in `base`, with call stacks if they are wanted.
@@ -424,7 +443,7 @@ fn again_directories(reports: &Path) -> Vec<PathBuf> {
 }
 
 fn remove_reports(directory: &Path) -> Result<(), ProjectError> {
-    let notes = [REVISION, run::FILE].map(|name| directory.join(name));
+    let notes = [REVISION, CONFIG, run::FILE].map(|name| directory.join(name));
     let notes = notes.into_iter().filter(|path| path.exists());
     let unwritten = unwritten_files(directory).map_err(io_error(directory))?;
     let reports = report_files(directory)?.into_iter();

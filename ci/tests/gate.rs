@@ -262,6 +262,22 @@ with `cargo highwater gate --base <REVISION>`
     assert!(printed.ends_with(&format!("\n::{token}::\n")), "{printed}");
 }
 
+/// What a change says of itself holds for what it adds alone.
+#[test]
+fn a_change_cannot_raise_the_tolerance_that_it_is_judged_by() {
+    let project = committed();
+    let config = "[gate]\nblocks = ['peak']\n\n\
+                  [scenario.orders]\ntolerance = { growth = '1 MB', peak = '1 MB', reason = 'r' }\n";
+    project.write("highwater.toml", config);
+    project.keep("16");
+    let printed = project.run(&["gate", "--base", "HEAD"], 1);
+    let note = "note: highwater.toml says of what blocks, `orders` something else than the base's";
+    assert!(printed.contains(note), "{printed}");
+    assert!(printed.contains("1 regression"), "{printed}");
+    // The same from what is left of it.
+    assert_eq!(project.run(&["check", "--base"], 1), printed);
+}
+
 /// Where cargo's home is in the project, the base must not be there too. But cargo's
 /// home has a configuration for all, and that it is the project's must be said.
 #[test]

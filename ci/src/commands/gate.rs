@@ -9,7 +9,7 @@ use cargo_highwater::config::Config;
 use cargo_highwater::exit_code;
 use cargo_highwater::outcome::{Base, Comparison, Evidence, Outcome, Status};
 use cargo_highwater::project::{Project, base_revision};
-use highwater_reports::report::{ReadError, Report};
+use highwater_reports::report::{self, ReadError, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
@@ -81,9 +81,15 @@ pub(super) fn named_as_baselines(reports: &BTreeMap<OsString, Report>) -> Known<
 pub(crate) fn check(base: bool, outputs: &Outputs) -> Result<u8, Failure> {
     let (project, config) = project()?;
     let _lock = lock(&project)?;
+    let (config, note) = if base {
+        judged_by_base(&project, config)?
+    } else {
+        (config, None)
+    };
     let mut evidence = evidence(&project, &config, base)?;
     measure_again(&project, &config, &mut evidence, None)?;
     let mut outcome = Outcome::of(&evidence, &config)?;
+    outcome.notes.extend(note);
     if evidence.baselines.is_none() && !base {
         let note = "this project has no baselines; `cargo highwater bless` creates them";
         outcome.notes.push(note.to_owned());
@@ -101,11 +107,13 @@ pub(crate) fn gate(
     let (project, config) = project()?;
     let _lock = lock(&project)?;
     let measured = measure(&project, base.revision.as_deref(), base.any_base, tests)?;
+    let (config, note) = judged_by_base(&project, config)?;
     let mut evidence = evidence(&project, &config, true)?;
     let before = Instant::now();
     measure_again(&project, &config, &mut evidence, measured.checkout.as_ref())?;
     let again = before.elapsed();
     let mut outcome = Outcome::of(&evidence, &config)?;
+    outcome.notes.extend(note);
     let unsteady = |c: &Comparison| c.status == Status::Unsteady;
     let unsteady = outcome.scenarios.iter().filter(|c| unsteady(c));
     let unsteady: BTreeSet<_> = unsteady.map(|c| c.scenario.clone()).collect();
@@ -136,6 +144,35 @@ pub(crate) fn gate(
         seconds(own)
     ));
     Ok(outcome.exit_code)
+}
+
+/// The configuration that scenarios of the base are judged by, which is the base's, and a note
+/// if this revision has another. Without a base that was measured here, it is this one's.
+fn judged_by_base(project: &Project, config: Config) -> Result<(Config, Option<String>), Failure> {
+    let path = project.base_config();
+    if !path.exists() {
+        return Ok((config, None));
+    }
+    let of_base = Config::read(&path)?;
+    let reports = |directory| match report::read_directory(directory) {
+        Err(ReadError::NoReports(_)) => Ok(Vec::new()),
+        reports => reports,
+    };
+    let names =
+        |reports: Vec<Report>| -> BTreeSet<_> { reports.iter().map(Report::full_name).collect() };
+    let here = names(reports(&project.reports)?);
+    let mut known = names(reports(&project.base_reports)?);
+    known.retain(|name| here.contains(name));
+    let known: Vec<_> = known.into_iter().collect();
+    let (config, others) = config.judged_by(&of_base, &known)?;
+    let note = (!others.is_empty()).then(|| {
+        format!(
+            "highwater.toml says of {} something else than the base's, which holds until this is \
+             merged",
+            others.join(", ")
+        )
+    });
+    Ok((config, note))
 }
 
 fn seconds(time: Duration) -> String {

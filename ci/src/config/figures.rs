@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 /// A ceiling for each figure that is given one.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Ceilings(BTreeMap<CeilingKey, Limit>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ pub(super) enum Limit {
 }
 
 /// How far figures may move, and why.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tolerance {
     /// Why they do.
     pub reason: Reason,
