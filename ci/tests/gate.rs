@@ -71,10 +71,10 @@ fn from_the_same_code_to_an_improvement_that_is_recorded() {
     project.run(&["gate", "--base", "HEAD^", "--markdown", file], 1);
     let comment = fs::read_to_string(&comment).expect("it was written");
     for part in [
-        "**Memory** ❌ 1 failed, 0 same, compared with `HEAD^`",
-        "| 🔴 failed | `orders`<br>lib.rs:7 |",
-        "**verdict bounded → growing**",
-        "**growth 64 B → 16,192 B (+16,128 B, ×253)**",
+        "**Memory** ❌ `orders` now leaks at `lib.rs:7`\n\n1 failed, 0 same, compared with `HEAD^`",
+        "| 🔴 failed | `orders`<br>`lib.rs:7` |",
+        "**`verdict bounded → growing`**",
+        "**`growth 64 B → 16,192 B (+16,128 B, ×253)`**",
     ] {
         assert!(comment.contains(part), "{part} is missing in\n{comment}");
     }
