@@ -116,6 +116,11 @@ pub fn changes(base: Option<&Report>, head: Option<&Report>) -> Vec<SiteChange> 
     changes
 }
 
+/// A call site, and what is live of it.
+pub fn described(site: &Site) -> String {
+    change(site, None, site.live_bytes).to_string()
+}
+
 fn change(site: &Site, before_bytes: Option<i64>, after_bytes: i64) -> SiteChange {
     let frame = site.frames.first();
     let place = frame.and_then(|frame| Some(format!("{}:{}", frame.file.as_ref()?, frame.line?)));
