@@ -251,11 +251,10 @@ impl Outcome {
     /// What to do about it, if that is not plain from what changed.
     pub fn next_step(&self) -> Option<&'static str> {
         match self.exit_code {
-            exit_code::NOT_RECORDED if self.scenarios.iter().all(|c| c.recorded != Some(false)) => {
-                Some(
-                    "Nothing became worse. What is accepted and gone is to be removed from highwater.toml.",
-                )
-            }
+            exit_code::NOT_RECORDED if !self.has_unrecorded() => Some(
+                "Nothing that blocks became worse. Remove the accepted leaks that are gone from \
+                 highwater.toml.",
+            ),
             exit_code::NOT_RECORDED => Some(
                 "Nothing that blocks became worse. `cargo highwater bless` records what is found; \
                  commit it.",
@@ -270,6 +269,10 @@ impl Outcome {
             ),
             _ => None,
         }
+    }
+
+    fn has_unrecorded(&self) -> bool {
+        self.scenarios.iter().any(|c| c.recorded == Some(false))
     }
 
     /// Whether something is worse, and recording it would accept that.

@@ -122,7 +122,7 @@ impl Config {
             let kind = site.type_name.as_deref().unwrap_or("type unknown");
             return format!("no signature, as its functions are not known: {kind} grows");
         };
-        let mut text = format!("signature {signature}: {}", sites::described(site));
+        let mut text = format!("signature {signature}: {}", sites::name(site));
         let entries = || self.of_site(scenario, site);
         if let Some(leak) = entries().find(|leak| self.lasts(leak)) {
             text += &format!("; accepted: {}", leak.reason.as_str());
