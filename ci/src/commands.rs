@@ -10,7 +10,7 @@ mod tell;
 use crate::arguments::{BaseArguments, Format};
 use bisect::BisectError;
 use cargo_highwater::baseline::{self, Baseline, BaselineError};
-use cargo_highwater::config::{Config, ConfigError};
+use cargo_highwater::config::{Config, ConfigError, Date};
 use cargo_highwater::init::InitError;
 use cargo_highwater::merge::{MergeError, Merged};
 use cargo_highwater::outcome::{Again, Base, Evidence, Outcome, Status};
@@ -122,7 +122,7 @@ pub(crate) fn run(
 /// The project, whose tests are told what it says of its scenarios.
 fn project() -> Result<(Project, Config), Failure> {
     let mut project = Project::find()?;
-    let config = Config::read(&project.config)?;
+    let config = Config::read(&project.config, Date::today())?;
     project.environment = config.environment();
     Ok((project, config))
 }
@@ -138,7 +138,7 @@ pub(crate) fn report(directory: Option<PathBuf>, format: Format) -> Result<u8, F
         return print_reports(&directory, &Config::default(), format);
     }
     let project = Project::find()?;
-    let config = Config::read(&project.config)?;
+    let config = Config::read(&project.config, Date::today())?;
     // Where plain `cargo test` was told to write them.
     let told = std::env::var_os("HIGHWATER_REPORTS").filter(|told| !told.is_empty());
     let reports = told.map_or(project.reports, PathBuf::from);
@@ -149,12 +149,16 @@ fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8
     let mut reports = report::read_directory(directory)?;
     let mut expected = 0;
     let mut wrong = 0;
+    let mut growing = Vec::new();
     for report in &mut reports {
         config.apply(report)?;
         let entry = config.entry(&report.full_name())?;
         let must_fail = entry.is_some_and(|entry| entry.expect_failure.is_some());
         wrong += usize::from(report.is_failure() != must_fail);
         expected += usize::from(report.is_failure() && must_fail);
+        if !must_fail {
+            growing.push((report.full_name(), config.about_growth(report)));
+        }
     }
     print(&match format {
         Format::Table => {
@@ -162,7 +166,8 @@ fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8
             let width = fitted::width();
             let table = table::render(&reports, width);
             let summary = format!("{summary}, in {}", directory.display());
-            format!("{table}\n{}", wrapped_to(&summary, 0, width))
+            let growing = table::remarks(&growing, width);
+            format!("{table}\n{growing}{}", wrapped_to(&summary, 0, width))
         }
         Format::Json => serde_json::to_string_pretty(&reports).map_err(io::Error::from)? + "\n",
     })?;
@@ -176,7 +181,7 @@ fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8
 pub(crate) fn bless(gone: bool) -> Result<u8, Failure> {
     let project = Project::find()?;
     let _lock = lock(&project)?;
-    let config = Config::read(&project.config)?;
+    let config = Config::read(&project.config, Date::today())?;
     let toolchain = project.toolchain()?;
     let mut evidence = evidence(&project, &config, false)?;
     evidence.baselines.get_or_insert_default();
@@ -245,7 +250,7 @@ fn blessed(outcome: &Outcome, gone: bool) -> String {
 
 pub(crate) fn merge(shards: &[PathBuf], into: Option<PathBuf>) -> Result<u8, Failure> {
     let project = Project::find()?;
-    let config = Config::read(&project.config)?;
+    let config = Config::read(&project.config, Date::today())?;
     let merged = Merged::read(shards)?;
     let reports = named_as_baselines(&merged.reports);
     let recorded = recorded(&project, &reports, &project.toolchain()?)?;
@@ -323,7 +328,7 @@ const LARGEST_OUTCOME: u64 = 64 << 20;
 pub(crate) fn view(output: Option<PathBuf>) -> Result<u8, Failure> {
     let project = Project::find()?;
     let _lock = lock(&project)?;
-    let config = Config::read(&project.config)?;
+    let config = Config::read(&project.config, Date::today())?;
     let with_base = base_revision(&project.base_reports)?.is_some();
     let evidence = evidence(&project, &config, with_base)?;
     let outcome = Outcome::of(&evidence, &config)?;

@@ -5,7 +5,9 @@
 //! error with its line, never skipped. Its ceilings are held by `cargo highwater`,
 //! in addition to those in the code, which `cargo test` alone holds too.
 
+mod date;
 mod figures;
+mod leaks;
 
 use crate::kind::Kind;
 use figures::{Ceilings, Limit};
@@ -13,6 +15,7 @@ use highwater::__private::{Thousands, milliseconds};
 use highwater::ByteSize;
 use highwater_reports::figure::Figure;
 use highwater_reports::report::{Acceptable, Accepted, Breach, Ceiling, Report, Verdict};
+use leaks::AcceptedLeak;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use wildmatch::WildMatchPattern;
 
+pub use date::Date;
 pub use figures::Tolerance;
 
 /// A name in which `*` stands for anything, and nothing else does for something.
@@ -40,6 +44,13 @@ pub struct Config {
     /// By the full name, in which `*` stands for anything.
     #[serde(default)]
     scenario: BTreeMap<String, Entry>,
+    /// The leaks that are known.
+    #[serde(default)]
+    accepted_leak: Vec<AcceptedLeak>,
+    /// The day for which leaks are accepted; none if the reports are not of this project: then
+    /// what they accept stays accepted.
+    #[serde(skip)]
+    today: Option<Date>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -111,22 +122,27 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the file at `path`; says nothing if there is none.
+    /// Reads the file at `path`, as it is to be understood on the day `today`; says nothing if
+    /// there is none.
     ///
     /// # Errors
     /// If it can't be read or understood.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        match fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(|source| ConfigError::Malformed {
-                path: path.to_owned(),
-                source: Box::new(source),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(ConfigError::Io {
+    pub fn read(path: &Path, today: Date) -> Result<Self, ConfigError> {
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text.map_err(|source| ConfigError::Io {
                 path: path.to_owned(),
                 source,
-            }),
-        }
+            })?,
+        };
+        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Malformed {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(Self {
+            today: Some(today),
+            ..config
+        })
     }
 
     /// What is said of the scenario with this full name: the entry with that name,
@@ -150,16 +166,17 @@ impl Config {
         }
     }
 
-    /// This configuration, but for what the `base` says of the `scenarios` that it has, and of
-    /// what blocks: a change is judged by what was agreed before it. With it, the names of what
-    /// the two say otherwise.
+    /// This configuration, but for what the `base` says of the scenarios that it has `reports`
+    /// of, and of what blocks: a change is judged by what was agreed before it. Of leaks, those
+    /// are accepted that the base accepts or has. With it, the names of what the two say
+    /// otherwise.
     ///
     /// # Errors
     /// If several patterns match a scenario.
     pub fn judged_by(
         &self,
         base: &Self,
-        scenarios: &[String],
+        reports: &[Report],
     ) -> Result<(Self, Vec<String>), ConfigError> {
         let mut judged = self.clone();
         let mut others = Vec::new();
@@ -167,13 +184,17 @@ impl Config {
             others.push("what blocks".to_owned());
         }
         judged.gate = base.gate.clone();
-        for name in scenarios {
-            let entry = base.entry(name)?.cloned().unwrap_or_default();
-            if self.entry(name)?.cloned().unwrap_or_default() != entry {
+        for name in reports.iter().map(Report::full_name) {
+            let entry = base.entry(&name)?.cloned().unwrap_or_default();
+            if self.entry(&name)?.cloned().unwrap_or_default() != entry {
                 others.push(format!("`{name}`"));
             }
-            judged.scenario.insert(name.clone(), entry);
+            judged.scenario.insert(name, entry);
         }
+        let own = std::mem::take(&mut judged.accepted_leak).into_iter();
+        let (holds, not_yet): (_, Vec<_>) = own.partition(|leak| base.agrees_to(leak, reports));
+        judged.accepted_leak = holds;
+        others.extend(not_yet.iter().map(|leak| format!("the leak {leak}")));
         Ok((judged, others))
     }
 
@@ -221,6 +242,7 @@ impl Config {
         let accepted = [
             ("HIGHWATER_ACCEPT_INCONCLUSIVE", of_inconclusive),
             ("HIGHWATER_ACCEPT_RESIDUE", of_residue),
+            ("HIGHWATER_ACCEPT_LEAKS", self.leaks_for_tests()),
         ];
         // One that is set by hand is meant.
         let limit = self
@@ -231,8 +253,8 @@ impl Config {
         accepted.into_iter().chain(limit).collect()
     }
 
-    /// Holds a report to the file: its ceilings with the breaches of them, and an
-    /// inconclusive verdict, which is a failure unless it is accepted.
+    /// Holds a report to the file: its ceilings with the breaches of them, an inconclusive
+    /// verdict, which is a failure unless it is accepted, and leaks, which are too.
     ///
     /// # Errors
     /// If several patterns match the scenario.
@@ -241,6 +263,7 @@ impl Config {
         if report.verdict == Verdict::Inconclusive {
             judge_inconclusive(report, entry);
         }
+        self.judge_growth(report);
         let own = entry.map(|entry| &entry.ceilings);
         for figure in Figure::all() {
             let Some(actual) = figure.under_a_ceiling(report) else {

@@ -14,5 +14,6 @@ pub const FAILED: u8 = 1;
 pub const NO_ANSWER: u8 = 2;
 
 /// Nothing became worse, but what is found is not what the baselines say: something
-/// improved, is new, is gone or runs other steps. `bless` records it.
+/// improved, is new, is gone or runs other steps. `bless` records it. Or a leak is gone that
+/// `highwater.toml` accepts.
 pub const NOT_RECORDED: u8 = 3;

@@ -155,7 +155,7 @@ pub struct Outcome {
     /// The version of this form: 1.
     pub schema: u64,
     /// What the tool exits with: 0 if all is the same, 1 if something blocks, 2 if
-    /// something is unsteady, 3 if something is not recorded.
+    /// something is unsteady, 3 if something is not recorded, or an accepted leak is gone.
     pub exit_code: u8,
     /// The base, if one was measured.
     pub base: Option<Base>,
@@ -204,11 +204,19 @@ impl Outcome {
                 "highwater.toml names `{name}`, and there is no such scenario in this run{similar}"
             )
         });
+        let again = evidence.again.reports.iter().flat_map(BTreeMap::values);
+        let runs: Vec<_> = evidence.reports.values().chain(again).collect();
+        let gone = config.gone_leaks(&runs);
+        let exit_code = match exit_code(&scenarios) {
+            exit_code::PASSED if !gone.is_empty() => exit_code::NOT_RECORDED,
+            code => code,
+        };
         let notes = other_builds(evidence).into_iter().chain(unused);
+        let notes = notes.chain(config.leaks_of_others(&names)).chain(gone);
         let notes = notes.chain(accepted(evidence)).collect();
         Ok(Self {
             schema: SCHEMA,
-            exit_code: exit_code(&scenarios),
+            exit_code,
             base: base.map(|(base, _)| base.clone()),
             scenarios,
             notes,
@@ -264,6 +272,10 @@ impl Outcome {
     /// What to do about it, if that is not plain from what changed.
     pub fn next_step(&self) -> Option<&'static str> {
         match self.exit_code {
+            exit_code::NOT_RECORDED if !self.has_unrecorded() => Some(
+                "Nothing that blocks became worse. Remove the accepted leaks that are gone from \
+                 highwater.toml.",
+            ),
             exit_code::NOT_RECORDED => Some(
                 "Nothing that blocks became worse. `cargo highwater bless` records what is found; \
                  commit it.",
@@ -278,6 +290,10 @@ impl Outcome {
             ),
             _ => None,
         }
+    }
+
+    fn has_unrecorded(&self) -> bool {
+        self.scenarios.iter().any(|c| c.recorded == Some(false))
     }
 
     /// Whether something is worse, and recording it would accept that.
@@ -303,7 +319,12 @@ fn judged<'a>(
     let judge = |path: &'a PathBuf| {
         let subject = Subject::at(path, evidence);
         let entry = config.entry(&subject.name())?;
-        Ok((path, subject.judge(entry, &blocks)))
+        let mut comparison = subject.judge(entry, &blocks);
+        if entry.is_none_or(|entry| entry.expect_failure.is_none()) {
+            let growth = subject.head.map(|report| config.about_growth(report));
+            comparison.notes.extend(growth.into_iter().flatten());
+        }
+        Ok((path, comparison))
     };
     paths.into_iter().map(judge).collect()
 }

@@ -32,6 +32,13 @@ pub struct SiteChange {
 }
 
 impl SiteChange {
+    /// What is allocated, and where.
+    fn name(&self) -> String {
+        let kind = self.type_name.as_deref().unwrap_or("type unknown");
+        let place = self.place.as_ref().map(|place| format!(" ({place})"));
+        format!("{kind} in {}{}", self.function, place.unwrap_or_default())
+    }
+
     fn difference(&self) -> i64 {
         self.after_bytes
             .saturating_sub(self.before_bytes.unwrap_or(0))
@@ -40,11 +47,7 @@ impl SiteChange {
 
 impl fmt::Display for SiteChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = self.type_name.as_deref().unwrap_or("type unknown");
-        write!(f, "{kind} in {}", self.function)?;
-        if let Some(place) = &self.place {
-            write!(f, " ({place})")?;
-        }
+        f.write_str(&self.name())?;
         let after = Thousands(self.after_bytes);
         match self.before_bytes {
             Some(before) => {
@@ -114,6 +117,11 @@ pub fn changes(base: Option<&Report>, head: Option<&Report>) -> Vec<SiteChange> 
     changes.sort_by_key(|change| Reverse(change.difference().unsigned_abs()));
     changes.truncate(SITES);
     changes
+}
+
+/// What a call site allocates, and where.
+pub fn name(site: &Site) -> String {
+    change(site, None, site.live_bytes).name()
 }
 
 fn change(site: &Site, before_bytes: Option<i64>, after_bytes: i64) -> SiteChange {

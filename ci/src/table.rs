@@ -1,6 +1,6 @@
 //! Reports as a table for people: one line a report, figures aligned.
 
-use highwater::__private::Thousands;
+use highwater::__private::{Thousands, wrapped_to};
 use highwater_reports::fitted::{self, Column, Row};
 use highwater_reports::report::{Breach, Report, Resource, Verdict};
 use highwater_reports::visible::is_hidden;
@@ -99,6 +99,19 @@ fn failures(report: &Report) -> String {
     let note = report.note_in_short();
     failures.extend(note.map(|note| printable(&format!("note: {note}"))));
     failures.join(", ")
+}
+
+/// What else there is to say of scenarios, each under its name, with an empty line behind it.
+pub fn remarks(of: &[(String, Vec<String>)], width: usize) -> String {
+    let mut text = String::new();
+    for (name, remarks) in of.iter().filter(|(_, remarks)| !remarks.is_empty()) {
+        text.push_str(&wrapped_to(&printable(name), 0, width));
+        for remark in remarks {
+            text.push_str(&wrapped_to(&printable(remark), 2, width));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// `text` with its hidden characters escaped: a name with a line break in it must not break

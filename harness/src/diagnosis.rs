@@ -10,6 +10,7 @@ mod watch;
 use crate::alloc::{Live, Total};
 use crate::holders::Holder;
 use crate::symbols::Frame;
+use crate::text::signature::signature;
 use crate::verdict::Verdict;
 use std::cmp::Reverse;
 pub(crate) use watch::Watch;
@@ -176,6 +177,14 @@ impl Site {
     /// What was allocated, such as `Vec<Candle>`, if the program's symbols tell.
     pub fn type_name(&self) -> Option<&str> {
         self.type_name.as_deref()
+    }
+
+    /// By what it is known again; none if its call stack is not known.
+    pub(crate) fn signature(&self) -> Option<String> {
+        let functions = self.frames.iter().map(|frame| frame.function.as_str());
+        let holders = self.holders.iter().flatten();
+        let holders = holders.map(|of| (of.bytes, of.hold.word(), of.path.as_slice()));
+        signature(self.type_name(), functions, holders)
     }
 
     /// By how many bytes it grew over the requested steps.

@@ -244,7 +244,8 @@ impl Report {
 
     /// What would have been a failure, and was accepted for a reason: an
     /// [inconclusive verdict](crate::Scenario::accept_inconclusive), or a
-    /// [residue](crate::Scenario::accept_residue) that is more each time.
+    /// [residue](crate::Scenario::accept_residue) that is more each time, or a leak that
+    /// `highwater.toml` lists.
     pub fn accepted(&self) -> &[Accepted] {
         &self.accepted
     }
@@ -317,7 +318,8 @@ impl Report {
     /// - the program damaged its own heap;
     /// - a self-test failed.
     ///
-    /// An inconclusive verdict and such a residue can be [accepted](Self::accepted).
+    /// An inconclusive verdict, such a residue and growth at known call sites can be
+    /// [accepted](Self::accepted).
     pub fn is_failure(&self) -> bool {
         !self.reasons().is_empty()
     }
@@ -333,7 +335,7 @@ impl Report {
             .filter(|repetition| repetition.residue_bytes > 0)
     }
 
-    fn is_accepted(&self, what: &str) -> bool {
+    pub(crate) fn is_accepted(&self, what: &str) -> bool {
         self.accepted.iter().any(|accepted| accepted.what == what)
     }
 

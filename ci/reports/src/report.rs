@@ -5,8 +5,10 @@
 //! taken for one without damage. Fields that are not known are ignored, because
 //! a newer library may add some without changing the number of the schema.
 
+mod accepted;
 mod read;
 
+pub use accepted::{Acceptable, Accepted};
 use highwater::__private::full_name;
 pub use read::{ReadError, read_directory, read_file, read_files, unwritten_files, unwritten_text};
 use schemars::JsonSchema;
@@ -173,35 +175,6 @@ impl Verdict {
             Self::Bounded => "bounded",
             Self::Growing => "growing",
             Self::Inconclusive => "inconclusive",
-        }
-    }
-}
-
-/// What would have failed a scenario, and does not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Accepted {
-    /// Which of its failures.
-    pub what: Acceptable,
-    /// Why that is right.
-    pub reason: String,
-}
-
-/// What can be accepted of a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Acceptable {
-    /// That the verdict is inconclusive.
-    Inconclusive,
-    /// That more is left each time that it is repeated.
-    Residue,
-}
-
-impl Acceptable {
-    /// `"inconclusive"` or `"residue"`, as in the JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Inconclusive => "inconclusive",
-            Self::Residue => "residue",
         }
     }
 }
@@ -468,12 +441,6 @@ impl Report {
     /// The note in short: what it says before it explains.
     pub fn note_in_short(&self) -> Option<&str> {
         self.note.as_deref()?.split(": ").next()
-    }
-
-    /// What is accepted of it, for people, a text each.
-    pub fn accepted_texts(&self) -> impl Iterator<Item = String> {
-        let text = |of: &Accepted| format!("{} accepted: {}", of.what.word(), of.reason);
-        self.accepted.iter().map(text)
     }
 
     /// Whether there are [`failures`](Self::failures).

@@ -5,7 +5,7 @@ use super::tell::tell;
 use super::{Failure, lock, project, say};
 use crate::arguments::{BaseArguments, Outputs};
 use cargo_highwater::baseline::{self, Baseline};
-use cargo_highwater::config::Config;
+use cargo_highwater::config::{Config, Date};
 use cargo_highwater::exit_code;
 use cargo_highwater::outcome::{Base, Comparison, Evidence, Outcome, Status};
 use cargo_highwater::project::{Project, base_revision};
@@ -153,17 +153,15 @@ fn judged_by_base(project: &Project, config: Config) -> Result<(Config, Option<S
     if !path.exists() {
         return Ok((config, None));
     }
-    let of_base = Config::read(&path)?;
+    let of_base = Config::read(&path, Date::today())?;
     let reports = |directory| match report::read_directory(directory) {
         Err(ReadError::NoReports(_)) => Ok(Vec::new()),
         reports => reports,
     };
-    let names =
-        |reports: Vec<Report>| -> BTreeSet<_> { reports.iter().map(Report::full_name).collect() };
-    let here = names(reports(&project.reports)?);
-    let mut known = names(reports(&project.base_reports)?);
-    known.retain(|name| here.contains(name));
-    let known: Vec<_> = known.into_iter().collect();
+    let here = reports(&project.reports)?;
+    let here: BTreeSet<_> = here.iter().map(Report::full_name).collect();
+    let mut known = reports(&project.base_reports)?;
+    known.retain(|report| here.contains(&report.full_name()));
     let (config, others) = config.judged_by(&of_base, &known)?;
     let note = (!others.is_empty()).then(|| {
         format!(

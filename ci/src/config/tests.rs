@@ -6,6 +6,10 @@ fn report() -> Report {
     serde_json::from_str(include_str!("../../reports/tests/data/bounded.json")).expect("a report")
 }
 
+fn day(text: &str) -> Date {
+    text.parse().expect("a date")
+}
+
 fn config(text: &str) -> Config {
     toml::from_str(text).expect("a configuration")
 }
@@ -23,14 +27,17 @@ fn check_error(text: &str, expected: &str) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("highwater.toml");
     fs::write(&path, text).expect("a file in it");
-    let error = Config::read(&path).unwrap_err().to_string();
+    let error = Config::read(&path, day("2027-03-01"))
+        .unwrap_err()
+        .to_string();
     let prefix = format!("{}/", directory.path().display());
     assert_eq!(error.replace(&prefix, ""), expected);
 }
 
 #[test]
 fn no_file_says_nothing() {
-    let config = Config::read(Path::new("/there/is/none")).expect("nothing to refuse");
+    let config =
+        Config::read(Path::new("/there/is/none"), day("2027-03-01")).expect("nothing to refuse");
     assert!(config.entry("x").expect("no pattern").is_none());
     let names: Vec<_> = config.blocks().into_iter().map(Kind::name).collect();
     assert_eq!(names, ["growing", "ceiling", "growth", "peak"]);
@@ -168,6 +175,7 @@ fn what_is_accepted_is_passed_on_with_its_reason() {
     let nothing = [
         ("HIGHWATER_ACCEPT_INCONCLUSIVE", String::new()),
         ("HIGHWATER_ACCEPT_RESIDUE", String::new()),
+        ("HIGHWATER_ACCEPT_LEAKS", String::new()),
     ];
     assert_eq!(config("").environment(), nothing);
 }
@@ -211,7 +219,7 @@ fn an_open_verdict_is_a_failure_once() {
 fn times_have_a_unit() {
     for time in ["500 ms", "60 s", "60s", "5 min"] {
         assert_eq!(
-            config(&format!("time-limit = \"{time}\"")).environment()[2].1,
+            config(&format!("time-limit = \"{time}\"")).environment()[3].1,
             time
         );
     }

@@ -7,7 +7,7 @@ use crate::config::{Entry, Tolerance};
 use crate::kind::Kind;
 use crate::sites;
 use highwater_reports::figure::Figure;
-use highwater_reports::report::{Report, Verdict};
+use highwater_reports::report::Report;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -173,7 +173,7 @@ fn in_short(found: &Baseline) -> String {
 /// Whether one of the failures is of a kind that blocks. What is neither growing
 /// nor above a ceiling, as a damaged heap, always is.
 fn fails_by_what_blocks(report: &Report, blocks: &BTreeSet<Kind>) -> bool {
-    let grows = usize::from(report.verdict == Verdict::Growing);
+    let grows = usize::from(report.fails_for_growth());
     let breaches = report.breaches.len();
     let others = report.failures.len() > grows + breaches;
     others

@@ -312,3 +312,63 @@ fn what_could_not_be_measured_again_says_why() {
         ["it could not be measured again: no test"]
     );
 }
+
+/// A report whose memory grows at one call site, for `highwater.toml` to accept.
+fn leaking() -> Report {
+    let text = include_str!("../../reports/tests/data/growing.json");
+    let mut leaking: Report = serde_json::from_str(text).expect("a report");
+    leaking.failures = vec![format!("growing: {}", leaking.verdict_reason)];
+    leaking.breaches = Vec::new();
+    let diagnosis = leaking.diagnosis.as_mut().expect("call stacks");
+    diagnosis.sites.truncate(1);
+    leaking
+}
+
+const ACCEPTS: &str = "[[accepted-leak]]\nscenario = \"shop (leaky)\"\n\
+                       signature = \"46bbb7c998c661c1\"\nreason = \"the vendor keeps each key\"";
+
+/// What comes of a report under a configuration that accepts its leak.
+fn outcome_of_accepted(mut report: Report) -> Outcome {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("highwater.toml");
+    std::fs::write(&path, ACCEPTS).expect("a file in it");
+    let today = "2027-03-01".parse().expect("a date");
+    let config = Config::read(&path, today).expect("a configuration");
+    config.apply(&mut report).expect("one voice");
+    outcome(Some(report.clone()), None, Some(Some(report)), ACCEPTS)
+}
+
+#[test]
+fn a_leak_that_is_accepted_passes_and_one_that_is_gone_is_to_be_removed() {
+    let passed = outcome_of_accepted(leaking());
+    assert_eq!(passed.exit_code, 0);
+    let text = "leak accepted: the vendor keeps each key (46bbb7c998c661c1)";
+    assert_eq!(passed.scenarios[0].notes, [text]);
+
+    // What fails beside it still blocks.
+    let mut residue = leaking();
+    residue
+        .failures
+        .push("residue: 8 B more each time".to_owned());
+    let failed = outcome_of_accepted(residue);
+    assert_eq!(failed.exit_code, 1);
+    assert_eq!(
+        failed.scenarios[0].failures,
+        ["residue: 8 B more each time"]
+    );
+
+    let bounded = Report {
+        verdict: Verdict::Bounded,
+        failures: Vec::new(),
+        diagnosis: None,
+        ..leaking()
+    };
+    let gone = outcome_of_accepted(bounded);
+    assert_eq!(gone.exit_code, 3);
+    let next = gone.next_step().expect("something to do");
+    insta::assert_snapshot!(format!("{}\n{next}", gone.notes.join("\n")));
+    // A scenario that was not run is not missed.
+    let elsewhere = outcome(Some(report()), None, Some(Some(report())), ACCEPTS);
+    assert_eq!(elsewhere.exit_code, 0);
+    insta::assert_snapshot!("a leak of another scenario", elsewhere.notes.join("\n"));
+}

@@ -31,7 +31,7 @@ pub struct Repetition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// What: `"inconclusive"` or `"residue"`.
+    /// What: `"inconclusive"`, `"residue"` or `"leak"`.
     pub what: &'static str,
     /// Why.
     pub reason: String,
@@ -40,6 +40,8 @@ pub struct Accepted {
 impl Accepted {
     pub(crate) const INCONCLUSIVE: &str = "inconclusive";
     pub(crate) const RESIDUE: &str = "residue";
+    /// That memory grows, at call sites that are all known.
+    pub(crate) const LEAK: &str = "leak";
 }
 
 /// Threads, tasks, descriptors or mapped memory, which a run may leak beside the heap.

@@ -22,7 +22,8 @@ impl Report {
     pub(super) fn reasons(&self) -> Vec<Reason<'_>> {
         let mut reasons: Vec<_> = self.breaches.iter().map(Reason::Breach).collect();
         let is_open = self.is_inconclusive() && !self.is_accepted(Accepted::INCONCLUSIVE);
-        if self.verdict.is_growing() || is_open {
+        let grows = self.verdict.is_growing() && !self.is_accepted(Accepted::LEAK);
+        if grows || is_open {
             reasons.push(Reason::Memory(&self.verdict));
         }
         let left = self.residue_each_time();

@@ -40,7 +40,7 @@ impl Report {
     }
 
     /// The name, with the variant if there is one.
-    pub(super) fn full_name(&self) -> String {
+    pub(crate) fn full_name(&self) -> String {
         full_name(&self.name, self.variant.as_deref())
     }
 

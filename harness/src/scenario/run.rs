@@ -1,6 +1,6 @@
 //! Runs a [`Scenario`]: its parts in their order, and the runs that may follow.
 
-use super::accepted::accepted_by_environment;
+use super::accepted::{accepted_by_environment, accepted_leaks};
 use super::phases::{goes_to, guarded, once};
 #[cfg(feature = "tokio")]
 use super::runtime::{OnRuntime, is_in_async_code};
@@ -168,6 +168,7 @@ fn accepted(scenario: &Scenario, report: &Report) -> Vec<Accepted> {
         let own = &scenario.accept_residue;
         accept(Accepted::RESIDUE, reason(own, "HIGHWATER_ACCEPT_RESIDUE"));
     }
+    accepted.extend(accepted_leaks(report));
     accepted
 }
 
@@ -298,7 +299,9 @@ fn diagnose<S>(
         // What call stacks are to decide has not failed yet.
         let is_open = report.is_left_open || report.is_inconclusive() && report.is_coarse;
         let failed = report.is_failure() && (!is_open || !report.breaches.is_empty())
-            || report.verdict.is_overruled();
+            || report.verdict.is_overruled()
+            // It failed in the first run, where nobody knew its call sites.
+            || report.is_accepted(Accepted::LEAK);
         isolation::wants_call_stacks(run.ordinal, &name, failed, report.peak_bytes);
     };
     if run.first.is_some() {

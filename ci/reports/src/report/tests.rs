@@ -1,12 +1,14 @@
 //! Reports that are whole, and every way in which one can be not.
 
-use super::{Acceptable, Process, ReadError, Report, Verdict, read_directory, read_file};
+use super::{Acceptable, Process, ReadError, Report, Site, Verdict, read_directory, read_file};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use tempfile::TempDir;
 
 /// A report as the library wrote it.
 const BOUNDED: &str = include_str!("../../tests/data/bounded.json");
+const GROWING: &str = include_str!("../../tests/data/growing.json");
 
 /// The fields that may be null.
 const NULLABLE: [&str; 14] = [
@@ -248,6 +250,36 @@ fn what_newer_libraries_add_is_read() {
     assert_eq!(newer.coverage.not_judged[0].figure, "descriptors");
     let texts: Vec<_> = newer.accepted_texts().collect();
     assert_eq!(texts, ["residue accepted: a broker"]);
+}
+
+/// The signature of the first call site that grows, after its report was changed.
+fn signature_with(change: impl FnOnce(&mut Site)) -> Option<String> {
+    let mut report = read(GROWING).unwrap();
+    change(&mut report.diagnosis.as_mut().unwrap().sites[0]);
+    report.growing_sites().next().and_then(Site::signature)
+}
+
+#[test]
+fn a_signature_stays_when_lines_and_figures_do_not() {
+    let expected = Some("46bbb7c998c661c1".to_owned());
+    assert_eq!(signature_with(|_| {}), expected);
+    let moved = |site: &mut Site| {
+        site.frames[0].line = Some(99);
+        site.frames[1].file = None;
+        site.growth_bytes = 1;
+        site.holders.as_mut().unwrap()[0].blocks = 5_000;
+    };
+    assert_eq!(signature_with(moved), expected);
+    let others: [fn(&mut Site); 4] = [
+        |site| site.type_name = Some("Vec<u8>".to_owned()),
+        |site| site.frames[1].function = "<Cache>::cost".to_owned(),
+        |site| site.holders.as_mut().unwrap()[0].path[0] = "static COSTS".to_owned(),
+        |site| site.holders = None,
+    ];
+    let others: BTreeSet<_> = others.into_iter().map(signature_with).collect();
+    assert_eq!(others.len(), 4);
+    assert!(!others.contains(&expected) && !others.contains(&None));
+    assert_eq!(signature_with(|site| site.frames.clear()), None);
 }
 
 #[test]
