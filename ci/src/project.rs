@@ -214,8 +214,8 @@ impl Project {
         tests.run("this project")
     }
 
-    /// Runs the tests with these names as [`measure`](Self::measure) did, and puts their
-    /// reports into `reports`.
+    /// Runs the tests with these names as [`measure`](Self::measure) did, with call stacks if
+    /// they are wanted, and puts their reports into `reports`.
     ///
     /// # Errors
     /// Likewise.
@@ -223,10 +223,13 @@ impl Project {
         &self,
         run: &Run,
         names: &[String],
+        with_sites: bool,
         reports: &Path,
     ) -> Result<(), ProjectError> {
         remove_reports(reports)?;
         let mut tests = self.tests(&run.directory, reports, &run.arguments);
+        tests.environment.extend(sites(with_sites));
+        // What the user asked for goes before that.
         tests.environment.extend(run.environment.iter().cloned());
         tests.only = names;
         tests.run("this project").map(drop)
@@ -241,10 +244,13 @@ impl Project {
         base: &Base,
         run: &Run,
         names: &[String],
+        with_sites: bool,
         reports: &Path,
     ) -> Result<(), ProjectError> {
         remove_reports(reports)?;
         let mut tests = self.tests(&base.directory, reports, &run.arguments);
+        tests.environment.extend(sites(with_sites));
+        tests.environment.extend(run.environment.iter().cloned());
         tests.target = Some(self.target.join(BASE_TARGET));
         tests.only = names;
         tests.run("the base").map(drop)
@@ -291,9 +297,10 @@ impl Project {
     ) -> Result<bool, ProjectError> {
         remove_reports(&self.repro_reports)?;
         let steps = steps.map(|steps| ("HIGHWATER_STEPS".to_owned(), steps.to_string()));
-        let sites = ("HIGHWATER_SITES".to_owned(), "replay".to_owned());
         let mut tests = self.tests(Path::new("."), &self.repro_reports, arguments);
-        tests.environment.extend(steps.into_iter().chain([sites]));
+        tests
+            .environment
+            .extend(steps.into_iter().chain(sites(true)));
         tests.run("this project")
     }
 
@@ -363,10 +370,7 @@ impl Project {
         outside::refuse(&base.directory)?;
         base.lock_like(&self.root)?;
         let mut tests = self.tests(&base.directory, &reports, arguments);
-        if with_sites {
-            let sites = ("HIGHWATER_SITES".to_owned(), "replay".to_owned());
-            tests.environment.push(sites);
-        }
+        tests.environment.extend(sites(with_sites));
         tests.target = Some(self.target.join(BASE_TARGET));
         tests.run(&format!("commit {}", base.commit))?;
         Ok(reports)
@@ -435,6 +439,11 @@ fn report_files(directory: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     paths
         .filter(|path| path.as_ref().map_or(true, is_report))
         .collect()
+}
+
+/// What has tests run each scenario once more, with call stacks.
+fn sites(are_wanted: bool) -> Option<(String, String)> {
+    are_wanted.then(|| ("HIGHWATER_SITES".to_owned(), "replay".to_owned()))
 }
 
 fn again_directories(reports: &Path) -> Vec<PathBuf> {

@@ -15,7 +15,7 @@ use std::path::Path;
 /// How many are told.
 const SITES: usize = 5;
 
-/// A call site, and what is live of it at the end of the requested steps.
+/// A call site, and what is live of it at the end of the requested steps, or at the peak.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteChange {
     /// The function that allocates, innermost of the project's or its dependencies'.
@@ -29,6 +29,9 @@ pub struct SiteChange {
     pub before_bytes: Option<i64>,
     /// Live bytes now; 0 if it is gone.
     pub after_bytes: i64,
+    /// Whether these were live at the moment of the peak, and not at the end of the steps.
+    #[serde(default)]
+    pub at_peak: bool,
 }
 
 impl SiteChange {
@@ -49,14 +52,15 @@ impl fmt::Display for SiteChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())?;
         let after = Thousands(self.after_bytes);
+        let when = if self.at_peak { "at the peak" } else { "live" };
         match self.before_bytes {
             Some(before) => {
                 let difference = self.difference();
                 let sign = if difference > 0 { "+" } else { "" };
                 let (before, difference) = (Thousands(before), Thousands(difference));
-                write!(f, ": {before} B → {after} B live ({sign}{difference} B)")
+                write!(f, ": {before} B → {after} B {when} ({sign}{difference} B)")
             }
-            None => write!(f, ": {after} B live"),
+            None => write!(f, ": {after} B {when}"),
         }
     }
 }
@@ -68,7 +72,7 @@ fn key(site: &Site) -> Key<'_> {
     (site.type_name.as_deref(), functions.collect())
 }
 
-fn by_key(diagnosis: &Diagnosis) -> BTreeMap<Key<'_>, (i64, &Site)> {
+fn by_key(diagnosis: &Diagnosis, at_peak: bool) -> BTreeMap<Key<'_>, (i64, &Site)> {
     let mut found = BTreeMap::new();
     for site in diagnosis
         .sites
@@ -76,7 +80,12 @@ fn by_key(diagnosis: &Diagnosis) -> BTreeMap<Key<'_>, (i64, &Site)> {
         .filter(|site| !site.frames.is_empty())
     {
         let (bytes, _) = found.entry(key(site)).or_insert((0_i64, site));
-        *bytes = bytes.saturating_add(site.live_bytes);
+        let held = if at_peak {
+            site.peak_bytes.unwrap_or(0)
+        } else {
+            site.live_bytes
+        };
+        *bytes = bytes.saturating_add(held);
     }
     found
 }
@@ -96,21 +105,28 @@ pub fn leak(report: &Report, root: &Path) -> Option<Location> {
     most.map(|(_, location)| location)
 }
 
-/// What changed from the one report to the other, as far as they tell.
-pub fn changes(base: Option<&Report>, head: Option<&Report>) -> Vec<SiteChange> {
-    let diagnosed = |report: Option<&'_ Report>| report.and_then(|report| report.diagnosis.clone());
-    let (base, head) = (diagnosed(base), diagnosed(head));
-    let Some(head) = &head else {
+/// What changed from the one report to the other, as far as they tell: what is live at the end
+/// of the steps, or at the peak.
+pub fn changes(base: Option<&Report>, head: Option<&Report>, at_peak: bool) -> Vec<SiteChange> {
+    let base = base.and_then(|report| report.diagnosis.as_ref());
+    let Some(head) = head.and_then(|report| report.diagnosis.as_ref()) else {
         return Vec::new();
     };
-    let (before, after) = (base.as_ref().map(by_key), by_key(head));
+    // None if the moment was met in one of the two alone.
+    let is_known = |diagnosis: &Diagnosis| {
+        let mut sites = diagnosis.sites.iter();
+        sites.any(|site| site.peak_bytes.is_some())
+    };
+    let at_peak = at_peak && is_known(head) && base.is_none_or(is_known);
+    let before = base.map(|base| by_key(base, at_peak));
+    let after = by_key(head, at_peak);
     let known = before.iter().flat_map(BTreeMap::iter).chain(&after);
     let sites: BTreeMap<_, _> = known.map(|(key, (_, site))| (key, *site)).collect();
     let mut changes: Vec<_> = sites
         .into_iter()
         .map(|(key, site)| {
             let bytes = |of: &BTreeMap<Key<'_>, (i64, &Site)>| of.get(key).map_or(0, |(b, _)| *b);
-            change(site, before.as_ref().map(bytes), bytes(&after))
+            change(site, before.as_ref().map(bytes), bytes(&after), at_peak)
         })
         .filter(|change| change.difference() != 0)
         .collect();
@@ -121,10 +137,10 @@ pub fn changes(base: Option<&Report>, head: Option<&Report>) -> Vec<SiteChange> 
 
 /// What a call site allocates, and where.
 pub fn name(site: &Site) -> String {
-    change(site, None, site.live_bytes).name()
+    change(site, None, site.live_bytes, false).name()
 }
 
-fn change(site: &Site, before_bytes: Option<i64>, after_bytes: i64) -> SiteChange {
+fn change(site: &Site, before_bytes: Option<i64>, after_bytes: i64, at_peak: bool) -> SiteChange {
     let frame = site.frames.first();
     let place = frame.and_then(|frame| Some(format!("{}:{}", frame.file.as_ref()?, frame.line?)));
     SiteChange {
@@ -135,6 +151,7 @@ fn change(site: &Site, before_bytes: Option<i64>, after_bytes: i64) -> SiteChang
         type_name: site.type_name.clone(),
         before_bytes,
         after_bytes,
+        at_peak,
     }
 }
 
@@ -164,7 +181,7 @@ mod tests {
     }
 
     fn told(base: Option<&Report>, head: Option<&Report>) -> Vec<String> {
-        let changes = changes(base, head);
+        let changes = changes(base, head, false);
         changes.iter().map(ToString::to_string).collect()
     }
 
@@ -188,6 +205,35 @@ mod tests {
                 "Box<Old> in Book::old (src/book.rs:30): 10 B → 0 B live (-10 B)",
             ]
         );
+    }
+
+    #[test]
+    fn a_peak_is_made_of_what_was_live_then() {
+        let with_peaks = |mut report: Report, peaks: [Option<i64>; 2]| {
+            let diagnosis = report.diagnosis.as_mut().expect("call stacks");
+            for (site, peak) in diagnosis.sites.iter_mut().zip(peaks) {
+                site.peak_bytes = peak;
+            }
+            report
+        };
+        let sites = [
+            ("String", "Book::name", 7, 100),
+            ("Vec<Order>", "Book::sort", 20, 0),
+        ];
+        let base = with_peaks(report(&sites), [Some(100), Some(4_096)]);
+        let head = with_peaks(report(&sites), [Some(100), Some(8_192)]);
+        let told = |base, head| {
+            let changes = changes(Some(base), Some(head), true);
+            let texts: Vec<_> = changes.iter().map(ToString::to_string).collect();
+            texts
+        };
+        assert_eq!(
+            told(&base, &head),
+            ["Vec<Order> in Book::sort (src/book.rs:20): 4,096 B → 8,192 B at the peak (+4,096 B)"]
+        );
+        // Where that moment was not met again, nothing is told of it.
+        let unmet = with_peaks(report(&sites), [None, None]);
+        assert_eq!(told(&unmet, &head), Vec::<String>::new());
     }
 
     #[test]

@@ -48,6 +48,31 @@ fn tests_are_built_with_what_call_stacks_need() {
     project.run(&["run", "--", "--lib", "flags"], 0);
 }
 
+/// What changed is measured again, once with call stacks on both sides.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn the_gate_names_the_line_that_holds_more() {
+    let project = project();
+    let with = |kept: &str| {
+        let source = fs::read_to_string(project.path().join("lib.rs")).expect("it is there");
+        let (before, rest) = source.split_once("orders.len() == ").expect("a limit");
+        let (_, behind) = rest.split_once(' ').expect("its end");
+        project.write(
+            "lib.rs",
+            &format!("{before}orders.len() == {kept} {behind}"),
+        );
+    };
+    with("8");
+    project.commit("eight orders");
+    with("64");
+    let printed = project.run(&["gate", "--base", "HEAD"], 1);
+    let lines: Vec<_> = printed
+        .lines()
+        .filter(|line| line.contains("(lib.rs:"))
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
 fn json(path: &Path) -> Value {
     let text = fs::read_to_string(path).expect("it is there");
     serde_json::from_str(&text).expect("JSON")

@@ -154,7 +154,7 @@ impl Bench<'_> {
             None => Vec::new(),
         };
         Ok(Found {
-            sites: sites::changes(before.as_ref(), after.as_ref()),
+            sites: sites::changes(before.as_ref(), after.as_ref(), false),
             commit,
             skipped,
             changes,

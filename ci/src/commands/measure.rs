@@ -165,7 +165,8 @@ fn announcement(count: usize) -> String {
     }
 }
 
-/// Runs the tests with these names, after those in the base.
+/// Runs the tests with these names, after those in the base; the last time with call stacks,
+/// which say where the change comes from.
 fn run_again(
     project: &Project,
     run: &Run,
@@ -173,11 +174,13 @@ fn run_again(
     of_base: Option<(&Base, &[String])>,
 ) -> Result<(), Failure> {
     let [reports, base_reports] = project.again_reports();
-    for (reports, base_reports) in reports.iter().zip(&base_reports) {
+    let last = reports.len() - 1;
+    for (time, (reports, base_reports)) in reports.iter().zip(&base_reports).enumerate() {
+        let with_sites = time == last;
         if let Some((base, names)) = of_base {
-            project.measure_base_again(base, run, names, base_reports)?;
+            project.measure_base_again(base, run, names, with_sites, base_reports)?;
         }
-        project.measure_again(run, names, reports)?;
+        project.measure_again(run, names, with_sites, reports)?;
     }
     Ok(())
 }

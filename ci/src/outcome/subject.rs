@@ -105,6 +105,12 @@ impl<'a> Subject<'a> {
             let points = report.iter().flat_map(|report| &report.curve);
             points.map(|point| point.live_bytes).collect()
         };
+        let rose = |figure| {
+            let kind = Kind::Figure(figure);
+            let mut changes = found.changes.iter();
+            changes.any(|change| change.what == kind && change.effect == Effect::Worse)
+        };
+        let is_of_the_peak = rose(Figure::Peak) && !rose(Figure::Live);
         let mut comparison = Comparison {
             scenario: self.name(),
             status: if failures.is_empty() {
@@ -117,7 +123,11 @@ impl<'a> Subject<'a> {
             changes: found.changes,
             runs: self.head.iter().chain(&self.head_again).count() as u64,
             ranges: Vec::new(),
-            sites: sites::changes(self.base, self.head),
+            sites: sites::changes(
+                diagnosed(self.base, &self.base_again),
+                diagnosed(self.head, &self.head_again),
+                is_of_the_peak,
+            ),
             failures,
             notes,
             location: self.head.and_then(|report| report.location.clone()),
@@ -126,7 +136,8 @@ impl<'a> Subject<'a> {
             curve: curve(self.head),
         };
         self.judge_again(entry, blocks, &mut comparison);
-        let leaking = self.head.filter(|_| comparison.status.blocks());
+        let leaking = diagnosed(self.head, &self.head_again);
+        let leaking = leaking.filter(|_| comparison.status.blocks());
         comparison.leak = leaking.and_then(|report| sites::leak(report, &self.evidence.root));
         comparison
     }
@@ -157,6 +168,12 @@ impl<'a> Subject<'a> {
             (None, false) => Default::default(),
         }
     }
+}
+
+/// The first of these reports that has call stacks.
+fn diagnosed<'a>(first: Option<&'a Report>, again: &[&'a Report]) -> Option<&'a Report> {
+    let mut all = first.into_iter().chain(again.iter().copied());
+    all.find(|report| report.diagnosis.is_some())
 }
 
 /// What there is to say of a scenario that can't be compared.
