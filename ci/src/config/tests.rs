@@ -273,6 +273,7 @@ fn the_document_names_all_that_can_be_said() {
             assert!(!figure.can_have_a_ceiling() || names(before, figure.key()));
         }
     }
+    assert_eq!(config(example).accepted_leak.len(), 1);
     // What it shows as the default is.
     assert_eq!(config(example).blocks(), Config::default().blocks());
 }
