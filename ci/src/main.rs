@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Command::Bisect { test, ends, tests } => {
             commands::bisect::bisect(&test, &ends, &tests.arguments)
         }
+        Command::Sweep(asked) => commands::sweep::sweep(&asked),
         Command::Merge { shards, into } => commands::merge(&shards, into),
     };
     match code {

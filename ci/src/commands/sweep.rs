@@ -1,0 +1,65 @@
+//! `cargo highwater sweep`: the memory of the tests that a project already has.
+
+use super::{Failure, lock, print};
+use crate::arguments::SweepArguments;
+use cargo_highwater::exit_code;
+use cargo_highwater::project::Project;
+use cargo_highwater::sweep::{self, Finished, Status, text};
+use highwater_reports::file;
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Moves to the start of a line of the terminal, and clears it.
+const CLEAR: &str = "\r\u{1b}[2K";
+/// What of a name fits into the line of the progress.
+const NAME: usize = 50;
+
+pub(crate) fn sweep(asked: &SweepArguments) -> Result<u8, Failure> {
+    let project = Project::find()?;
+    let _lock = lock(&project)?;
+    let directory = project.reports.join("sweep");
+    let is_terminal = io::stderr().is_terminal();
+    let finished = |finished: Finished<'_>| tell(&finished, is_terminal);
+    let tests = sweep::sweep(&directory, &asked.arguments, &finished);
+    if is_terminal {
+        let _ = write!(io::stderr(), "{CLEAR}");
+    }
+    let tests = tests?;
+    if let Some(path) = &asked.json {
+        let json = serde_json::to_string_pretty(&tests).map_err(io::Error::from)? + "\n";
+        file::write_atomically(path, &json).map_err(|source| Failure::File {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    print(&text::render(&tests, asked.top))?;
+    Ok(if tests.iter().any(|test| test.status == Status::Failed) {
+        exit_code::FAILED
+    } else {
+        exit_code::PASSED
+    })
+}
+
+/// Shows how far it is, and what a test printed that failed.
+fn tell(finished: &Finished<'_>, is_terminal: bool) {
+    let mut errors = io::stderr().lock();
+    let name = &finished.test.test;
+    let clear = if is_terminal { CLEAR } else { "" };
+    if finished.test.status == Status::Failed {
+        let output = String::from_utf8_lossy(finished.output);
+        let binary = &finished.test.binary;
+        let _ = writeln!(
+            errors,
+            "{clear}---- {binary} {name} ----\n{}\n",
+            output.trim()
+        );
+    }
+    if is_terminal {
+        let name: String = name.chars().take(NAME).collect();
+        let _ = write!(
+            errors,
+            "{clear}{} of {} tests: {name}",
+            finished.done, finished.of
+        );
+        let _ = errors.flush();
+    }
+}
