@@ -105,11 +105,11 @@ pub enum SweepError {
     NoTests,
     /// A binary does not work as libtest's do.
     #[error(
-        "{binary} does not list its tests: `{binary} --list --format terse` ended with {status}; \
-         leave it out, for instance by `cargo highwater sweep -- --lib`"
+        "the test binary {binary} does not list its tests: `--list --format terse` ended with \
+         {status}; leave it out, for instance by `cargo highwater sweep -- --lib`"
     )]
     NotListed {
-        /// Its path.
+        /// What it is called.
         binary: String,
         /// How it ended.
         status: ExitStatus,
@@ -210,7 +210,7 @@ impl Floor {
                 Self::Unseen("the binary is linked statically, or does not load other libraries")
             }
             Some(figures) if figures.main_blocks < FEWEST_BLOCKS => {
-                Self::Unseen("the binary has an allocator of its own")
+                Self::Unseen("the binary, or a library loaded first, has an allocator of its own")
             }
             Some(figures) => Self::Left(figures.left_bytes, figures.left_blocks),
         }

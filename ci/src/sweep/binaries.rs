@@ -55,7 +55,7 @@ impl Binary {
         if !output.status.success() {
             eprint!("{}", String::from_utf8_lossy(&output.stderr));
             return Err(SweepError::NotListed {
-                binary: name.into_owned(),
+                binary: self.id.clone(),
                 status: output.status,
             });
         }

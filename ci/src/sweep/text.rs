@@ -37,29 +37,37 @@ pub fn render(tests: &[Swept], top: usize) -> String {
     text
 }
 
+/// One line, and a second one if something failed or is not known.
 fn summary(tests: &[Swept]) -> String {
-    let mut parts = vec![count(tests.len(), "test", "tests")];
-    let highest = tests.iter().filter(|test| test.peak_bytes.is_some());
-    // The first of those that are alike.
-    if let Some(test) = highest.rev().max_by_key(|test| test.peak_bytes) {
-        let peak = Size(test.peak_bytes.unwrap_or_default());
-        parts.push(format!("peak {peak} in `{}`", printable(&test.test)));
-    }
     let number = |is: fn(&Swept) -> bool| tests.iter().filter(|test| is(test)).count();
+    let unknown = number(|test| test.no_figures.is_some());
+    let failed = number(|test| test.status == Status::Failed);
     let leaving = number(|test| test.left_blocks.is_some_and(|blocks| blocks > 0));
-    parts.push(match leaving {
-        0 => "none leaves memory behind".to_owned(),
-        _ => count(leaving, "leaves memory behind", "leave memory behind"),
-    });
-    match number(|test| test.status == Status::Failed) {
-        0 => {}
-        failed => parts.push(count(failed, "failed", "failed")),
+    let left = match leaving {
+        0 if unknown == tests.len() => String::new(),
+        0 => ", none leaves memory behind".to_owned(),
+        _ => ", ".to_owned() + &count(leaving, "leaves memory behind", "leave memory behind"),
+    };
+    let mut text = count(tests.len(), "test", "tests");
+    let known = tests.iter().filter(|test| test.peak_bytes.is_some());
+    // The first of those that are alike.
+    if let Some(test) = known.rev().max_by_key(|test| test.peak_bytes) {
+        text += &format!(", peak {} in `", Size(test.peak_bytes.unwrap_or_default()));
+        let room = WIDTH.saturating_sub(text.len() + 1 + left.len());
+        text += &format!("{}`", end(&printable(&test.test), room));
     }
-    match number(|test| test.no_figures.is_some()) {
-        0 => {}
-        unknown => parts.push(count(unknown, "without figures", "without figures")),
+    text += &left;
+    let mut more = Vec::new();
+    if failed > 0 {
+        more.push(count(failed, "failed", "failed"));
     }
-    parts.join(", ")
+    if unknown > 0 {
+        more.push(count(unknown, "without figures", "without figures"));
+    }
+    if !more.is_empty() {
+        text += &format!("\n{}", more.join(", "));
+    }
+    text
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {
@@ -78,7 +86,12 @@ fn table(shown: &[Swept], all: &[Swept]) -> String {
     };
     let taken: usize = (0..COLUMNS.len()).map(|column| width(column) + GAP).sum();
     for (test, row) in shown.iter().zip(&rows) {
-        let name = end(&name(test, all), WIDTH.saturating_sub(taken));
+        let flag = match test.status {
+            Status::Passed => "",
+            Status::Failed => "FAILED ",
+        };
+        let room = WIDTH.saturating_sub(taken + flag.len());
+        let name = flag.to_owned() + &end(&name(test, all), room);
         table.add_row(row.iter().cloned().chain([name]));
     }
     for (at, column) in table.column_iter_mut().enumerate() {
@@ -106,13 +119,11 @@ fn figures(test: &Swept) -> [String; 5] {
 /// The name of a test, with that of its binary if others are called the same.
 fn name(test: &Swept, all: &[Swept]) -> String {
     let alike = all.iter().filter(|other| other.test == test.test).count();
-    let mut name = printable(&test.test);
+    let name = printable(&test.test);
     if alike > 1 {
-        name = format!("{} {name}", printable(&test.binary));
-    }
-    match test.status {
-        Status::Passed => name,
-        Status::Failed => format!("FAILED {name}"),
+        format!("{} {name}", printable(&test.binary))
+    } else {
+        name
     }
 }
 
