@@ -146,8 +146,8 @@ pub fn sweep(
     for binary in &binaries {
         let names = binary.tests(filters)?;
         if !names.is_empty() {
-            let floor = Floor::of(&processes.run(binary, NO_TEST)?);
-            jobs.extend(names.into_iter().map(|name| (binary, name, floor.clone())));
+            let empty = EmptyRun::of(&processes.run(binary, NO_TEST)?);
+            jobs.extend(names.into_iter().map(|name| (binary, name, empty.clone())));
         }
     }
     if jobs.is_empty() {
@@ -161,15 +161,15 @@ pub fn sweep(
 /// Runs the jobs, as many at a time as there are cores.
 fn all(
     processes: &Processes,
-    jobs: &[(&Binary, String, Floor)],
+    jobs: &[(&Binary, String, EmptyRun)],
     finished: &(dyn Fn(Finished<'_>) + Sync),
 ) -> Result<Vec<Swept>, ProjectError> {
     let next = AtomicUsize::new(0);
     let tests = Mutex::new(Vec::with_capacity(jobs.len()));
     let work = || {
-        while let Some((binary, name, floor)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some((binary, name, empty)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let ended = processes.run(binary, name)?;
-            let test = swept(binary, name, floor, &ended);
+            let test = swept(binary, name, empty, &ended);
             // Nobody panics while it is locked, and if so, what is in there is whole.
             let mut tests = tests.lock().unwrap_or_else(PoisonError::into_inner);
             finished(Finished {
@@ -196,14 +196,14 @@ fn all(
 
 /// What an empty run of a binary says of its tests.
 #[derive(Clone, Debug)]
-enum Floor {
+enum EmptyRun {
     /// What it leaves behind: bytes and blocks.
     Left(u64, u64),
     /// Why its tests have no figures.
     Unseen(&'static str),
 }
 
-impl Floor {
+impl EmptyRun {
     fn of(empty: &Ended) -> Self {
         match &empty.figures {
             None => {
@@ -217,8 +217,8 @@ impl Floor {
     }
 }
 
-fn swept(binary: &Binary, name: &str, floor: &Floor, ended: &Ended) -> Swept {
-    let figures = figures(floor, ended);
+fn swept(binary: &Binary, name: &str, empty: &EmptyRun, ended: &Ended) -> Swept {
+    let figures = figures(empty, ended);
     let of = |figure: fn(&Figures) -> u64| figures.as_ref().ok().map(figure);
     Swept {
         test: name.to_owned(),
@@ -238,11 +238,11 @@ fn swept(binary: &Binary, name: &str, floor: &Floor, ended: &Ended) -> Swept {
     }
 }
 
-/// The figures of a test, beyond its floor; or why there are none.
-fn figures(floor: &Floor, ended: &Ended) -> Result<Figures, String> {
-    let (bytes, blocks) = match floor {
-        Floor::Unseen(reason) => return Err((*reason).to_owned()),
-        Floor::Left(bytes, blocks) => (bytes, blocks),
+/// The figures of a test, beyond what an empty run leaves; or why there are none.
+fn figures(empty: &EmptyRun, ended: &Ended) -> Result<Figures, String> {
+    let (bytes, blocks) = match empty {
+        EmptyRun::Unseen(reason) => return Err((*reason).to_owned()),
+        EmptyRun::Left(bytes, blocks) => (bytes, blocks),
     };
     match &ended.figures {
         Some(figures) if figures.total_blocks > 0 => Ok(Figures {
