@@ -73,7 +73,7 @@ pub enum Status {
 pub struct Finished<'a> {
     /// What was found.
     pub test: &'a Swept,
-    /// What it printed.
+    /// What it printed, if it failed.
     pub output: &'a [u8],
     /// How many tests have ended, this one with them.
     pub done: usize,

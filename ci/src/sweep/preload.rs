@@ -12,7 +12,7 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -37,6 +37,7 @@ unsafe extern "C" {
     fn pthread_self() -> usize;
     fn read(file: c_int, buffer: *mut c_void, length: usize) -> isize;
     fn strlen(text: *const c_char) -> usize;
+    fn usleep(microseconds: c_uint) -> c_int;
     fn write(file: c_int, buffer: *const c_void, length: usize) -> isize;
 }
 
@@ -46,6 +47,10 @@ const O_WRONLY_CREAT_TRUNC_CLOEXEC: c_int = 0o1 | 0o100 | 0o1000 | 0o2_000_000;
 const O_RDONLY_CLOEXEC: c_int = 0o2_000_000;
 /// Of x86-64.
 const PAGE: usize = 4096;
+/// How often the end of the process waits for other threads to end, and how long each time, in
+/// microseconds: 50 milliseconds in all.
+const WAITS: u32 = 100;
+const WAIT: c_uint = 500;
 /// The variable that names the file for the figures.
 const FILE: &[u8] = b"HIGHWATER_SWEEP_FILE=";
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
@@ -461,16 +466,22 @@ unsafe extern "C" fn end(_: *mut c_void) {
 }
 
 /// Has glibc free what it keeps for later, such as the records of threads that have ended, if
-/// no other thread is there that it could take it from.
+/// no other thread is there that it could take it from. Threads that are about to end get some
+/// time: a scope in Rust waits for the work of its threads, not for their end.
 ///
 /// # Safety
-/// Nothing of the program runs any more in this thread.
+/// Nothing of the program runs in this thread any more.
 unsafe fn return_caches() {
     // SAFETY: `__libc_freeres` is for tools that look for leaks at the end of a process. It
     // takes no argument. Where it does not exist, the caches stay.
     unsafe {
-        if !is_only_thread() {
-            return;
+        let mut waits = 0;
+        while !is_only_thread() {
+            if waits == WAITS {
+                return;
+            }
+            waits += 1;
+            usleep(WAIT);
         }
         let function = dlsym(ptr::null_mut(), c"__libc_freeres".as_ptr());
         if !function.is_null() {

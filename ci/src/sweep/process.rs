@@ -26,7 +26,7 @@ pub(super) struct Ended {
     pub(super) status: ExitStatus,
     /// What was counted; none if it did not come to say.
     pub(super) figures: Option<Figures>,
-    /// What it printed.
+    /// What it printed, if it failed.
     pub(super) output: Vec<u8>,
 }
 
@@ -70,24 +70,30 @@ impl Processes {
         let place = place.map_err(io_error(self.directory.path()))?;
         let [written, printed] = ["figures", "output"].map(|file| place.path().join(file));
         // Files: a program that a test leaves behind would keep a pipe open.
-        let (output, errors) = output(&printed).map_err(io_error(&printed))?;
+        let (out, err) = output(&printed).map_err(io_error(&printed))?;
         let status = binary
             .command()
-            .args(["--exact", name])
+            // What a test prints is no memory of it, then.
+            .args(["--exact", name, "--nocapture"])
             .env(PRELOAD, &self.preloaded)
             .env(FILE, &written)
             // Printing a stack reads the symbols of the program, which takes many times the
             // memory of a test.
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
+            .stdout(out)
+            .stderr(err)
             .status()
             .map_err(|source| not_started(&binary.executable.to_string_lossy(), source))?;
+        let output = if status.success() {
+            Vec::new()
+        } else {
+            fs::read(&printed).map_err(io_error(&printed))?
+        };
         Ok(Ended {
             status,
             figures: figures(&written),
-            output: fs::read(&printed).map_err(io_error(&printed))?,
+            output,
         })
     }
 }
