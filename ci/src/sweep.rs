@@ -251,9 +251,10 @@ fn figures(empty: &EmptyRun, ended: &Ended) -> Result<Figures, String> {
             ..figures.clone()
         }),
         Some(_) => Err("the test ran on the main thread, with the test runner".to_owned()),
-        None if ended.status.code().is_some() => {
-            Err("its process ended by `_exit`, or became another program".to_owned())
-        }
+        None if ended.status.code().is_some() => Err(
+            "its process ended by `_exit`, became another program, or could not write them"
+                .to_owned(),
+        ),
         None => Err(format!("its process ended by {}", ended.how())),
     }
 }

@@ -16,6 +16,8 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+type End = unsafe extern "C" fn(*mut c_void);
+
 // SAFETY: these are the signatures that glibc documents, or has in its source.
 #[link(name = "c")]
 unsafe extern "C" {
@@ -25,11 +27,7 @@ unsafe extern "C" {
     fn __libc_memalign(alignment: usize, size: usize) -> *mut c_void;
     fn __libc_free(block: *mut c_void);
     fn __errno_location() -> *mut c_int;
-    fn __cxa_atexit(
-        function: unsafe extern "C" fn(*mut c_void),
-        argument: *mut c_void,
-        library: *mut c_void,
-    ) -> c_int;
+    fn __cxa_atexit(end: End, argument: *mut c_void, library: *mut c_void) -> c_int;
     fn close(file: c_int) -> c_int;
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
     fn getpid() -> c_int;
@@ -188,18 +186,14 @@ fn fail(error: c_int) -> *mut c_void {
     ptr::null_mut()
 }
 
-// ---- The family. A size near `usize::MAX` saturates, and glibc refuses it. ----
+// ---- The family, under C's contract. A size near `usize::MAX` saturates; glibc refuses it. ----
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
     // SAFETY: glibc takes any size, and the block is new.
     unsafe { counted(__libc_malloc(size.saturating_add(FOOTER)), size) }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     let Some(size) = count.checked_mul(size) else {
@@ -209,8 +203,6 @@ pub unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     unsafe { counted(__libc_calloc(1, size.saturating_add(FOOTER)), size) }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(block: *mut c_void) {
     if block.is_null() {
@@ -230,8 +222,6 @@ pub unsafe extern "C" fn free(block: *mut c_void) {
     }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller got the block from this family or from glibc. If it fails, the block is
@@ -264,8 +254,6 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void
     }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reallocarray(
     block: *mut c_void,
@@ -279,8 +267,6 @@ pub unsafe extern "C" fn reallocarray(
     }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void {
     // SAFETY: glibc checks the alignment and takes any size, and the block is new.
@@ -292,16 +278,12 @@ pub unsafe extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void 
     }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void {
     // SAFETY: the same contract.
     unsafe { memalign(alignment, size) }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn posix_memalign(
     block: *mut *mut c_void,
@@ -322,16 +304,12 @@ pub unsafe extern "C" fn posix_memalign(
     0
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn valloc(size: usize) -> *mut c_void {
     // SAFETY: the same contract.
     unsafe { memalign(PAGE, size) }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pvalloc(size: usize) -> *mut c_void {
     match size.checked_next_multiple_of(PAGE) {
@@ -341,8 +319,6 @@ pub unsafe extern "C" fn pvalloc(size: usize) -> *mut c_void {
     }
 }
 
-/// # Safety
-/// C's contract.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> usize {
     if block.is_null() {
@@ -449,17 +425,24 @@ unsafe extern "C" fn end(_: *mut c_void) {
         let totals = totals.map(|figure| figure.load(Relaxed));
         return_caches();
         let left = [&LIVE_BYTES, &LIVE_BLOCKS].map(|figure| figure.load(Relaxed));
-        let mut text = Text {
-            bytes: [0; 128],
-            length: 0,
-        };
-        for figure in totals.into_iter().chain(left) {
-            text.number(figure);
+        // Decimal numbers with a space behind each, from the last digit to the first.
+        let mut text = [b' '; 6 * 21];
+        let mut start = text.len();
+        for mut rest in left.into_iter().rev().chain(totals.into_iter().rev()) {
+            start -= 1;
+            loop {
+                start -= 1;
+                text[start] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+                if rest == 0 {
+                    break;
+                }
+            }
         }
         let path = (&raw const PATH).cast::<c_char>();
         let file = open(path, O_WRONLY_CREAT_TRUNC_CLOEXEC, 0o600 as c_int);
         if file >= 0 {
-            write(file, text.bytes.as_ptr().cast(), text.length);
+            write(file, text[start..].as_ptr().cast(), text.len() - start);
             close(file);
         }
     }
@@ -509,30 +492,4 @@ fn is_only_thread() -> bool {
         .and_then(|length| status.get(..length));
     let line = b"\nThreads:\t1\n";
     text.is_some_and(|text| text.windows(line.len()).any(|window| window == line))
-}
-
-/// Numbers in decimal, each with a space behind it.
-struct Text {
-    bytes: [u8; 128],
-    length: usize,
-}
-
-impl Text {
-    fn number(&mut self, number: usize) {
-        let mut digits = [b' '; 21];
-        let mut start = digits.len() - 1;
-        let mut rest = number;
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        for digit in &digits[start..] {
-            self.bytes[self.length] = *digit;
-            self.length += 1;
-        }
-    }
 }
