@@ -100,6 +100,9 @@ pub(crate) enum Command {
     /// it for that, and says what it allocates, peaks at and leaves behind (Linux x86-64 with
     /// glibc)
     Sweep(SweepArguments),
+    /// Runs a program, and says what its process allocates, peaks at and leaves behind (Linux
+    /// x86-64 with glibc)
+    RunProgram(ProgramArguments),
     /// Joins the reports of a suite that ran in shards
     Merge {
         /// Directories of reports, one a shard
@@ -139,6 +142,16 @@ pub(crate) struct SweepArguments {
     /// Passed on to `cargo test`; behind a second `--`, filters of its tests by name
     #[arg(last = true, value_name = "ARGUMENTS")]
     pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub(crate) struct ProgramArguments {
+    /// Write the figures as JSON, by the schema in `docs/program.schema.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// The revision to compare with, which some commands can do without.

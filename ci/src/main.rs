@@ -49,6 +49,7 @@ fn main() -> ExitCode {
             commands::bisect::bisect(&test, &ends, &tests.arguments)
         }
         Command::Sweep(asked) => commands::sweep::sweep(&asked),
+        Command::RunProgram(asked) => commands::sweep::run_program(&asked),
         Command::Merge { shards, into } => commands::merge(&shards, into),
     };
     match code {

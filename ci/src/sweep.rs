@@ -4,11 +4,13 @@
 //! - `library` compiles that library, whose source is `sweep/preload.rs`.
 //! - `binaries` builds the tests as cargo does, and lists them.
 //! - `process` runs one test and reads what was counted.
+//! - [`program`] does the same for any program.
 //! - [`text`] prints what was found.
 
 mod binaries;
 mod library;
 mod process;
+pub mod program;
 pub mod text;
 
 use crate::project::ProjectError;
@@ -97,7 +99,7 @@ pub enum SweepError {
          the library needs Rust 1.85 or later, its standard library for this machine, and a linker"
     )]
     Library(ExitStatus),
-    /// Nothing to do.
+    /// Nothing is to be run.
     #[error(
         "there is no test to run; `cargo highwater sweep -- ARGUMENTS -- FILTER` chooses packages \
          and binaries as `cargo test` does, and leaves ignored tests and doctests out"

@@ -5,6 +5,7 @@
 
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Again, Evidence, Outcome};
+use cargo_highwater::sweep::program::Program;
 use cargo_highwater::sweep::{Status, Swept};
 use highwater::{ByteSize, Scenario};
 use highwater_reports::report::{Report, read_file};
@@ -210,5 +211,25 @@ fn sweeps_are_as_the_published_schema_says() {
     jsonschema::validate(&schema, &tests).expect("a sweep");
     let mut other = tests.clone();
     other[0]["status"] = "fine".into();
+    assert!(!jsonschema::is_valid(&schema, &other));
+}
+
+#[test]
+fn programs_are_as_the_published_schema_says() {
+    let schema = published::<Program>("program.schema.json");
+    let program = Program {
+        command: vec!["sqlite3".to_owned(), "--version".to_owned()],
+        exit_code: Some(0),
+        peak_bytes: Some(30),
+        total_bytes: Some(40),
+        total_blocks: Some(2),
+        left_bytes: Some(10),
+        left_blocks: None,
+        no_figures: None,
+    };
+    let program = serde_json::to_value(program).expect("JSON");
+    jsonschema::validate(&schema, &program).expect("a program");
+    let mut other = program.clone();
+    other["peak_bytes"] = "much".into();
     assert!(!jsonschema::is_valid(&schema, &other));
 }

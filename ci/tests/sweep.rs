@@ -221,8 +221,12 @@ fn each_test_has_its_figures() {
         printed.lines().all(|line| line.chars().count() <= 80),
         "{printed}"
     );
+    again_is_the_same(&project, &tests);
+}
 
-    let (again, _) = swept(&project, &["--", "--lib", "--", "s"]);
+#[track_caller]
+fn again_is_the_same(project: &Project, tests: &BTreeMap<String, Value>) {
+    let (again, _) = swept(project, &["--", "--lib", "--", "s"]);
     assert_eq!(again.len(), 9, "those with an `s`: {:?}", again.keys());
     // What these have depends on when their threads and processes run.
     let timed = ["joins", "knows", "stays"];
@@ -322,4 +326,69 @@ fn no_answer() {
         .iter()
         .map(|said| said.lines().last().unwrap_or_default());
     insta::assert_snapshot!(errors.collect::<Vec<_>>().join("\n"));
+}
+
+/// A program whose main thread allocates, and so does another.
+const PROGRAM: &str = r"
+use std::hint::black_box;
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some(`leaks`) => {
+            std::mem::forget(black_box(vec![1_u8; 1_000_000]));
+            let work = || std::mem::forget(black_box(vec![1_u8; 2_000_000]));
+            std::thread::spawn(work).join().unwrap();
+            println!(`own output`);
+        }
+        Some(`fails`) => std::process::exit(7),
+        _ => std::process::abort(),
+    }
+}
+";
+
+#[test]
+fn any_program_has_its_figures() {
+    let project = project("");
+    project.write("src/main.rs", &PROGRAM.replace('`', "\""));
+    let mut cargo = project.runs(support::program(env!("CARGO")));
+    let built = cargo
+        .args(["build", "--quiet"])
+        .status()
+        .expect("it starts");
+    assert!(built.success());
+    let program = project.target().join("debug/orders");
+    let program = program.to_str().expect("a path in UTF-8");
+    let mut said = Vec::new();
+    let mut run = |asked: &str, code: i32| {
+        let arguments = [
+            "run-program",
+            "--json",
+            "program.json",
+            "--",
+            program,
+            asked,
+        ];
+        let output = project.highwater(&arguments);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        said.push(String::from_utf8_lossy(&output.stderr).into_owned());
+        let text = fs::read_to_string(project.path().join("program.json")).expect("it is written");
+        let found: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(found["command"][1], asked);
+        (found, String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (leaks, printed) = run("leaks", 0);
+    assert_eq!(printed, "own output\n");
+    let (fails, _) = run("fails", 1);
+    assert_eq!(fails["exit_code"], 7);
+    let [.., left, _] = figures(&leaks);
+    let [.., left_by_none, _] = figures(&fails);
+    // Standard output has a buffer, and the arguments are freed in the one alone.
+    let beyond = left - left_by_none;
+    assert!((2_999_000..3_004_000).contains(&beyond), "{beyond}");
+    let (aborts, _) = run("aborts", 1);
+    assert_eq!(aborts["exit_code"], Value::Null);
+    assert!(said[0].starts_with("highwater: peak 3.0"), "{}", said[0]);
+    insta::assert_snapshot!(said[2]);
+    let missing = project.refuse(&["run-program", "--", "./nothing"]);
+    insta::assert_snapshot!(missing);
 }

@@ -51,9 +51,11 @@ const WAITS: u32 = 100;
 const WAIT: c_uint = 500;
 /// The variable that names the file for the figures.
 const FILE: &[u8] = b"HIGHWATER_SWEEP_FILE=";
+/// The variable that has the main thread count too.
+const ALL: &[u8] = b"HIGHWATER_SWEEP_ALL=";
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
 
-// Of all threads but the main one.
+// Of all threads that count.
 static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
 static LIVE_BLOCKS: AtomicUsize = AtomicUsize::new(0);
 static PEAK_BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -61,10 +63,12 @@ static TOTAL_BYTES: AtomicUsize = AtomicUsize::new(0);
 static TOTAL_BLOCKS: AtomicUsize = AtomicUsize::new(0);
 /// The blocks of the main thread, by which the tool sees whether the program can be seen.
 static MAIN_BLOCKS: AtomicUsize = AtomicUsize::new(0);
-/// The main thread, once it has come to this library.
+/// The main thread, or [`NOBODY`] if it counts too; 0 before [`start`], when nothing counts.
 static MAIN: AtomicUsize = AtomicUsize::new(0);
+/// No thread's number, which is an address.
+const NOBODY: usize = 1;
 
-/// Whether this thread's allocations count. What runs before [`start`] is the main thread.
+/// Whether this thread's allocations count.
 fn is_counted() -> bool {
     let main = MAIN.load(Relaxed);
     // SAFETY: it takes nothing and always answers.
@@ -356,7 +360,8 @@ unsafe extern "C" fn start(_: c_int, _: *mut *mut c_char, environment: *mut *mut
             ptr::copy_nonoverlapping(path.cast::<u8>(), (&raw mut PATH).cast::<u8>(), length);
         }
         PROCESS.store(getpid(), Relaxed);
-        MAIN.store(pthread_self(), Relaxed);
+        let is_all = take(environment, ALL).is_some();
+        MAIN.store(if is_all { NOBODY } else { pthread_self() }, Relaxed);
         // Registered before anything of the program, without a library that could be closed: it
         // runs last, behind all destructors.
         __cxa_atexit(end, ptr::null_mut(), ptr::null_mut());

@@ -4,14 +4,25 @@ use super::binaries::Binary;
 use crate::project::{ProjectError, io_error, not_started};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 /// The variable that the library reads.
 const FILE: &str = "HIGHWATER_SWEEP_FILE";
 const PRELOAD: &str = "LD_PRELOAD";
+
+/// The variable that has it count the main thread too.
+const ALL_THREADS: &str = "HIGHWATER_SWEEP_ALL";
+
+/// Whose allocations count.
+#[derive(Clone, Copy)]
+pub(super) enum Threads {
+    /// Those of all threads but the main one.
+    OfTests,
+    /// Those of all.
+    All,
+}
 
 /// How processes of tests are started.
 pub(super) struct Processes {
@@ -30,7 +41,7 @@ pub(super) struct Ended {
     pub(super) output: Vec<u8>,
 }
 
-/// What was counted: of the main thread, and of all others.
+/// What was counted: of a main thread that does not count, and of those that do.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {
     pub(super) main_blocks: u64,
@@ -66,43 +77,50 @@ impl Processes {
 
     /// Runs the test with this name, which is one of `binary`.
     pub(super) fn run(&self, binary: &Binary, name: &str) -> Result<Ended, ProjectError> {
-        let place = tempfile::tempdir_in(&self.directory);
-        let place = place.map_err(io_error(self.directory.path()))?;
-        let [written, printed] = ["figures", "output"].map(|file| place.path().join(file));
-        // Files: a program that a test leaves behind would keep a pipe open.
-        let (out, err) = output(&printed).map_err(io_error(&printed))?;
-        let status = binary
-            .command()
+        let printed = self.directory.path().join("output");
+        // A file: a program that a test leaves behind would keep a pipe open.
+        let output = tempfile::NamedTempFile::new_in(&self.directory);
+        let output = output.map_err(io_error(&printed))?;
+        let [out, err] = [(); 2].map(|()| File::options().append(true).open(output.path()));
+        let mut command = binary.command();
+        command
             // What a test prints is no memory of it, then.
             .args(["--exact", name, "--nocapture"])
-            .env(PRELOAD, &self.preloaded)
-            .env(FILE, &written)
             // Printing a stack reads the symbols of the program, which takes many times the
             // memory of a test.
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .status()
-            .map_err(|source| not_started(&binary.executable.to_string_lossy(), source))?;
-        let output = if status.success() {
-            Vec::new()
-        } else {
-            fs::read(&printed).map_err(io_error(&printed))?
-        };
+            .stdout(out.map_err(io_error(&printed))?)
+            .stderr(err.map_err(io_error(&printed))?);
+        let mut ended = self.watch(&mut command, Threads::OfTests)?;
+        if !ended.status.success() {
+            ended.output = fs::read(output.path()).map_err(io_error(&printed))?;
+        }
+        Ok(ended)
+    }
+
+    /// Runs a program with the counting library.
+    pub(super) fn watch(
+        &self,
+        command: &mut Command,
+        threads: Threads,
+    ) -> Result<Ended, ProjectError> {
+        let place = tempfile::tempdir_in(&self.directory);
+        let place = place.map_err(io_error(self.directory.path()))?;
+        let written = place.path().join("figures");
+        command.env(PRELOAD, &self.preloaded).env(FILE, &written);
+        if let Threads::All = threads {
+            command.env(ALL_THREADS, "1");
+        }
+        let status = command.status();
+        let status = status
+            .map_err(|source| not_started(&command.get_program().to_string_lossy(), source))?;
         Ok(Ended {
             status,
             figures: figures(&written),
-            output,
+            output: Vec::new(),
         })
     }
-}
-
-/// One file, for both of what a process prints.
-fn output(path: &PathBuf) -> io::Result<(File, File)> {
-    let output = File::options().create(true).append(true).open(path)?;
-    let errors = output.try_clone()?;
-    Ok((output, errors))
 }
 
 /// What the library wrote; none if that is not whole.

@@ -21,7 +21,7 @@ pub fn render(tests: &[Swept], top: usize) -> String {
         let more = Thousands(tests.len() as u64 - top as u64);
         text += &format!("and {more} more; --top N prints N tests, --json FILE has all\n");
     }
-    let mut reasons = BTreeMap::<_, usize>::new();
+    let mut reasons = BTreeMap::<_, u64>::new();
     for test in tests {
         if let Some(reason) = &test.no_figures {
             *reasons.entry((reason, &test.binary)).or_default() += 1;
@@ -39,16 +39,16 @@ pub fn render(tests: &[Swept], top: usize) -> String {
 
 /// One line, and a second one if something failed or is not known.
 fn summary(tests: &[Swept]) -> String {
-    let number = |is: fn(&Swept) -> bool| tests.iter().filter(|test| is(test)).count();
+    let number = |is: fn(&Swept) -> bool| tests.iter().filter(|test| is(test)).count() as u64;
     let unknown = number(|test| test.no_figures.is_some());
     let failed = number(|test| test.status == Status::Failed);
     let leaving = number(|test| test.left_blocks.is_some_and(|blocks| blocks > 0));
     let left = match leaving {
-        0 if unknown == tests.len() => String::new(),
+        0 if unknown == tests.len() as u64 => String::new(),
         0 => ", none leaves memory behind".to_owned(),
         _ => ", ".to_owned() + &count(leaving, "leaves memory behind", "leave memory behind"),
     };
-    let mut text = count(tests.len(), "test", "tests");
+    let mut text = count(tests.len() as u64, "test", "tests");
     let known = tests.iter().filter(|test| test.peak_bytes.is_some());
     // The first of those that are alike.
     if let Some(test) = known.rev().max_by_key(|test| test.peak_bytes) {
@@ -70,9 +70,9 @@ fn summary(tests: &[Swept]) -> String {
     text
 }
 
-fn count(number: usize, one: &str, many: &str) -> String {
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     let noun = if number == 1 { one } else { many };
-    format!("{} {noun}", Thousands(number as u64))
+    format!("{} {noun}", Thousands(number))
 }
 
 fn table(shown: &[Swept], all: &[Swept]) -> String {
@@ -138,7 +138,7 @@ fn end(text: &str, width: usize) -> String {
 }
 
 /// Prints bytes in at most eight characters: exact below 10,000, else three digits.
-struct Size(u64);
+pub(super) struct Size(pub(super) u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
