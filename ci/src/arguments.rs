@@ -103,6 +103,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         tests: TestArguments,
     },
+    /// Runs each test that the project already has in a process of its own, without rebuilding
+    /// it for that, and says what it allocates, peaks at and leaves behind (Linux x86-64 with
+    /// glibc)
+    Sweep(SweepArguments),
+    /// Runs a program, and says what its process allocates, peaks at and leaves behind (Linux
+    /// x86-64 with glibc)
+    RunProgram(ProgramArguments),
     /// Joins the reports of a suite that ran in shards
     Merge {
         /// Directories of reports, one a shard
@@ -129,6 +136,29 @@ pub(crate) struct InitArguments {
     /// Then run the tests, and record what they find as the baselines
     #[arg(long)]
     pub(crate) baselines: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SweepArguments {
+    /// Write all figures as JSON, by the schema in `docs/sweep.schema.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// How many tests to print, worst first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: usize,
+    /// Passed on to `cargo test`; behind a second `--`, filters of its tests by name
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub(crate) struct ProgramArguments {
+    /// Write the figures as JSON, by the schema in `docs/program.schema.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// The revision to compare with, which some commands can do without.

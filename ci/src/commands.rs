@@ -5,6 +5,7 @@ pub(crate) mod gate;
 pub(crate) mod init;
 mod measure;
 pub(crate) mod repro;
+pub(crate) mod sweep;
 mod tell;
 
 use crate::arguments::{BaseArguments, Format};
@@ -18,6 +19,7 @@ use cargo_highwater::output::export::{self, Export};
 use cargo_highwater::output::markdown;
 use cargo_highwater::outside::OutsideError;
 use cargo_highwater::project::{Project, ProjectError, base_revision};
+use cargo_highwater::sweep::SweepError;
 use cargo_highwater::{exit_code, table, view};
 use gate::{evidence, named_as_baselines, recorded};
 use highwater::__private::wrapped_to;
@@ -57,6 +59,8 @@ pub(crate) enum Failure {
     NothingToReproduce { asked: String, similar: String },
     #[error(transparent)]
     Bisect(#[from] BisectError),
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error(transparent)]

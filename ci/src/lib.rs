@@ -10,6 +10,7 @@
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
 //!   another revision, and [`history`] finds the first one that is not as before; [`merge`] joins what several machines measured.
 //! - [`view`] makes the page.
+//! - [`sweep`] measures tests that do not use the library.
 //! - [`init`] adds the library to a package. [`outside`] finds dependencies that a checkout
 //!   elsewhere would miss.
 //! - [`exit_code`] lists what the tool exits with.
@@ -33,5 +34,6 @@ pub mod output;
 pub mod outside;
 pub mod project;
 pub mod sites;
+pub mod sweep;
 pub mod table;
 pub mod view;

@@ -84,6 +84,8 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Bisect { test, ends, tests } => {
             commands::bisect::bisect(&test, &ends, &tests.arguments)
         }
+        Command::Sweep(asked) => commands::sweep::sweep(&asked),
+        Command::RunProgram(asked) => commands::sweep::run_program(&asked),
         Command::Merge { shards, into } => commands::merge(&shards, into),
     }
 }

@@ -462,14 +462,14 @@ fn remove_reports(directory: &Path) -> Result<(), ProjectError> {
     Ok(())
 }
 
-fn not_started(program: &str, source: io::Error) -> ProjectError {
+pub(crate) fn not_started(program: &str, source: io::Error) -> ProjectError {
     ProjectError::NotStarted {
         program: program.to_owned(),
         source,
     }
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> ProjectError {
+pub(crate) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> ProjectError {
     let path = path.to_owned();
     move |source| ProjectError::Io { path, source }
 }

@@ -5,6 +5,8 @@
 
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Evidence, Outcome};
+use cargo_highwater::sweep::program::Program;
+use cargo_highwater::sweep::{Status, Swept};
 use highwater::{ByteSize, Scenario};
 use highwater_reports::report::{Report, read_file};
 use schemars::JsonSchema;
@@ -181,5 +183,53 @@ fn outcomes_are_as_the_published_schema_says() {
     jsonschema::validate(&schema, &outcome).expect("an outcome");
     let mut other = outcome.clone();
     other["scenarios"][0]["status"] = "fine".into();
+    assert!(!jsonschema::is_valid(&schema, &other));
+}
+
+#[test]
+fn sweeps_are_as_the_published_schema_says() {
+    let schema = published::<Vec<Swept>>("sweep.schema.json");
+    let known = Swept {
+        test: "index::rebuild".to_owned(),
+        package: "orders".to_owned(),
+        binary: "orders::all".to_owned(),
+        status: Status::Passed,
+        peak_bytes: Some(30),
+        total_bytes: Some(40),
+        total_blocks: Some(2),
+        left_bytes: Some(10),
+        left_blocks: Some(1),
+        no_figures: None,
+    };
+    let unknown = Swept {
+        status: Status::Failed,
+        peak_bytes: None,
+        no_figures: Some("its process ended by signal: 6 (SIGABRT)".to_owned()),
+        ..known.clone()
+    };
+    let tests = serde_json::to_value([known, unknown]).expect("JSON");
+    jsonschema::validate(&schema, &tests).expect("a sweep");
+    let mut other = tests.clone();
+    other[0]["status"] = "fine".into();
+    assert!(!jsonschema::is_valid(&schema, &other));
+}
+
+#[test]
+fn programs_are_as_the_published_schema_says() {
+    let schema = published::<Program>("program.schema.json");
+    let program = Program {
+        command: vec!["sqlite3".to_owned(), "--version".to_owned()],
+        exit_code: Some(0),
+        peak_bytes: Some(30),
+        total_bytes: Some(40),
+        total_blocks: Some(2),
+        left_bytes: Some(10),
+        left_blocks: None,
+        no_figures: None,
+    };
+    let program = serde_json::to_value(program).expect("JSON");
+    jsonschema::validate(&schema, &program).expect("a program");
+    let mut other = program.clone();
+    other["peak_bytes"] = "much".into();
     assert!(!jsonschema::is_valid(&schema, &other));
 }

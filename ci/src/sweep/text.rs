@@ -1,0 +1,220 @@
+//! What a sweep found, for people: one line of summary, and the tests in a table, worst first.
+
+use super::{Status, Swept};
+use crate::table::printable;
+use highwater::__private::Thousands;
+use highwater_reports::fitted::{self, Column, Row};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The test, and what is left out of its figures first where lines are short.
+const COLUMNS: [Column<'_>; 6] = [
+    column("test", false, 0),
+    column("left", true, 0),
+    column("blocks", true, 1),
+    column("peak", true, 0),
+    column("allocated", true, 2),
+    column("blocks", true, 3),
+];
+
+const fn column(name: &'static str, is_figure: bool, rank: u8) -> Column<'static> {
+    Column {
+        name,
+        is_figure,
+        rank,
+    }
+}
+
+/// The summary; the first `top` of `tests`, in lines of at most `width` columns; and what has no
+/// figures, and why.
+pub fn render(tests: &[Swept], top: usize, width: usize) -> String {
+    let shown = tests.iter().take(top);
+    let rows: Vec<_> = shown.map(|test| row(test, tests)).collect();
+    let table = fitted::table(&COLUMNS, &rows, width);
+    let mut text = summary(tests, width) + "\n\n" + &table;
+    if top < tests.len() {
+        let more = Thousands(tests.len() as u64 - top as u64);
+        text += &format!("and {more} more; --top N prints N tests, --json FILE has all\n");
+    }
+    let mut reasons = BTreeMap::<_, u64>::new();
+    for test in tests {
+        if let Some(reason) = &test.no_figures {
+            *reasons.entry((reason, &test.binary)).or_default() += 1;
+        }
+    }
+    for ((reason, binary), number) in reasons {
+        let tests = count(number, "test has", "tests have");
+        text += &format!(
+            "\nno figures: {tests} none in {}:\n  {reason}\n",
+            printable(binary)
+        );
+    }
+    text
+}
+
+/// One line, and a second one if something failed or is not known.
+fn summary(tests: &[Swept], width: usize) -> String {
+    let number = |is: fn(&Swept) -> bool| tests.iter().filter(|test| is(test)).count() as u64;
+    let unknown = number(|test| test.no_figures.is_some());
+    let failed = number(|test| test.status == Status::Failed);
+    let leaving = number(|test| test.left_blocks.is_some_and(|blocks| blocks > 0));
+    let left = match leaving {
+        0 if unknown == tests.len() as u64 => String::new(),
+        0 => ", none leaves memory behind".to_owned(),
+        _ => ", ".to_owned() + &count(leaving, "leaves memory behind", "leave memory behind"),
+    };
+    let mut text = count(tests.len() as u64, "test", "tests");
+    let known = tests.iter().filter(|test| test.peak_bytes.is_some());
+    // The first of those that are alike.
+    if let Some(test) = known.rev().max_by_key(|test| test.peak_bytes) {
+        text += &format!(", peak {} in `", Size(test.peak_bytes.unwrap_or_default()));
+        let room = width.saturating_sub(text.len() + 1 + left.len());
+        text += &format!("{}`", end(&printable(&test.test), room));
+    }
+    text += &left;
+    let mut more = Vec::new();
+    if failed > 0 {
+        more.push(count(failed, "failed", "failed"));
+    }
+    if unknown > 0 {
+        more.push(count(unknown, "without figures", "without figures"));
+    }
+    if !more.is_empty() {
+        text += &format!("\n{}", more.join(", "));
+    }
+    text
+}
+
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{} {noun}", Thousands(number))
+}
+
+fn row(test: &Swept, all: &[Swept]) -> Row {
+    let verdict = match test.status {
+        Status::Passed => "",
+        Status::Failed => "FAILED",
+    };
+    Row {
+        cells: std::iter::once(name(test, all))
+            .chain(figures(test))
+            .collect(),
+        text: verdict.to_owned(),
+    }
+}
+
+fn figures(test: &Swept) -> [String; 5] {
+    let size = |bytes: Option<u64>| bytes.map_or("?".to_owned(), |bytes| Size(bytes).to_string());
+    let blocks =
+        |blocks: Option<u64>| blocks.map_or("?".to_owned(), |blocks| Thousands(blocks).to_string());
+    [
+        size(test.left_bytes),
+        blocks(test.left_blocks),
+        size(test.peak_bytes),
+        size(test.total_bytes),
+        blocks(test.total_blocks),
+    ]
+}
+
+/// The name of a test, with that of its binary if others are called the same.
+fn name(test: &Swept, all: &[Swept]) -> String {
+    let alike = all.iter().filter(|other| other.test == test.test).count();
+    let name = printable(&test.test);
+    if alike > 1 {
+        format!("{} {name}", printable(&test.binary))
+    } else {
+        name
+    }
+}
+
+/// A text in so many characters: its end, which tells tests of one module apart.
+fn end(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let end = text.chars().skip(length + 1 - width);
+    std::iter::once('…').chain(end).collect()
+}
+
+/// Prints bytes in at most eight characters: exact below 10,000, else three digits.
+pub(super) struct Size(pub(super) u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 10_000 {
+            return write!(f, "{} B", Thousands(self.0));
+        }
+        let mut size = self.0 as f64 / 1_000.0;
+        let mut units = ["kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
+        let mut unit = units.next();
+        while size >= 999.5 {
+            size /= 1_000.0;
+            unit = units.next();
+        }
+        let places = match size {
+            ..9.995 => 2,
+            ..99.95 => 1,
+            _ => 0,
+        };
+        write!(f, "{size:.places$} {}", unit.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(name: &str, left: u64, peak: u64) -> Swept {
+        Swept {
+            test: name.to_owned(),
+            package: "orders".to_owned(),
+            binary: "orders::all".to_owned(),
+            status: Status::Passed,
+            peak_bytes: Some(peak),
+            total_bytes: Some(peak * 3),
+            total_blocks: Some(peak / 10),
+            left_bytes: Some(left),
+            left_blocks: Some(left / 500),
+            no_figures: None,
+        }
+    }
+
+    #[test]
+    fn what_is_printed() {
+        let mut tests = vec![
+            test("index::rebuild", 1_234_567, 1_200_000_000),
+            test(&"deep::".repeat(12), 1_000, 10_000),
+            test("index::rebuild", 0, 1_000),
+            test("escaped\u{1b}[31m", 0, 1_000),
+        ];
+        tests[0].status = Status::Failed;
+        tests[2].binary = "orders".to_owned();
+        tests[3].peak_bytes = None;
+        tests[3].left_blocks = None;
+        tests[3].no_figures = Some("its process ended by signal: 6 (SIGABRT)".to_owned());
+        for width in [80, 100, 200] {
+            let printed = render(&tests, 20, width);
+            assert!(fitted::fits(&printed, width), "{printed}");
+            insta::assert_snapshot!(format!("what_is_printed_at_{width}"), printed);
+        }
+        insta::assert_snapshot!(render(&tests[1..3], 1, 80));
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [
+            0,
+            9_999,
+            10_000,
+            99_949,
+            99_951,
+            999_499,
+            999_500,
+            1_234_567,
+            u64::MAX,
+        ];
+        let printed = sizes.map(|size| Size(size).to_string()).join("\n");
+        insta::assert_snapshot!(printed);
+    }
+}

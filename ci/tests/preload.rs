@@ -1,0 +1,173 @@
+//! The counting library of `cargo highwater sweep`, by itself: compiled without a warning, held
+//! against a program's own count, and loaded into programs that know nothing of it.
+
+#![forbid(unsafe_code)]
+#![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use support::program;
+use tempfile::TempDir;
+
+const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sweep/preload.rs");
+const FAMILY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/family.rs");
+
+/// A directory with the library and the program that calls the whole family.
+fn built() -> TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let compile = |source: &str, output: &str, flags: &[&str]| {
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--edition=2024", "-Dwarnings", source, "-o"]);
+        rustc.arg(directory.path().join(output)).args(flags);
+        let compiled = rustc.output().expect("it starts");
+        assert!(compiled.status.success(), "{compiled:?}");
+    };
+    let flags = [
+        "--crate-type=cdylib",
+        "-O",
+        "-Cpanic=abort",
+        "-Cstrip=symbols",
+    ];
+    compile(LIBRARY, "counting.so", &flags);
+    compile(FAMILY, "family", &[]);
+    directory
+}
+
+/// Runs the program with the library, and returns its figures.
+fn counted(directory: &Path, mut program: Command) -> (Output, Option<Vec<u64>>) {
+    let file = directory.join("figures");
+    let output = program
+        .env("LD_PRELOAD", directory.join("counting.so"))
+        .env("HIGHWATER_SWEEP_FILE", &file)
+        .output()
+        .expect("it starts");
+    let text = fs::read_to_string(&file).ok();
+    let _ = fs::remove_file(&file);
+    let number = |word: &str| word.parse().expect("a number");
+    (
+        output,
+        text.map(|text| {
+            text.split(' ')
+                .filter(|word| !word.is_empty())
+                .map(number)
+                .collect()
+        }),
+    )
+}
+
+#[test]
+fn the_whole_family_is_counted_to_the_byte() {
+    let directory = built();
+    let family = || program(directory.path().join("family").to_str().expect("UTF-8"));
+    // glibc agrees with what the program expects of it.
+    let alone = family().output().expect("it starts");
+    assert!(alone.status.success(), "{alone:?}");
+    let (output, figures) = counted(directory.path(), family());
+    assert_eq!(output, alone);
+    let expected = String::from_utf8_lossy(&output.stdout).into_owned();
+    let expected = expected
+        .lines()
+        .find_map(|line| line.strip_prefix("family "));
+    let expected: Vec<u64> = expected
+        .expect("it printed its count")
+        .split(' ')
+        .map(|number| number.parse().expect("a number"))
+        .collect();
+    assert_eq!(
+        figures.as_deref().and_then(|all| all.get(1..)),
+        Some(&*expected)
+    );
+}
+
+#[test]
+fn totals_over_threads_are_exact() {
+    let directory = built();
+    let mut family = program(directory.path().join("family").to_str().expect("UTF-8"));
+    family.arg("several");
+    let (output, figures) = counted(directory.path(), family);
+    assert!(output.status.success(), "{output:?}");
+    let figures = figures.expect("it wrote them");
+    // 50,000 blocks of 0 to 99 bytes on each of four threads, of which those of odd sizes stay.
+    let blocks = 4 * 50_000;
+    assert_eq!(
+        figures[2..],
+        [
+            blocks / 100 * 4_950,
+            blocks,
+            blocks / 100 * 2_500,
+            blocks / 2
+        ]
+    );
+    let peak = figures[1];
+    assert!((figures[4]..=figures[4] + 4 * 99).contains(&peak), "{peak}");
+}
+
+#[test]
+fn programs_run_unchanged() {
+    let directory = built();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let python = "import json, re, threading, ctypes\n\
+                  t = [threading.Thread(target=lambda: json.dumps(list(range(9999)))) for _ in '123']\n\
+                  [x.start() for x in t]; [x.join() for x in t]\n\
+                  print(re.sub('a', 'b', 'banana'))";
+    let programs: [(&str, &[&str]); 5] = [
+        ("ls", &["-l", "src"]),
+        ("git", &["log", "-3", "--stat"]),
+        ("/usr/bin/python3", &["-c", python]),
+        ("sh", &["-c", "ls | sort | head -n 3; exit 3"]),
+        ("sort", &["--parallel=4", "Cargo.toml"]),
+    ];
+    let mut run = 0;
+    for (name, arguments) in programs {
+        let command = || {
+            let mut command = program(name);
+            command.args(arguments).current_dir(&root);
+            command
+        };
+        // Not every machine has all of them.
+        let Ok(alone) = command().output() else {
+            continue;
+        };
+        let (output, figures) = counted(directory.path(), command());
+        assert_eq!(output, alone, "{name}");
+        // Others end by `_exit`.
+        let must_tell = ["ls", "git", "/usr/bin/python3"].contains(&name);
+        assert!(
+            figures.map_or(!must_tell, |figures| figures[0] > 20),
+            "{name}"
+        );
+        run += 1;
+    }
+    assert!(run >= 2, "`ls` and `sh` are everywhere");
+}
+
+#[test]
+fn it_is_formatted() {
+    for source in [LIBRARY, FAMILY] {
+        let mut rustfmt = Command::new("rustfmt");
+        let output = rustfmt.args(["--edition=2024", "--check", source]).output();
+        let output = output.expect("it starts");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}
+
+/// Every unsafe block says why it is sound.
+#[test]
+fn it_says_why_it_is_sound() {
+    let text = fs::read_to_string(LIBRARY).expect("it is there");
+    let lines: Vec<_> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let code = line.split("//").next().unwrap_or_default();
+        let is_block = code.contains("unsafe {") || code.starts_with("unsafe extern \"C\" {");
+        let before = lines[..at].iter().rev().take(6);
+        let is_said = { before }.any(|line| line.trim_start().starts_with("// SAFETY: "));
+        assert!(!is_block || is_said, "line {}: {line}", at + 1);
+    }
+}
