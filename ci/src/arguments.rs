@@ -13,7 +13,7 @@ use std::path::PathBuf;
     bin_name = "cargo highwater",
     version,
     after_help = "Exit codes: 0 no failure; 1 a failure or a regression; 2 no answer, for bad \
-    usage, broken input or figures that differ from run to run; 3 nothing that blocks is worse, but `bless` must record a change."
+    usage, broken input or figures that differ from run to run; 3 nothing that blocks is worse, but `bless` must record a change, or an accepted leak is gone."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

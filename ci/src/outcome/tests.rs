@@ -370,5 +370,5 @@ fn a_leak_that_is_accepted_passes_and_one_that_is_gone_is_to_be_removed() {
     // A scenario that was not run is not missed.
     let elsewhere = outcome(Some(report()), None, Some(Some(report())), ACCEPTS);
     assert_eq!(elsewhere.exit_code, 0);
-    insta::assert_snapshot!("a leak of another scenario", elsewhere.notes.join("\n"));
+    insta::assert_snapshot!("a-leak-of-another-scenario", elsewhere.notes.join("\n"));
 }

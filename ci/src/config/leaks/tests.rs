@@ -66,9 +66,9 @@ fn all_that_grows_is_to_be_accepted() {
 
     let [failures, accepted, about] = judged(&entry(KEY, ""), report());
     assert_eq!((failures, accepted), (report().failures, Vec::new()));
-    insta::assert_snapshot!("one of two is accepted", about.join("\n"));
+    insta::assert_snapshot!("one-of-two-is-accepted", about.join("\n"));
     let [_, _, about] = judged("", report());
-    insta::assert_snapshot!("nothing is accepted", about.join("\n"));
+    insta::assert_snapshot!("nothing-is-accepted", about.join("\n"));
     let elsewhere = both.replace("shop*", "other");
     assert_eq!(judged(&elsewhere, report())[0], report().failures);
 }
@@ -90,7 +90,7 @@ fn an_acceptance_ends_with_its_date() {
     let both = entry(KEY, "until = \"2027-02-28\"") + &entry(MAP, "");
     let [failures, accepted, about] = judged(&both, report());
     assert_eq!((failures, accepted), (report().failures, Vec::new()));
-    insta::assert_snapshot!("an acceptance that ended", about.join("\n"));
+    insta::assert_snapshot!("an-acceptance-that-ended", about.join("\n"));
 
     // What the tests were told when the date had not passed counts no more.
     let mut told = report();
@@ -114,7 +114,7 @@ fn without_call_stacks_nothing_is_accepted() {
     let both = entry(KEY, "") + &entry(MAP, "");
     let [failures, _, about] = judged(&both, unknown.clone());
     assert_eq!(failures, report().failures);
-    insta::assert_snapshot!("without call stacks", about.join("\n"));
+    insta::assert_snapshot!("without-call-stacks", about.join("\n"));
     assert_eq!(judged("", unknown.clone())[2], Vec::<String>::new());
     assert_eq!(config(&both).gone_leaks(&[&unknown]), Vec::<String>::new());
 
@@ -126,7 +126,7 @@ fn without_call_stacks_nothing_is_accepted() {
     sites.expect("call stacks")[0].frames.clear();
     let [failures, _, about] = judged(&both, nameless);
     assert_eq!(failures, report().failures);
-    insta::assert_snapshot!("a call site without functions", about.join("\n"));
+    insta::assert_snapshot!("a-call-site-without-functions", about.join("\n"));
 
     let mut resting = report();
     let sites = resting
@@ -137,7 +137,7 @@ fn without_call_stacks_nothing_is_accepted() {
         site.verdict = Verdict::Bounded;
     }
     let [_, _, about] = judged(&both, resting);
-    insta::assert_snapshot!("no call site grows", about.join("\n"));
+    insta::assert_snapshot!("no-call-site-grows", about.join("\n"));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn what_is_gone_is_to_be_removed() {
     let config = config(&(entry(KEY, "") + &entry(gone, "")));
     let report = report();
     let texts = config.gone_leaks(&[&report]);
-    insta::assert_snapshot!("a leak that is gone", texts.join("\n"));
+    insta::assert_snapshot!("a-leak-that-is-gone", texts.join("\n"));
     // A run that has none of them is followed by one that has.
     let mut bounded = report.clone();
     bounded.verdict = Verdict::Bounded;
