@@ -40,7 +40,10 @@ fn tests_are_built_with_what_call_stacks_need() {
     let needed = "-Cforce-frame-pointers=yes -Csymbol-mangling-version=v0";
     let project = Project::new();
     project.write("build.rs", script);
-    project.write(".cargo/config.toml", "[build]\nrustflags = '--cfg own'");
+    project.write(
+        ".cargo/config.toml",
+        "[target.'cfg(all())']\nrustflags = '--cfg own'",
+    );
     project.keep("8");
     project.append(&format!(
         "#[test] fn flags() {{ assert_eq!(env!(\"FLAGS\"), \"--cfg own {needed}\"); }}"

@@ -199,6 +199,11 @@ impl Project {
             )
             // Sentences are looked for, which shorter lines would break.
             .env("COLUMNS", "200")
+            // What the tool sets, so that cargo by itself builds it in no other way.
+            .env(
+                "CARGO_BUILD_RUSTFLAGS",
+                "-Cforce-frame-pointers=yes -Csymbol-mangling-version=v0",
+            )
             // What the workspace was built with is enough.
             .env("CARGO_NET_OFFLINE", "true");
         program
