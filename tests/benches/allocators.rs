@@ -6,8 +6,8 @@
 //! round. Instructions, counted by callgrind where valgrind is installed, do not
 //! drift at all, but do not see what a locked instruction costs.
 //!
-//! `cargo bench -- --markdown ../docs/benchmarks.md` writes the table as Markdown
-//! too, to a path seen from this package.
+//! `cargo bench -p highwater-tests --bench allocators -- --markdown ../docs/benchmarks.md`
+//! writes the table as Markdown too, to a path seen from this package.
 
 #![forbid(unsafe_code)]
 
@@ -119,7 +119,7 @@ fn main() {
 }
 
 /// The end of what this program writes.
-const MADE_BY: &str = "Made by `cargo bench -- --markdown ../docs/benchmarks.md`.";
+const MADE_BY: &str = "Made by `cargo bench -p highwater-tests --bench allocators -- --markdown ../docs/benchmarks.md`.";
 
 /// The file after `--markdown`; cargo's own `--bench` is passed over.
 fn markdown_file() -> Option<String> {
