@@ -8,21 +8,13 @@ use std::fmt;
 
 /// The columns, and what is left out first where lines are short.
 const COLUMNS: [Column<'_>; 6] = [
-    column("scenario", false, 0),
-    column("steps", true, 2),
-    column("growth", true, 0),
-    column("peak", true, 1),
-    column("residue", true, 3),
-    column("verdict", false, 0),
+    Column::new("scenario", false, 0),
+    Column::new("steps", true, 2),
+    Column::new("growth", true, 0),
+    Column::new("peak", true, 1),
+    Column::new("residue", true, 3),
+    Column::new("verdict", false, 0),
 ];
-
-const fn column(name: &'static str, is_figure: bool, rank: u8) -> Column<'static> {
-    Column {
-        name,
-        is_figure,
-        rank,
-    }
-}
 
 /// One line for the names of the columns and one for each report, in the order
 /// given, each with a line break behind it; none is wider than `width`.

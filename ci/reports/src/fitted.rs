@@ -44,6 +44,17 @@ pub struct Column<'a> {
     pub rank: u8,
 }
 
+impl<'a> Column<'a> {
+    /// One of these parts.
+    pub const fn new(name: &'a str, is_figure: bool, rank: u8) -> Self {
+        Self {
+            name,
+            is_figure,
+            rank,
+        }
+    }
+}
+
 /// A row of a table.
 #[derive(Clone, Debug, Default)]
 pub struct Row {

@@ -11,20 +11,12 @@ use highwater_reports::fitted::{self, Column, Row};
 /// The columns: the scenario and what became of it, and a figure that changed. What is left
 /// out of them where lines are short can be told from the others.
 const COLUMNS: [Column<'_>; 5] = [
-    column("", false, 0),
-    column("figure", false, 0),
-    column("before", true, 0),
-    column("after", true, 0),
-    column("difference", true, 1),
+    Column::new("", false, 0),
+    Column::new("figure", false, 0),
+    Column::new("before", true, 0),
+    Column::new("after", true, 0),
+    Column::new("difference", true, 1),
 ];
-
-const fn column(name: &'static str, is_figure: bool, rank: u8) -> Column<'static> {
-    Column {
-        name,
-        is_figure,
-        rank,
-    }
-}
 
 /// What changed, a line each; why something failed; how many there are of each; and
 /// what to do next. No line is wider than `width`, but for a command. Coloured: whoever prints

@@ -9,21 +9,13 @@ use std::fmt;
 
 /// The test, and what is left out of its figures first where lines are short.
 const COLUMNS: [Column<'_>; 6] = [
-    column("test", false, 0),
-    column("left", true, 0),
-    column("blocks", true, 1),
-    column("peak", true, 0),
-    column("allocated", true, 2),
-    column("blocks", true, 3),
+    Column::new("test", false, 0),
+    Column::new("left", true, 0),
+    Column::new("blocks", true, 1),
+    Column::new("peak", true, 0),
+    Column::new("allocated", true, 2),
+    Column::new("blocks", true, 3),
 ];
-
-const fn column(name: &'static str, is_figure: bool, rank: u8) -> Column<'static> {
-    Column {
-        name,
-        is_figure,
-        rank,
-    }
-}
 
 /// The summary; the first `top` of `tests`, in lines of at most `width` columns; and what has no
 /// figures, and why.

@@ -4,19 +4,11 @@ use super::{Column, Row, table};
 use unicode_width::UnicodeWidthStr as _;
 
 const COLUMNS: [Column<'_>; 4] = [
-    column("name", false, 0),
-    column("size", true, 0),
-    column("spare", true, 2),
-    column("rest", true, 1),
+    Column::new("name", false, 0),
+    Column::new("size", true, 0),
+    Column::new("spare", true, 2),
+    Column::new("rest", true, 1),
 ];
-
-const fn column(name: &'static str, is_figure: bool, rank: u8) -> Column<'static> {
-    Column {
-        name,
-        is_figure,
-        rank,
-    }
-}
 
 fn row(cells: [&str; 4], text: &str) -> Row {
     Row {
