@@ -147,6 +147,12 @@ impl Diagnosis {
         told.map(|site| site.growth.bytes).sum()
     }
 
+    /// Whether the sites account for all that grew, with those whose frames are not known.
+    pub(crate) fn is_complete(&self) -> bool {
+        let sites = self.sites.iter().map(|site| site.growth.bytes);
+        self.lost_blocks == 0 && sites.sum::<i64>() >= self.growth_bytes
+    }
+
     /// The allocation that passed the limit to stop at, if there was one.
     pub fn trap(&self) -> Option<&Trap> {
         self.trap.as_ref()

@@ -26,3 +26,9 @@ pub fn full_name(name: &str, variant: Option<&str>) -> String {
         None => name.to_owned(),
     }
 }
+
+/// FNV-1a with 64 bits: the same on every system and in every version.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}

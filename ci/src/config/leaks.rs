@@ -61,7 +61,7 @@ impl Config {
             is_it && as_long
         };
         let of_it = reports.iter().filter(|one| leak.is_of(&one.full_name()));
-        let mut sites = of_it.clone().flat_map(Report::growing_sites);
+        let mut sites = of_it.clone().flat_map(Report::unbounded_sites);
         let is_new = of_it.count() == 0;
         is_new || self.accepted_leak.iter().any(is_listed) || sites.any(|site| leak.is_at(site))
     }
@@ -97,11 +97,11 @@ impl Config {
         }
     }
 
-    /// What is accepted of a report whose memory grows; none if a call site that grows is not
-    /// accepted, or none is known.
+    /// What is accepted of a report whose memory grows; none if a call site that is not bounded is
+    /// not accepted, or not all that grew is known by its call site.
     fn accepted_leaks(&self, report: &Report) -> Option<Vec<Accepted>> {
         let name = report.full_name();
-        let accepted = report.growing_sites().map(|site| {
+        let accepted = report.unbounded_sites().map(|site| {
             let leak = self.of_site(&name, site).find(|leak| self.lasts(leak));
             leak.map(AcceptedLeak::text)
         });
@@ -110,7 +110,8 @@ impl Config {
             what: Acceptable::Leak,
             reason,
         });
-        let is_it = report.verdict == Verdict::Growing && accepted.len() > 0;
+        let is_it = report.verdict == Verdict::Growing && report.is_explained();
+        let is_it = is_it && accepted.len() > 0;
         is_it.then(|| accepted.collect())
     }
 
@@ -122,13 +123,19 @@ impl Config {
         }
         let name = report.full_name();
         let mut texts: Vec<String> = Vec::new();
-        for site in report.growing_sites() {
+        for site in report.unbounded_sites() {
             let text = self.about_site(&name, site);
             if !texts.contains(&text) {
                 texts.push(text);
             }
         }
         let is_asked = self.accepted_leak.iter().any(|leak| leak.is_of(&name));
+        if is_asked && !texts.is_empty() && !report.is_explained() {
+            texts.push(
+                "its leaks are not accepted: not all that grew is known by its call site"
+                    .to_owned(),
+            );
+        }
         if texts.is_empty() && is_asked {
             let what = "highwater.toml accepts leaks of this scenario by their call sites";
             let obstacle = report.diagnosis_obstacle.as_deref();
@@ -165,7 +172,7 @@ impl Config {
             let mut known = runs.iter().filter(of_scenario).peekable();
             // Without call stacks nobody knows what it is that grows.
             let has_it = |report: &Report| {
-                report.growing_sites().any(|site| leak.is_at(site))
+                report.unbounded_sites().any(|site| leak.is_at(site))
                     || (report.verdict != Verdict::Bounded && report.diagnosis.is_none())
             };
             known.peek().is_some() && !known.any(|report| has_it(report))

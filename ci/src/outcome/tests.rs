@@ -321,6 +321,8 @@ fn leaking() -> Report {
     leaking.breaches = Vec::new();
     let diagnosis = leaking.diagnosis.as_mut().expect("call stacks");
     diagnosis.sites.truncate(1);
+    diagnosis.growth_bytes = diagnosis.sites[0].growth_bytes;
+    diagnosis.lost_blocks = 0;
     leaking
 }
 

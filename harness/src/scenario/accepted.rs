@@ -26,17 +26,18 @@ fn accepted_by(lines: &str, full_name: &str) -> Option<String> {
     Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty())
 }
 
-/// The reasons why it is accepted that the scenario's memory grows. None if it does not, if the
-/// call sites that grow are not known, or if one of them is not accepted.
+/// The reasons why it is accepted that the scenario's memory grows. None if it does not, if not
+/// all that grew is known by its call site, or if a call site that is not bounded is not accepted.
 pub(crate) fn accepted_leaks(report: &Report) -> Vec<Accepted> {
     let lines = std::env::var(LEAKS).unwrap_or_default();
     let diagnosis = report.diagnosis.as_ref();
-    let Some(diagnosis) = diagnosis.filter(|_| report.verdict.is_growing()) else {
+    let grows = report.verdict.is_growing() && report.diagnosis_obstacle.is_none();
+    let Some(diagnosis) = diagnosis.filter(|diagnosis| grows && diagnosis.is_complete()) else {
         return Vec::new();
     };
-    let growing = diagnosis.sites.iter();
-    let growing = growing.filter(|site| site.verdict.is_growing());
-    let signatures: Vec<_> = growing.map(Site::signature).collect();
+    let sites = diagnosis.sites.iter();
+    let unbounded = sites.filter(|site| !site.verdict.is_bounded());
+    let signatures: Vec<_> = unbounded.map(Site::signature).collect();
     let reasons = accepted_by_signature(&lines, &report.full_name(), &signatures);
     let accepted = reasons.into_iter().map(|reason| Accepted {
         what: Accepted::LEAK,

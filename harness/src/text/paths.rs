@@ -1,5 +1,6 @@
 //! Paths, by their text alone: what they lead to need not be there.
 
+use super::fnv1a;
 use std::path::{Component, Path, PathBuf};
 
 /// `a/../b` as `b`: what a manifest says of its sources may lead up and down again.
@@ -49,12 +50,6 @@ pub(crate) fn package() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let package = package.or_else(|| std::env::current_dir().ok());
     package.unwrap_or_default()
-}
-
-/// FNV-1a with 64 bits: the same on every system and in every version.
-pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 #[cfg(test)]

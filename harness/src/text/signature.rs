@@ -1,6 +1,8 @@
 //! [`signature`]: by what a call site that grows is known again, in the next run and after the
 //! code has moved.
 
+use super::fnv1a;
+
 /// How a holder holds blocks of a site: how many bytes, in which way, and by which path.
 pub type Held<'a> = (u64, &'a str, &'a [String]);
 
@@ -28,20 +30,12 @@ pub fn signature<'a>(
     let words = type_name.map(|name| (b'T', name)).into_iter();
     let words = words.chain(functions.map(|name| (b'F', name))).chain(held);
     let bytes = words.flat_map(|(kind, word)| [kind].into_iter().chain(word.bytes()).chain([0xFF]));
-    Some(format!("{:016x}", fnv_1a(bytes)))
-}
-
-fn fnv_1a(bytes: impl Iterator<Item = u8>) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    bytes.fold(OFFSET, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    })
+    Some(format!("{:016x}", fnv1a(&bytes.collect::<Vec<_>>())))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Held, fnv_1a, signature};
+    use super::{Held, fnv1a, signature};
 
     fn of(type_name: Option<&str>, functions: &[&str], holders: &[Held<'_>]) -> Option<String> {
         signature(
@@ -60,7 +54,7 @@ mod tests {
             ("foobar", 0x8594_4171_f739_67e8),
         ];
         for (text, hash) in vectors {
-            assert_eq!(fnv_1a(text.bytes()), hash, "{text}");
+            assert_eq!(fnv1a(text.as_bytes()), hash, "{text}");
         }
     }
 

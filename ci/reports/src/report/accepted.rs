@@ -1,6 +1,6 @@
-//! What is accepted of a scenario, and the call sites that grow, which can be accepted one by one.
+//! What is accepted of a scenario, and its call sites that grow, each of which can be accepted.
 
-use super::{Report, Site, Verdict};
+use super::{Diagnosis, Report, Site, Verdict};
 use highwater::__private::signature;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,10 +50,23 @@ impl Report {
         self.verdict == Verdict::Growing && !self.accepted.iter().any(is_leak)
     }
 
-    /// The call sites that grow; none if there are no call stacks.
-    pub fn growing_sites(&self) -> impl Iterator<Item = &Site> {
+    /// The call sites that grow, or of which that cannot be told; none if there are no call
+    /// stacks.
+    pub fn unbounded_sites(&self) -> impl Iterator<Item = &Site> {
         let sites = self.diagnosis.iter().flat_map(|diagnosis| &diagnosis.sites);
-        sites.filter(|site| site.verdict == Verdict::Growing)
+        sites.filter(|site| site.verdict != Verdict::Bounded)
+    }
+
+    /// Whether its call sites account for all that grew, in this run and not only in another.
+    pub fn is_explained(&self) -> bool {
+        let all = |diagnosis: &Diagnosis| {
+            let sites = diagnosis
+                .sites
+                .iter()
+                .map(|site| i128::from(site.growth_bytes));
+            diagnosis.lost_blocks == 0 && sites.sum::<i128>() >= diagnosis.growth_bytes.into()
+        };
+        self.diagnosis_obstacle.is_none() && self.diagnosis.as_ref().is_some_and(all)
     }
 }
 

@@ -256,7 +256,7 @@ fn what_newer_libraries_add_is_read() {
 fn signature_with(change: impl FnOnce(&mut Site)) -> Option<String> {
     let mut report = read(GROWING).unwrap();
     change(&mut report.diagnosis.as_mut().unwrap().sites[0]);
-    report.growing_sites().next().and_then(Site::signature)
+    report.unbounded_sites().next().and_then(Site::signature)
 }
 
 #[test]

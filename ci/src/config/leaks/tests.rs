@@ -15,6 +15,7 @@ fn report() -> Report {
     report.verdict_reason = "it rises".to_owned();
     report.failures = vec!["growing: it rises".to_owned()];
     report.breaches = Vec::new();
+    report.diagnosis.as_mut().expect("call stacks").lost_blocks = 0;
     report
 }
 
@@ -138,6 +139,37 @@ fn without_call_stacks_nothing_is_accepted() {
     }
     let [_, _, about] = judged(&both, resting);
     insta::assert_snapshot!("no-call-site-grows", about.join("\n"));
+}
+
+/// What is accepted must be all that there is.
+#[test]
+fn what_nobody_can_tell_is_not_accepted() {
+    let config = config(&(entry(KEY, "") + &entry(MAP, "")));
+    let fails = |change: fn(&mut Report)| {
+        let mut report = report();
+        change(&mut report);
+        config.apply(&mut report).expect("no pattern matches twice");
+        (report.is_failure(), config.about_growth(&report))
+    };
+    assert!(!fails(|_| ()).0);
+    let (is_failure, about) = fails(|report| {
+        let diagnosis = report.diagnosis.as_mut().expect("call stacks");
+        let resting = diagnosis.sites.iter_mut();
+        let mut resting = resting.filter(|site| site.verdict == Verdict::Bounded);
+        resting.next().expect("one").verdict = Verdict::Inconclusive;
+    });
+    assert!(is_failure && about.len() == 3, "{about:?}");
+    let unknown = "its leaks are not accepted: not all that grew is known by its call site";
+    let parts: [fn(&mut Report); 3] = [
+        |report| report.diagnosis.as_mut().expect("call stacks").lost_blocks = 1,
+        |report| report.diagnosis.as_mut().expect("call stacks").growth_bytes += 1,
+        |report| report.diagnosis_obstacle = Some("the second run grew otherwise".to_owned()),
+    ];
+    for part in parts {
+        let (is_failure, about) = fails(part);
+        assert!(is_failure);
+        assert_eq!(about.last().map(String::as_str), Some(unknown));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The names of reports' files. They are readable where that is possible. Two scenarios never
 //! have the same name, even on file systems that ignore capitals or limit the length.
 
-use crate::text::paths::fnv1a;
+use crate::text::fnv1a;
 
 /// How long a name may be without its extension. File systems take 255 bytes, and what is
 /// put behind it, such as that of an unfinished file, needs some of them.
