@@ -45,19 +45,41 @@ pub struct Swept {
     pub binary: String,
     /// Whether it passed.
     pub status: Status,
+    /// What it allocated; what is left is beyond what an empty run of the binary leaves.
+    #[serde(flatten)]
+    pub found: Found,
+}
+
+/// What a process allocated.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Found {
     /// The maximum of the live bytes; not known if `no_figures` says why.
     pub peak_bytes: Option<u64>,
     /// All bytes allocated, with the growth of resized blocks; not known likewise.
     pub total_bytes: Option<u64>,
     /// All blocks allocated; not known likewise.
     pub total_blocks: Option<u64>,
-    /// Bytes that were live when the process ended, beyond those of an empty run of the binary;
-    /// not known likewise.
+    /// Bytes that were live when the process ended, of a test beyond those of an empty run of its
+    /// binary; not known likewise.
     pub left_bytes: Option<u64>,
     /// The same of blocks; not known likewise.
     pub left_blocks: Option<u64>,
     /// Why the figures are not known.
     pub no_figures: Option<String>,
+}
+
+impl From<Result<Figures, String>> for Found {
+    fn from(figures: Result<Figures, String>) -> Self {
+        let of = |figure: fn(&Figures) -> u64| figures.as_ref().ok().map(figure);
+        Self {
+            peak_bytes: of(|figures| figures.peak_bytes),
+            total_bytes: of(|figures| figures.total_bytes),
+            total_blocks: of(|figures| figures.total_blocks),
+            left_bytes: of(|figures| figures.left_bytes),
+            left_blocks: of(|figures| figures.left_blocks),
+            no_figures: figures.err(),
+        }
+    }
 }
 
 /// How a test ended.
@@ -220,8 +242,6 @@ impl EmptyRun {
 }
 
 fn swept(binary: &Binary, name: &str, empty: &EmptyRun, ended: &Ended) -> Swept {
-    let figures = figures(empty, ended);
-    let of = |figure: fn(&Figures) -> u64| figures.as_ref().ok().map(figure);
     Swept {
         test: name.to_owned(),
         package: binary.package.clone(),
@@ -231,12 +251,7 @@ fn swept(binary: &Binary, name: &str, empty: &EmptyRun, ended: &Ended) -> Swept 
         } else {
             Status::Failed
         },
-        peak_bytes: of(|figures| figures.peak_bytes),
-        total_bytes: of(|figures| figures.total_bytes),
-        total_blocks: of(|figures| figures.total_blocks),
-        left_bytes: of(|figures| figures.left_bytes),
-        left_blocks: of(|figures| figures.left_blocks),
-        no_figures: figures.as_ref().err().cloned(),
+        found: figures(empty, ended).into(),
     }
 }
 
@@ -267,9 +282,9 @@ fn worst_first(test: &Swept) -> impl Ord + '_ {
     let most_first = std::cmp::Reverse;
     (
         test.status != Status::Failed,
-        most_first(test.left_bytes),
-        most_first(test.left_blocks),
-        most_first(test.peak_bytes),
+        most_first(test.found.left_bytes),
+        most_first(test.found.left_blocks),
+        most_first(test.found.peak_bytes),
         (&test.binary, &test.test),
     )
 }

@@ -6,7 +6,7 @@
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Evidence, Outcome};
 use cargo_highwater::sweep::program::Program;
-use cargo_highwater::sweep::{Status, Swept};
+use cargo_highwater::sweep::{Found, Status, Swept};
 use highwater::{ByteSize, Scenario};
 use highwater_reports::report::{Report, read_file};
 use schemars::JsonSchema;
@@ -186,6 +186,15 @@ fn outcomes_are_as_the_published_schema_says() {
     assert!(!jsonschema::is_valid(&schema, &other));
 }
 
+const FOUND: Found = Found {
+    peak_bytes: Some(30),
+    total_bytes: Some(40),
+    total_blocks: Some(2),
+    left_bytes: Some(10),
+    left_blocks: Some(1),
+    no_figures: None,
+};
+
 #[test]
 fn sweeps_are_as_the_published_schema_says() {
     let schema = published::<Vec<Swept>>("sweep.schema.json");
@@ -194,17 +203,15 @@ fn sweeps_are_as_the_published_schema_says() {
         package: "orders".to_owned(),
         binary: "orders::all".to_owned(),
         status: Status::Passed,
-        peak_bytes: Some(30),
-        total_bytes: Some(40),
-        total_blocks: Some(2),
-        left_bytes: Some(10),
-        left_blocks: Some(1),
-        no_figures: None,
+        found: FOUND,
     };
     let unknown = Swept {
         status: Status::Failed,
-        peak_bytes: None,
-        no_figures: Some("its process ended by signal: 6 (SIGABRT)".to_owned()),
+        found: Found {
+            peak_bytes: None,
+            no_figures: Some("its process ended by signal: 6 (SIGABRT)".to_owned()),
+            ..FOUND
+        },
         ..known.clone()
     };
     let tests = serde_json::to_value([known, unknown]).expect("JSON");
@@ -220,12 +227,7 @@ fn programs_are_as_the_published_schema_says() {
     let program = Program {
         command: vec!["sqlite3".to_owned(), "--version".to_owned()],
         exit_code: Some(0),
-        peak_bytes: Some(30),
-        total_bytes: Some(40),
-        total_blocks: Some(2),
-        left_bytes: Some(10),
-        left_blocks: None,
-        no_figures: None,
+        found: FOUND,
     };
     let program = serde_json::to_value(program).expect("JSON");
     jsonschema::validate(&schema, &program).expect("a program");

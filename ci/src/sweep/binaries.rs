@@ -90,8 +90,9 @@ pub(super) fn build(arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
         .manifest_path(&first.manifest_path)
         .no_deps()
         .exec()?;
+    let packages = metadata.packages.into_iter();
     let build = Build {
-        packages: { metadata.packages.into_iter() }
+        packages: packages
             .map(|package| (package.id.clone(), package))
             .collect(),
         libraries: library::of_compiler()?,

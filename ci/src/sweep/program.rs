@@ -2,7 +2,7 @@
 
 use super::process::{Ended, Processes, Threads};
 use super::text::{Size, count};
-use super::{SweepError, library};
+use super::{Found, SweepError, library};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -18,18 +18,9 @@ pub struct Program {
     pub command: Vec<String>,
     /// What it exited with; null if a signal ended it.
     pub exit_code: Option<i32>,
-    /// The maximum of the live bytes; not known if `no_figures` says why.
-    pub peak_bytes: Option<u64>,
-    /// All bytes allocated, with the growth of resized blocks; not known likewise.
-    pub total_bytes: Option<u64>,
-    /// All blocks allocated; not known likewise.
-    pub total_blocks: Option<u64>,
-    /// Bytes that were live when the process ended; not known likewise.
-    pub left_bytes: Option<u64>,
-    /// The same of blocks; not known likewise.
-    pub left_blocks: Option<u64>,
-    /// Why the figures are not known.
-    pub no_figures: Option<String>,
+    /// What its process allocated.
+    #[serde(flatten)]
+    pub found: Found,
 }
 
 /// Runs a program, with the counting library that is kept in `directory`, and returns what its
@@ -43,21 +34,14 @@ pub fn run(directory: &Path, command: &[OsString]) -> Result<Program, SweepError
     process.args(command.iter().skip(1));
     let ended = processes.watch(&mut process, Threads::All)?;
     let figures = match &ended.figures {
-        Some(figures) if figures.total_blocks > 0 => Ok(figures),
+        Some(figures) if figures.total_blocks > 0 => Ok(figures.clone()),
         _ => Err(reason(&ended)),
     };
-    let known = figures.as_ref().ok();
+    let words = command.iter().map(|word| word.to_string_lossy());
     Ok(Program {
-        command: { command.iter() }
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
+        command: words.map(Into::into).collect(),
         exit_code: ended.status.code(),
-        peak_bytes: known.map(|figures| figures.peak_bytes),
-        total_bytes: known.map(|figures| figures.total_bytes),
-        total_blocks: known.map(|figures| figures.total_blocks),
-        left_bytes: known.map(|figures| figures.left_bytes),
-        left_blocks: known.map(|figures| figures.left_blocks),
-        no_figures: figures.err(),
+        found: figures.into(),
     })
 }
 
@@ -74,12 +58,13 @@ fn reason(ended: &Ended) -> String {
 /// One line.
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(reason) = &self.no_figures {
+        let found = &self.found;
+        if let Some(reason) = &found.no_figures {
             return write!(f, "no figures: {reason}");
         }
-        let [peak, total, left] = [self.peak_bytes, self.total_bytes, self.left_bytes]
+        let [peak, total, left] = [found.peak_bytes, found.total_bytes, found.left_bytes]
             .map(|bytes| Size(bytes.unwrap_or_default()));
-        let blocks = [self.total_blocks, self.left_blocks]
+        let blocks = [found.total_blocks, found.left_blocks]
             .map(|blocks| count(blocks.unwrap_or_default(), "block", "blocks"));
         let [total_blocks, left_blocks] = blocks;
         write!(

@@ -30,7 +30,7 @@ pub fn render(tests: &[Swept], top: usize, width: usize) -> String {
     }
     let mut reasons = BTreeMap::<_, u64>::new();
     for test in tests {
-        if let Some(reason) = &test.no_figures {
+        if let Some(reason) = &test.found.no_figures {
             *reasons.entry((reason, &test.binary)).or_default() += 1;
         }
     }
@@ -47,19 +47,22 @@ pub fn render(tests: &[Swept], top: usize, width: usize) -> String {
 /// One line, and a second one if something failed or is not known.
 fn summary(tests: &[Swept], width: usize) -> String {
     let number = |is: fn(&Swept) -> bool| tests.iter().filter(|test| is(test)).count() as u64;
-    let unknown = number(|test| test.no_figures.is_some());
+    let unknown = number(|test| test.found.no_figures.is_some());
     let failed = number(|test| test.status == Status::Failed);
-    let leaving = number(|test| test.left_blocks.is_some_and(|blocks| blocks > 0));
+    let leaving = number(|test| test.found.left_blocks.is_some_and(|blocks| blocks > 0));
     let left = match leaving {
         0 if unknown == tests.len() as u64 => String::new(),
         0 => ", none leaves memory behind".to_owned(),
         _ => ", ".to_owned() + &count(leaving, "leaves memory behind", "leave memory behind"),
     };
     let mut text = count(tests.len() as u64, "test", "tests");
-    let known = tests.iter().filter(|test| test.peak_bytes.is_some());
+    let known = tests.iter().filter(|test| test.found.peak_bytes.is_some());
     // The first of those that are alike.
-    if let Some(test) = known.rev().max_by_key(|test| test.peak_bytes) {
-        text += &format!(", peak {} in `", Size(test.peak_bytes.unwrap_or_default()));
+    if let Some(test) = known.rev().max_by_key(|test| test.found.peak_bytes) {
+        text += &format!(
+            ", peak {} in `",
+            Size(test.found.peak_bytes.unwrap_or_default())
+        );
         let room = width.saturating_sub(text.len() + 1 + left.len());
         text += &format!("{}`", end(&printable(&test.test), room));
     }
@@ -100,11 +103,11 @@ fn figures(test: &Swept) -> [String; 5] {
     let blocks =
         |blocks: Option<u64>| blocks.map_or("?".to_owned(), |blocks| Thousands(blocks).to_string());
     [
-        size(test.left_bytes),
-        blocks(test.left_blocks),
-        size(test.peak_bytes),
-        size(test.total_bytes),
-        blocks(test.total_blocks),
+        size(test.found.left_bytes),
+        blocks(test.found.left_blocks),
+        size(test.found.peak_bytes),
+        size(test.found.total_bytes),
+        blocks(test.found.total_blocks),
     ]
 }
 
@@ -156,6 +159,7 @@ impl fmt::Display for Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sweep::Found;
 
     fn test(name: &str, left: u64, peak: u64) -> Swept {
         Swept {
@@ -163,12 +167,14 @@ mod tests {
             package: "orders".to_owned(),
             binary: "orders::all".to_owned(),
             status: Status::Passed,
-            peak_bytes: Some(peak),
-            total_bytes: Some(peak * 3),
-            total_blocks: Some(peak / 10),
-            left_bytes: Some(left),
-            left_blocks: Some(left / 500),
-            no_figures: None,
+            found: Found {
+                peak_bytes: Some(peak),
+                total_bytes: Some(peak * 3),
+                total_blocks: Some(peak / 10),
+                left_bytes: Some(left),
+                left_blocks: Some(left / 500),
+                no_figures: None,
+            },
         }
     }
 
@@ -182,9 +188,9 @@ mod tests {
         ];
         tests[0].status = Status::Failed;
         tests[2].binary = "orders".to_owned();
-        tests[3].peak_bytes = None;
-        tests[3].left_blocks = None;
-        tests[3].no_figures = Some("its process ended by signal: 6 (SIGABRT)".to_owned());
+        tests[3].found.peak_bytes = None;
+        tests[3].found.left_blocks = None;
+        tests[3].found.no_figures = Some("its process ended by signal: 6 (SIGABRT)".to_owned());
         for width in [80, 100, 200] {
             let printed = render(&tests, 20, width);
             assert!(fitted::fits(&printed, width), "{printed}");

@@ -58,8 +58,8 @@ impl Recorder<'_> {
         let watched = self.watched();
         // Without a runtime there are no tasks that one could miss.
         let has_some = |figure| figure != Quantity::Tasks || self.tasks.is_some();
-        let missing =
-            { KINDS.iter() }.filter(|(figure, _)| !watched.contains(figure) && has_some(*figure));
+        let is_missing = |figure| !watched.contains(&figure) && has_some(figure);
+        let missing = KINDS.iter().filter(|(figure, _)| is_missing(*figure));
         missing
             .map(|(figure, kind)| {
                 (
