@@ -1,4 +1,4 @@
-//! The README's code, pasted into a library as its reader would, and run.
+//! The README's code and that of docs/server.md, pasted as their reader would, and run.
 
 #![forbid(unsafe_code)]
 
@@ -61,7 +61,8 @@ fn what_the_readme_shows_compiles_and_passes() {
     let [dependencies] = blocks(rest, "toml")[..] else {
         panic!("the dependencies of async tests");
     };
-    let others = blocks(rest, "rust");
+    let server = fs::read_to_string(workspace.join("docs/server.md")).expect("it is there");
+    let others = [blocks(rest, "rust"), blocks(&server, "rust")].concat();
     assert_eq!(others.len(), 2);
     let mut lines = dependency.lines();
     let first = lines.next().expect("the table");

@@ -43,6 +43,7 @@ fn peaks() {
 
 #[test]
 fn c_own() {
+    // SAFETY: it takes any size.
     unsafe { black_box(malloc(4_321)) };
 }
 
@@ -70,11 +71,13 @@ fn abort() {
 
 #[test]
 fn sexit() {
+    // SAFETY: it takes any number.
     unsafe { _exit(0) };
 }
 
 #[test]
 fn forks() {
+    // SAFETY: the child calls nothing that another thread may have locked.
     unsafe {
         if fork() == 0 {
             black_box(malloc(123_456));

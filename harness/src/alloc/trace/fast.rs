@@ -178,10 +178,9 @@ fn hash(frame: Frame, follower: &Follower) -> Option<u64> {
     for _ in 0..DEPTH / AT_ONCE {
         for _ in 0..AT_ONCE {
             let at = place.wrapping_add(above) as *const [usize; 2];
-            // SAFETY: the thread's stack is mapped from its pointer to its end. Both words
-            // are on it: the place is not below the pointer's, and as it is below `above`,
-            // there is room for two words before the end. Whatever they are, they are
-            // words.
+            // SAFETY: the stack is mapped from its pointer, which the place is not below, to
+            // its end, before which there is room for two words, as the place is below
+            // `above`. Whatever is there is two words.
             let [next, address] = unsafe { at.read_unaligned() };
             hash.add(address);
             let next = next.wrapping_sub(above);
