@@ -134,5 +134,5 @@ pub mod __private {
     pub use crate::text::paths::{reports_below, without_detours};
     pub use crate::text::signature::{Held, signature};
     pub use crate::text::sparkline::sparkline;
-    pub use crate::text::{Thousands, full_name};
+    pub use crate::text::{Rate, Thousands, full_name};
 }

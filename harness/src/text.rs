@@ -15,8 +15,8 @@ pub(crate) mod signature;
 pub(crate) mod sparkline;
 mod units;
 
-pub(crate) use byte_size::{Blocks, Bound, Rate, RateWithin, Steps};
-pub use byte_size::{ByteSize, ByteSizeError, Thousands};
+pub(crate) use byte_size::{Blocks, Bound, RateWithin, Steps};
+pub use byte_size::{ByteSize, ByteSizeError, Rate, Thousands};
 
 /// What a scenario is called: its name, with the variant if there is one.
 #[doc(hidden)]

@@ -4,7 +4,7 @@ use crate::{Outcome, Plan};
 use anstream::ColorChoice;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, Table};
-use highwater::__private::wrapped_to;
+use highwater::__private::{Rate, wrapped_to};
 use highwater::{ByteSize, Ceiling, Report};
 use highwater_reports::fitted::{self, Column, Row};
 use highwater_scenarios::{
@@ -184,7 +184,7 @@ pub(crate) fn row(report: &Report) -> Vec<Field> {
         number(
             report
                 .blocks_per_step()
-                .map_or("-".to_owned(), |blocks| format!("{blocks:.2}")),
+                .map_or("-".to_owned(), |blocks| Rate(blocks).to_string()),
         ),
         word(verdict.word().to_owned(), Some(color)),
         word(report.sparkline(), None),

@@ -123,7 +123,9 @@ impl<N: Copy + Into<i128>> fmt::Display for Thousands<N> {
 
 /// Prints a rate: with two decimal places and its thousands separated, below 1
 /// with three significant digits.
-pub(crate) struct Rate(pub(crate) f64);
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Rate(pub f64);
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
