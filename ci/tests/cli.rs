@@ -238,10 +238,14 @@ fn a_reader_that_goes_away() {
 fn a_comment_of_an_outcome_that_nobody_trusts() {
     let project = directory(&[]);
     let evil = "@octocat #1 https://evil.example <img src=x> `a`\n::error::x|\u{202e}";
+    let change = serde_json::json!({
+        "what": "law", "before": evil, "after": evil, "unit": null, "effect": "worse",
+        "blocks": true, "per_step": null,
+    });
     let comparison = |status: &str| {
         serde_json::json!({
             "scenario": evil, "status": status, "against": "base", "recorded": null,
-            "changes": [], "runs": 1, "ranges": [], "sites": [], "failures": [evil],
+            "changes": vec![change.clone(); 5], "runs": 1, "ranges": [], "sites": [], "failures": [evil],
             "notes": [evil], "location": {"file": evil, "line": 7}, "leak": null,
             "curve_before": [], "curve": [1, 2],
         })

@@ -154,9 +154,9 @@ fn details(comparison: &Comparison) -> Option<String> {
         text.push_str(&format!(
             "| {} | {} | {} | {} |\n",
             change.name(),
-            change.before(),
-            change.after(),
-            change.difference()
+            figure(&change.before()),
+            figure(&change.after()),
+            figure(&change.difference())
         ));
     }
     Some(text + "\n</details>\n")
@@ -177,6 +177,15 @@ fn code(text: &str) -> String {
 /// The same in a table, where a bar ends a cell, between backticks too.
 fn cell(text: &str) -> String {
     code(text).replace('|', "\\|")
+}
+
+/// A figure in a table, which may be a word; nothing if there is none.
+fn figure(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        cell(text)
+    }
 }
 
 /// The same between tags.
