@@ -6,6 +6,7 @@
 use crate::baseline::Baseline;
 use crate::config::Tolerance;
 use crate::kind::Kind;
+use crate::table::printable;
 use highwater::__private::Thousands;
 use highwater_reports::figure::{Figure, Unit};
 use schemars::JsonSchema;
@@ -179,7 +180,8 @@ impl Change {
         match (value, self.what) {
             (Value::Number(value), Kind::Figure(figure)) => figure.display(*value).to_string(),
             (Value::Number(value), _) => value.to_string(),
-            (Value::Word(word), _) => word.clone(),
+            // Whoever wrote the report wrote it.
+            (Value::Word(word), _) => printable(word),
         }
     }
 

@@ -157,3 +157,14 @@ fn a_verdict_that_turns_is_worse_or_better() {
         assert_eq!(told(before, after, &STRICT), [expected]);
     }
 }
+
+#[test]
+fn a_law_commands_no_terminal() {
+    let before = of_verdict("bounded", Some("constant"));
+    let after = of_verdict("bounded", Some("\u{1b}[31mred"));
+    let told = told(&before, &after, &STRICT);
+    assert!(
+        told[0].starts_with("law constant → \\u{1b}[31mred: "),
+        "{told:?}"
+    );
+}
