@@ -38,15 +38,11 @@ pub(crate) fn list() -> String {
 /// With their steps, ceilings and what they do.
 fn scenarios() -> String {
     let columns = [
-        column("scenario", 0),
-        column("steps", 0),
-        column("growth", 1),
-        column("peak", 2),
+        Column::new("scenario", false, 0),
+        Column::new("steps", true, 0),
+        Column::new("growth", true, 1),
+        Column::new("peak", true, 2),
     ];
-    let columns = columns.map(|column| Column {
-        is_figure: column.name != "scenario",
-        ..column
-    });
     let row = |entry: &Entry| Row {
         cells: vec![
             entry.id.to_owned(),
@@ -63,9 +59,9 @@ fn scenarios() -> String {
 /// With what makes them valid, and what they claim.
 fn hypotheses() -> String {
     let columns = [
-        column("hypothesis", 0),
-        column("priority", 0),
-        column("valid if", 0),
+        Column::new("hypothesis", false, 0),
+        Column::new("priority", false, 0),
+        Column::new("valid if", false, 0),
     ];
     let row = |experiment: &Experiment| {
         let hypothesis = experiment.hypothesis;
@@ -83,26 +79,18 @@ fn hypotheses() -> String {
     fitted::table(&columns, &rows, fitted::width())
 }
 
-const fn column(name: &'static str, rank: u8) -> Column<'static> {
-    Column {
-        name,
-        is_figure: false,
-        rank,
-    }
-}
-
 /// The columns of the results, and what is left out first where lines are short.
 const RESULTS: [Column<'_>; 10] = [
-    column("scenario", 0),
-    column("steps", 3),
-    column("growth", 0),
-    column("ceiling", 5),
-    column("peak", 1),
-    column("ceiling", 5),
-    column("residue", 4),
-    column("allocs/step", 2),
-    column("verdict", 0),
-    column("curve", 6),
+    Column::new("scenario", false, 0),
+    Column::new("steps", false, 3),
+    Column::new("growth", false, 0),
+    Column::new("ceiling", false, 5),
+    Column::new("peak", false, 1),
+    Column::new("ceiling", false, 5),
+    Column::new("residue", false, 4),
+    Column::new("allocs/step", false, 2),
+    Column::new("verdict", false, 0),
+    Column::new("curve", false, 6),
 ];
 
 /// One line for each scenario that was run, and what to do next.
