@@ -5,9 +5,10 @@
 //! of the scenario. The figures hold for one toolchain, system, profile and
 //! allocator; each of these has a folder of its own ([`folder`]).
 
+use highwater::__private::Thousands;
 use highwater_reports::figure::{Figure, Figures, Unit, figures};
 use highwater_reports::file::write_atomically;
-use highwater_reports::report::{Report, Site};
+use highwater_reports::report::{Ceiling, Report, Site};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -28,6 +29,8 @@ pub struct Baseline {
     pub verdict: String,
     /// The law of growth; none if the verdict was open.
     pub law: Option<String>,
+    /// What it is held to, by the names of its ceilings.
+    pub ceilings: BTreeMap<String, String>,
     /// The call sites that grew most, if the report knows them: for the reader of a diff.
     /// They are not compared, for the names of functions are no memory.
     pub sites: Vec<String>,
@@ -93,6 +96,7 @@ impl Baseline {
             figures: figures(report),
             verdict: report.verdict.word().to_owned(),
             law: report.law.clone(),
+            ceilings: ceilings(report),
             sites: sites(report),
         }
     }
@@ -111,6 +115,10 @@ impl Baseline {
         let _ = writeln!(text, "{:<14} {}", "verdict", escaped(&self.verdict));
         let law = self.law.as_deref().unwrap_or("none");
         let _ = writeln!(text, "{:<14} {}", "law", escaped(law));
+        for (name, limit) in &self.ceilings {
+            let ceiling = escaped(&format!("{name}: {limit}"));
+            let _ = writeln!(text, "{:<14} {ceiling}", "ceiling");
+        }
         for site in &self.sites {
             let _ = writeln!(text, "{:<14} {}", "site", escaped(site));
         }
@@ -169,17 +177,30 @@ impl Baseline {
         }
         let verdict = plain(next("verdict")?)?;
         let law = Some(plain(next("law")?)?).filter(|law| law != "none");
+        let mut ceilings = BTreeMap::new();
         let mut sites = Vec::new();
         for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            let site = line.strip_prefix("site ").map(str::trim);
-            let problem = || (number, format!("`site` is expected, not `{line}`"));
-            sites.push(plain((number, site.ok_or_else(problem)?))?);
+            let problem = || {
+                let problem = format!("`ceiling` or `site` is expected, not `{line}`");
+                (number, problem)
+            };
+            let (name, text) = line.split_at_checked(14).ok_or_else(problem)?;
+            let text = plain((number, text.trim()))?;
+            match name.trim_end() {
+                "ceiling" => {
+                    let (name, limit) = text.split_once(": ").ok_or_else(problem)?;
+                    ceilings.insert(name.to_owned(), limit.to_owned());
+                }
+                "site" => sites.push(text),
+                _ => return Err(problem()),
+            }
         }
         Ok(Self {
             scenario,
             figures,
             verdict,
             law,
+            ceilings,
             sites,
         })
     }
@@ -232,6 +253,15 @@ fn unescaped(text: &str) -> Option<String> {
         });
     }
     Some(plain + rest)
+}
+
+fn ceilings(report: &Report) -> BTreeMap<String, String> {
+    let limit = |set: &Ceiling| match set.unit.as_str() {
+        "bytes" => format!("{} B", Thousands(set.limit)),
+        unit => format!("{} {unit}", Thousands(set.limit)),
+    };
+    let all = report.ceilings.iter();
+    all.map(|set| (set.ceiling.clone(), limit(set))).collect()
 }
 
 fn sites(report: &Report) -> Vec<String> {

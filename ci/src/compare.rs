@@ -29,7 +29,7 @@ pub enum Effect {
 /// One thing that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// What: a figure, `growing`, `inconclusive` or `law`.
+    /// What: a figure, `growing`, `inconclusive`, `law` or `ceiling`.
     #[schemars(with = "String")]
     pub what: Kind,
     /// What it was.
@@ -52,7 +52,7 @@ pub struct Change {
 pub enum Value {
     /// A figure.
     Number(i64),
-    /// A verdict or a law.
+    /// A verdict, a law or a ceiling.
     Word(String),
 }
 
@@ -84,11 +84,13 @@ impl Rule<'_> {
     }
 }
 
-/// What changed from `before` to `after`: the verdict, then the figures in their order.
+/// What changed from `before` to `after`: the verdict, the ceilings, then the figures in
+/// their order.
 pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Change> {
     let value = |of: &Baseline, figure| of.figures.get(&figure).copied().unwrap_or(0);
     let other_steps = value(before, Figure::Steps) != value(after, Figure::Steps);
     let mut changes: Vec<_> = verdict(before, after, rule).into_iter().collect();
+    changes.extend(ceilings(before, after, rule));
     for figure in Figure::all().filter(|figure| !figure.is_bound()) {
         let (was, is) = (value(before, figure), value(after, figure));
         let allowed = rule.tolerance.map_or(0, |tolerance| tolerance.of(figure));
@@ -138,6 +140,22 @@ fn verdict(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Option<Chang
         std::cmp::Ordering::Equal => Effect::Different,
     };
     (before.law != after.law).then(|| rule.change(Kind::Law, law(before), law(after), effect))
+}
+
+/// The ceilings that are others than before: whoever moves one is seen.
+fn ceilings(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Change> {
+    let names: BTreeSet<_> = before.ceilings.keys().chain(after.ceilings.keys()).collect();
+    let value = |of: &Baseline, name: &str| match of.ceilings.get(name) {
+        Some(limit) => Value::Word(format!("{name} up to {limit}")),
+        None => Value::Word(format!("none on {name}")),
+    };
+    let pairs = names
+        .into_iter()
+        .map(|name| (value(before, name), value(after, name)));
+    let moved = pairs.filter(|(before, after)| before != after);
+    moved
+        .map(|(before, after)| rule.change(Kind::Ceiling, before, after, Effect::Different))
+        .collect()
 }
 
 /// The laws of growth, the worst last.

@@ -14,6 +14,7 @@ use crate::baseline::Baseline;
 use crate::compare::Change;
 use crate::config::{Config, ConfigError};
 use crate::exit_code;
+use crate::kind::Kind;
 pub use crate::sites::SiteChange;
 pub use again::{Again, Range};
 pub use headline::Part;
@@ -339,9 +340,12 @@ pub fn to_measure_again(evidence: &Evidence, config: &Config) -> Result<Vec<Path
         again: Again::default(),
         ..evidence.clone()
     };
+    // A ceiling is no measurement.
+    let is_measured = |change: &Change| change.what != Kind::Ceiling;
     let is_doubtful = |comparison: &Comparison| match comparison.status {
-        Status::Regression | Status::Improvement | Status::Changed => true,
-        Status::Failed => !comparison.changes.is_empty(),
+        Status::Regression | Status::Improvement | Status::Changed | Status::Failed => {
+            comparison.changes.iter().any(is_measured)
+        }
         _ => false,
     };
     let doubtful = judged(&once, config)?.into_iter();

@@ -29,6 +29,8 @@ step blocks    1
 reallocations  5
 verdict        bounded
 law            constant
+ceiling        growth: 4,096 B
+ceiling        peak: 8,192 B
 ";
     let baseline = Baseline::of(&report);
     assert_eq!(baseline.to_text(), text);
@@ -69,7 +71,7 @@ fn sites_are_for_the_reader() {
     let last = "site           112,000 B, 1,000 blocks: Box<Order> in Book::insert\n";
     assert!(text.ends_with(last), "{text}");
     assert_eq!(Baseline::parse(&text), Ok(with_sites));
-    let expected = (19, "`site` is expected, not `more`".to_owned());
+    let expected = (21, "`ceiling` or `site` is expected, not `more`".to_owned());
     assert_eq!(Baseline::parse(&(text + "more\n")), Err(expected));
 }
 

@@ -168,3 +168,26 @@ fn a_law_commands_no_terminal() {
         "{told:?}"
     );
 }
+
+/// A ceiling that somebody moved is told, whatever the figures are.
+#[test]
+fn a_moved_ceiling_is_told() {
+    let of = |ceilings: &[(&str, &str)]| Baseline {
+        ceilings: ceilings
+            .iter()
+            .map(|(name, limit)| ((*name).to_owned(), (*limit).to_owned()))
+            .collect(),
+        ..known()
+    };
+    let before = of(&[("growth", "1,024 B"), ("peak", "4,096 B")]);
+    let after = of(&[("growth", "1,000,000 B"), ("residue", "0 B")]);
+    assert_eq!(
+        told(&before, &after, &STRICT),
+        [
+            "ceiling growth up to 1,024 B → growth up to 1,000,000 B: Different",
+            "ceiling peak up to 4,096 B → none on peak: Different",
+            "ceiling none on residue → residue up to 0 B: Different",
+        ]
+    );
+    assert_eq!(told(&before, &before, &STRICT), [""; 0]);
+}
