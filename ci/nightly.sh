@@ -22,6 +22,12 @@ RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" \
 cargo test --locked --target x86_64-unknown-linux-gnu -p highwater \
     --no-default-features --features macros --lib alloc::
 
+# Above jemalloc, which takes a minute to build.
+(
+    cd tests/adopters/jemalloc
+    CARGO_TARGET_DIR=../../../target/adopters cargo test --locked
+)
+
 # The counting code in 20,000 interleavings of each model.
 HIGHWATER_PORTABLE=1 CARGO_TARGET_DIR=target/model RUSTFLAGS="--cfg highwater_shuttle" \
 cargo test --release --locked -p highwater --lib alloc::model

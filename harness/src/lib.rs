@@ -118,6 +118,33 @@ pub use symbols::Frame;
 pub use text::{ByteSize, ByteSizeError};
 pub use verdict::{Law, Verdict};
 
+/// A test in a process of its own; with `steps`, a memory scenario.
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOC: highwater::Alloc = highwater::Alloc::system();
+///
+/// #[highwater::test(steps = 10_000, growth = "1 KiB", peak = "64 KiB")]
+/// fn numbers_are_not_kept(i: u64) {
+///     assert_eq!(i.to_string().parse(), Ok(i));
+/// }
+///
+/// #[highwater::test(steps = 10_000, state = Vec::new(), growth = "1 KiB")]
+/// fn the_last_hundred_are_kept(numbers: &mut Vec<u64>, i: u64) {
+///     numbers.push(i);
+///     if numbers.len() > 100 {
+///         numbers.remove(0);
+///     }
+/// }
+///
+/// #[highwater::test]
+/// fn a_report_is_as_it_was() {
+///     let report = highwater::Scenario::new("strings").run(|| (), |(), i| drop(i.to_string()));
+///     assert!(report.verdict().is_bounded());
+/// }
+/// # fn main() {}
+/// ```
+///
 #[cfg(feature = "macros")]
 pub use highwater_macros::test;
 

@@ -38,8 +38,6 @@ pub(crate) struct Facts {
     /// What fools a naive rule; none for a leak.
     pub(crate) why: Option<String>,
     pub(crate) step: String,
-    #[serde(default)]
-    pub(crate) quick: bool,
 }
 
 /// One package of a case.
@@ -142,7 +140,7 @@ impl Outcome {
 }
 
 /// The packages of the cases that were asked for, in alphabetical order.
-pub(crate) fn find(wanted: &[String], quick: bool) -> Result<Vec<Variant>, String> {
+pub(crate) fn find(wanted: &[String]) -> Result<Vec<Variant>, String> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("known-leaks");
     let mut cases: Vec<String> = fs::read_dir(&corpus)
         .map_err(|error| format!("{}: {error}", corpus.display()))?
@@ -169,7 +167,6 @@ pub(crate) fn find(wanted: &[String], quick: bool) -> Result<Vec<Variant>, Strin
             }
         }
     }
-    variants.retain(|variant| !quick || variant.facts.quick);
     Ok(variants)
 }
 

@@ -32,9 +32,6 @@ struct Arguments {
     /// Which cases; all of them if none is named
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
-    /// Only the cases that build within seconds
-    #[arg(long)]
-    quick: bool,
     /// How often to run each; the verdicts must be the same
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -55,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool, String> {
-    let variants = case::find(&arguments.cases, arguments.quick)?;
+    let variants = case::find(&arguments.cases)?;
     let bar = ProgressBar::new(variants.len() as u64 * (1 + u64::from(arguments.rounds)));
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}") {
         bar.set_style(style);

@@ -27,31 +27,6 @@ use proc_macro2::TokenStream;
 /// a debugger. A runner that gives each test a process, as cargo-nextest does, runs the body
 /// in that process. Addresses there are random unless `cargo highwater` started it.
 ///
-/// ```
-/// #[global_allocator]
-/// static ALLOC: highwater::Alloc = highwater::Alloc::system();
-///
-/// #[highwater::test(steps = 10_000, growth = "1 KiB", peak = "64 KiB")]
-/// fn numbers_are_not_kept(i: u64) {
-///     assert_eq!(i.to_string().parse(), Ok(i));
-/// }
-///
-/// #[highwater::test(steps = 10_000, state = Vec::new(), growth = "1 KiB")]
-/// fn the_last_hundred_are_kept(numbers: &mut Vec<u64>, i: u64) {
-///     numbers.push(i);
-///     if numbers.len() > 100 {
-///         numbers.remove(0);
-///     }
-/// }
-///
-/// #[highwater::test]
-/// fn a_report_is_as_it_was() {
-///     let report = highwater::Scenario::new("strings").run(|| (), |(), i| drop(i.to_string()));
-///     assert!(report.verdict().is_bounded());
-/// }
-/// # fn main() {}
-/// ```
-///
 /// With `steps` the function is one step of a scenario. The test runs the steps, then fails
 /// if a ceiling was breached or memory grows without end. It is the same as a
 /// `highwater::Scenario` named after the function and its module that is run and

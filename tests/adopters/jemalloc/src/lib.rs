@@ -1,17 +1,33 @@
 //! Above jemalloc the figures are those above the system's allocator.
 
 #![forbid(unsafe_code)]
+#![cfg(test)]
 
 use highwater::{Hold, Scenario};
-use highwater_tests::comparison::compare_usage;
+use std::hint::black_box;
 
 #[global_allocator]
 static ALLOC: highwater::Alloc<tikv_jemallocator::Jemalloc> =
     highwater::Alloc::new(tikv_jemallocator::Jemalloc);
 
 #[test]
-fn every_workload_has_the_same_figures() {
-    compare_usage(env!("CARGO_BIN_EXE_meter")).unwrap();
+fn every_requested_byte_is_counted() {
+    let (kept, usage) = highwater::measure(|| {
+        let mut grown = Vec::<u8>::with_capacity(10);
+        grown.reserve_exact(3_000);
+        drop(black_box(vec![0_u8; 5_000]));
+        (grown, Box::new([0_u64; 3]))
+    });
+    assert_eq!(usage.live_bytes, 3_024);
+    assert_eq!(usage.live_blocks, 2);
+    assert_eq!(usage.peak_bytes, 8_000);
+    drop(kept);
+}
+
+#[highwater::test(steps = 2_000, state = Vec::new())]
+#[should_panic(expected = "memory leak in")]
+fn a_leak_is_found(kept: &mut Vec<String>, i: u64) {
+    kept.push(i.to_string());
 }
 
 /// glibc can't give back what it does not have.
