@@ -144,7 +144,11 @@ fn verdict(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Option<Chang
 
 /// The ceilings that are others than before: whoever moves one is seen.
 fn ceilings(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Change> {
-    let names: BTreeSet<_> = before.ceilings.keys().chain(after.ceilings.keys()).collect();
+    let names: BTreeSet<_> = before
+        .ceilings
+        .keys()
+        .chain(after.ceilings.keys())
+        .collect();
     let value = |of: &Baseline, name: &str| match of.ceilings.get(name) {
         Some(limit) => Value::Word(format!("{name} up to {limit}")),
         None => Value::Word(format!("none on {name}")),

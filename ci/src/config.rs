@@ -9,7 +9,7 @@ mod date;
 mod figures;
 mod leaks;
 
-use crate::kind::Kind;
+use crate::kind::{Kind, blocking};
 use figures::{Ceilings, Limit};
 use highwater::__private::{Thousands, milliseconds};
 use highwater::ByteSize;
@@ -56,6 +56,7 @@ pub struct Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Gate {
+    #[serde(default, deserialize_with = "blocking")]
     blocks: Option<BTreeSet<Kind>>,
 }
 
@@ -211,7 +212,7 @@ impl Config {
     /// What blocks when it became worse than in the base.
     pub fn blocks(&self) -> BTreeSet<Kind> {
         self.gate.blocks.clone().unwrap_or_else(|| {
-            let kinds = Kind::all();
+            let kinds = Kind::that_block();
             kinds.filter(|kind| kind.blocks_by_default()).collect()
         })
     }

@@ -1,9 +1,10 @@
-//! [`Kind`]: what can become worse, and so block.
+//! [`Kind`]: what can change, and what of that can become worse, and so block.
 
 use highwater_reports::figure::Figure;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::collections::BTreeSet;
 
-/// What can become worse, and so block.
+/// What can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Kind {
@@ -20,12 +21,19 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All that are worth to be named.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let figures = Figure::all().filter(|figure| figure.can_block());
+    fn all() -> impl Iterator<Item = Self> {
         [Self::Growing, Self::Inconclusive, Self::Ceiling, Self::Law]
             .into_iter()
-            .chain(figures.map(Self::Figure))
+            .chain(Figure::all().map(Self::Figure))
+    }
+
+    /// All that can block.
+    pub(crate) fn that_block() -> impl Iterator<Item = Self> {
+        let can_block = |kind: &Self| match kind {
+            Self::Figure(figure) => figure.can_block(),
+            _ => true,
+        };
+        Self::all().filter(can_block)
     }
 
     /// Its name, as in `highwater.toml`.
@@ -53,11 +61,32 @@ impl TryFrom<String> for Kind {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        Self::all().find(|kind| kind.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Self::all().map(Self::name).collect();
-            format!("`{name}` cannot block; what can: {}", names.join(", "))
-        })
+        let mut all = Self::all();
+        all.find(|kind| kind.name() == name)
+            .ok_or_else(|| format!("`{name}` is nothing that changes"))
     }
+}
+
+/// Reads a list of what is to block.
+pub(crate) fn blocking<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeSet<Kind>>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let kind = |name: String| {
+        let mut known = Kind::that_block();
+        known.find(|kind| kind.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Kind::that_block().map(Kind::name).collect();
+            de::Error::custom(format!(
+                "`{name}` cannot block; what can: {}",
+                names.join(", ")
+            ))
+        })
+    };
+    names
+        .into_iter()
+        .map(kind)
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 impl Serialize for Kind {
@@ -75,14 +104,7 @@ mod tests {
         for kind in Kind::all() {
             assert_eq!(Kind::try_from(kind.name().to_owned()), Ok(kind));
         }
-        assert_eq!(
-            Kind::try_from("steps".to_owned()),
-            Err(
-                "`steps` cannot block; what can: growing, inconclusive, ceiling, law, growth, peak, \
-                 residue, live, live-blocks, total, total-blocks, step-bytes, step-blocks, \
-                 reallocations"
-                    .to_owned()
-            )
-        );
+        let unknown = Kind::try_from("grwth".to_owned());
+        assert_eq!(unknown, Err("`grwth` is nothing that changes".to_owned()));
     }
 }

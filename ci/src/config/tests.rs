@@ -266,7 +266,7 @@ fn the_document_names_all_that_can_be_said() {
     };
     let (before, of_gate) = example.split_once("[gate]").expect("it says what blocks");
     let (of_gate, _) = of_gate.split_once("[scenario").expect("it has an entry");
-    for kind in Kind::all() {
+    for kind in Kind::that_block() {
         assert!(names(of_gate, kind.name()), "{}", kind.name());
         if let Kind::Figure(figure) = kind {
             assert!(names(of_tolerance, figure.key()));
