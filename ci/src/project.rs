@@ -4,6 +4,7 @@
 mod command;
 mod flags;
 mod members;
+mod origin;
 mod run;
 
 use crate::base::{self, Base, BaseError};
@@ -210,8 +211,11 @@ impl Project {
     /// If they are not built or not run, or a report could not be written.
     pub fn measure(&self, run: &Run) -> Result<bool, ProjectError> {
         run.write(&self.reports)?;
+        let origin = self.origin();
         let tests = self.tests(&run.directory, &self.reports, &run.arguments);
-        tests.run("this project")
+        let passed = tests.run("this project")?;
+        self.remember(&origin)?;
+        Ok(passed)
     }
 
     /// Runs the tests with these names as [`measure`](Self::measure) did, with call stacks if
@@ -452,7 +456,7 @@ fn again_directories(reports: &Path) -> Vec<PathBuf> {
 }
 
 fn remove_reports(directory: &Path) -> Result<(), ProjectError> {
-    let notes = [REVISION, CONFIG, run::FILE].map(|name| directory.join(name));
+    let notes = [REVISION, CONFIG, run::FILE, origin::FILE].map(|name| directory.join(name));
     let notes = notes.into_iter().filter(|path| path.exists());
     let unwritten = unwritten_files(directory).map_err(io_error(directory))?;
     let reports = report_files(directory)?.into_iter();
