@@ -61,6 +61,8 @@ pub struct Project {
     pub environment: Vec<(&'static str, String)>,
     /// Where the workspace is.
     pub root: PathBuf,
+    /// The name of the package there, or of the folder.
+    name: Option<String>,
     target: PathBuf,
     /// The packages that use the library and that cargo tests only if it is told to.
     untested: Vec<String>,
@@ -132,6 +134,8 @@ impl Project {
         let here = std::env::current_dir().unwrap_or_default();
         let root = metadata.workspace_root.as_std_path();
         let reports = reports_below(metadata.target_directory.as_std_path(), Some(root));
+        let package = metadata.root_package().map(|root| root.name.to_string());
+        let folder = || Some(root.file_name()?.to_string_lossy().into_owned());
         Ok(Self {
             untested: members::left_out(&metadata, &here),
             base_reports: reports.join(BASE),
@@ -140,6 +144,7 @@ impl Project {
             baselines: metadata.workspace_root.join(BASELINES).into(),
             config: metadata.workspace_root.join(CONFIG).into(),
             environment: Vec::new(),
+            name: package.or_else(folder),
             root: metadata.workspace_root.into(),
             target: metadata.target_directory.into(),
         })

@@ -19,7 +19,7 @@ impl Project {
         let status = ["status", "--porcelain", "--untracked-files=no"];
         let changes = git(&self.root, &status).unwrap_or_default();
         Origin {
-            project: self.name(),
+            project: self.name.clone(),
             commit,
             has_changes: !changes.is_empty(),
             toolchain: self.toolchain().ok(),
@@ -36,7 +36,7 @@ impl Project {
             .filter(|_| self.is_last(&path));
         let known = known.and_then(|text| serde_json::from_str(&text).ok());
         known.unwrap_or_else(|| Origin {
-            project: self.name(),
+            project: self.name.clone(),
             ..Origin::default()
         })
     }
@@ -55,11 +55,5 @@ impl Project {
         reports
             .iter()
             .all(|report| written(report) <= written(file))
-    }
-
-    /// That of the workspace's folder.
-    fn name(&self) -> Option<String> {
-        let name = self.root.file_name()?;
-        Some(name.to_string_lossy().into_owned())
     }
 }
