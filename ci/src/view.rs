@@ -9,7 +9,8 @@ use crate::outcome::{Against, Comparison, Evidence, Outcome, Part, Reports, Stat
 use highwater::__private::Thousands;
 use highwater_reports::figure::Figure;
 use highwater_reports::page::{
-    Differences, Origin, Sides, about, chart, document, figures_of, limit, location_in_code, lowest,
+    Differences, Origin, Sides, about, chart, document, failures, figures_of, limit,
+    location_in_code, lowest,
 };
 use highwater_reports::report::{Ceiling, Diagnosis, Report};
 use maud::{Markup, html};
@@ -217,7 +218,7 @@ impl Scenario<'_> {
                     span class={ "pill " (comparison.status.word()) } { (comparison.status.word()) }
                 }
                 @if let Some(location) = comparison.place() { (location_in_code(location)) }
-                @for failure in &comparison.failures { p.failure { (failure) } }
+                (failures(&comparison.failures, self.shown()))
                 @for note in &comparison.notes { p.note { (note) } }
                 @for range in &comparison.ranges { p.note { (range) } }
                 @if let Some(report) = self.shown() { (about(&sides(report))) }

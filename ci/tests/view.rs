@@ -88,7 +88,7 @@ fn the_page_has_everything_in_it() {
          <td class=\"figure more\" data-label=\"difference\" data-sort=\"18976\">\
          +18,976 B, ×19</td>",
         "<span class=\"difference more\">+18,976 B</span>",
-        "<span class=\"value left\">step 10,000: 20,000 B, in the base 1,024 B</span>",
+        "<span class=\"value\">step 10,000: 20,000 B, in the base 1,024 B</span>",
         "<span>release, x86_64-linux-gnu, above System</span>",
         "there is no report of it any more",
     ] {

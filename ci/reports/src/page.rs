@@ -11,7 +11,7 @@ mod flame;
 mod origin;
 
 use crate::figure::{Figure, Unit, figures};
-use crate::report::{Ceiling, Diagnosis, Location, Report};
+use crate::report::{Ceiling, Diagnosis, Location, Report, Verdict};
 use crate::visible::is_hidden;
 use highwater::__private::{Thousands, shell_word};
 use highwater::ByteSize;
@@ -55,7 +55,7 @@ pub fn render(report: &Report, origin: &Origin) -> String {
         }
         main { section {
             @if let Some(location) = &report.location { (location_in_code(location)) }
-            @for failure in &report.failures { p.failure { (failure) } }
+            (failures(&report.failures, Some(report)))
             (about(&sides))
             h3 { "All figures" }
             (figures_of(None, Some(report), &Differences::None))
@@ -100,12 +100,23 @@ pub fn location_in_code(location: &Location) -> Markup {
     html! { p.place { code { (location.file) ":" (location.line) } } }
 }
 
+/// Why a scenario failed, but for what the verdict on its report says.
+pub fn failures(failures: &[String], report: Option<&Report>) -> Markup {
+    let said = report.map(|report| format!("{}: {}", report.verdict.word(), report.verdict_reason));
+    html! {
+        @for failure in failures.iter().filter(|failure| Some(*failure) != said.as_ref()) {
+            p.failure { (failure) }
+        }
+    }
+}
+
 /// The verdict on a report, its curve, the command that runs it again, and where its memory
 /// comes from if that is known; all that beside the base, if there is one.
 pub fn about(sides: &Sides<'_>) -> Markup {
     let report = sides.head;
     html! {
-        p { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
+        @let fails = report.verdict != Verdict::Bounded && report.is_failure();
+        p .failure[fails] { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
         (chart::large(report, sides.base))
         @if let Some(test) = &report.test {
             p.command {

@@ -149,17 +149,17 @@ fn values(scale: &Scale, report: &Report, base: Option<&Report>) -> Markup {
         @for (index, at) in curve.iter().enumerate() {
             @let (left, here, width) = strip(index);
             span.at style={ "left:" (percent(left)) ";width:" (percent(width)) } {
-                span.value .left[here > 0.5] {
-                    "step " (Thousands(at.step)) ": " (Thousands(at.live_bytes)) " B"
-                    @if let Some(base) = base.and_then(|base| live_at(base, at.step)) {
-                        ", in the base " (Thousands(base)) " B"
-                    }
-                }
                 @if width > 0.0 {
                     i style={
                         "left:" (percent((here - left) / width))
                         ";bottom:" (percent(scale.y(at.live_bytes)))
                     } {}
+                }
+            }
+            span.value {
+                "step " (Thousands(at.step)) ": " (Thousands(at.live_bytes)) " B"
+                @if let Some(base) = base.and_then(|base| live_at(base, at.step)) {
+                    ", in the base " (Thousands(base)) " B"
                 }
             }
         }

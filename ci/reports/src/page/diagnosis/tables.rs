@@ -142,15 +142,23 @@ fn description(site: &Site) -> Markup {
     }
 }
 
-/// The sites that hold more or less than in the base; nothing if none does.
+/// The sites that hold more or less than in the base, at the end or else at the peak; nothing
+/// if none does.
 pub(super) fn changed(base: &Diagnosis, head: &Diagnosis) -> Markup {
-    let found = differences(Some(base), head, |site| site.live_bytes);
+    let mut found = differences(Some(base), head, |site| site.live_bytes);
+    let is_of_the_peak = found.is_empty() && base.knows_peak() && head.knows_peak();
+    if is_of_the_peak {
+        found = differences(Some(base), head, |site| site.peak_bytes.unwrap_or(0));
+    }
     let (shown, others) = found.split_at(ROWS.min(found.len()));
     let sums = |of: fn(&Difference<'_>) -> i128| others.iter().map(of).sum::<i128>();
     html! {
         @if !found.is_empty() {
             table.data.changed {
-                caption { "Call sites that hold more or less than in the base" }
+                caption {
+                    "Call sites that hold more or less than in the base"
+                    @if is_of_the_peak { ", at the peak" }
+                }
                 thead { tr {
                     th scope="col" { "site" }
                     (headers(&["base", "now", "difference"]))
