@@ -85,11 +85,14 @@ pub fn changes(base: Option<&Report>, head: Option<&Report>, at_peak: bool) -> V
     };
     // None if the moment was met in one of the two alone.
     let at_peak = at_peak && head.knows_peak() && base.is_none_or(Diagnosis::knows_peak);
-    let held = |site: &Site| match at_peak {
-        true => site.peak_bytes.unwrap_or(0),
-        false => site.live_bytes,
+    let bytes = |site: &Site| {
+        if at_peak {
+            site.peak_bytes.unwrap_or(0)
+        } else {
+            site.live_bytes
+        }
     };
-    let differences = differences(base, head, held).into_iter().take(SITES);
+    let differences = differences(base, head, bytes).into_iter().take(SITES);
     differences
         .map(|found| {
             let before = base.map(|_| found.before_bytes);

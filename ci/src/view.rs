@@ -57,7 +57,7 @@ pub fn render<'a>(outcome: &'a Outcome, evidence: &'a Evidence, origin: &Origin)
     };
     let scenarios: Vec<_> = outcome.scenarios.iter().map(scenario).collect();
     let body = html! {
-        (head(outcome, origin.line(evidence.reports.values())))
+        (head(outcome, &origin.line(evidence.reports.values())))
         main {
             (overview(&scenarios))
             @for (index, scenario) in scenarios.iter().enumerate() {
@@ -88,7 +88,7 @@ fn sites_by_name<'a>(first: &'a Reports, again: &'a [Reports]) -> BTreeMap<Strin
     sites
 }
 
-fn head(outcome: &Outcome, origin: Markup) -> Markup {
+fn head(outcome: &Outcome, origin: &Markup) -> Markup {
     html! {
         header {
             h1 {
