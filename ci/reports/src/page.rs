@@ -9,6 +9,7 @@ pub mod chart;
 mod diagnosis;
 mod flame;
 mod origin;
+mod parts;
 
 use crate::figure::{Figure, Unit, figures};
 use crate::report::{Ceiling, Diagnosis, Location, Report, Verdict};
@@ -17,6 +18,7 @@ use highwater::__private::{Thousands, shell_word};
 use highwater::ByteSize;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 pub use origin::Origin;
+use parts::{change, difference_cell, figure_cell};
 use std::collections::BTreeMap;
 
 const STYLE: &str = include_str!("page/page.css");
@@ -218,32 +220,14 @@ fn difference(
     match (said.of(figure), said) {
         (Some(text), _) => difference_cell(difference, text),
         (None, Differences::FromBase(_)) if difference != 0 => {
-            let plus = if difference > 0 { "+" } else { "" };
             let unit = if figure.unit() == Unit::Bytes {
                 " B"
             } else {
                 ""
             };
-            difference_cell(
-                difference,
-                &format!("{plus}{}{unit}", Thousands(difference)),
-            )
+            difference_cell(difference, &(change(difference) + unit))
         }
         (None, _) => difference_cell(0, ""),
-    }
-}
-
-/// A cell with a figure, which is sorted by its value.
-fn figure_cell(label: &str, value: i128, text: &str) -> Markup {
-    html! { td.figure data-label=(label) data-sort=(value) { (text) } }
-}
-
-/// A cell with a difference, in the colour of more or of less.
-fn difference_cell(value: i128, text: &str) -> Markup {
-    html! {
-        td.figure.more[value > 0].less[value < 0] data-label="difference" data-sort=(value) {
-            (text)
-        }
     }
 }
 

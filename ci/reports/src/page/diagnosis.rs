@@ -3,8 +3,8 @@
 
 mod tables;
 
-use super::Sides;
-use super::flame;
+use super::parts::{blocks, change, place, type_or_unknown};
+use super::{Sides, flame};
 use crate::report::{Diagnosis, Frame, Holder, Trap};
 use highwater::__private::{Thousands, how_held};
 use maud::{Markup, html};
@@ -127,27 +127,4 @@ fn retention(kind: &str, path: &[String]) -> Markup {
             }
         }
     }
-}
-
-pub(super) fn place(file: &str, line: u32) -> Markup {
-    html! { span.place { (file) ":" (line) } }
-}
-
-pub(super) fn type_or_unknown(name: Option<&str>) -> Markup {
-    html! {
-        @match name {
-            Some(name) => { code { (name) } }
-            None => { span.note { "type unknown" } }
-        }
-    }
-}
-
-pub(super) fn blocks(count: i128) -> &'static str {
-    if count.abs() == 1 { "block" } else { "blocks" }
-}
-
-/// With its sign, also above zero.
-pub(super) fn change(figure: i128) -> String {
-    let plus = if figure > 0 { "+" } else { "" };
-    format!("{plus}{}", Thousands(figure))
 }

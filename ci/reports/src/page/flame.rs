@@ -6,7 +6,7 @@
 
 mod tree;
 
-use super::diagnosis::{change, place, type_or_unknown};
+use super::parts::{change, place, type_or_unknown};
 use crate::report::{Diagnosis, Site};
 use crate::sites::differences;
 use highwater::__private::Thousands;

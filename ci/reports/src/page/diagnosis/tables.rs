@@ -1,7 +1,7 @@
 //! What is known of types, of call sites and of what holds them, as tables.
 
-use super::{blocks, change, held, retention, stack, type_or_unknown};
-use crate::page::{difference_cell, figure_cell};
+use super::{held, retention, stack};
+use crate::page::parts::{blocks, change, difference_cell, figure_cell, type_or_unknown};
 use crate::report::{Diagnosis, Holder, Site};
 use crate::sites::{Difference, differences};
 use highwater::__private::Thousands;
