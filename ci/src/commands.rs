@@ -337,11 +337,10 @@ pub(crate) fn view(output: Option<PathBuf>) -> Result<u8, Failure> {
     let evidence = evidence(&project, &config, with_base)?;
     let outcome = Outcome::of(&evidence, &config)?;
     let path = output.unwrap_or_else(|| project.reports.join("index.html"));
-    file::write_atomically(&path, &view::render(&outcome, &evidence)).map_err(|source| {
-        Failure::File {
-            path: path.clone(),
-            source,
-        }
+    let page = view::render(&outcome, &evidence, &project.origin_of_reports());
+    file::write_atomically(&path, &page).map_err(|source| Failure::File {
+        path: path.clone(),
+        source,
     })?;
     print(&format!("{}\n", path.display()))?;
     Ok(exit_code::PASSED)

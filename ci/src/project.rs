@@ -4,6 +4,7 @@
 mod command;
 mod flags;
 mod members;
+mod origin;
 mod run;
 
 use crate::base::{self, Base, BaseError};
@@ -60,6 +61,8 @@ pub struct Project {
     pub environment: Vec<(&'static str, String)>,
     /// Where the workspace is.
     pub root: PathBuf,
+    /// The name of the package there, or of the folder.
+    name: Option<String>,
     target: PathBuf,
     /// The packages that use the library and that cargo tests only if it is told to.
     untested: Vec<String>,
@@ -131,6 +134,8 @@ impl Project {
         let here = std::env::current_dir().unwrap_or_default();
         let root = metadata.workspace_root.as_std_path();
         let reports = reports_below(metadata.target_directory.as_std_path(), Some(root));
+        let package = metadata.root_package().map(|root| root.name.to_string());
+        let folder = || Some(root.file_name()?.to_string_lossy().into_owned());
         Ok(Self {
             untested: members::left_out(&metadata, &here),
             base_reports: reports.join(BASE),
@@ -139,6 +144,7 @@ impl Project {
             baselines: metadata.workspace_root.join(BASELINES).into(),
             config: metadata.workspace_root.join(CONFIG).into(),
             environment: Vec::new(),
+            name: package.or_else(folder),
             root: metadata.workspace_root.into(),
             target: metadata.target_directory.into(),
         })
@@ -210,8 +216,11 @@ impl Project {
     /// If they are not built or not run, or a report could not be written.
     pub fn measure(&self, run: &Run) -> Result<bool, ProjectError> {
         run.write(&self.reports)?;
+        let origin = self.origin();
         let tests = self.tests(&run.directory, &self.reports, &run.arguments);
-        tests.run("this project")
+        let passed = tests.run("this project")?;
+        self.remember(&origin)?;
+        Ok(passed)
     }
 
     /// Runs the tests with these names as [`measure`](Self::measure) did, with call stacks if
@@ -452,7 +461,7 @@ fn again_directories(reports: &Path) -> Vec<PathBuf> {
 }
 
 fn remove_reports(directory: &Path) -> Result<(), ProjectError> {
-    let notes = [REVISION, CONFIG, run::FILE].map(|name| directory.join(name));
+    let notes = [REVISION, CONFIG, run::FILE, origin::FILE].map(|name| directory.join(name));
     let notes = notes.into_iter().filter(|path| path.exists());
     let unwritten = unwritten_files(directory).map_err(io_error(directory))?;
     let reports = report_files(directory)?.into_iter();

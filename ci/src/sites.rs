@@ -1,14 +1,10 @@
-//! Which call sites hold more or less than before.
-//!
-//! A site is known again by its type and its functions, not by its lines, which move
-//! with every edit above them.
+//! Which call sites hold more or less than before, in words.
 
 use highwater::__private::Thousands;
 use highwater_reports::report::{Diagnosis, Frame, Location, Report, Site, Verdict};
+use highwater_reports::sites::differences;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -65,31 +61,6 @@ impl fmt::Display for SiteChange {
     }
 }
 
-type Key<'a> = (Option<&'a str>, Vec<&'a str>);
-
-fn key(site: &Site) -> Key<'_> {
-    let functions = site.frames.iter().map(|frame| frame.function.as_str());
-    (site.type_name.as_deref(), functions.collect())
-}
-
-fn by_key(diagnosis: &Diagnosis, at_peak: bool) -> BTreeMap<Key<'_>, (i64, &Site)> {
-    let mut found = BTreeMap::new();
-    for site in diagnosis
-        .sites
-        .iter()
-        .filter(|site| !site.frames.is_empty())
-    {
-        let (bytes, _) = found.entry(key(site)).or_insert((0_i64, site));
-        let held = if at_peak {
-            site.peak_bytes.unwrap_or(0)
-        } else {
-            site.live_bytes
-        };
-        *bytes = bytes.saturating_add(held);
-    }
-    found
-}
-
 /// The line of the program that allocates what grows most, if the report has call stacks: the
 /// innermost whose file is below `root`.
 pub fn leak(report: &Report, root: &Path) -> Option<Location> {
@@ -113,26 +84,21 @@ pub fn changes(base: Option<&Report>, head: Option<&Report>, at_peak: bool) -> V
         return Vec::new();
     };
     // None if the moment was met in one of the two alone.
-    let is_known = |diagnosis: &Diagnosis| {
-        let mut sites = diagnosis.sites.iter();
-        sites.any(|site| site.peak_bytes.is_some())
+    let at_peak = at_peak && head.knows_peak() && base.is_none_or(Diagnosis::knows_peak);
+    let bytes = |site: &Site| {
+        if at_peak {
+            site.peak_bytes.unwrap_or(0)
+        } else {
+            site.live_bytes
+        }
     };
-    let at_peak = at_peak && is_known(head) && base.is_none_or(is_known);
-    let before = base.map(|base| by_key(base, at_peak));
-    let after = by_key(head, at_peak);
-    let known = before.iter().flat_map(BTreeMap::iter).chain(&after);
-    let sites: BTreeMap<_, _> = known.map(|(key, (_, site))| (key, *site)).collect();
-    let mut changes: Vec<_> = sites
-        .into_iter()
-        .map(|(key, site)| {
-            let bytes = |of: &BTreeMap<Key<'_>, (i64, &Site)>| of.get(key).map_or(0, |(b, _)| *b);
-            change(site, before.as_ref().map(bytes), bytes(&after), at_peak)
+    let differences = differences(base, head, bytes).into_iter().take(SITES);
+    differences
+        .map(|found| {
+            let before = base.map(|_| found.before_bytes);
+            change(found.site, before, found.after_bytes, at_peak)
         })
-        .filter(|change| change.difference() != 0)
-        .collect();
-    changes.sort_by_key(|change| Reverse(change.difference().unsigned_abs()));
-    changes.truncate(SITES);
-    changes
+        .collect()
 }
 
 /// What a call site allocates, and where.

@@ -1,22 +1,20 @@
 //! The page: every scenario with its curve, its figures and what became of it, in
 //! one file that loads nothing.
 //!
-//! It is read without scripts; the one that is in it only sorts the table. What it shows of
-//! one report is what a page of that report shows.
+//! What it shows of one report is what a page of that report shows.
 
 use crate::compare::Change;
 use crate::kind::Kind;
-use crate::outcome::{Comparison, Evidence, Outcome, Status};
+use crate::outcome::{Against, Comparison, Evidence, Outcome, Part, Reports, Status};
 use highwater::__private::Thousands;
 use highwater_reports::figure::Figure;
 use highwater_reports::page::{
-    about, chart, document, figures_of, limit, location_in_code, lowest,
+    Differences, Origin, Sides, about, chart, document, failures, figures_of, limit,
+    location_in_code, lowest,
 };
-use highwater_reports::report::{Ceiling, Report};
-use maud::{Markup, PreEscaped, html};
+use highwater_reports::report::{Ceiling, Diagnosis, Report};
+use maud::{Markup, html};
 use std::collections::BTreeMap;
-
-const SCRIPT: &str = include_str!("view/sort.js");
 
 /// The page's columns: their names, and whether they hold figures.
 const COLUMNS: [(&str, bool); 8] = [
@@ -35,47 +33,73 @@ struct Scenario<'a> {
     comparison: &'a Comparison,
     head: Option<&'a Report>,
     base: Option<&'a Report>,
+    sites: Option<&'a Diagnosis>,
+    base_sites: Option<&'a Diagnosis>,
 }
 
-/// The page for an outcome and the evidence that it comes from.
-pub fn render<'a>(outcome: &'a Outcome, evidence: &'a Evidence) -> String {
-    let of_head = by_name(evidence.reports.values());
-    let of_base = by_name(
-        evidence
-            .base
-            .iter()
-            .flat_map(|(_, reports)| reports.values()),
-    );
+/// The page for an outcome and the evidence that it comes from, which was measured as `origin`
+/// says.
+pub fn render<'a>(outcome: &'a Outcome, evidence: &'a Evidence, origin: &Origin) -> String {
+    let none = Reports::new();
+    let base = evidence.base.as_ref().map_or(&none, |(_, reports)| reports);
+    let (of_head, of_base) = (by_name(&evidence.reports), by_name(base));
+    let sites = sites_by_name(&evidence.reports, &evidence.again.reports);
+    let base_sites = sites_by_name(base, &evidence.again.base);
     let scenario = |comparison: &'a Comparison| {
-        let Comparison { scenario, .. } = comparison;
+        let name = &comparison.scenario;
         Scenario {
             comparison,
-            head: of_head.get(scenario).copied(),
-            base: of_base.get(scenario).copied(),
+            head: of_head.get(name).copied(),
+            base: of_base.get(name).copied(),
+            sites: sites.get(name).copied(),
+            base_sites: base_sites.get(name).copied(),
         }
     };
     let scenarios: Vec<_> = outcome.scenarios.iter().map(scenario).collect();
     let body = html! {
-        (head(outcome))
+        (head(outcome, &origin.line(evidence.reports.values())))
         main {
             (overview(&scenarios))
             @for (index, scenario) in scenarios.iter().enumerate() {
                 (scenario.section(index))
             }
         }
-        script { (PreEscaped(SCRIPT)) }
     };
     document(&format!("Memory: {}", outcome.counts()), &body)
 }
 
-fn by_name<'a>(reports: impl Iterator<Item = &'a Report>) -> BTreeMap<String, &'a Report> {
-    reports.map(|report| (report.full_name(), report)).collect()
+fn by_name(reports: &Reports) -> BTreeMap<String, &Report> {
+    let named = reports.values();
+    named.map(|report| (report.full_name(), report)).collect()
 }
 
-fn head(outcome: &Outcome) -> Markup {
+/// The first diagnosis that there is of each scenario, of which the last may have been made
+/// when it was measured again.
+fn sites_by_name<'a>(first: &'a Reports, again: &'a [Reports]) -> BTreeMap<String, &'a Diagnosis> {
+    let mut sites = BTreeMap::new();
+    let reports = std::iter::once(first)
+        .chain(again)
+        .flat_map(Reports::values);
+    for report in reports {
+        if let Some(diagnosis) = &report.diagnosis {
+            sites.entry(report.full_name()).or_insert(diagnosis);
+        }
+    }
+    sites
+}
+
+fn head(outcome: &Outcome, origin: &Markup) -> Markup {
     html! {
         header {
-            h1 { "Memory" }
+            h1 {
+                @for part in outcome.headline() {
+                    @match part {
+                        Part::Words(text) => { (text) }
+                        Part::Theirs(text) => { code { (text) } }
+                    }
+                }
+            }
+            (origin)
             p.counts {
                 @for status in Status::ALL {
                     @let count = outcome.scenarios.iter().filter(|c| c.status == status).count();
@@ -96,17 +120,15 @@ fn head(outcome: &Outcome) -> Markup {
 
 fn overview(scenarios: &[Scenario<'_>]) -> Markup {
     html! {
-        div.scroll {
-            table #overview {
-                thead { tr {
-                    @for (name, is_figure) in COLUMNS {
-                        th scope="col" .figure[is_figure] { (name) }
-                    }
-                } }
-                tbody {
-                    @for (index, scenario) in scenarios.iter().enumerate() {
-                        (scenario.row(index))
-                    }
+        table.data #overview {
+            thead { tr {
+                @for (name, is_figure) in COLUMNS {
+                    th scope="col" .figure[is_figure] { (name) }
+                }
+            } }
+            tbody {
+                @for (index, scenario) in scenarios.iter().enumerate() {
+                    (scenario.row(index))
                 }
             }
         }
@@ -119,24 +141,30 @@ impl Scenario<'_> {
         self.head.or(self.base)
     }
 
+    /// The base's report, if there is one to show it beside.
+    fn beside(&self) -> Option<&Report> {
+        self.base.filter(|_| self.head.is_some())
+    }
+
     fn row(&self, index: usize) -> Markup {
         let status = self.comparison.status;
-        let report = self.shown();
         let order = Status::ALL.iter().position(|known| *known == status);
         html! {
             tr {
-                td data-sort=(order.unwrap_or(0)) {
+                td data-label="outcome" data-sort=(order.unwrap_or(0)) {
                     span class={ "pill " (status.word()) } { (status.word()) }
                 }
-                td { a href={ "#s" (index) } { (self.comparison.scenario) } }
-                @if let Some(report) = report {
-                    td data-sort=(report.live_bytes) { (chart::small(report)) }
-                    td { (report.verdict.word()) }
-                    (figure_cell(report.growth_bytes.into(), report, "growth"))
-                    (figure_cell(chart::highest_peak(report), report, "peak"))
-                    (figure_cell(report.residue_bytes.into(), report, "residue"))
+                th scope="row" { a href={ "#s" (index) } { (self.comparison.scenario) } }
+                @if let Some(report) = self.shown() {
+                    td data-label="live memory" data-sort=(report.live_bytes) {
+                        (chart::small(report, self.beside()))
+                    }
+                    td data-label="verdict" { (report.verdict.word()) }
+                    (self.cell(report, "growth", |report| report.growth_bytes.into()))
+                    (self.cell(report, "peak", chart::highest_peak))
+                    (self.cell(report, "residue", |report| report.residue_bytes.into()))
                     @let blocks = per_step(report.step_blocks, report.steps);
-                    td.figure data-sort=(blocks) { (blocks) }
+                    td.figure data-label="blocks a step" data-sort=(blocks) { (blocks) }
                 } @else {
                     td colspan="6" { "no report" }
                 }
@@ -144,8 +172,45 @@ impl Scenario<'_> {
         }
     }
 
+    /// A figure, how much of its ceiling it takes, and how it differs from the base.
+    fn cell(&self, report: &Report, name: &str, of: impl Fn(&Report) -> i128) -> Markup {
+        let value = of(report);
+        let ceiling = lowest(report, name);
+        let share = |ceiling: &Ceiling| match (value.max(0), i128::from(ceiling.limit)) {
+            (0, _) => 0,
+            (value, limit) if value > limit => 100,
+            (value, limit) => value * 100 / limit,
+        };
+        let difference = self.beside().map_or(0, |base| value - of(base));
+        html! {
+            td.figure data-label=(name) data-sort=(value) {
+                (Thousands(value)) " B"
+                @if difference != 0 {
+                    span.difference.more[difference > 0].less[difference < 0] {
+                        @if difference > 0 { "+" }
+                        (Thousands(difference)) " B"
+                    }
+                }
+                @if let Some(ceiling) = ceiling {
+                    @let breached = value > i128::from(ceiling.limit);
+                    span.ceiling { "of " (limit(ceiling)) }
+                    span.bar .breached[breached] {
+                        span style={ "width:" (share(ceiling)) "%" } {}
+                    }
+                }
+            }
+        }
+    }
+
     fn section(&self, index: usize) -> Markup {
         let comparison = self.comparison;
+        let sides = |head| Sides {
+            id: index,
+            head,
+            base: self.beside(),
+            sites: self.sites.filter(|_| self.head.is_some()),
+            base_sites: self.base_sites,
+        };
         html! {
             section id={ "s" (index) } {
                 h2 {
@@ -153,49 +218,33 @@ impl Scenario<'_> {
                     span class={ "pill " (comparison.status.word()) } { (comparison.status.word()) }
                 }
                 @if let Some(location) = comparison.place() { (location_in_code(location)) }
-                @for failure in &comparison.failures { p.failure { (failure) } }
+                (failures(&comparison.failures, self.shown()))
                 @for note in &comparison.notes { p.note { (note) } }
                 @for range in &comparison.ranges { p.note { (range) } }
-                @if let Some(report) = self.shown() {
-                    (about(report, self.base.filter(|_| self.head.is_some())))
-                }
+                @if let Some(report) = self.shown() { (about(&sides(report))) }
                 details open[comparison.is_changed()] {
                     summary { "All figures" }
-                    div.scroll { (figures_of(self.base, self.head, differences(&comparison.changes).as_ref())) }
+                    (figures_of(self.base, self.head, &self.differences()))
                 }
             }
         }
     }
-}
 
-/// By how much each figure changed that did; none if nothing changed.
-fn differences(changes: &[Change]) -> Option<BTreeMap<Figure, String>> {
-    let of_figure = |change: &Change| match change.what {
-        Kind::Figure(figure) => Some((figure, change.difference())),
-        _ => None,
-    };
-    let differences = changes.iter().filter_map(of_figure).collect();
-    (!changes.is_empty()).then_some(differences)
-}
-
-/// A figure, and how much of its ceiling it takes.
-fn figure_cell(value: i128, report: &Report, name: &str) -> Markup {
-    let ceiling = lowest(report, name);
-    let share = |ceiling: &Ceiling| match (value.max(0), i128::from(ceiling.limit)) {
-        (0, _) => 0,
-        (value, limit) if value > limit => 100,
-        (value, limit) => value * 100 / limit,
-    };
-    html! {
-        td.figure data-sort=(value) {
-            (Thousands(value)) " B"
-            @if let Some(ceiling) = ceiling {
-                @let breached = value > i128::from(ceiling.limit);
-                span.ceiling { "of " (limit(ceiling)) }
-                span.bar .breached[breached] {
-                    span style={ "width:" (share(ceiling)) "%" } {}
-                }
-            }
+    /// From the base if there is one, else from what is recorded.
+    fn differences(&self) -> Differences {
+        let Comparison {
+            changes, against, ..
+        } = self.comparison;
+        let of_figure = |change: &Change| match change.what {
+            Kind::Figure(figure) => Some((figure, change.difference())),
+            _ => None,
+        };
+        let said: BTreeMap<Figure, String> = changes.iter().filter_map(of_figure).collect();
+        match against {
+            Against::Base if self.beside().is_some() => Differences::FromBase(said),
+            Against::Baseline if !said.is_empty() => Differences::FromBaseline(said),
+            _ if self.beside().is_some() => Differences::FromBase(BTreeMap::new()),
+            _ => Differences::None,
         }
     }
 }

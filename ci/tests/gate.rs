@@ -82,6 +82,7 @@ fn from_the_same_code_to_an_improvement_that_is_recorded() {
     // With baselines, what is less must be recorded.
     project.keep("8");
     project.run(&["run"], 0);
+    the_page_says_what_was_measured(&project);
     project.run(&["bless"], 0);
     project.commit("eight orders again, recorded");
     project.keep("4");
@@ -118,6 +119,28 @@ fn from_the_same_code_to_an_improvement_that_is_recorded() {
         with_the_script(&project, &[]).lines().rev().nth(1),
         Some("1 same")
     );
+}
+
+/// As far as it is known: not of a report that was written without the tool.
+fn the_page_says_what_was_measured(project: &Project) {
+    let page = || {
+        project.run(&["view"], 0);
+        fs::read_to_string(project.reports().join("index.html")).expect("a page")
+    };
+    let first = page();
+    for part in [
+        "<p class=\"origin\"><span><b>orders</b></span><span>commit <code>",
+        "</code> and changes that are not committed</span><span>rustc-",
+        "</span><span>debug, ",
+        " UTC</span></p>",
+    ] {
+        assert!(first.contains(part), "{part} is missing in\n{first}");
+    }
+    let report = project.reports().join("orders.json");
+    let text = fs::read(&report).expect("a report");
+    fs::write(&report, text).expect("the same");
+    let origin = "<p class=\"origin\"><span><b>orders</b></span><span>debug, ";
+    assert!(page().contains(origin));
 }
 
 /// What the script for any CI system prints; it must exit with 0.

@@ -139,7 +139,13 @@ and what opens them:
         .sum();
     assert_eq!(live, 32_384);
     let page = fs::read_to_string(folder.join("index.html")).expect("it is there");
-    assert!(page.contains("<h1>orders</h1>"), "{page}");
+    for part in [
+        "<h1>Memory of orders</h1><p class=\"origin\"><span><b>orders</b></span><span>",
+        "<code class=\"copy\">cargo highwater repro tests::orders_are_bounded</code>",
+        "<div class=\"view growth\">",
+    ] {
+        assert!(page.contains(part), "{part} is missing in\n{page}");
+    }
     let left = fs::read_to_string(project.reports().join("a.json")).expect("it is there");
     assert_eq!(left, REPORT);
     assert!(!project.reports().join("orders.json").exists());

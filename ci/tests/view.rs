@@ -4,7 +4,7 @@
 
 mod support;
 
-use highwater_reports::page::render;
+use highwater_reports::page::{Origin, render};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -81,8 +81,15 @@ fn the_page_has_everything_in_it() {
         "<span class=\"key base\">in the base</span>",
         "<span class=\"ceiling\">of 8 KiB</span>",
         "ceiling on the peak, 8 KiB",
-        "<td class=\"figure\">1,024 B</td><td class=\"figure\">20,000 B</td>\
-         <td class=\"figure\">+18,976 B, ×19</td>",
+        "<h1><code>leak &lt;script&gt;</code> now leaks at <code>tests/memory.rs:12</code>; \
+         1 more differs</h1>",
+        "<td class=\"figure\" data-label=\"base\" data-sort=\"1024\">1,024 B</td>\
+         <td class=\"figure\" data-label=\"now\" data-sort=\"20000\">20,000 B</td>\
+         <td class=\"figure more\" data-label=\"difference\" data-sort=\"18976\">\
+         +18,976 B, ×19</td>",
+        "<span class=\"difference more\">+18,976 B</span>",
+        "<span class=\"value\">step 10,000: 20,000 B, in the base 1,024 B</span>",
+        "<span>release, x86_64-linux-gnu, above System</span>",
         "there is no report of it any more",
     ] {
         assert!(page.contains(part), "{part} is missing in\n{page}");
@@ -123,7 +130,7 @@ fn pages_with_sites() -> [String; 2] {
     project.write("target/highwater/shop.json", GROWING);
     project.run(&["view"], 0);
     let report = serde_json::from_str(GROWING).expect("a report");
-    [page(&project), render(&report)]
+    [page(&project), render(&report, &Origin::default())]
 }
 
 #[test]
@@ -134,17 +141,21 @@ fn the_page_says_where_memory_comes_from() {
              call stack. 3 blocks could not be tracked to their sites.",
             "Stopped at a block of 20 B, <code>String</code>, with which live memory was \
              65,540 B:",
-            "<th scope=\"row\"><code>String</code></th><td class=\"figure\">+10,000 blocks</td>\
-             <td class=\"figure\">+200,000 B</td><td class=\"figure\">180,000 B</td>\
-             <td class=\"figure\">200,000 B</td>",
+            "<th scope=\"row\"><code>String</code></th>\
+             <td class=\"figure\" data-label=\"growth\" data-sort=\"200000\">+200,000 B</td>\
+             <td class=\"figure\" data-label=\"in blocks\" data-sort=\"10000\">+10,000</td>\
+             <td class=\"figure\" data-label=\"at the peak\" data-sort=\"180000\">180,000 B</td>\
+             <td class=\"figure\" data-label=\"at the end\" data-sort=\"200000\">200,000 B</td>",
             "<th scope=\"row\"><code>Vec&lt;u64&gt;</code></th>\
-             <td class=\"figure\">-1 block</td><td class=\"figure\">-64 B</td>",
+             <td class=\"figure\" data-label=\"growth\" data-sort=\"-64\">-64 B</td>\
+             <td class=\"figure\" data-label=\"in blocks\" data-sort=\"-1\">-1</td>",
             "<th scope=\"row\"><span class=\"note\">type unknown</span></th>",
             "<li><code>shop::key</code> <span class=\"place\">src/shop.rs:21</span></li>",
-            "<td class=\"figure\">27.0 %<span class=\"bar\"><span style=\"width:27%\">",
-            "<span class=\"kind\">held by</span> \
-             <code>static PRICE_CACHE → HashMap&lt;String, f64&gt; → String</code>, 9,998 of \
-             10,000 blocks",
+            "data-sort=\"200000\">27.0 %<span class=\"bar\"><span style=\"width:27%\">",
+            "9,998 of 10,000 blocks <span class=\"kind\">held by</span> <span class=\"crumbs\">\
+             <code>static PRICE_CACHE</code><span class=\"to\"> → </span>\
+             <code>HashMap&lt;String, f64&gt;</code><span class=\"to\"> → </span>\
+             <code>String</code></span>",
             "<p class=\"note\">its call stack is not known</p>",
             "<summary>2 more frames</summary>",
         ] {
@@ -288,4 +299,157 @@ fn a_browser_shows_where_memory_comes_from() {
             assert!(count > 100, "{count} pixels of {colour:?} with {setting}");
         }
     }
+}
+
+/// A type's name as generics make them, without a place to break it.
+fn long_type() -> String {
+    format!("Vec<{}u8{}>", "Arc<Mutex<".repeat(14), ">>".repeat(14))
+}
+
+/// A page of a comparison, with call stacks on both sides and names that are long.
+fn compared() -> Project {
+    let project = Project::new();
+    project.write("lib.rs", "");
+    let with = |changes: &dyn Fn(&mut Value)| {
+        let mut report: Value = serde_json::from_str(GROWING).expect("JSON");
+        report["name"] = json!("shop::".repeat(12));
+        let site = &mut report["diagnosis"]["sites"][0];
+        site["type"] = json!(long_type());
+        site["holders"][0]["path"][1] = json!(long_type());
+        site["frames"][0]["function"] = json!(long_type());
+        changes(&mut report);
+        report.to_string()
+    };
+    project.write("target/highwater/shop.json", &with(&|_| {}));
+    let base = with(&|report| {
+        report["growth_bytes"] = json!(40);
+        report["verdict"] = json!("bounded");
+        report["failures"] = json!([]);
+        report["diagnosis"]["sites"][0]["live_bytes"] = json!(1_000);
+        report["diagnosis"]["sites"][2]["live_bytes"] = json!(900);
+    });
+    project.write("target/highwater/base/shop.json", &base);
+    let revision = "origin/main\n0123456789abcdef\n";
+    project.write("target/highwater/base/REVISION", revision);
+    project.run(&["view"], 0);
+    project
+}
+
+#[test]
+fn the_page_of_a_comparison_says_which_sites_changed() {
+    let page = page(&compared());
+    for part in [
+        "<label for=\"flame-0-live-change\">base → now</label>",
+        "<span class=\"name\">+199,000 B, -852 B</span>",
+        "<div class=\"box less\" tabindex=\"0\"><span class=\"name\">[u8; 4]</span>",
+        "<caption>Call sites that hold more or less than in the base</caption>",
+        "<td class=\"figure\" data-label=\"base\" data-sort=\"1000\">1,000 B</td>\
+         <td class=\"figure\" data-label=\"now\" data-sort=\"200000\">200,000 B</td>\
+         <td class=\"figure more\" data-label=\"difference\" data-sort=\"199000\">+199,000 B</td>",
+        "<td class=\"figure less\" data-label=\"difference\" data-sort=\"-852\">-852 B</td>",
+    ] {
+        assert!(page.contains(part), "{part} is missing in\n{page}");
+    }
+    assert_eq!(page.matches("<polyline class=\"base\"").count(), 2);
+}
+
+/// What `script` makes of the page at that width, as a text. The page is in a frame: the
+/// browser's own window cannot be as narrow as a phone.
+fn asked(page: &str, width: u32, script: &str) -> String {
+    let directory: TempDir = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("outer.html");
+    let (rest, end) = page.split_at(page.len() - "</body></html>".len());
+    let asking = "<script>parent.document.title = ";
+    let text = json!(format!("{rest}{asking}{script}</script>{end}")).to_string();
+    let outer = format!(
+        "<title></title><iframe style='width: {width}px; height: 1600px; border: 0'></iframe>\
+         <script>frames[0].frameElement.srcdoc = {}</script>",
+        text.replace("</", "<\\/")
+    );
+    fs::write(&path, outer).expect("a page");
+    let wide = "--window-size=1400,1800".into();
+    let dom = chromium(&path, "", &["--dump-dom".into(), wide]);
+    let (_, title) = dom.split_once("<title>").expect("a title");
+    let (title, _) = title.split_once("</title>").expect("its end");
+    title.to_owned()
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
+fn a_browser_has_no_need_to_scroll_sideways() {
+    let [_, one] = pages_with_sites();
+    for page in [page(&viewed()), page(&compared()), one] {
+        for width in [1280, 1000, 768, 390] {
+            let script = "[innerWidth, document.documentElement.scrollWidth, ...new Set([\
+                          ...document.querySelectorAll('body *')].filter((one) => \
+                          one.getBoundingClientRect().right > innerWidth + 1).map((one) => \
+                          one.tagName + '.' + one.className))].join(' ')";
+            assert_eq!(asked(&page, width, script), format!("{width} {width}"));
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
+fn a_browser_draws_boxes_as_wide_as_their_shares() {
+    let page = page(&compared());
+    let of = |what: &str| {
+        let script = format!(
+            "(() => {{ const view = document.querySelector('.view.{what}'); \
+             document.querySelector('input.{what}').click(); \
+             const width = (one) => one.getBoundingClientRect().width; \
+             const rows = [...view.querySelectorAll('ul')].map((row) => \
+             [width(row), [...row.children].reduce((sum, one) => sum + width(one), 0)]); \
+             return rows.every(([row, sum]) => row > 0 && Math.abs(row - sum) < 1); }})()"
+        );
+        asked(&page, 1280, &script)
+    };
+    for view in ["live-change", "growth", "peak", "allocated"] {
+        assert_eq!(of(view), "true", "{view}");
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
+fn a_browser_goes_from_box_to_box_by_keys() {
+    let page = page(&compared());
+    let script = "(() => { const said = []; \
+        const press = (key) => document.activeElement.dispatchEvent(\
+            new KeyboardEvent('keydown', { key, bubbles: true })); \
+        const say = () => { const box = document.activeElement; said.push(\
+            box.querySelector('.name').textContent.slice(0, 12) + ' ' + \
+            Math.round(100 * box.offsetWidth / box.closest('.view').offsetWidth) + ' ' + \
+            getComputedStyle(box.querySelector('.tip')).display); }; \
+        document.querySelector('.flame [tabindex=\"0\"]').focus(); say(); \
+        for (const key of ['ArrowDown', 'ArrowDown', 'ArrowRight', 'Enter', 'Escape', 'ArrowLeft', \
+            'ArrowUp']) { press(key); say(); } \
+        return said.join('; '); })()";
+    let expected = [
+        "+199,000 B,  100 block",
+        "run::{closur 100 block",
+        "Vec&lt;Arc&lt;Mute 100 block",
+        "&lt;[u8; 4]&gt;::b 1 block",
+        "&lt;[u8; 4]&gt;::b 100 block",
+        "&lt;[u8; 4]&gt;::b 1 block",
+        "Vec&lt;Arc&lt;Mute 100 block",
+        "run::{closur 100 block",
+    ];
+    assert_eq!(asked(&page, 1280, script), expected.join("; "));
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
+fn a_browser_filters_and_sorts_every_table() {
+    let [_, one] = pages_with_sites();
+    let script = "(() => { const table = document.querySelector('table.types'); \
+        const names = () => [...table.tBodies[0].rows].filter((row) => !row.hidden) \
+            .map((row) => row.cells[0].textContent).join(', '); \
+        const said = [names()]; \
+        table.querySelectorAll('th button')[3].click(); said.push(names()); \
+        return said.join('; '); })()";
+    assert_eq!(
+        asked(&one, 1280, script),
+        "HashMap&lt;String, f64&gt;, String, [u8; 4], type unknown, Vec&lt;u64&gt;; \
+         type unknown, [u8; 4], Vec&lt;u64&gt;, String, HashMap&lt;String, f64&gt;"
+    );
 }

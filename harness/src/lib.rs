@@ -159,6 +159,7 @@ pub mod __private {
     pub use crate::text::duration::milliseconds;
     pub use crate::text::fitted::wrapped_to;
     pub use crate::text::paths::{reports_below, without_detours};
+    pub use crate::text::shell::shell_word;
     pub use crate::text::signature::{Held, signature};
     pub use crate::text::sparkline::sparkline;
     pub use crate::text::{Rate, Thousands, full_name};

@@ -11,6 +11,7 @@ pub(crate) mod json;
 #[cfg(any(highwater_glibc, highwater_stacks))]
 pub(crate) mod maps;
 pub(crate) mod paths;
+pub(crate) mod shell;
 pub(crate) mod signature;
 pub(crate) mod sparkline;
 mod units;

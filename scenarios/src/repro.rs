@@ -2,6 +2,7 @@
 
 use crate::{EXIT_UNSOUND, EXIT_USAGE, Plan, exit_code, explained};
 use highwater_reports::artefacts;
+use highwater_reports::page::Origin;
 use highwater_reports::report::Report;
 
 /// The text to print, and the exit code of the scenario.
@@ -18,7 +19,7 @@ pub(crate) fn report(plan: &Plan) -> Result<(String, u8), String> {
         let report: Report = serde_json::from_str(&shown.json)
             .map_err(|error| format!("the report is not what this program reads: {error}"))?;
         let directory = artefacts::directory(reports, path);
-        match artefacts::write(&report, &directory) {
+        match artefacts::write(&report, &Origin::default(), &directory) {
             Ok(artefacts) => text.push_str(&format!("\n{}", artefacts::summary(&artefacts))),
             Err(error) => {
                 eprintln!("error: {error}");

@@ -8,7 +8,7 @@ mod dhat;
 mod pprof;
 
 use crate::file::write_atomically;
-use crate::page;
+use crate::page::{self, Origin};
 use crate::report::{Frame, Report, Site};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,11 +64,15 @@ pub fn directory(reports: &Path, report: &Path) -> PathBuf {
 }
 
 /// Writes all that can be made of the report's diagnosis into `directory`, in place of
-/// what an earlier call wrote there.
+/// what an earlier call wrote there. The page says that it is of `origin`.
 ///
 /// # Errors
 /// If it has no diagnosis, or the system refuses.
-pub fn write(report: &Report, directory: &Path) -> Result<Vec<Artefact>, ArtefactError> {
+pub fn write(
+    report: &Report,
+    origin: &Origin,
+    directory: &Path,
+) -> Result<Vec<Artefact>, ArtefactError> {
     let Some(diagnosis) = &report.diagnosis else {
         return Err(ArtefactError::NoDiagnosis(report.full_name()));
     };
@@ -81,7 +85,7 @@ pub fn write(report: &Report, directory: &Path) -> Result<Vec<Artefact>, Artefac
             "index.html",
             "page",
             "xdg-open".to_owned(),
-            page::render(report).into_bytes(),
+            page::render(report, origin).into_bytes(),
         ),
         (
             "dhat.json",

@@ -8,6 +8,7 @@
 //! - [`fitted`] prints tables that fit the terminal.
 //! - [`page`] shows a report, and has the parts that larger pages are made of.
 //! - [`similar`] guesses what a name that is not known was to be.
+//! - [`sites`] tells the call sites of two reports apart.
 //! - [`visible`] knows the characters that hide.
 //! - [`artefacts`] writes what other programs open of a diagnosis.
 //! - [`file`](mod@file) writes files whole or not at all.
@@ -24,4 +25,5 @@ pub mod fitted;
 pub mod page;
 pub mod report;
 pub mod similar;
+pub mod sites;
 pub mod visible;

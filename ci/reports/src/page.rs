@@ -1,51 +1,100 @@
 //! A report as a page: its curve, its figures and where its memory comes from, in one
 //! file that loads nothing.
 //!
-//! It is read without scripts. What is drawn is drawn here, as SVG, so that it prints and
-//! scales. The parts are there for pages of many reports too.
+//! It is read without scripts. What is drawn is drawn here, so that it prints and scales; the
+//! one script sorts and filters tables, enlarges boxes of the flame graph, and copies
+//! commands. The parts are there for pages of many reports too.
 
 pub mod chart;
 mod diagnosis;
+mod flame;
+mod origin;
+mod parts;
 
-use crate::figure::{Figure, figures};
-use crate::report::{Ceiling, Location, Report};
-use highwater::__private::Thousands;
+use crate::figure::{Figure, Unit, figures};
+use crate::report::{Ceiling, Diagnosis, Location, Report, Verdict};
+use crate::visible::is_hidden;
+use highwater::__private::{Thousands, shell_word};
 use highwater::ByteSize;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+pub use origin::Origin;
+use parts::{change, difference_cell, figure_cell};
 use std::collections::BTreeMap;
 
 const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = include_str!("page/page.js");
+/// What the browser holds the page to: whatever is in it, nothing is loaded.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/// A report, and what it is shown beside.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'a> {
+    /// The number of its part of the page.
+    pub id: usize,
+    /// What is shown.
+    pub head: &'a Report,
+    /// The same scenario in the base.
+    pub base: Option<&'a Report>,
+    /// Where its memory comes from, if that is known.
+    pub sites: Option<&'a Diagnosis>,
+    /// The same in the base.
+    pub base_sites: Option<&'a Diagnosis>,
+}
 
 /// The page for one report: all of it, and nothing that it is compared with.
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Report, origin: &Origin) -> String {
+    let sides = Sides {
+        id: 0,
+        head: report,
+        base: None,
+        sites: report.diagnosis.as_ref(),
+        base_sites: None,
+    };
     let body = html! {
-        header { h1 { (report.full_name()) } }
+        header {
+            h1 { "Memory of " (report.full_name()) }
+            (origin.line(std::iter::once(report)))
+        }
         main { section {
             @if let Some(location) = &report.location { (location_in_code(location)) }
-            @for failure in &report.failures { p.failure { (failure) } }
-            (about(report, None))
-            div.scroll { (figures_of(None, Some(report), None)) }
+            (failures(&report.failures, Some(report)))
+            (about(&sides))
+            h3 { "All figures" }
+            (figures_of(None, Some(report), &Differences::None))
         } }
     };
     document(&format!("Memory of {}", report.full_name()), &body)
 }
 
-/// A whole page of this title.
+/// A whole page of this title. Characters that cannot be seen are escaped in all of it.
 pub fn document(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body { (body) }
+            body {
+                (body)
+                script { (PreEscaped(SCRIPT)) }
+            }
         }
     };
-    page.into_string()
+    let page = page.into_string();
+    let mut visible = String::with_capacity(page.len());
+    for character in page.chars() {
+        if character != '\n' && is_hidden(character) {
+            visible.extend(character.escape_default());
+        } else {
+            visible.push(character);
+        }
+    }
+    visible
 }
 
 /// Where in the code a scenario is run.
@@ -53,59 +102,132 @@ pub fn location_in_code(location: &Location) -> Markup {
     html! { p.place { code { (location.file) ":" (location.line) } } }
 }
 
-/// The curve of a report, its verdict, and where its memory comes from if that is known;
-/// beside the curve of a base, if there is one.
-pub fn about(report: &Report, base: Option<&Report>) -> Markup {
+/// Why a scenario failed, but for what the verdict on its report says.
+pub fn failures(failures: &[String], report: Option<&Report>) -> Markup {
+    let said = report.map(|report| format!("{}: {}", report.verdict.word(), report.verdict_reason));
     html! {
-        (chart::large(report, base))
-        p { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
-        @if let Some(found) = &report.diagnosis { (diagnosis::render(found)) }
+        @for failure in failures.iter().filter(|failure| Some(*failure) != said.as_ref()) {
+            p.failure { (failure) }
+        }
     }
 }
 
-/// The figures of a base and of what is shown, side by side, with what is said of the
-/// difference of each, if anything is said.
+/// The verdict on a report, its curve, the command that runs it again, and where its memory
+/// comes from if that is known; all that beside the base, if there is one.
+pub fn about(sides: &Sides<'_>) -> Markup {
+    let report = sides.head;
+    html! {
+        @let fails = report.verdict != Verdict::Bounded && report.is_failure();
+        p .failure[fails] { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
+        (chart::large(report, sides.base))
+        @if let Some(test) = &report.test {
+            p.command {
+                "Run it again: "
+                code.copy { "cargo highwater repro " (shell_word(test)) }
+            }
+        }
+        @if let Some(found) = sides.sites { (diagnosis::render(sides, found)) }
+    }
+}
+
+/// What is said of how figures differ.
+#[derive(Debug)]
+pub enum Differences {
+    /// Nothing: there is nothing to compare with.
+    None,
+    /// From the base, of those figures of which more is to be said than the difference.
+    FromBase(BTreeMap<Figure, String>),
+    /// From what is recorded, of the figures that differ from it.
+    FromBaseline(BTreeMap<Figure, String>),
+}
+
+impl Differences {
+    fn header(&self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::FromBase(_) => Some("difference"),
+            Self::FromBaseline(_) => Some("from the baseline"),
+        }
+    }
+
+    fn of(&self, figure: Figure) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::FromBase(texts) | Self::FromBaseline(texts) => {
+                texts.get(&figure).map(String::as_str)
+            }
+        }
+    }
+}
+
+/// The figures of a base and of what is shown, side by side, with the difference of each.
 pub fn figures_of(
     base: Option<&Report>,
     head: Option<&Report>,
-    differences: Option<&BTreeMap<Figure, String>>,
+    differences: &Differences,
 ) -> Markup {
     let [of_base, of_head] = [base, head].map(|report| report.map(figures));
-    let shown = |figures: &Option<BTreeMap<Figure, i64>>, figure: Figure| {
-        let value = figures.as_ref().and_then(|figures| figures.get(&figure));
-        value.map_or_else(
-            || "–".to_owned(),
-            |value| figure.display(*value).to_string(),
-        )
-    };
-    let ceiling = |figure: Figure| head.and_then(|report| lowest(report, figure.name()));
     html! {
-        table.figures {
+        table.data.figures {
             thead { tr {
                 th scope="col" { "figure" }
                 @if base.is_some() { th.figure scope="col" { "base" } }
                 th.figure scope="col" { "now" }
-                @if differences.is_some() { th.figure scope="col" { "change" } }
+                @if let Some(header) = differences.header() {
+                    th.figure scope="col" { (header) }
+                }
                 th.figure scope="col" { "ceiling" }
             } }
             tbody {
                 @for figure in Figure::all() {
+                    @let value = |of: &Option<BTreeMap<Figure, i64>>| of.as_ref()?.get(&figure).copied();
+                    @let [before, after] = [value(&of_base), value(&of_head)];
                     tr {
                         th scope="row" { (figure.name()) }
-                        @if base.is_some() { td.figure { (shown(&of_base, figure)) } }
-                        td.figure { (shown(&of_head, figure)) }
-                        @if let Some(differences) = differences {
-                            td.figure {
-                                @if let Some(text) = differences.get(&figure) { (text) }
-                            }
+                        @if base.is_some() { (known_cell("base", figure, before)) }
+                        (known_cell("now", figure, after))
+                        @if differences.header().is_some() {
+                            (difference(figure, before, after, differences))
                         }
-                        td.figure {
-                            @if let Some(ceiling) = ceiling(figure) { (limit(ceiling)) }
-                        }
+                        @let ceiling = head.and_then(|report| lowest(report, figure.name()));
+                        (figure_cell(
+                            "ceiling",
+                            ceiling.map_or(0, |ceiling| ceiling.limit.into()),
+                            &ceiling.map(limit).unwrap_or_default(),
+                        ))
                     }
                 }
             }
         }
+    }
+}
+
+fn known_cell(label: &str, figure: Figure, value: Option<i64>) -> Markup {
+    let text = value.map_or_else(|| "–".to_owned(), |value| figure.display(value).to_string());
+    figure_cell(label, value.unwrap_or(0).into(), &text)
+}
+
+fn difference(
+    figure: Figure,
+    before: Option<i64>,
+    after: Option<i64>,
+    said: &Differences,
+) -> Markup {
+    let known = before
+        .zip(after)
+        .map(|(before, after)| i128::from(after) - i128::from(before));
+    let difference = known.unwrap_or(0);
+    match (said.of(figure), said) {
+        (Some(text), _) => difference_cell(difference, text),
+        (None, Differences::FromBase(_)) if difference != 0 => {
+            let unit = if figure.unit() == Unit::Bytes {
+                " B"
+            } else {
+                ""
+            };
+            difference_cell(difference, &(change(difference) + unit))
+        }
+        (None, _) => difference_cell(0, ""),
     }
 }
 

@@ -432,6 +432,13 @@ impl Frame {
     }
 }
 
+impl Diagnosis {
+    /// Whether the peak was met, so that it is known what was live then.
+    pub fn knows_peak(&self) -> bool {
+        self.sites.iter().any(|site| site.peak_bytes.is_some())
+    }
+}
+
 impl Report {
     /// The name, with the variant in brackets if there is one.
     pub fn full_name(&self) -> String {

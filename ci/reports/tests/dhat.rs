@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use highwater_reports::artefacts;
+use highwater_reports::page::Origin;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,7 +45,7 @@ fn the_fields_are_those_of_dhats_own_files() {
 
     let report = include_str!("data/growing.json");
     let report = serde_json::from_str(report).expect("a report");
-    artefacts::write(&report, directory.path()).expect("it can be written");
+    artefacts::write(&report, &Origin::default(), directory.path()).expect("it can be written");
     let ours = json(&directory.path().join("dhat.json"));
 
     assert_eq!(kinds(&ours), kinds(&theirs));

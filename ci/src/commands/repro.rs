@@ -22,6 +22,7 @@ pub(crate) fn repro(
     let (project, config) = project()?;
     let _lock = lock(&project)?;
     let found = find(&project, asked, steps, arguments)?;
+    let origin = project.origin();
     let mut code = exit_code::PASSED;
     for (file, mut report) in found {
         config.apply(&mut report)?;
@@ -30,7 +31,7 @@ pub(crate) fn repro(
         }
         let directory = artefacts::directory(&project.reports, &file);
         print(report.explanation.as_deref().unwrap_or_default())?;
-        let written = artefacts::write(&report, &directory)?;
+        let written = artefacts::write(&report, &origin, &directory)?;
         print(&format!("\n{}\n", artefacts::summary(&written)))?;
     }
     Ok(code)

@@ -22,16 +22,6 @@ pub(super) fn command() -> Option<String> {
     Some(format!("{command} {test} -- --exact"))
 }
 
-/// As a shell takes it for one word.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-:./".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 /// Those that choose the profile and the target, for `target/PROFILE/deps/NAME-HASH`.
 fn flags(program: &Path, package: &str, root: &Path) -> Vec<String> {
     let mut flags = Vec::new();
@@ -116,7 +106,7 @@ fn of_features(words: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{flags, of_features, quoted};
+    use super::{flags, of_features};
     use std::path::Path;
 
     #[test]
@@ -147,12 +137,5 @@ mod tests {
         ];
         let flags = ["-F a,b", "--features c", "--all-features"];
         assert_eq!(of_features(&line), flags);
-    }
-
-    #[test]
-    fn words_of_a_shell() {
-        assert_eq!(quoted("tests::a"), "tests::a");
-        assert_eq!(quoted("bad orders"), "'bad orders'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -11,6 +11,7 @@ use crate::holders::Holder;
 use crate::symbols::Frame;
 use crate::text::columns::{Align, aligned};
 use crate::text::fitted::{WIDTH, cut, wrapped};
+use crate::text::shell::shell_word;
 use crate::text::{Blocks, Rate, Steps, Thousands};
 use crate::verdict::Law;
 use std::collections::BTreeMap;
@@ -289,7 +290,7 @@ impl Report {
         let name = self.test.as_deref().unwrap_or(&self.name);
         let mut text = format!(
             "  all stacks   cargo highwater repro {}\n",
-            again::quoted(name)
+            shell_word(name)
         );
         if let Some(command) = again::command() {
             text.push_str(&format!("  run again    {command}\n"));

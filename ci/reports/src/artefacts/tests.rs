@@ -151,7 +151,7 @@ fn what_is_written_is_what_is_told() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let folder = directory.path().join("repro/shop");
     for report in [report(), changed(without_peak)] {
-        let written = write(&report, &folder).expect("it can be written");
+        let written = write(&report, &Origin::default(), &folder).expect("it can be written");
         assert!(written.iter().all(|artefact| artefact.path.exists()));
         let entries = fs::read_dir(&folder).expect("it is there").count();
         assert_eq!((entries, written.len()), (3, 3));
@@ -165,7 +165,7 @@ fn reports_that_there_is_nothing_to_write_of() {
     none.diagnosis = None;
     let older = changed(|diagnosis| diagnosis.sites[0].total_bytes = None);
     let error = |report: &Report| {
-        let error = write(report, directory.path());
+        let error = write(report, &Origin::default(), directory.path());
         error.expect_err("there is nothing to write").to_string()
     };
     assert_eq!(
@@ -181,7 +181,7 @@ fn reports_that_there_is_nothing_to_write_of() {
     );
     let file = directory.path().join("file");
     fs::write(&file, "").expect("a file");
-    let error = write(&report(), &file).expect_err("it is no directory");
+    let error = write(&report(), &Origin::default(), &file).expect_err("it is no directory");
     let shown = format!("{}: ", file.join("index.html").display());
     assert!(error.to_string().starts_with(&shown), "{error}");
 }

@@ -1,19 +1,17 @@
-//! Curves of live memory as SVG.
+//! Curves of live memory: the lines as SVG, labels and values as text beside them, so that
+//! text stays readable where the curve is narrow.
 
 use crate::report::{Checkpoint, Report};
 use highwater::__private::Thousands;
 use highwater::ByteSize;
 use maud::{Markup, html};
 
-/// The larger chart: its size, and the margins that hold its labels.
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 240.0;
-const LEFT: f64 = 96.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 26.0;
-/// Into how many parts the lines divide it.
-const PARTS: u64 = 4;
+/// Between how many marks an axis is divided at most.
+const BYTE_MARKS: u64 = 5;
+const STEP_MARKS: u64 = 4;
+
+/// What is drawn in, in the units of the SVG: it is stretched to the room that there is.
+const SIDE: f64 = 1000.0;
 
 /// From the least to the most that is drawn.
 struct Scale {
@@ -22,17 +20,21 @@ struct Scale {
 }
 
 impl Scale {
+    /// How far to the right, as a share of the width.
     fn x(&self, step: u64) -> f64 {
-        LEFT + (WIDTH - LEFT - RIGHT) * step as f64 / self.steps.max(1) as f64
+        step as f64 / self.steps.max(1) as f64
     }
 
+    /// How far up, as a share of the height.
     fn y(&self, bytes: u64) -> f64 {
-        HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * bytes as f64 / self.bytes.max(1) as f64
+        bytes as f64 / self.bytes.max(1) as f64
     }
 
     fn points(&self, curve: &[Checkpoint]) -> String {
-        let point =
-            |at: &Checkpoint| format!("{:.1},{:.1}", self.x(at.step), self.y(at.live_bytes));
+        let point = |at: &Checkpoint| {
+            let (x, y) = (self.x(at.step), 1.0 - self.y(at.live_bytes));
+            format!("{:.1},{:.1}", x * SIDE, y * SIDE)
+        };
         let points: Vec<_> = curve.iter().map(point).collect();
         points.join(" ")
     }
@@ -43,23 +45,14 @@ pub fn highest_peak(report: &Report) -> i128 {
     i128::from(report.peak_bytes) + i128::from(report.peak_error_bytes)
 }
 
-/// A curve without labels, to compare at a glance.
-pub fn small(report: &Report) -> Markup {
-    let most = |of: fn(&Checkpoint) -> u64| report.curve.iter().map(of).max().unwrap_or(0);
-    let (steps, bytes) = (most(|at| at.step).max(1), most(|at| at.live_bytes).max(1));
-    let point = |at: &Checkpoint| {
-        let (x, y) = (
-            at.step as f64 / steps as f64,
-            at.live_bytes as f64 / bytes as f64,
-        );
-        format!("{:.1},{:.1}", x * 118.0 + 1.0, 26.0 - y * 24.0)
-    };
-    let points: Vec<_> = report.curve.iter().map(point).collect();
+/// A curve without labels, beside that of the base if there is one, to compare at a glance.
+pub fn small(report: &Report, base: Option<&Report>) -> Markup {
+    let scale = scale(report, base, None);
     html! {
-        svg.small viewBox="0 0 120 28" role="img" aria-label={
-            "live memory, up to " (Thousands(bytes)) " bytes"
-        } {
-            polyline.head points=(points.join(" ")) {}
+        svg.small viewBox={ "0 0 " (SIDE) " " (SIDE) } preserveAspectRatio="none" role="img"
+            aria-label={ "live memory, up to " (Thousands(highest(report, base))) " bytes" } {
+            @if let Some(base) = base { polyline.base points=(scale.points(&base.curve)) {} }
+            polyline.head points=(scale.points(&report.curve)) {}
         }
     }
 }
@@ -67,90 +60,209 @@ pub fn small(report: &Report) -> Markup {
 /// The curve with its scale, beside that of the base if there is one, the end of the
 /// requested steps, and the ceiling on the peak if it is near.
 pub(super) fn large(report: &Report, base: Option<&Report>) -> Markup {
-    let curves = || std::iter::once(report).chain(base).flat_map(|of| &of.curve);
     let peak = report.ceilings.iter().filter(|set| set.ceiling == "peak");
     let peak = peak.map(|set| set.limit).min();
-    let highest = curves().map(|at| at.live_bytes).max().unwrap_or(0);
+    let highest = highest(report, base);
     let near = peak.filter(|limit| *limit / 2 <= highest);
-    let scale = Scale {
-        steps: curves().map(|at| at.step).max().unwrap_or(0),
-        bytes: round_up(highest.max(near.unwrap_or(0))),
+    let scale = scale(report, base, near);
+    html! {
+        figure.curve {
+            div.plot {
+                svg viewBox={ "0 0 " (SIDE) " " (SIDE) } preserveAspectRatio="none" role="img"
+                    aria-label={
+                    "live memory of " (report.full_name()) " over " (Thousands(scale.steps))
+                    " steps, up to " (Thousands(highest)) " bytes"
+                } {
+                    (lines(&scale, report, base, near))
+                }
+                (axes(&scale))
+                (values(&scale, report, base))
+            }
+            (key(report, base, peak, near))
+        }
+    }
+}
+
+fn highest(report: &Report, base: Option<&Report>) -> u64 {
+    let curves = std::iter::once(report).chain(base).flat_map(|of| &of.curve);
+    curves.map(|at| at.live_bytes).max().unwrap_or(0)
+}
+
+fn scale(report: &Report, base: Option<&Report>, ceiling: Option<u64>) -> Scale {
+    let curves = std::iter::once(report).chain(base).flat_map(|of| &of.curve);
+    let most = highest(report, base).max(ceiling.unwrap_or(0)).max(1);
+    Scale {
+        steps: curves.map(|at| at.step).max().unwrap_or(0),
+        bytes: most
+            .checked_next_multiple_of(between_marks(most, BYTE_MARKS))
+            .unwrap_or(u64::MAX),
+    }
+}
+
+fn lines(scale: &Scale, report: &Report, base: Option<&Report>, near: Option<u64>) -> Markup {
+    html! {
+        @for bytes in marks(scale.bytes, BYTE_MARKS) {
+            @let y = (1.0 - scale.y(bytes)) * SIDE;
+            line.grid x1="0" x2=(SIDE) y1=(y) y2=(y) {}
+        }
+        @for step in marks(scale.steps, STEP_MARKS) {
+            @let x = scale.x(step) * SIDE;
+            line.grid x1=(x) x2=(x) y1="0" y2=(SIDE) {}
+        }
+        @if report.extended_steps > report.steps {
+            @let x = scale.x(report.steps) * SIDE;
+            line.end x1=(x) x2=(x) y1="0" y2=(SIDE) {}
+        }
+        @if let Some(limit) = near {
+            @let y = (1.0 - scale.y(limit)) * SIDE;
+            line.limit x1="0" x2=(SIDE) y1=(y) y2=(y) {}
+        }
+        @if let Some(base) = base { polyline.base points=(scale.points(&base.curve)) {} }
+        polyline.head points=(scale.points(&report.curve)) {}
+    }
+}
+
+fn axes(scale: &Scale) -> Markup {
+    html! {
+        @for bytes in marks(scale.bytes, BYTE_MARKS) {
+            span.y style={ "bottom:" (percent(scale.y(bytes))) } { (size(bytes, scale.bytes)) }
+        }
+        @for step in marks(scale.steps, STEP_MARKS) {
+            span.x style={ "left:" (percent(scale.x(step))) } { (Thousands(step)) }
+        }
+        span.x-name { "steps" }
+    }
+}
+
+/// A strip around each point of the curve, which shows its value as long as it is pointed at.
+fn values(scale: &Scale, report: &Report, base: Option<&Report>) -> Markup {
+    let curve = &report.curve;
+    let x = |index: usize| curve.get(index).map(|at| scale.x(at.step));
+    let strip = |index: usize| {
+        let here = x(index).unwrap_or(0.0);
+        let before = index.checked_sub(1).and_then(x);
+        let left = before.map_or(0.0, |before| f64::midpoint(before, here));
+        let right = x(index + 1).map_or(1.0, |after| f64::midpoint(here, after));
+        (left, here, (right - left).max(0.0))
     };
-    let is_extended = report.extended_steps > report.steps;
     html! {
-        figure {
-            svg.large viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label={
-                "live memory of " (report.full_name()) " over " (Thousands(scale.steps))
-                " steps, up to " (Thousands(highest)) " bytes"
-            } {
-                (grid(&scale))
-                @if is_extended {
-                    @let x = scale.x(report.steps);
-                    line.end x1=(x) x2=(x) y1=(TOP) y2=(HEIGHT - BOTTOM) {}
+        @for (index, at) in curve.iter().enumerate() {
+            @let (left, here, width) = strip(index);
+            span.at style={ "left:" (percent(left)) ";width:" (percent(width)) } {
+                @if width > 0.0 {
+                    i style={
+                        "left:" (percent((here - left) / width))
+                        ";bottom:" (percent(scale.y(at.live_bytes)))
+                    } {}
                 }
-                @if let Some(limit) = near {
-                    @let y = scale.y(limit);
-                    line.limit x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
-                }
-                polyline.head points=(scale.points(&report.curve)) {}
-                @if let Some(base) = base { polyline.base points=(scale.points(&base.curve)) {} }
             }
-            figcaption {
-                span.key.head { "live bytes" }
-                @if base.is_some() { span.key.base { "in the base" } }
-                @if is_extended {
-                    span.key.end {
-                        "end of the " (Thousands(report.steps))
-                        " steps; beyond, the extension for the verdict"
-                    }
-                }
-                @match (peak, near) {
-                    (Some(limit), Some(_)) => {
-                        span.key.limit { "ceiling on the peak, " (ByteSize::b(limit)) }
-                    }
-                    (Some(limit), None) => {
-                        span { "the ceiling on the peak, " (ByteSize::b(limit)) ", is far above" }
-                    }
-                    (None, _) => { span { "no ceiling on the peak" } }
+            span.value {
+                "step " (Thousands(at.step)) ": " (Thousands(at.live_bytes)) " B"
+                @if let Some(base) = base.and_then(|base| live_at(base, at.step)) {
+                    ", in the base " (Thousands(base)) " B"
                 }
             }
         }
     }
 }
 
-fn grid(scale: &Scale) -> Markup {
+/// What was live after that step, if it is known of this very step.
+fn live_at(report: &Report, step: u64) -> Option<u64> {
+    let point = report.curve.iter().find(|at| at.step == step)?;
+    Some(point.live_bytes)
+}
+
+fn key(report: &Report, base: Option<&Report>, peak: Option<u64>, near: Option<u64>) -> Markup {
     html! {
-        @for part in 0..=PARTS {
-            @let bytes = scale.bytes / PARTS * part;
-            @let y = scale.y(bytes);
-            line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
-            text x=(LEFT - 8.0) y=(y + 4.0) text-anchor="end" { (Thousands(bytes)) " B" }
-        }
-        text x=(LEFT) y=(HEIGHT - 6.0) { "0" }
-        text x=(WIDTH - RIGHT) y=(HEIGHT - 6.0) text-anchor="end" {
-            (Thousands(scale.steps)) " steps"
+        figcaption {
+            span.key.head { "live bytes" }
+            @if base.is_some() { span.key.base { "in the base" } }
+            @if report.extended_steps > report.steps {
+                span.key.end {
+                    "end of the " (Thousands(report.steps))
+                    " steps; beyond, the extension for the verdict"
+                }
+            }
+            @match (peak, near) {
+                (Some(limit), Some(_)) => {
+                    span.key.limit { "ceiling on the peak, " (ByteSize::b(limit)) }
+                }
+                (Some(limit), None) => {
+                    span { "the ceiling on the peak, " (ByteSize::b(limit)) ", is far above" }
+                }
+                (None, _) => { span { "no ceiling on the peak" } }
+            }
         }
     }
 }
 
-/// The next number whose quarters are round.
-fn round_up(bytes: u64) -> u64 {
-    let bytes = bytes.max(4);
-    let unit = 10_u64.pow(bytes.ilog10());
-    let steps = [1, 2, 4, 6, 8, 10].map(|times| unit.saturating_mul(times));
-    let fits = steps.into_iter().find(|step| *step >= bytes);
-    fits.unwrap_or(u64::MAX)
+/// The distance between marks: 1, 2 or 5 times a power of ten, so that there are at most
+/// `count` distances up to `most`.
+fn between_marks(most: u64, count: u64) -> u64 {
+    let least = most.div_ceil(count).max(1);
+    let unit = 10_u64.pow(least.ilog10());
+    let round = [1, 2, 5, 10].map(|times| unit.saturating_mul(times));
+    round
+        .into_iter()
+        .find(|round| *round >= least)
+        .unwrap_or(u64::MAX)
+}
+
+/// Nought and the marks up to `most`.
+fn marks(most: u64, count: u64) -> impl Iterator<Item = u64> {
+    let between = between_marks(most, count);
+    (0..=most / between).map(move |times| times * between)
+}
+
+/// A round number of bytes, in the unit that suits the largest on its axis.
+fn size(bytes: u64, most: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    let Some((unit, name)) = units.into_iter().find(|(unit, _)| most >= *unit) else {
+        return format!("{bytes} B");
+    };
+    let (whole, tenth) = (Thousands(bytes / unit), bytes % unit / (unit / 10));
+    match tenth {
+        0 => format!("{whole} {name}"),
+        _ => format!("{whole}.{tenth} {name}"),
+    }
+}
+
+/// As a style takes it.
+fn percent(share: f64) -> String {
+    format!("{:.2}%", share * 100.0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::round_up;
+    use super::{BYTE_MARKS, between_marks, marks, size};
 
     #[test]
-    fn scales_end_on_round_numbers() {
-        for (bytes, expected) in [(0, 4), (5, 6), (68_762, 80_000), (100, 100), (101, 200)] {
-            assert_eq!(round_up(bytes), expected);
+    fn marks_are_round_and_few() {
+        let of = |most| marks(most, BYTE_MARKS).collect::<Vec<_>>();
+        assert_eq!(of(0), [0]);
+        assert_eq!(of(4), [0, 1, 2, 3, 4]);
+        assert_eq!(of(68_762), [0, 20_000, 40_000, 60_000]);
+        assert_eq!(of(100), [0, 20, 40, 60, 80, 100]);
+        assert!(of(u64::MAX).len() <= 6);
+        for most in (0..20).map(|power| 7 * 3_u64.pow(power)) {
+            assert!(of(most).len() <= 6, "{most}");
+            assert!(between_marks(most, BYTE_MARKS) > 0);
         }
-        assert_eq!(round_up(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn sizes_on_an_axis_have_one_unit() {
+        let axis = |most| {
+            let marks = marks(most, BYTE_MARKS);
+            marks.map(|bytes| size(bytes, most)).collect::<Vec<_>>()
+        };
+        assert_eq!(axis(800), ["0 B", "200 B", "400 B", "600 B", "800 B"]);
+        let thousands = ["0 kB", "0.5 kB", "1 kB", "1.5 kB", "2 kB"];
+        assert_eq!(axis(2_000), thousands);
+        assert_eq!(axis(12_000_000), ["0 MB", "5 MB", "10 MB"]);
+        assert_eq!(
+            axis(1_000_000_000_000_000).last().expect("one"),
+            "1,000,000 GB"
+        );
     }
 }

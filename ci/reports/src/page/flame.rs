@@ -1,0 +1,262 @@
+//! The flame graph: who called what allocates, drawn from the top, the outermost function
+//! first, each box as wide as its share.
+//!
+//! It is made of nested lists, so that it is read without style and without scripts too. What
+//! it is drawn by is chosen with radio buttons, which need none either.
+
+mod tree;
+
+use super::parts::{change, place, type_or_unknown};
+use crate::report::{Diagnosis, Site};
+use crate::sites::differences;
+use highwater::__private::Thousands;
+use maud::{Markup, html};
+use tree::{Function, Leaf, Node, Owner, Part, tree};
+
+/// From which share of the whole on a box tells it, in per cent.
+const WIDE: u128 = 12;
+
+/// What a graph is drawn by.
+struct View<'a> {
+    /// Its class in the style.
+    name: &'static str,
+    label: &'static str,
+    leaves: Vec<Leaf<'a>>,
+    is_change: bool,
+}
+
+/// The graphs of what is known, one of which is shown at a time; nothing if there is none.
+/// The `id` is that of no other on the page.
+pub(super) fn render(id: usize, head: &Diagnosis, base: Option<&Diagnosis>) -> Markup {
+    let views: Vec<_> = views(head, base).collect();
+    html! {
+        @if !views.is_empty() {
+            div.flame role="group" aria-label="call stacks, from the outermost function down" {
+                @for (index, view) in views.iter().enumerate() {
+                    @let input = format!("flame-{id}-{}", view.name);
+                    input id=(input) class=(view.name) type="radio" name={ "flame-" (id) }
+                        checked[index == 0];
+                    label for=(input) { (view.label) }
+                }
+                @for view in &views { (view.graph()) }
+            }
+        }
+    }
+}
+
+fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<Item = View<'a>> {
+    let of = |value: fn(&Site) -> i64| {
+        let leaf = move |site| Leaf {
+            site,
+            bytes: value(site).into(),
+        };
+        // What became less has no width among what grew.
+        head.sites
+            .iter()
+            .map(leaf)
+            .filter(|leaf| leaf.bytes > 0)
+            .collect()
+    };
+    let changed = |value: fn(&Site) -> i64| {
+        let differences = base
+            .into_iter()
+            .flat_map(move |base| differences(Some(base), head, value));
+        let leaf = |difference: crate::sites::Difference<'a>| Leaf {
+            site: difference.site,
+            bytes: difference.bytes(),
+        };
+        differences.map(leaf).collect()
+    };
+    let knows_peak = head.knows_peak() && base.is_none_or(Diagnosis::knows_peak);
+    let view = |name, label, leaves, is_change| View {
+        name,
+        label,
+        leaves,
+        is_change,
+    };
+    let peak = |site: &Site| site.peak_bytes.unwrap_or(0);
+    let allocated = |site: &Site| {
+        let total = site.total_bytes.unwrap_or(0);
+        i64::try_from(total).unwrap_or(i64::MAX)
+    };
+    let change_at_peak = if knows_peak {
+        changed(peak)
+    } else {
+        Vec::new()
+    };
+    let views = [
+        view(
+            "live-change",
+            "base → now",
+            changed(|site| site.live_bytes),
+            true,
+        ),
+        view(
+            "peak-change",
+            "base → now, at the peak",
+            change_at_peak,
+            true,
+        ),
+        view("growth", "growth", of(|site| site.growth_bytes), false),
+        view("peak", "at the peak", of(peak), false),
+        view("allocated", "allocated", of(allocated), false),
+    ];
+    views.into_iter().filter(|view| !view.leaves.is_empty())
+}
+
+impl View<'_> {
+    fn graph(&self) -> Markup {
+        let nodes = tree(&self.leaves);
+        let whole: u128 = nodes.iter().map(|node| node.width).sum();
+        html! {
+            div class={ "view " (self.name) } {
+                ul {
+                    li {
+                        div.box.all tabindex="0" {
+                            span.name { (self.sum()) }
+                            span.tip { b { (self.sum()) } " in all that is drawn here" }
+                        }
+                        (self.row(&nodes, whole, whole))
+                    }
+                }
+                p.hint {
+                    "Each box is as wide as its share; what it stands for is told when it is \
+                     pointed at or has the focus."
+                    @for (class, what) in self.colours() { span class=(class) { (what) } }
+                }
+            }
+        }
+    }
+
+    /// What all of it comes to: of a change, how much more and how much less.
+    fn sum(&self) -> String {
+        let bytes = |sign: i128| {
+            let leaves = self.leaves.iter().map(|leaf| leaf.bytes);
+            leaves.filter(|bytes| bytes.signum() == sign).sum::<i128>()
+        };
+        if !self.is_change {
+            return format!("{} B {}", Thousands(bytes(1)), self.label);
+        }
+        let sums = [bytes(1), bytes(-1)];
+        let sums = sums.iter().filter(|bytes| **bytes != 0);
+        let sums: Vec<_> = sums.map(|bytes| change(*bytes) + " B").collect();
+        sums.join(", ")
+    }
+
+    fn row(&self, nodes: &[Node<'_>], above: u128, whole: u128) -> Markup {
+        html! {
+            @if !nodes.is_empty() {
+                ul {
+                    @for node in nodes {
+                        li style={ "width:" (percent(node.width, above)) } {
+                            (self.drawn(node, whole))
+                            (self.row(&node.children, node.width, whole))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn drawn(&self, node: &Node<'_>, whole: u128) -> Markup {
+        let amount = if self.is_change {
+            change(node.bytes) + " B"
+        } else {
+            format!("{} B", Thousands(node.bytes))
+        };
+        let is_wide = node.width * 100 >= whole * WIDE;
+        html! {
+            div class={ "box " (self.colour(node)) } tabindex="0" {
+                span.name { (name(&node.part)) }
+                @if is_wide { span.amount { (amount) } }
+                span.tip {
+                    b { (amount) }
+                    @if !self.is_change { ", " (share(node.width, whole)) }
+                    (explained(&node.part))
+                }
+            }
+        }
+    }
+
+    /// What the colours stand for.
+    fn colours(&self) -> &'static [(&'static str, &'static str)] {
+        if self.is_change {
+            return &[("more", "more"), ("less", "less")];
+        }
+        &[
+            ("project", "the project"),
+            ("dependency", "a dependency"),
+            ("type", "what is allocated"),
+        ]
+    }
+
+    fn colour(&self, node: &Node<'_>) -> &'static str {
+        match &node.part {
+            Part::Narrow(_) => "narrow",
+            _ if self.is_change && node.bytes > 0 => "more",
+            _ if self.is_change => "less",
+            Part::Functions(Owner::Project, _) => "project",
+            Part::Functions(Owner::Dependency, _) => "dependency",
+            Part::Functions(Owner::Unknown, _) | Part::NoStack => "unknown",
+            Part::Type(..) => "type",
+        }
+    }
+}
+
+/// In short: of functions that are one box, the innermost first.
+fn name(part: &Part<'_>) -> Markup {
+    html! {
+        @match part {
+            Part::Functions(_, functions) => {
+                @for (index, function) in functions.iter().rev().enumerate() {
+                    @if index > 0 { " ← " }
+                    (function.name)
+                }
+            }
+            Part::Type(name, _) => { (name.unwrap_or("type unknown")) }
+            Part::NoStack => { "call stack not known" }
+            Part::Narrow(count) => { (count) " more" }
+        }
+    }
+}
+
+fn explained(part: &Part<'_>) -> Markup {
+    html! {
+        @match part {
+            Part::Functions(owner, functions) => {
+                @if *owner == Owner::Dependency { ", in a dependency" }
+                @for function in functions.iter().rev() {
+                    span.line { code { (function.name) } " " (places(function)) }
+                }
+            }
+            Part::Type(name, at) => {
+                span.line {
+                    (type_or_unknown(*name))
+                    @if let Some((file, line)) = at { " " (place(file, *line)) }
+                }
+            }
+            Part::NoStack => { ", of which the call stack is not known" }
+            Part::Narrow(count) => { ", of " (count) " that are too narrow to be drawn" }
+        }
+    }
+}
+
+/// The function's file, and the lines in it.
+fn places(function: &Function<'_>) -> Markup {
+    let lines: Vec<_> = function.lines.iter().map(ToString::to_string).collect();
+    html! {
+        @if let Some(file) = function.file {
+            span.place { (file) @if !lines.is_empty() { ":" (lines.join(", ")) } }
+        }
+    }
+}
+
+/// As a style takes it. A box is never wider than the one above it.
+fn percent(part: u128, whole: u128) -> String {
+    format!("{:.3}%", part as f64 * 100.0 / whole.max(1) as f64)
+}
+
+fn share(part: u128, whole: u128) -> String {
+    let per_mille = part * 1000 / whole.max(1);
+    format!("{}.{} %", per_mille / 10, per_mille % 10)
+}
