@@ -32,6 +32,10 @@ cargo test --locked --target x86_64-unknown-linux-gnu -p highwater \
 HIGHWATER_PORTABLE=1 CARGO_TARGET_DIR=target/model RUSTFLAGS="--cfg highwater_shuttle" \
 cargo test --release --locked -p highwater --lib alloc::model
 
+# 100,000 damaged reports, baselines, configurations and outcomes.
+PROPTEST_CASES=100000 CARGO_TARGET_DIR=target/checked CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
+cargo test --release --locked -p cargo-highwater --test mutated
+
 # Five times as many random programs, sound and leaky.
 HIGHWATER_CASES=50_000 \
 cargo test --release --locked -p highwater --lib generator -- --nocapture

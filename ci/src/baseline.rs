@@ -272,7 +272,7 @@ fn sites(report: &Report) -> Vec<String> {
         let blocks = Figure::LiveBlocks.display(site.growth_blocks);
         let kind = site.type_name.as_deref().unwrap_or("type unknown");
         let function = &site.frames[0].function;
-        let noun = if site.growth_blocks.abs() == 1 {
+        let noun = if site.growth_blocks.unsigned_abs() == 1 {
             "block"
         } else {
             "blocks"

@@ -14,6 +14,7 @@ use cargo_highwater::output::{export, github, junit, markdown, text};
 use cargo_highwater::{table, view};
 use highwater_reports::report::{Report, read_file};
 use highwater_reports::{artefacts, page};
+use highwater_reports::page::Origin;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Number, Value};
@@ -215,8 +216,8 @@ fn tell_of(directory: &Path, head: Report, base: Option<Report>, config: &Config
         let exported = export::render(&[head.clone()], format);
         serde_json::from_str::<Value>(&exported).expect("it is JSON");
     }
-    assert!(!page::render(&head).contains(TAG));
-    let _ = artefacts::write(&head, &directory.join("artefacts"));
+    assert!(!page::render(&head, &Origin::default()).contains(TAG));
+    let _ = artefacts::write(&head, &Origin::default(), &directory.join("artefacts"));
     let known = Baseline::of(&head);
     let file = directory.join("baseline.txt");
     known.write(&file).expect("a file");
@@ -239,7 +240,7 @@ fn tell_of(directory: &Path, head: Report, base: Option<Report>, config: &Config
         return;
     };
     tell(&outcome);
-    assert!(!view::render(&outcome, &evidence).contains(TAG));
+    assert!(!view::render(&outcome, &evidence, &Origin::default()).contains(TAG));
     let json = serde_json::to_string(&outcome).expect("JSON");
     let read = Outcome::read(&json).expect("it was just written");
     tell(&read);

@@ -61,7 +61,7 @@ pub(super) fn profile(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) ->
             None => points.push(point),
         }
     }
-    let steps = diagnosis.last_step - diagnosis.first_step;
+    let steps = diagnosis.last_step.saturating_sub(diagnosis.first_step);
     let profile = Profile {
         version: 2,
         mode: "rust-heap",
@@ -115,12 +115,12 @@ fn point(site: &Site, total_bytes: u64, fs: Vec<usize>) -> Point {
 
 impl Point {
     fn add(&mut self, other: &Self) {
-        self.tb += other.tb;
-        self.tbk += other.tbk;
-        self.gb += other.gb;
-        self.gbk += other.gbk;
-        self.eb += other.eb;
-        self.ebk += other.ebk;
+        self.tb = self.tb.saturating_add(other.tb);
+        self.tbk = self.tbk.saturating_add(other.tbk);
+        self.gb = self.gb.saturating_add(other.gb);
+        self.gbk = self.gbk.saturating_add(other.gbk);
+        self.eb = self.eb.saturating_add(other.eb);
+        self.ebk = self.ebk.saturating_add(other.ebk);
         (self.mb, self.mbk) = (self.gb, self.gbk).max((self.eb, self.ebk));
     }
 }
