@@ -17,7 +17,11 @@ pub(super) fn type_or_unknown(name: Option<&str>) -> Markup {
 }
 
 pub(super) fn blocks(count: i128) -> &'static str {
-    if count.unsigned_abs() == 1 { "block" } else { "blocks" }
+    if count.unsigned_abs() == 1 {
+        "block"
+    } else {
+        "blocks"
+    }
 }
 
 /// With its sign, also above zero.
