@@ -141,7 +141,7 @@ and what opens them:
     let page = fs::read_to_string(folder.join("index.html")).expect("it is there");
     for part in [
         "<h1>Memory of orders</h1><p class=\"origin\"><span><b>orders</b></span><span>",
-        "<code class=\"copy\">cargo highwater repro tests::orders_are_bounded</code>",
+        "<code class=\"copy\">cargo highwater repro orders_are_bounded</code>",
         "<div class=\"view growth\">",
     ] {
         assert!(page.contains(part), "{part} is missing in\n{page}");

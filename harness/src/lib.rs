@@ -113,6 +113,8 @@ pub use report::{
 };
 pub use scenario::Scenario;
 pub use scenario::process::{Returned, return_to_system};
+#[cfg(feature = "criterion")]
+pub use scope::Allocated;
 pub use scope::{InScope, Scope, ScopeHandle, Scoped, Usage, measure, measure_async};
 pub use symbols::Frame;
 pub use text::{ByteSize, ByteSizeError};

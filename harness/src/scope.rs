@@ -4,6 +4,8 @@
 //! whenever and wherever it happens. So tests that run side by side do not affect each other,
 //! and freeing memory from outside never hides a leak inside.
 
+#[cfg(feature = "criterion")]
+mod benchmark;
 mod futures;
 pub(crate) mod panics;
 mod usage;
@@ -11,6 +13,8 @@ mod usage;
 use crate::alloc::{
     self, Elsewhere, HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT, Seen, Trace,
 };
+#[cfg(feature = "criterion")]
+pub use benchmark::Allocated;
 pub use futures::{InScope, Scoped, measure_async};
 use std::fmt;
 use std::marker::PhantomData;
