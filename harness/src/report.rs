@@ -222,6 +222,15 @@ impl Report {
         (self.steps > 0).then(|| self.step_blocks as f64 / self.steps as f64)
     }
 
+    /// All that the steps allocated, where a ceiling is on what one of them does.
+    pub(crate) fn of_steps(&self, ceiling: Ceiling) -> u64 {
+        match ceiling {
+            Ceiling::StepBytes => self.step_bytes,
+            Ceiling::StepBlocks => self.step_blocks,
+            _ => 0,
+        }
+    }
+
     /// The ceilings that were set, each in its [unit](Ceiling::unit).
     pub fn ceilings(&self) -> &[(Ceiling, u64)] {
         &self.ceilings

@@ -100,7 +100,10 @@ pub fn figures_of(
                             }
                         }
                         td.figure {
-                            @if let Some(ceiling) = ceiling(figure) { (limit(ceiling)) }
+                            @if let Some(ceiling) = ceiling(figure) {
+                                (limit(ceiling))
+                                @if figure.is_of_steps() { " a step" }
+                            }
                         }
                     }
                 }

@@ -123,6 +123,40 @@ impl Scenario {
         self.ceiling(Ceiling::LiveBlocks, limit)
     }
 
+    /// The most blocks that a step allocates, on average over the requested steps: without
+    /// set-up and warm-up. Inclusive. With a ceiling of 0 a single block in any of them is a
+    /// failure. The message names the call stacks that allocate in the steps.
+    ///
+    /// A block that is freed in the same step counts; a block that is resized is no new one,
+    /// and its growth counts in [bytes](Self::step_bytes_ceiling). For a piece of code there is
+    /// [`assert_no_allocation`](crate::assert_no_allocation).
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+    /// use highwater::Scenario;
+    ///
+    /// let report = Scenario::new("ring")
+    ///     .warm_up(1)
+    ///     .step_blocks_ceiling(0)
+    ///     .run(|| Vec::with_capacity(16), |ring: &mut Vec<u64>, i| {
+    ///         if ring.len() == 16 {
+    ///             ring.clear();
+    ///         }
+    ///         ring.push(i);
+    ///     });
+    /// report.assert();
+    /// ```
+    pub fn step_blocks_ceiling(self, limit: u64) -> Self {
+        self.ceiling(Ceiling::StepBlocks, limit)
+    }
+
+    /// The most bytes that a step allocates, on average over the requested steps: without
+    /// set-up and warm-up. Inclusive. A block that grows counts by what it grew.
+    pub fn step_bytes_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::StepBytes, limit.bytes())
+    }
+
     /// The most by which the number of threads that the scenario started and that
     /// still run may rise over the requested steps. Inclusive. Counted where
     /// threads are tracked: on Linux with glibc, with the feature `threads`.
