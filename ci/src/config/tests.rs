@@ -113,16 +113,7 @@ fn what_blocks_is_replaced() {
 }
 
 #[test]
-fn mistakes_are_named_with_line_and_column() {
-    check_error(
-        "[ceilings]\ngroth = \"1 MB\"",
-        "highwater.toml: TOML parse error at line 2, column 1
-  |
-2 | groth = \"1 MB\"
-  | ^^^^^
-unknown field `groth`, expected one of `growth`, `peak`, `residue`, `step-bytes`, \
-`step-blocks`",
-    );
+fn ceilings_on_blocks_are_whole_numbers() {
     check_error(
         "[ceilings]\nstep-blocks = -1",
         "highwater.toml: TOML parse error at line 2, column 15
@@ -138,6 +129,19 @@ invalid value: integer `-1`, expected a whole number, or \"none\"",
 2 | step-blocks = \"1 B\"
   |               ^^^^^
 invalid value: string \"1 B\", expected a whole number, or \"none\"",
+    );
+}
+
+#[test]
+fn mistakes_are_named_with_line_and_column() {
+    check_error(
+        "[ceilings]\ngroth = \"1 MB\"",
+        "highwater.toml: TOML parse error at line 2, column 1
+  |
+2 | groth = \"1 MB\"
+  | ^^^^^
+unknown field `groth`, expected one of `growth`, `peak`, `residue`, `step-bytes`, \
+`step-blocks`",
     );
     check_error(
         "\n[ceilings]\npeak = \"64 Mib\"",
