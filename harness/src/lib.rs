@@ -44,6 +44,7 @@
 //!   `target/highwater/`.
 //! - [`measure`] counts one piece of work, [`measure_async`] a future, [`Scope`] a stretch.
 //! - [`assert_no_allocation`] fails if a piece of code allocates, with the call stack.
+//! - [`Scaling`] tells how memory grows with the size of some work, and what a unit takes.
 //! - [`audit`] compares the memory that a program says it holds with what is live.
 //! - [`return_to_system`] returns freed memory to the system, and reports how much.
 //!
@@ -112,8 +113,8 @@ pub use holders::{Hold, Holder};
 pub use report::{
     Accepted, Breach, Ceiling, Checkpoint, Coverage, Repetition, Report, Resource, SelfTest,
 };
-pub use scenario::Scenario;
 pub use scenario::process::{Returned, return_to_system};
+pub use scenario::{Sample, Scaled, Scaling, Scenario};
 pub use scope::{
     InScope, Scope, ScopeHandle, Scoped, Usage, assert_no_allocation, measure, measure_async,
 };
