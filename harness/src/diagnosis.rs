@@ -46,6 +46,8 @@ pub(crate) enum Subject {
     /// What the steps allocate failed, and nothing else: in blocks, or else in bytes.
     StepBlocks,
     StepBytes,
+    /// Live blocks of some types.
+    Types,
 }
 
 /// The allocation that passed the limit of [`Scenario::stop_at`](crate::Scenario::stop_at).
@@ -106,6 +108,8 @@ pub struct Site {
     pub(crate) type_name: Option<String>,
     pub(crate) growth: Live,
     pub(crate) live: Live,
+    /// Whether it is of the types that the diagnosis is about.
+    pub(crate) is_shown: bool,
     /// None if the moment of the peak was not met.
     pub(crate) at_peak: Option<Live>,
     /// From set-up to the end of the requested steps.
@@ -136,6 +140,17 @@ impl Diagnosis {
             let is_of_bytes = subject == Subject::StepBytes;
             Reverse(if is_of_bytes { bytes } else { blocks })
         });
+        self
+    }
+
+    /// It is about live blocks of some types: those sites alone, the most first.
+    pub(crate) fn about_types(mut self, is_shown: impl Fn(&str) -> bool) -> Self {
+        self.subject = Subject::Types;
+        for site in &mut self.sites {
+            site.is_shown = site.type_name.as_deref().is_some_and(&is_shown);
+        }
+        self.sites
+            .sort_by_key(|site| (!site.is_shown, Reverse(site.live.blocks)));
         self
     }
 

@@ -27,6 +27,7 @@ impl fmt::Display for Diagnosis {
             Subject::Peak(peak_bytes) => self.write_peak(f, peak_bytes)?,
             Subject::Growth => self.write_growth(f)?,
             Subject::StepBlocks | Subject::StepBytes => self.write_steps(f)?,
+            Subject::Types => self.write_of_types(f)?,
         };
         let has_type = shown.iter().any(|(site, _)| site.type_name.is_some());
         for note in self.notes(has_type) {
@@ -113,6 +114,15 @@ impl Diagnosis {
         Ok(busy)
     }
 
+    /// The sites of some types, with their holders.
+    fn write_of_types(&self, f: &mut fmt::Formatter<'_>) -> Result<Sites<'_>, fmt::Error> {
+        writeln!(f, "sites, by live blocks after {}", Steps(self.steps.1))?;
+        let of_type = self.sites.iter().filter(|site| site.is_shown);
+        let held: Sites<'_> = of_type.map(|site| (site, site.live)).collect();
+        write_amounts(f, &held)?;
+        Ok(held)
+    }
+
     /// The sites that grew.
     fn write_growth(&self, f: &mut fmt::Formatter<'_>) -> Result<Sites<'_>, fmt::Error> {
         let (first, last) = self.steps;
@@ -184,6 +194,9 @@ fn write_amounts(f: &mut fmt::Formatter<'_>, sites: &Sites<'_>) -> fmt::Result {
         let blocks = Blocks(blocks.unwrap_or(0));
         writeln!(f, "  {bytes} B, {blocks}  {}", site.kind())?;
         write!(f, "{}", Stack(&site.frames))?;
+        if site.is_shown {
+            write_holders(f, site.holders.as_deref().unwrap_or_default())?;
+        }
     }
     if let Some((bytes, others)) = rest(sites) {
         writeln!(f, "  {} B at {others}", Thousands(bytes))?;

@@ -326,6 +326,7 @@ impl<'a> Watch<'a> {
             type_name: name.type_name.clone(),
             growth: less(end, start),
             live: end,
+            is_shown: false,
             at_peak: self.trace.has_peak().then_some(at_peak),
             total: all(|stack| stack.total),
             of_steps: all(|stack| since(stack.total, stack.total_at_start)),

@@ -1,6 +1,6 @@
 //! [`Reason`]: why a report is a failure, once for all that print it.
 
-use super::{Accepted, Breach, Ceiling, Repetition, Report, Resource, SelfTest};
+use super::{Accepted, Breach, Ceiling, OfType, Repetition, Report, Resource, SelfTest};
 use crate::text::{Rate, Steps, Thousands};
 use crate::verdict::Verdict;
 use std::fmt;
@@ -9,6 +9,8 @@ use std::fmt;
 pub(super) enum Reason<'a> {
     /// With what an average is of.
     Breach(&'a Breach, Option<Average>),
+    /// There are too many blocks of it.
+    Type(&'a OfType),
     /// Memory grows, or it can't be told whether it does.
     Memory(&'a Verdict),
     /// So much is left each time.
@@ -32,6 +34,8 @@ impl Report {
         let breaches = self.breaches.iter();
         let breaches = breaches.map(|breach| Reason::Breach(breach, self.average(breach.ceiling)));
         let mut reasons: Vec<_> = breaches.collect();
+        let of_types = self.types.iter().filter(|of_type| of_type.is_breached());
+        reasons.extend(of_types.map(Reason::Type));
         let is_open = self.is_inconclusive() && !self.is_accepted(Accepted::INCONCLUSIVE);
         let grows = self.verdict.is_growing() && !self.is_accepted(Accepted::LEAK);
         if grows || is_open {
@@ -91,6 +95,7 @@ impl fmt::Display for Reason<'_> {
                     breach.ceiling
                 )
             }
+            Self::Type(of_type) => write!(f, "live blocks: {}", of_type.told()),
             Self::Memory(verdict) => write!(f, "{verdict}"),
             Self::Residue(repetition) => write!(f, "residue: {}", left_each_time(repetition)),
             Self::Resource(resource, verdict) => write!(f, "{}, {verdict}", resource.kind()),

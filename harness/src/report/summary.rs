@@ -74,6 +74,7 @@ impl Report {
         for reason in self.reasons() {
             match reason {
                 Reason::Breach(breach, average) => breached.push(over(breach, average)),
+                Reason::Type(of_type) => breached.push(format!("live {}", of_type.told())),
                 Reason::Memory(verdict) if verdict.is_growing() => {
                     first.push(("memory leak", self.pace()));
                 }
@@ -171,6 +172,7 @@ impl Report {
                 let is_busy = |site: &&Site| site.of_steps.blocks > 0;
                 sites.iter().filter(is_busy).collect()
             }
+            Subject::Types => sites.iter().filter(|site| site.is_shown).collect(),
         };
         if shown.is_empty() {
             shown.extend(sites.iter().filter(|site| site.growth.bytes > 0));
@@ -202,7 +204,7 @@ impl Report {
         for (line, place) in table.lines().zip(places) {
             text.push_str(&(cut(&format!("  {line}"), WIDTH) + "\n"));
             text.push_str(&place.caller().unwrap_or_default());
-            if matches!(subject, Subject::Growth | Subject::Peak(_)) {
+            if !matches!(subject, Subject::StepBlocks | Subject::StepBytes) {
                 text.push_str(&place.holder().unwrap_or_default());
             }
         }
@@ -345,7 +347,7 @@ impl Subject {
     /// So much of it, with its unit.
     fn told(self, amount: i64) -> String {
         match self {
-            Self::StepBlocks => Blocks(amount.unsigned_abs()).to_string(),
+            Self::StepBlocks | Self::Types => Blocks(amount.unsigned_abs()).to_string(),
             _ => format!("{} B", Thousands(amount)),
         }
     }
@@ -359,6 +361,7 @@ impl Place<'_> {
             Subject::Peak(_) => site.at_peak.unwrap_or(site.growth).bytes,
             Subject::StepBlocks => signed(site.of_steps.blocks),
             Subject::StepBytes => signed(site.of_steps.bytes),
+            Subject::Types => site.live.blocks,
         });
         amounts.sum()
     }

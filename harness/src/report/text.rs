@@ -205,6 +205,8 @@ impl fmt::Display for Report {
             ("total", self.totals_line()),
         ];
         lines.extend(self.step_lines());
+        let of_types = self.types.iter().filter(|known| known.obstacle().is_none());
+        lines.extend(of_types.map(|known| ("by type", known.told())));
         let resources = self.resources.iter();
         lines.extend(resources.map(|known| (known.kind().name(), self.resource_line(known))));
         lines.push(("verdict", self.verdict.to_string()));

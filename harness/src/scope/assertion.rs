@@ -52,21 +52,21 @@ pub fn assert_no_allocation<T>(work: impl FnOnce() -> T) -> T {
     if let Some(noted) = noted {
         // Or it would be dropped while the panic unwinds, and could not panic itself.
         drop(value);
-        let message = unscoped(|| message(noted));
+        let message = unscoped(|| message(&noted));
         panic!("{message}");
     }
     value
 }
 
 /// In one screen. No line is wider than 80 columns.
-fn message(noted: Noted) -> String {
+fn message(noted: &Noted) -> String {
     let size = Thousands(noted.size_bytes);
     let what = if noted.is_resized {
         format!("a block was resized to {size} B")
     } else {
         format!("a block of {size} B")
     };
-    let first = format!("allocation in `assert_no_allocation`: {what}{}", on(&noted));
+    let first = format!("allocation in `assert_no_allocation`: {what}{}", on(noted));
     let mut text = wrapped(&first, 0);
     for line in stack_text(&noted.frames).lines() {
         text.push_str(&(cut(line, WIDTH) + "\n"));

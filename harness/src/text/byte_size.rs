@@ -135,7 +135,7 @@ impl fmt::Display for Rate {
 
 impl Rate {
     /// Without the zeros at its end.
-    pub(crate) fn significant(&self) -> String {
+    pub(crate) fn significant(self) -> String {
         let text = self.to_string();
         let short = text.trim_end_matches('0').trim_end_matches('.');
         if text.contains('.') {
