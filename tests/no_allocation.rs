@@ -56,7 +56,7 @@ fn several_allocations_are_counted() {
 
 #[test]
 fn what_does_not_allocate_passes_and_its_value_is_returned() {
-    let mut prices = vec![1.0, 2.0, 3.0];
+    let mut prices = [1.0, 2.0, 3.0];
     let block = black_box(Box::new(1));
     let sum: f64 = assert_no_allocation(|| {
         prices.rotate_left(1);
