@@ -249,14 +249,12 @@ impl Recorder<'_> {
         // Names take their time.
         let watch = watch.filter(|_| !is_sound || self.run.is_to_explain());
         report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
-        report.count_types(&scenario.types);
-        let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
-        let at_limit = stopped.unwrap_or(self.levels[0].max(peak_bytes));
+        let stopped = report.look_into_types(&scenario.types);
         report.breaches.extend(match (self.stop, self.stop_at) {
             (Some(Stop::Limit), Some(limit)) => Some(Breach {
                 ceiling: Ceiling::StopAt,
                 limit,
-                actual: at_limit,
+                actual: stopped.unwrap_or(self.levels[0].max(peak_bytes)),
             }),
             (Some(Stop::MemoryBudget), _) if self.end_steps == self.steps_run => Some(Breach {
                 ceiling: Ceiling::MemoryBudget,
@@ -270,8 +268,9 @@ impl Recorder<'_> {
 }
 
 impl Report {
-    /// Counts the live blocks of these types. If that can't be done, the verdict is open.
-    fn count_types(&mut self, types: &[(String, u64)]) {
+    /// Counts the live blocks of these types. If that can't be done, the verdict is open. Returns
+    /// the live bytes with which the run was stopped, if call stacks say that.
+    fn look_into_types(&mut self, types: &[(String, u64)]) -> Option<u64> {
         let diagnosis = self.diagnosis.as_ref();
         let count = |(name, limit): &(String, u64)| OfType::of(name, *limit, diagnosis);
         self.types = types.iter().map(count).collect();
@@ -285,6 +284,7 @@ impl Report {
             let diagnosis = self.diagnosis.take();
             self.diagnosis = diagnosis.map(|diagnosis| diagnosis.about_types(is_shown));
         }
+        self.diagnosis.as_ref().and_then(Diagnosis::stopped_with)
     }
 }
 
