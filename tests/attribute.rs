@@ -85,6 +85,17 @@ fn breaches_its_peak() {
     black_box(vec![0_u8; 1_001]);
 }
 
+#[highwater::test(steps = 100, warm_up = 1, step_blocks = 0)]
+#[should_panic(expected = " ceiling 0\n\n  allocates_in_one_step  tests/attribute.rs:")]
+fn allocates_in_one_step(i: u64) {
+    black_box((i == 50).then(|| Box::new(i)));
+}
+
+#[highwater::test(steps = 100, step_blocks = 1, step_bytes = "100 B")]
+fn keeps_to_what_a_step_may_allocate() {
+    black_box(vec![0_u8; 100]);
+}
+
 #[highwater::test(steps = 100)]
 #[should_panic(expected = "memory leak in `grows_without_end`: +138.67 B and +1 block every step")]
 fn grows_without_end() {

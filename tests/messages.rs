@@ -98,6 +98,44 @@ fn live_blocks_breached() {
 }
 
 #[test]
+fn step_ceilings_breached() {
+    let scenario = Scenario::new("steps-breached").steps(64).warm_up(6);
+    let scenario = scenario.step_blocks_ceiling(1);
+    let scenario = scenario.step_bytes_ceiling(ByteSize::b(105));
+    let report = scenario.run(
+        || black_box(vec![0_u8; 9_000]),
+        |_, i| {
+            black_box([vec![0_u8; 100], Vec::with_capacity((i % 10 == 0).into())]);
+        },
+    );
+    // In one step of ten a second one.
+    assert_eq!((report.step_blocks(), report.step_bytes()), (64 + 6, 6_406));
+    let breached = report.breaches().iter();
+    let breached: Vec<_> = breached
+        .map(|breach| (breach.limit, breach.actual))
+        .collect();
+    assert_eq!(
+        breached,
+        [(1, 2)],
+        "the average is rounded up, and equal passes"
+    );
+    insta::assert_snapshot!(failure(&report));
+}
+
+#[test]
+fn what_a_step_allocates_is_within_its_ceilings() {
+    let scenario = Scenario::new("steps-within").steps(64).warm_up(1);
+    let scenario = scenario.step_blocks_ceiling(1);
+    let scenario = scenario.step_bytes_ceiling(ByteSize::b(100));
+    let report = scenario.run(
+        || black_box(vec![0_u8; 9_000]),
+        |_, i| drop(black_box(vec![0_u8; if i == 0 { 500 } else { 100 }])),
+    );
+    report.assert();
+    insta::assert_snapshot!(without_sites(&report.explanation()));
+}
+
+#[test]
 fn peak_breached() {
     let report = stepping("peak", 1_000, 3_000)(
         Scenario::new("peak-breached").peak_ceiling(ByteSize::kb(2)),

@@ -15,9 +15,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("alloc", &[]),
     ("options", &[]),
-    ("scope", &["alloc", "text"]),
-    ("verdict", &["text"]),
     ("symbols", &["text"]),
+    ("scope", &["alloc", "symbols", "text"]),
+    ("verdict", &["text"]),
     ("holders", &["alloc", "symbols", "text"]),
     (
         "diagnosis",

@@ -74,6 +74,30 @@ fn a_peak() {
     insta::assert_snapshot!(printed(&report));
 }
 
+/// A single block among the steps is one too many.
+#[test]
+fn an_allocation_in_a_step() {
+    let scenario = Scenario::new("hot").steps(1_000).warm_up(10);
+    let scenario = scenario.step_blocks_ceiling(0);
+    let report = scenario.run(|| (), |(), id| drop((id == 500).then(|| line(id))));
+    insta::assert_snapshot!(printed(&report));
+}
+
+#[test]
+fn bytes_of_a_step() {
+    let scenario = Scenario::new("costly").steps(100);
+    let scenario = scenario.step_bytes_ceiling(ByteSize::b(64));
+    let report = scenario.run(
+        || Vec::with_capacity(2),
+        |lines: &mut Vec<String>, id| {
+            lines.clear();
+            lines.extend([line(id), line(id)]);
+            drop(std::hint::black_box(id.to_string()));
+        },
+    );
+    insta::assert_snapshot!(printed(&report));
+}
+
 #[test]
 fn an_allocation_that_is_stopped() {
     let scenario = Scenario::new("stopped").steps(1_000);

@@ -414,3 +414,19 @@ async fn an_async_function_may_fail(i: u64) -> Result<(), &'static str> {
     give_way().await;
     if i == 3 { Err("odd") } else { Ok(()) }
 }
+
+/// A step that allocates nothing has a runtime that allocates nothing either.
+#[test]
+fn steps_of_an_async_scenario_need_not_allocate() {
+    let report = Scenario::new("still")
+        .steps(100)
+        .step_blocks_ceiling(0)
+        .step_bytes_ceiling(ByteSize::b(0))
+        .run_async(
+            async || 0,
+            async |sum: &mut u64, i| {
+                *sum += std::future::ready(i).await;
+            },
+        );
+    report.assert();
+}

@@ -32,6 +32,10 @@ fn scopes_and_scenarios_say_the_same() {
     assert_eq!(message_of(|| highwater::Scope::enter("any")), expected);
     let scenario = || highwater::Scenario::new("any").run(|| (), |(), _| ());
     assert_eq!(message_of(scenario), expected);
+    assert_eq!(
+        message_of(|| highwater::assert_no_allocation(|| ())),
+        expected
+    );
 }
 
 /// A thread that was started, and another allocator of ours that serves by hand, are no

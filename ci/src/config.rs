@@ -12,8 +12,8 @@ mod leaks;
 use crate::kind::{Kind, blocking};
 use figures::{Ceilings, Limit};
 use highwater::__private::{Thousands, milliseconds};
-use highwater::ByteSize;
-use highwater_reports::figure::Figure;
+use highwater_reports::figure::{Figure, Unit};
+use highwater_reports::page;
 use highwater_reports::report::{Acceptable, Accepted, Breach, Ceiling, Report, Verdict};
 use leaks::AcceptedLeak;
 use serde::de::Error as _;
@@ -275,7 +275,7 @@ impl Config {
             let projects = self.ceilings.on(figure).filter(|_| !has_one);
             let applies = own.and_then(|own| own.on(figure)).or(projects);
             if let Some(Limit::At(limit)) = applies {
-                hold(report, name, limit, actual);
+                hold(report, figure, limit, actual);
             }
         }
         Ok(())
@@ -314,26 +314,37 @@ fn in_a_line(text: &str, instead: char) -> String {
     text.chars().map(character).collect()
 }
 
-fn hold(report: &mut Report, name: &str, limit: ByteSize, actual: u64) {
-    let unit = "bytes".to_owned();
-    let ceiling = name.to_owned();
-    if actual > limit.bytes() {
-        let [found, excess] = [actual, actual - limit.bytes()].map(Thousands);
-        report.failures.push(format!(
-            "{name}: {found} B, {excess} B above the ceiling of {limit} in highwater.toml"
-        ));
+fn hold(report: &mut Report, figure: Figure, limit: u64, actual: u64) {
+    let unit = match figure.unit() {
+        Unit::Bytes => "bytes",
+        _ => "blocks",
+    };
+    let (ceiling, unit) = (figure.name().to_owned(), unit.to_owned());
+    let set = Ceiling {
+        ceiling: ceiling.clone(),
+        limit,
+        unit: unit.clone(),
+    };
+    if actual > limit {
+        let limit = page::limit(&set);
+        let amount = |amount: u64| figure.display(i64::try_from(amount).unwrap_or(i64::MAX));
+        let found = if figure.is_of_steps() {
+            let (all, steps) = (figure.display(figure.of(report)), Thousands(report.steps));
+            format!("{all} in {steps} steps, above the ceiling of {limit} each")
+        } else {
+            let (found, excess) = (amount(actual), amount(actual - set.limit));
+            format!("{found}, {excess} above the ceiling of {limit}")
+        };
+        let failure = format!("{ceiling}: {found} in highwater.toml");
+        report.failures.push(failure);
         report.breaches.push(Breach {
-            ceiling: ceiling.clone(),
-            limit: limit.bytes(),
+            ceiling,
+            limit: set.limit,
             actual,
-            unit: unit.clone(),
+            unit,
         });
     }
-    report.ceilings.push(Ceiling {
-        ceiling,
-        limit: limit.bytes(),
-        unit,
-    });
+    report.ceilings.push(set);
 }
 
 impl Reason {

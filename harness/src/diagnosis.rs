@@ -26,8 +26,7 @@ pub struct Diagnosis {
     /// None if the moment of the peak was not met.
     pub(crate) peak_step: Option<u64>,
     pub(crate) growth_bytes: i64,
-    /// If it is the peak that failed, and nothing else.
-    pub(crate) peak_bytes: Option<u64>,
+    pub(crate) subject: Subject,
     pub(crate) lost_blocks: u64,
     pub(crate) has_lines: bool,
     /// Why the holders are not known.
@@ -36,6 +35,19 @@ pub struct Diagnosis {
     pub(crate) trap: Option<Trap>,
     /// How long names took, in seconds, if that was long and need not have been.
     pub(crate) slow_seconds: Option<u64>,
+}
+
+/// What the sites are shown for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Growth,
+    /// The peak of so many bytes failed, and nothing else.
+    Peak(u64),
+    /// What the steps allocate failed, and nothing else: in blocks, or else in bytes.
+    StepBlocks,
+    StepBytes,
+    /// Live blocks of some types.
+    Types,
 }
 
 /// The allocation that passed the limit of [`Scenario::stop_at`](crate::Scenario::stop_at).
@@ -96,10 +108,14 @@ pub struct Site {
     pub(crate) type_name: Option<String>,
     pub(crate) growth: Live,
     pub(crate) live: Live,
+    /// Whether it is of the types that the diagnosis is about.
+    pub(crate) is_shown: bool,
     /// None if the moment of the peak was not met.
     pub(crate) at_peak: Option<Live>,
     /// From set-up to the end of the requested steps.
     pub(crate) total: Total,
+    /// The part of it that the requested steps allocated.
+    pub(crate) of_steps: Total,
     pub(crate) verdict: Verdict,
     pub(crate) holders: Option<Vec<Holder>>,
 }
@@ -109,16 +125,38 @@ impl Diagnosis {
     /// that moment was not met again, as with several threads, nothing changes.
     pub(crate) fn about_the_peak(mut self, peak_bytes: u64) -> Self {
         if self.sites.iter().all(|site| site.at_peak.is_some()) {
-            self.peak_bytes = Some(peak_bytes);
+            self.subject = Subject::Peak(peak_bytes);
             self.sites
                 .sort_by_key(|site| Reverse(site.at_peak.map(|live| live.bytes)));
         }
         self
     }
 
+    /// It is about what the steps allocate: the most comes first.
+    pub(crate) fn about_the_steps(mut self, subject: Subject) -> Self {
+        self.subject = subject;
+        self.sites.sort_by_key(|site| {
+            let Total { bytes, blocks } = site.of_steps;
+            let is_of_bytes = subject == Subject::StepBytes;
+            Reverse(if is_of_bytes { bytes } else { blocks })
+        });
+        self
+    }
+
+    /// It is about live blocks of some types: those sites alone, the most first.
+    pub(crate) fn about_types(mut self, is_shown: impl Fn(&str) -> bool) -> Self {
+        self.subject = Subject::Types;
+        for site in &mut self.sites {
+            site.is_shown = site.type_name.as_deref().is_some_and(&is_shown);
+        }
+        self.sites
+            .sort_by_key(|site| (!site.is_shown, Reverse(site.live.blocks)));
+        self
+    }
+
     /// The sites, by growth, the most first; those that are judged growing go before
     /// the others. If nothing but a ceiling on the peak was passed: by what they held
-    /// then.
+    /// then. If nothing but a ceiling on what a step allocates was: by that.
     pub fn sites(&self) -> &[Site] {
         &self.sites
     }

@@ -43,6 +43,8 @@
 //! - [`Report`] is what a scenario returns. Print it, snapshot it, or read its JSON from
 //!   `target/highwater/`.
 //! - [`measure`] counts one piece of work, [`measure_async`] a future, [`Scope`] a stretch.
+//! - [`assert_no_allocation`] fails if a piece of code allocates, with the call stack.
+//! - [`Scaling`] tells how memory grows with the size of some work, and what a unit takes.
 //! - [`audit`] compares the memory that a program says it holds with what is live.
 //! - [`return_to_system`] returns freed memory to the system, and reports how much.
 //!
@@ -111,11 +113,13 @@ pub use holders::{Hold, Holder};
 pub use report::{
     Accepted, Breach, Ceiling, Checkpoint, Coverage, Repetition, Report, Resource, SelfTest,
 };
-pub use scenario::Scenario;
 pub use scenario::process::{Returned, return_to_system};
+pub use scenario::{Sample, Scaled, Scaling, Scenario};
 #[cfg(feature = "criterion")]
 pub use scope::Allocated;
-pub use scope::{InScope, Scope, ScopeHandle, Scoped, Usage, measure, measure_async};
+pub use scope::{
+    InScope, Scope, ScopeHandle, Scoped, Usage, assert_no_allocation, measure, measure_async,
+};
 pub use symbols::Frame;
 pub use text::{ByteSize, ByteSizeError};
 pub use verdict::{Law, Verdict};

@@ -12,6 +12,7 @@ mod parts;
 mod reasons;
 mod summary;
 mod text;
+mod types;
 
 use crate::alloc::{Overruns, unscoped};
 use crate::diagnosis::Diagnosis;
@@ -22,6 +23,7 @@ pub use coverage::Coverage;
 pub(crate) use parts::Unmeasured;
 pub use parts::{Accepted, Checkpoint, Repetition, Resource, SelfTest};
 use std::panic::Location;
+pub(crate) use types::{OfType, is_of};
 
 /// What a run of a [`Scenario`](crate::Scenario) measured, and how it was judged.
 ///
@@ -71,6 +73,7 @@ pub struct Report {
     pub(crate) reallocations: u64,
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) breaches: Vec<Breach>,
+    pub(crate) types: Vec<OfType>,
     pub(crate) verdict: Verdict,
     /// Whether call stacks may tell more of it.
     pub(crate) is_coarse: bool,
@@ -222,6 +225,15 @@ impl Report {
         (self.steps > 0).then(|| self.step_blocks as f64 / self.steps as f64)
     }
 
+    /// All that the steps allocated, where a ceiling is on what one of them does.
+    pub(crate) fn of_steps(&self, ceiling: Ceiling) -> u64 {
+        match ceiling {
+            Ceiling::StepBytes => self.step_bytes,
+            Ceiling::StepBlocks => self.step_blocks,
+            _ => 0,
+        }
+    }
+
     /// The ceilings that were set, each in its [unit](Ceiling::unit).
     pub fn ceilings(&self) -> &[(Ceiling, u64)] {
         &self.ceilings
@@ -312,7 +324,8 @@ impl Report {
 
     /// Whether the scenario failed. It fails if one of these holds:
     ///
-    /// - a ceiling was breached;
+    /// - a ceiling was breached, or there are too many [blocks of a
+    ///   type](crate::Scenario::live_blocks_of);
     /// - the verdict on memory is growing or inconclusive, or another resource grows;
     /// - more memory is left each time that the state is made and dropped;
     /// - the program damaged its own heap;

@@ -3,7 +3,8 @@
 //! `builder` is what can be asked for, `options` what the environment adds. `run` does it:
 //! `under_way` is a scenario that runs, `phases` its way from set-up to drop, `recorder`
 //! writes down and concludes, `replay` runs it again with call stacks, `lookout` looks for
-//! work that left it.
+//! work that left it. `scaling` asks how memory grows with the size of some work, not with its
+//! steps.
 
 mod accepted;
 mod builder;
@@ -18,6 +19,8 @@ pub(crate) mod runtime;
 #[cfg(not(feature = "tokio"))]
 #[path = "scenario/no_runtime.rs"]
 mod runtime;
+mod scaling;
 mod under_way;
 
 pub use builder::Scenario;
+pub use scaling::{Sample, Scaled, Scaling};

@@ -6,15 +6,17 @@
 
 #[cfg(feature = "criterion")]
 mod benchmark;
+mod assertion;
 mod futures;
 pub(crate) mod panics;
 mod usage;
 
 use crate::alloc::{
-    self, Elsewhere, HeldScope, OpenError, OpenScope, Reading, SCOPE_LIMIT, Seen, Trace,
+    self, Elsewhere, HeldScope, Noted, OpenError, OpenScope, Reading, SCOPE_LIMIT, Seen, Trace,
 };
 #[cfg(feature = "criterion")]
 pub use benchmark::Allocated;
+pub use assertion::assert_no_allocation;
 pub use futures::{InScope, Scoped, measure_async};
 use std::fmt;
 use std::marker::PhantomData;
@@ -161,6 +163,16 @@ impl Scope {
     /// From now on blocks of this scope are tracked to their sites.
     pub(crate) fn follow(&self, trace: &Trace) {
         self.open.follow(trace);
+    }
+
+    /// From now on allocations in it are noted; this thread stands in it.
+    fn note_allocations(&self) {
+        self.open.note_allocations();
+    }
+
+    /// What was noted; none if nothing was allocated.
+    fn noted(&self) -> Option<Noted> {
+        self.open.noted()
     }
 
     /// Live bytes and blocks now.

@@ -136,6 +136,7 @@ static ROWS: [Row; 12] = [
         |report| report.total_blocks.into(),
     ),
     Row {
+        under_a_ceiling: Some(|report| average(report.step_bytes, report.steps)),
         is_of_steps: true,
         ..row(
             Figure::StepBytes,
@@ -146,6 +147,7 @@ static ROWS: [Row; 12] = [
         )
     },
     Row {
+        under_a_ceiling: Some(|report| average(report.step_blocks, report.steps)),
         is_of_steps: true,
         ..row(
             Figure::StepBlocks,
@@ -184,6 +186,11 @@ const fn row(
     }
 }
 
+/// What a step does, on average, rounded up: that passes a ceiling exactly if the average does.
+fn average(all: u64, steps: u64) -> u64 {
+    all.div_ceil(steps.max(1))
+}
+
 impl Figure {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -220,7 +227,8 @@ impl Figure {
         self.row().under_a_ceiling.is_some()
     }
 
-    /// What such a ceiling is compared with; none if there is none.
+    /// What such a ceiling is compared with; none if there is none. Of what the steps did, it is
+    /// the average of a step, rounded up.
     pub fn under_a_ceiling(self, report: &Report) -> Option<u64> {
         self.row().under_a_ceiling.map(|actual| actual(report))
     }

@@ -190,10 +190,11 @@ pub fn figures_of(
                             (difference(figure, before, after, differences))
                         }
                         @let ceiling = head.and_then(|report| lowest(report, figure.name()));
+                        @let a_step = if figure.is_of_steps() { " a step" } else { "" };
                         (figure_cell(
                             "ceiling",
                             ceiling.map_or(0, |ceiling| ceiling.limit.into()),
-                            &ceiling.map(limit).unwrap_or_default(),
+                            &ceiling.map(|ceiling| limit(ceiling) + a_step).unwrap_or_default(),
                         ))
                     }
                 }

@@ -3,25 +3,28 @@
 use super::Reason;
 use highwater::{ByteSize, ByteSizeError};
 use highwater_reports::figure::{Figure, Unit};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
 /// A ceiling for each figure that is given one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Ceilings(BTreeMap<CeilingKey, Limit>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ceilings(BTreeMap<Figure, Limit>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct CeilingKey(Figure);
 
-/// A size, or `"none"`, which lifts the project's ceiling.
+/// A size, or a number of what has no bytes; or `"none"`, which lifts the project's ceiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     None,
-    At(ByteSize),
+    /// In the figure's unit.
+    At(u64),
 }
+
+/// A ceiling on a figure that is no size.
+struct Count(Limit);
 
 /// How far figures may move, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +39,11 @@ struct ToleranceKey(Option<Figure>);
 
 const REASON: &str = "reason";
 
+const NONE: &str = "none";
+
 impl Ceilings {
     pub(super) fn on(&self, figure: Figure) -> Option<Limit> {
-        self.0.get(&CeilingKey(figure)).copied()
+        self.0.get(&figure).copied()
     }
 }
 
@@ -66,6 +71,63 @@ impl<'de> Deserialize<'de> for CeilingKey {
         let figure = with_a_ceiling().find(|figure| figure.key() == key);
         let unknown = || D::Error::unknown_field(&key, &KEYS);
         figure.map(Self).ok_or_else(unknown)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ceilings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ReadCeilings)
+    }
+}
+
+struct ReadCeilings;
+
+impl<'de> Visitor<'de> for ReadCeilings {
+    type Value = Ceilings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of ceilings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ceilings, A::Error> {
+        let mut ceilings = BTreeMap::new();
+        while let Some(CeilingKey(figure)) = map.next_key()? {
+            let limit = match figure.unit() {
+                Unit::Bytes => map.next_value::<Limit>()?,
+                _ => map.next_value::<Count>()?.0,
+            };
+            ceilings.insert(figure, limit);
+        }
+        Ok(Ceilings(ceilings))
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReadCount)
+    }
+}
+
+struct ReadCount;
+
+impl Visitor<'_> for ReadCount {
+    type Value = Count;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number, or \"none\"")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Count, E> {
+        let count = u64::try_from(number);
+        let refused = |_| E::invalid_value(Unexpected::Signed(number), &self);
+        count.map(|count| Count(Limit::At(count))).map_err(refused)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Count, E> {
+        if text == NONE {
+            return Ok(Count(Limit::None));
+        }
+        Err(E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
@@ -130,10 +192,10 @@ impl<'de> Deserialize<'de> for Size {
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text == "none" {
+        if text == NONE {
             return Ok(Self::None);
         }
-        let size = text.parse().map(Self::At);
+        let size = text.parse().map(|size: ByteSize| Self::At(size.bytes()));
         size.map_err(|error: ByteSizeError| D::Error::custom(format!("{error}, or \"none\"")))
     }
 }

@@ -68,6 +68,24 @@ fn a_scenarios_own_entry_goes_before_the_projects() {
     );
 }
 
+/// The last hundred numbers are kept in one vector; the report is of 10,000 steps.
+#[test]
+fn ceilings_on_a_step_are_for_its_average() {
+    let step = "[ceilings]\nstep-blocks = 0\nstep-bytes = \"1 KiB\"";
+    let (ceilings, failures) = applied(step);
+    let set = [
+        ("step bytes".to_owned(), 1_024),
+        ("step blocks".to_owned(), 0),
+    ];
+    assert_eq!(ceilings[2..], set);
+    assert_eq!(
+        failures,
+        ["step blocks: 1 in 10,000 steps, above the ceiling of 0 each in highwater.toml"]
+    );
+    let own = "[scenario.last-hundred]\nceilings = { step-blocks = \"none\" }";
+    assert!(applied(&format!("{step}\n{own}")).1.is_empty());
+}
+
 #[test]
 fn a_name_goes_before_a_pattern_and_two_patterns_are_one_too_many() {
     let config = config(
@@ -95,6 +113,26 @@ fn what_blocks_is_replaced() {
 }
 
 #[test]
+fn ceilings_on_blocks_are_whole_numbers() {
+    check_error(
+        "[ceilings]\nstep-blocks = -1",
+        "highwater.toml: TOML parse error at line 2, column 15
+  |
+2 | step-blocks = -1
+  |               ^^
+invalid value: integer `-1`, expected a whole number, or \"none\"",
+    );
+    check_error(
+        "[ceilings]\nstep-blocks = \"1 B\"",
+        "highwater.toml: TOML parse error at line 2, column 15
+  |
+2 | step-blocks = \"1 B\"
+  |               ^^^^^
+invalid value: string \"1 B\", expected a whole number, or \"none\"",
+    );
+}
+
+#[test]
 fn mistakes_are_named_with_line_and_column() {
     check_error(
         "[ceilings]\ngroth = \"1 MB\"",
@@ -102,7 +140,8 @@ fn mistakes_are_named_with_line_and_column() {
   |
 2 | groth = \"1 MB\"
   | ^^^^^
-unknown field `groth`, expected one of `growth`, `peak`, `residue`",
+unknown field `groth`, expected one of `growth`, `peak`, `residue`, `step-bytes`, \
+`step-blocks`",
     );
     check_error(
         "\n[ceilings]\npeak = \"64 Mib\"",

@@ -182,7 +182,8 @@ fn in_short(found: &Baseline) -> String {
         let value = found.figures.get(&figure).copied().unwrap_or(0);
         format!("{} {}", figure.name(), figure.display(value))
     };
-    let figures = Figure::all().filter(|figure| figure.can_have_a_ceiling());
+    let is_shown = |figure: &Figure| figure.can_have_a_ceiling() && !figure.is_of_steps();
+    let figures = Figure::all().filter(is_shown);
     let figures: Vec<_> = figures.map(figure).collect();
     format!("{}, {}", figures.join(", "), found.verdict)
 }

@@ -37,7 +37,7 @@ enum Kind {
     Word,
 }
 
-const KNOWN: [Known; 17] = [
+const KNOWN: [Known; 19] = [
     known("steps", Kind::Count("steps"), "steps = 10_000"),
     known("state", Kind::State, "state = Sessions::default()"),
     known("warm_up", Kind::Count("warm_up"), "warm_up = 100"),
@@ -52,6 +52,16 @@ const KNOWN: [Known; 17] = [
         "live_blocks",
         Kind::Count("live_blocks_ceiling"),
         "live_blocks = 100",
+    ),
+    known(
+        "step_blocks",
+        Kind::Count("step_blocks_ceiling"),
+        "step_blocks = 3",
+    ),
+    known(
+        "step_bytes",
+        Kind::Size("step_bytes_ceiling"),
+        "step_bytes = \"1 KiB\"",
     ),
     known("threads", Kind::Count("thread_ceiling"), "threads = 0"),
     known("tasks", Kind::Count("task_ceiling"), "tasks = 0"),

@@ -52,6 +52,8 @@ use proc_macro2::TokenStream;
 /// | `peak = "64 MiB"` | the most live bytes at any moment |
 /// | `residue = "0 B"` | the most live bytes at the end |
 /// | `live_blocks = 100` | the most live blocks at the end of the steps |
+/// | `step_blocks = 3` | the most blocks that a step allocates, on average after the warm-up; with 0 the first one is a failure |
+/// | `step_bytes = "1 KiB"` | the most bytes that a step allocates, likewise |
 /// | `threads = 0` | the most by which the number of threads may rise |
 /// | `tasks = 0` | the most by which the number of tasks of an async scenario may rise |
 /// | `descriptors = 0` | the most by which the number of open descriptors may rise |

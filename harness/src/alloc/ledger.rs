@@ -430,11 +430,14 @@ impl Ledger {
         self.footer.store(footer::seal(scope.tag()).into(), Relaxed);
     }
 
-    /// Sends this thread's allocations by the fast path, or, if its scope is traced, by the
-    /// slow one.
+    /// Sends this thread's allocations by the fast path, or, if its scope is traced or notes
+    /// are made in it, by the slow one.
     pub(super) fn choose_path(&'static self) {
-        if self.scope().is_traced() {
-            let stand_in = follower::stand_in(self);
+        let scope = self.scope();
+        if scope.is_traced() || scope.is_noted() {
+            let followed = scope.is_traced().then(|| follower::stand_in(self));
+            let followed = followed.filter(|_| !scope.is_noted());
+            let stand_in = followed.unwrap_or(&raw const NONE);
             // Fails only where thread-locals are a model's, and end.
             let _ = TRACED.try_with(|traced| traced.set(Some(self)));
             let _ = LEDGER.try_with(|own| own.set(stand_in));

@@ -121,6 +121,20 @@ pub(crate) fn thread_id() -> u32 {
     id
 }
 
+/// The name that the system has for this thread, of up to 15 bytes and zeros, in two words;
+/// empty where it is not asked.
+pub(super) fn thread_name() -> [u64; 2] {
+    let mut name = [0_u64; 2];
+    #[cfg(highwater_linux)]
+    // SAFETY: the call writes at most 16 bytes, for which there is room.
+    unsafe {
+        libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr());
+    }
+    // Elsewhere it stays as it is.
+    name[1] &= u64::from_ne_bytes([255, 255, 255, 255, 255, 255, 255, 0]);
+    name
+}
+
 /// Writes to standard error, as far as that works.
 pub(super) fn print(text: &[u8]) {
     #[cfg(unix)]

@@ -23,6 +23,7 @@ mod ledger;
 mod limit;
 mod memory;
 mod name;
+mod notes;
 mod open;
 mod scopes;
 mod slowly;
@@ -41,7 +42,9 @@ pub(crate) use memory::{heap, own_bytes, trim_heap};
 // Not needed where tests are not given processes of their own.
 #[allow(unused_imports)]
 pub(crate) use limit::{Watcher, watch};
+pub(crate) use memory::thread_id;
 pub(crate) use name::cut;
+pub(crate) use notes::Noted;
 pub(crate) use open::{
     HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
 };
@@ -51,9 +54,7 @@ pub(crate) use unwind::frames;
 
 // Not needed where tests are not given processes of their own.
 #[allow(unused_imports)]
-pub(crate) use {
-    interpose::random::answer as answer_randomness, memory::thread_id, open::watch_whole_process,
-};
+pub(crate) use {interpose::random::answer as answer_randomness, open::watch_whole_process};
 
 use interpose::spawn;
 use ledger::Own;

@@ -1,7 +1,7 @@
 //! Call stacks can't be taken here: another system or processor than Linux on x86-64, or
 //! without the feature `diagnosis`.
 
-use super::ledger::Own;
+use super::ledger::{self, Own};
 use super::scopes::Record;
 use super::slowly;
 
@@ -101,6 +101,9 @@ pub(crate) fn with_stacks_from<R>(_mark: usize, work: impl FnOnce() -> R) -> R {
 pub(super) unsafe fn allocated(block: *mut u8, size: usize, _own: Own) -> *mut u8 {
     // SAFETY: the caller's promises are passed on.
     unsafe { slowly::allocated(block, size) };
+    if ledger::is_traced() {
+        slowly::note(size, false);
+    }
     block
 }
 
@@ -142,6 +145,9 @@ pub(super) unsafe fn resized(block: *mut u8, resize: &Resize) -> *mut u8 {
     if !block.is_null() {
         // SAFETY: the caller's promises are passed on.
         unsafe { slowly::resized(block, owner, old_size, new_size) };
+        if ledger::is_traced() {
+            slowly::note(new_size, true);
+        }
     }
     block
 }

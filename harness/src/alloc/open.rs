@@ -2,6 +2,7 @@
 
 use super::counters::FLUSH_BYTES;
 use super::inner::NOTED_BYTES;
+use super::notes::{Noted, Notes};
 use super::scopes::{self, OWN, Overruns, ROOT, Record};
 use super::{Totals, Trace, fork, ledger, spawn};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -101,6 +102,17 @@ impl OpenScope {
     /// Follows its blocks to their sites; the calling thread stands in it.
     pub(crate) fn follow(self, trace: &Trace) {
         trace.follow(self.0);
+    }
+
+    /// From now on allocations in it are noted; the calling thread stands in it.
+    pub(crate) fn note_allocations(self) {
+        unscoped(|| self.0.note_allocations());
+        ledger::current().choose_path();
+    }
+
+    /// What was noted; none if nothing was allocated. Allocates.
+    pub(crate) fn noted(self) -> Option<Noted> {
+        self.0.notes().and_then(Notes::read)
     }
 
     pub(crate) fn name(self) -> String {

@@ -16,6 +16,7 @@ mod table;
 use super::counters::{Counters, FLUSH_BYTES, Totals};
 use super::footer::TAG_LIMIT;
 use super::name::{KeptName, Name};
+use super::notes::Notes;
 use super::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -70,6 +71,11 @@ pub(crate) struct Record {
     ended: AtomicBool,
     /// Whether the call stacks of its blocks are taken; inner scopes inherit it.
     traced: AtomicBool,
+    /// Whether allocations are noted, here or in a scope around; inner scopes inherit it.
+    noted: AtomicBool,
+    /// Whether it is here, and where.
+    has_notes: AtomicBool,
+    notes: AtomicPtr<Notes>,
     next_retired: AtomicPtr<Record>,
     overruns: AtomicU64,
     overrun_size: AtomicUsize,
@@ -124,6 +130,9 @@ impl Record {
             handles: AtomicU32::new(0),
             ended: AtomicBool::new(false),
             traced: AtomicBool::new(false),
+            noted: AtomicBool::new(false),
+            has_notes: AtomicBool::new(false),
+            notes: AtomicPtr::new(ptr::null_mut()),
             next_retired: AtomicPtr::new(ptr::null_mut()),
             overruns: AtomicU64::new(0),
             overrun_size: AtomicUsize::new(0),
@@ -353,6 +362,30 @@ impl Record {
         self.traced.load(Relaxed)
     }
 
+    /// From now on allocations in this scope are noted. Allocates, if the record never had
+    /// notes.
+    pub(super) fn note_allocations(&self) {
+        // SAFETY: null, or what was leaked for ever.
+        match unsafe { self.notes.load(Acquire).as_ref() } {
+            Some(notes) => notes.reset(),
+            None => self.notes.store(Box::leak(Box::new(Notes::new())), Release),
+        }
+        self.has_notes.store(true, Release);
+        self.noted.store(true, Release);
+    }
+
+    /// Whether allocations are noted, here or in a scope around.
+    pub(super) fn is_noted(&self) -> bool {
+        self.noted.load(Acquire)
+    }
+
+    /// What is noted here, if anything is to be.
+    pub(super) fn notes(&self) -> Option<&Notes> {
+        let notes = self.has_notes.load(Acquire);
+        // SAFETY: as above.
+        unsafe { self.notes.load(Acquire).as_ref() }.filter(|_| notes)
+    }
+
     /// Returns both as they were.
     pub(super) fn set_limits(&self, budget: u64, limit: u64) -> (u64, u64) {
         let budget = self.budget_bytes.swap(budget, Relaxed);
@@ -435,6 +468,8 @@ impl Record {
         self.next_retired.store(ptr::null_mut(), Relaxed);
         self.ended.store(false, Relaxed);
         self.traced.store(parent.is_traced(), Relaxed);
+        self.noted.store(parent.is_noted(), Relaxed);
+        self.has_notes.store(false, Relaxed);
         self.name.store(&Name::cut(name));
         let parent = if parent.is_own() || parent.is_root() && !root_counts_all() {
             ptr::null()

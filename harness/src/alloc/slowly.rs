@@ -25,3 +25,15 @@ pub(super) unsafe fn resized(block: *mut u8, owner: u32, old_size: usize, new_si
     unsafe { footer::write(block, new_size, owner) };
     owner
 }
+
+/// Notes an allocation of this thread in the scopes around it that keep notes.
+#[cold]
+#[inline(never)]
+pub(super) fn note(size: usize, is_resized: bool) {
+    let scope = ledger::current().scope();
+    if scope.is_noted() {
+        for notes in scope.chain().filter_map(|record| record.notes()) {
+            notes.add(size, is_resized);
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! The text form of a diagnosis.
 
 use super::types::growth_by_type;
-use super::{Diagnosis, Site, Trap};
-use crate::alloc::Live;
+use super::{Diagnosis, Site, Subject, Trap};
+use crate::alloc::{Live, Total};
 use crate::holders::Holder;
 use crate::symbols::Stack;
 use crate::text::{Blocks, RateWithin, Steps, Thousands};
@@ -23,9 +23,11 @@ impl fmt::Display for Diagnosis {
         if let Some(trap) = &self.trap {
             writeln!(f, "{trap}")?;
         }
-        let shown = match self.peak_bytes {
-            Some(peak_bytes) => self.write_peak(f, peak_bytes)?,
-            None => self.write_growth(f)?,
+        let shown = match self.subject {
+            Subject::Peak(peak_bytes) => self.write_peak(f, peak_bytes)?,
+            Subject::Growth => self.write_growth(f)?,
+            Subject::StepBlocks | Subject::StepBytes => self.write_steps(f)?,
+            Subject::Types => self.write_of_types(f)?,
         };
         let has_type = shown.iter().any(|(site, _)| site.type_name.is_some());
         for note in self.notes(has_type) {
@@ -93,15 +95,31 @@ impl Diagnosis {
         let sites = self.sites.iter();
         let sites = sites.filter_map(|site| Some((site, site.at_peak?)));
         let held: Sites<'_> = sites.filter(|(_, live)| live.bytes > 0).collect();
-        for (site, live) in held.iter().take(SITES) {
-            let (bytes, blocks) = (Thousands(live.bytes), u64::try_from(live.blocks));
-            let blocks = Blocks(blocks.unwrap_or(0));
-            writeln!(f, "  {bytes} B, {blocks}  {}", site.kind())?;
-            write!(f, "{}", Stack(&site.frames))?;
-        }
-        if let Some((bytes, others)) = rest(&held) {
-            writeln!(f, "  {} B at {others}", Thousands(bytes))?;
-        }
+        write_amounts(f, &held)?;
+        Ok(held)
+    }
+
+    /// The sites that allocate in the steps.
+    fn write_steps(&self, f: &mut fmt::Formatter<'_>) -> Result<Sites<'_>, fmt::Error> {
+        let steps = Steps(self.steps.1);
+        writeln!(f, "sites, by what they allocated in {steps}")?;
+        let sites = self.sites.iter().map(|site| {
+            let Total { bytes, blocks } = site.of_steps;
+            let signed = |figure| i64::try_from(figure).unwrap_or(i64::MAX);
+            let (bytes, blocks) = (signed(bytes), signed(blocks));
+            (site, Live { bytes, blocks })
+        });
+        let busy: Sites<'_> = sites.filter(|(_, live)| live.blocks > 0).collect();
+        write_amounts(f, &busy)?;
+        Ok(busy)
+    }
+
+    /// The sites of some types, with their holders.
+    fn write_of_types(&self, f: &mut fmt::Formatter<'_>) -> Result<Sites<'_>, fmt::Error> {
+        writeln!(f, "sites, by live blocks after {}", Steps(self.steps.1))?;
+        let of_type = self.sites.iter().filter(|site| site.is_shown);
+        let held: Sites<'_> = of_type.map(|site| (site, site.live)).collect();
+        write_amounts(f, &held)?;
         Ok(held)
     }
 
@@ -167,6 +185,23 @@ impl Diagnosis {
             )
         }
     }
+}
+
+/// The first sites with their call stacks, and what the others come to.
+fn write_amounts(f: &mut fmt::Formatter<'_>, sites: &Sites<'_>) -> fmt::Result {
+    for (site, live) in sites.iter().take(SITES) {
+        let (bytes, blocks) = (Thousands(live.bytes), u64::try_from(live.blocks));
+        let blocks = Blocks(blocks.unwrap_or(0));
+        writeln!(f, "  {bytes} B, {blocks}  {}", site.kind())?;
+        write!(f, "{}", Stack(&site.frames))?;
+        if site.is_shown {
+            write_holders(f, site.holders.as_deref().unwrap_or_default())?;
+        }
+    }
+    if let Some((bytes, others)) = rest(sites) {
+        writeln!(f, "  {} B at {others}", Thousands(bytes))?;
+    }
+    Ok(())
 }
 
 fn noun(blocks: i64) -> &'static str {

@@ -4,7 +4,7 @@
 //! for each stack, and names are found at the end, if they are needed. Call stacks that differ
 //! only in frames that are left out become one site then.
 
-use super::{Diagnosis, Site, Trap};
+use super::{Diagnosis, Site, Subject, Trap};
 use crate::alloc::{Live, Stopped, Total, Trace, unscoped};
 use crate::holders::{Snapshot, State};
 use crate::symbols::{Frame, Named, Names};
@@ -42,6 +42,8 @@ struct Watched {
     before: Live,
     total_before: Total,
     start: Live,
+    /// After set-up and warm-up.
+    total_at_start: Total,
     end: Live,
     /// At the end as well.
     total: Total,
@@ -144,6 +146,7 @@ impl<'a> Watch<'a> {
                 before: Live::default(),
                 total_before: Total::default(),
                 start: Live::default(),
+                total_at_start: Total::default(),
                 end: Live::default(),
                 total: Total::default(),
             }));
@@ -156,11 +159,7 @@ impl<'a> Watch<'a> {
     }
 
     fn total(&self, stack: usize) -> Total {
-        let (total, before) = (self.trace.total(stack), self.stacks[stack].total_before);
-        Total {
-            bytes: total.bytes - before.bytes,
-            blocks: total.blocks - before.blocks,
-        }
+        since(self.trace.total(stack), self.stacks[stack].total_before)
     }
 
     /// What is live now is not the run's: where a whole process is traced, blocks of its
@@ -178,6 +177,7 @@ impl<'a> Watch<'a> {
         unscoped(|| self.look_for_new_stacks());
         for stack in 0..self.stacks.len() {
             self.stacks[stack].start = self.live(stack);
+            self.stacks[stack].total_at_start = self.total(stack);
         }
         self.note_peak_in(0);
     }
@@ -295,7 +295,7 @@ impl<'a> Watch<'a> {
             steps: (0, self.end_steps),
             peak_step: self.peak_step,
             growth_bytes,
-            peak_bytes: None,
+            subject: Subject::Growth,
             lost_blocks: self.trace.lost(),
             trap,
             has_lines: named.names.has_lines(),
@@ -312,18 +312,24 @@ impl<'a> Watch<'a> {
         let at_peak = less(sum(read), sum(watched().map(|stack| stack.before)));
         let start = sum(watched().map(|stack| stack.start));
         let end = sum(watched().map(|stack| stack.end));
-        let totals = watched().map(|stack| stack.total);
+        let all = |part: fn(&Watched) -> Total| {
+            watched()
+                .map(part)
+                .fold(Total::default(), |sum, total| Total {
+                    bytes: sum.bytes + total.bytes,
+                    blocks: sum.blocks + total.blocks,
+                })
+        };
         let windows: Vec<_> = watched().map(|stack| stack.floors.windows()).collect();
         Site {
             frames: name.frames.clone(),
             type_name: name.type_name.clone(),
             growth: less(end, start),
             live: end,
+            is_shown: false,
             at_peak: self.trace.has_peak().then_some(at_peak),
-            total: totals.fold(Total::default(), |sum, total| Total {
-                bytes: sum.bytes + total.bytes,
-                blocks: sum.blocks + total.blocks,
-            }),
+            total: all(|stack| stack.total),
+            of_steps: all(|stack| since(stack.total, stack.total_at_start)),
             verdict: verdict::of_memory(&Window::together(&windows)),
             holders: None,
         }
@@ -341,6 +347,13 @@ fn sum(all: impl Iterator<Item = Live>) -> Live {
         bytes: sum.bytes + live.bytes,
         blocks: sum.blocks + live.blocks,
     })
+}
+
+fn since(total: Total, before: Total) -> Total {
+    Total {
+        bytes: total.bytes - before.bytes,
+        blocks: total.blocks - before.blocks,
+    }
 }
 
 fn less(live: Live, before: Live) -> Live {

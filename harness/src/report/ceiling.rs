@@ -19,6 +19,10 @@ pub enum Ceiling {
     Residue,
     /// Live blocks at the end of the requested steps.
     LiveBlocks,
+    /// The blocks that a step allocates, on average over the requested steps.
+    StepBlocks,
+    /// The bytes that a step allocates, likewise.
+    StepBytes,
     /// The rise of the number of threads over the requested steps.
     Threads,
     /// The rise of the number of tasks that are alive on an async scenario's runtime, over the
@@ -46,11 +50,13 @@ struct Row {
     is_of_memory: bool,
     /// Whether the figure is the whole process's.
     is_of_process: bool,
+    /// Whether the figure is an average over the steps, rounded up.
+    is_of_step: bool,
     /// What is compared with the limit.
     actual: fn(&Report) -> u64,
 }
 
-static ROWS: [Row; 10] = [
+static ROWS: [Row; 12] = [
     memory(Ceiling::Growth, "growth", "bytes", |report| {
         risen(Some(report.growth_bytes))
     }),
@@ -61,6 +67,18 @@ static ROWS: [Row; 10] = [
     memory(Ceiling::LiveBlocks, "live blocks", "blocks", |report| {
         report.live_blocks
     }),
+    Row {
+        is_of_step: true,
+        ..memory(Ceiling::StepBlocks, "step blocks", "blocks", |report| {
+            average(report, Ceiling::StepBlocks)
+        })
+    },
+    Row {
+        is_of_step: true,
+        ..memory(Ceiling::StepBytes, "step bytes", "bytes", |report| {
+            average(report, Ceiling::StepBytes)
+        })
+    },
     Row {
         is_of_memory: false,
         ..memory(Ceiling::Threads, "threads", "threads", |report| {
@@ -105,8 +123,15 @@ const fn memory(
         unit,
         is_of_memory: true,
         is_of_process: false,
+        is_of_step: false,
         actual,
     }
+}
+
+/// What a step allocates, on average. A ceiling is a whole number, so the average passes it
+/// exactly if the average rounded up does.
+fn average(report: &Report, ceiling: Ceiling) -> u64 {
+    report.of_steps(ceiling).div_ceil(report.steps.max(1))
 }
 
 /// The peak, at the upper end of its bound.
@@ -135,8 +160,8 @@ impl Ceiling {
         &ROWS[self as usize]
     }
 
-    /// `"growth"`, `"peak"`, `"residue"`, `"live blocks"`, `"threads"`, `"tasks"`,
-    /// `"descriptors"`, `"mapped"`, `"memory budget"` or `"stop at"`.
+    /// `"growth"`, `"peak"`, `"residue"`, `"live blocks"`, `"step blocks"`, `"step bytes"`,
+    /// `"threads"`, `"tasks"`, `"descriptors"`, `"mapped"`, `"memory budget"` or `"stop at"`.
     pub fn name(self) -> &'static str {
         self.row().name
     }
@@ -154,6 +179,11 @@ impl Ceiling {
     /// Whether the figure is the whole process's.
     pub(crate) fn is_of_process(self) -> bool {
         self.row().is_of_process
+    }
+
+    /// Whether the figure is an average over the steps.
+    pub(crate) fn is_of_step(self) -> bool {
+        self.row().is_of_step
     }
 
     /// What is compared with the limit.
@@ -193,7 +223,7 @@ pub struct Breach {
     /// What was allowed, in the ceiling's [unit](Ceiling::unit).
     pub limit: u64,
     /// What it came to, likewise. For a peak over several threads this is the upper
-    /// end of its error bound.
+    /// end of its error bound; the average of a step is rounded up.
     pub actual: u64,
 }
 

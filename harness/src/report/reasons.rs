@@ -1,13 +1,16 @@
 //! [`Reason`]: why a report is a failure, once for all that print it.
 
-use super::{Accepted, Breach, Repetition, Report, Resource, SelfTest};
-use crate::text::{Steps, Thousands};
+use super::{Accepted, Breach, Ceiling, OfType, Repetition, Report, Resource, SelfTest};
+use crate::text::{Rate, Steps, Thousands};
 use crate::verdict::Verdict;
 use std::fmt;
 
 /// One of the things that make a report a failure. Its `Display` form is a sentence.
 pub(super) enum Reason<'a> {
-    Breach(&'a Breach),
+    /// With what an average is of.
+    Breach(&'a Breach, Option<Average>),
+    /// There are too many blocks of it.
+    Type(&'a OfType),
     /// Memory grows, or it can't be told whether it does.
     Memory(&'a Verdict),
     /// So much is left each time.
@@ -17,10 +20,22 @@ pub(super) enum Reason<'a> {
     SelfTest(&'a SelfTest),
 }
 
+/// What a step allocates.
+pub(super) struct Average {
+    each: Rate,
+    all: u64,
+    steps: u64,
+    unit: &'static str,
+}
+
 impl Report {
     /// All that there are.
     pub(super) fn reasons(&self) -> Vec<Reason<'_>> {
-        let mut reasons: Vec<_> = self.breaches.iter().map(Reason::Breach).collect();
+        let breaches = self.breaches.iter();
+        let breaches = breaches.map(|breach| Reason::Breach(breach, self.average(breach.ceiling)));
+        let mut reasons: Vec<_> = breaches.collect();
+        let of_types = self.types.iter().filter(|of_type| of_type.is_breached());
+        reasons.extend(of_types.map(Reason::Type));
         let is_open = self.is_inconclusive() && !self.is_accepted(Accepted::INCONCLUSIVE);
         let grows = self.verdict.is_growing() && !self.is_accepted(Accepted::LEAK);
         if grows || is_open {
@@ -40,6 +55,25 @@ impl Report {
     }
 }
 
+impl Report {
+    fn average(&self, ceiling: Ceiling) -> Option<Average> {
+        ceiling.is_of_step().then(|| Average {
+            each: self.each_step(ceiling),
+            all: self.of_steps(ceiling),
+            steps: self.steps,
+            unit: ceiling.suffix(),
+        })
+    }
+}
+
+impl fmt::Display for Average {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (all, steps) = (Thousands(self.all), Steps(self.steps));
+        let each = self.each.significant();
+        write!(f, "{each}{0} each ({all}{0} in {steps})", self.unit)
+    }
+}
+
 /// How much is left each time, without a name for it.
 pub(super) fn left_each_time(repetition: &Repetition) -> String {
     format!(
@@ -52,7 +86,16 @@ pub(super) fn left_each_time(repetition: &Repetition) -> String {
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Breach(breach) => write!(f, "{breach}"),
+            Self::Breach(breach, None) => write!(f, "{breach}"),
+            Self::Breach(breach, Some(average)) => {
+                let limit = breach.ceiling.limit(breach.limit);
+                write!(
+                    f,
+                    "{}: {average}, above its ceiling of {limit}",
+                    breach.ceiling
+                )
+            }
+            Self::Type(of_type) => write!(f, "live blocks: {}", of_type.told()),
             Self::Memory(verdict) => write!(f, "{verdict}"),
             Self::Residue(repetition) => write!(f, "residue: {}", left_each_time(repetition)),
             Self::Resource(resource, verdict) => write!(f, "{}, {verdict}", resource.kind()),

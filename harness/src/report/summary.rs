@@ -4,9 +4,9 @@
 //! each thing is said once, and figures that nobody asked for are left to the long form,
 //! [`Report::explanation`]. No line but a command is longer than 80 columns.
 
-use super::reasons::{Reason, left_each_time};
+use super::reasons::{Average, Reason, left_each_time};
 use super::{Breach, Ceiling, Checkpoint, Report, again};
-use crate::diagnosis::{Diagnosis, Site, Trap};
+use crate::diagnosis::{Diagnosis, Site, Subject, Trap};
 use crate::holders::Holder;
 use crate::symbols::Frame;
 use crate::text::columns::{Align, aligned};
@@ -74,7 +74,8 @@ impl Report {
         let (mut first, mut breached, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for reason in self.reasons() {
             match reason {
-                Reason::Breach(breach) => breached.push(over(breach)),
+                Reason::Breach(breach, average) => breached.push(over(breach, average)),
+                Reason::Type(of_type) => breached.push(format!("live {}", of_type.told())),
                 Reason::Memory(verdict) if verdict.is_growing() => {
                     first.push(("memory leak", self.pace()));
                 }
@@ -120,12 +121,13 @@ impl Report {
         let rising = rates.iter().filter(|(rate, ..)| *rate > 0.0);
         let is_linear = verdict.law() == Some(Law::Linear) && !verdict.jumps();
         if is_linear && rising.clone().next().is_some() && rising.clone().all(is_steady) {
-            let each = rising.map(
-                |(rate, _, unit)| match (significant(*rate).as_str(), *unit) {
-                    ("1", "blocks") => "+1 block".to_owned(),
-                    (rate, unit) => format!("+{rate} {unit}"),
-                },
-            );
+            let each =
+                rising.map(
+                    |(rate, _, unit)| match (Rate(*rate).significant().as_str(), *unit) {
+                        ("1", "blocks") => "+1 block".to_owned(),
+                        (rate, unit) => format!("+{rate} {unit}"),
+                    },
+                );
             let each: Vec<_> = each.collect();
             return format!("{} every step, {end}", each.join(" and "));
         }
@@ -163,13 +165,15 @@ impl Report {
         };
         let sites = &diagnosis.sites;
         let grows = |site: &&Site| site.verdict.is_growing();
-        let mut shown: Vec<_> = if diagnosis.peak_bytes.is_some() {
-            sites
-                .iter()
-                .filter(|site| site.at_peak.is_some_and(|live| live.bytes > 0))
-                .collect()
-        } else {
-            sites.iter().filter(grows).collect()
+        let held = |site: &&Site| site.at_peak.is_some_and(|live| live.bytes > 0);
+        let mut shown: Vec<_> = match diagnosis.subject {
+            Subject::Peak(_) => sites.iter().filter(held).collect(),
+            Subject::Growth => sites.iter().filter(grows).collect(),
+            Subject::StepBlocks | Subject::StepBytes => {
+                let is_busy = |site: &&Site| site.of_steps.blocks > 0;
+                sites.iter().filter(is_busy).collect()
+            }
+            Subject::Types => sites.iter().filter(|site| site.is_shown).collect(),
         };
         if shown.is_empty() {
             shown.extend(sites.iter().filter(|site| site.growth.bytes > 0));
@@ -191,9 +195,9 @@ impl Report {
 
     fn places_text(&self, places: &[Place<'_>]) -> String {
         let diagnosis = self.diagnosis.as_ref();
-        let is_peak = diagnosis.is_some_and(|known| known.peak_bytes.is_some());
+        let subject = diagnosis.map_or(Subject::Growth, |known| known.subject);
         let rows: Vec<_> = { places.iter().take(PLACES) }
-            .map(|place| place.row(is_peak))
+            .map(|place| place.row(subject))
             .collect();
         let columns = [Align::Left, Align::Left, Align::Right, Align::Left];
         let table = aligned(&columns, &rows);
@@ -201,14 +205,16 @@ impl Report {
         for (line, place) in table.lines().zip(places) {
             text.push_str(&(cut(&format!("  {line}"), WIDTH) + "\n"));
             text.push_str(&place.caller().unwrap_or_default());
-            text.push_str(&place.holder().unwrap_or_default());
+            if !matches!(subject, Subject::StepBlocks | Subject::StepBytes) {
+                text.push_str(&place.holder().unwrap_or_default());
+            }
         }
         let rest = places.get(PLACES..).unwrap_or_default();
         if !rest.is_empty() {
-            let bytes: i64 = rest.iter().map(|place| place.bytes(is_peak)).sum();
+            let all: i64 = rest.iter().map(|place| place.amount(subject)).sum();
             let places = if rest.len() == 1 { "place" } else { "places" };
-            let bytes = Thousands(bytes);
-            text.push_str(&format!("  and {} other {places}, {bytes} B\n", rest.len()));
+            let all = subject.told(all);
+            text.push_str(&format!("  and {} other {places}, {all}\n", rest.len()));
         }
         text
     }
@@ -329,24 +335,40 @@ fn function(frame: &Frame) -> String {
 }
 
 /// A figure beside its ceiling.
-fn over(breach: &Breach) -> String {
-    let unit = breach.ceiling.suffix();
+fn over(breach: &Breach, average: Option<Average>) -> String {
     let limit = breach.ceiling.limit(breach.limit);
-    let actual = Thousands(breach.actual);
-    format!("{} {actual}{unit}, ceiling {limit}", breach.ceiling)
+    let actual = average.map_or_else(
+        || format!("{}{}", Thousands(breach.actual), breach.ceiling.suffix()),
+        |average| average.to_string(),
+    );
+    format!("{} {actual}, ceiling {limit}", breach.ceiling)
+}
+
+impl Subject {
+    /// So much of it, with its unit.
+    fn told(self, amount: i64) -> String {
+        match self {
+            Self::StepBlocks | Self::Types => Blocks(amount.unsigned_abs()).to_string(),
+            _ => format!("{} B", Thousands(amount)),
+        }
+    }
 }
 
 impl Place<'_> {
-    fn bytes(&self, is_peak: bool) -> i64 {
-        let bytes = self.sites.iter().map(|site| match site.at_peak {
-            Some(live) if is_peak => live.bytes,
-            _ => site.growth.bytes,
+    fn amount(&self, subject: Subject) -> i64 {
+        let signed = |figure| i64::try_from(figure).unwrap_or(i64::MAX);
+        let amounts = self.sites.iter().map(|site| match subject {
+            Subject::Growth => site.growth.bytes,
+            Subject::Peak(_) => site.at_peak.unwrap_or(site.growth).bytes,
+            Subject::StepBlocks => signed(site.of_steps.blocks),
+            Subject::StepBytes => signed(site.of_steps.bytes),
+            Subject::Types => site.live.blocks,
         });
-        bytes.sum()
+        amounts.sum()
     }
 
-    /// The function, its line, by how much it grew or what it held, and the types.
-    fn row(&self, is_peak: bool) -> Vec<String> {
+    /// The function, its line, by how much it grew, what it held or allocated, and the types.
+    fn row(&self, subject: Subject) -> Vec<String> {
         let mut types: Vec<_> = Vec::new();
         for name in self
             .sites
@@ -357,12 +379,12 @@ impl Place<'_> {
                 types.push(name);
             }
         }
-        let sign = if is_peak { "" } else { "+" };
+        let sign = if subject == Subject::Growth { "+" } else { "" };
         let function = self.frame.map_or_else(|| UNKNOWN.to_owned(), function);
         vec![
             function,
             self.frame.and_then(location).unwrap_or_default(),
-            format!("{sign}{} B", Thousands(self.bytes(is_peak))),
+            format!("{sign}{}", subject.told(self.amount(subject))),
             types.join(", "),
         ]
     }
@@ -427,15 +449,4 @@ fn folded(path: &[String]) -> Vec<String> {
 
 fn location(frame: &Frame) -> Option<String> {
     Some(format!("{}:{}", frame.file.as_ref()?, frame.line?))
-}
-
-/// A rate without the zeros at its end: the long form has its bound.
-fn significant(rate: f64) -> String {
-    let text = Rate(rate).to_string();
-    let short = text.trim_end_matches('0').trim_end_matches('.');
-    if text.contains('.') {
-        short.to_owned()
-    } else {
-        text
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Ceiling, Checkpoint, Report, Resource, again};
 use crate::text::sparkline::sparkline;
-use crate::text::{Blocks, Steps, Thousands, full_name};
+use crate::text::{Blocks, Rate, Steps, Thousands, full_name};
 use std::fmt;
 
 impl Report {
@@ -84,6 +84,9 @@ impl Report {
         };
         let breach = self.breaches.iter().find(|b| b.ceiling == ceiling);
         let excess = breach.map_or(String::new(), |breach| {
+            if ceiling.is_of_step() {
+                return ", breached".to_owned();
+            }
             format!(
                 ", breached by {}{}",
                 Thousands(breach.excess()),
@@ -91,6 +94,21 @@ impl Report {
             )
         });
         format!("{figure:<18} ceiling {}{excess}", ceiling.limit(*limit))
+    }
+
+    /// What a step allocates, where a ceiling is on that.
+    fn step_lines(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let ceilings = self.ceilings.iter().map(|(ceiling, _)| *ceiling);
+        let of_step = ceilings.filter(|ceiling| ceiling.is_of_step());
+        of_step.map(|ceiling| {
+            let figure = format!("{}{}", self.each_step(ceiling), ceiling.suffix());
+            (ceiling.name(), self.with_ceiling(&figure, ceiling))
+        })
+    }
+
+    /// The average of what the steps allocated.
+    pub(super) fn each_step(&self, ceiling: Ceiling) -> Rate {
+        Rate(self.of_steps(ceiling) as f64 / self.steps.max(1) as f64)
     }
 
     /// What is left after the drop, and whether it is left each time.
@@ -186,6 +204,9 @@ impl fmt::Display for Report {
             ("live", self.with_ceiling(&live, Ceiling::LiveBlocks)),
             ("total", self.totals_line()),
         ];
+        lines.extend(self.step_lines());
+        let of_types = self.types.iter().filter(|known| known.obstacle().is_none());
+        lines.extend(of_types.map(|known| ("by type", known.told())));
         let resources = self.resources.iter();
         lines.extend(resources.map(|known| (known.kind().name(), self.resource_line(known))));
         lines.push(("verdict", self.verdict.to_string()));

@@ -37,6 +37,8 @@ pub struct Scenario {
     pub(crate) warm_up: u64,
     /// In bytes, or as a number of threads, tasks or descriptors.
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
+    /// The most live blocks of types.
+    pub(crate) types: Vec<(String, u64)>,
     pub(crate) detect: Option<(ByteSize, u64)>,
     pub(crate) step_budget: Option<u64>,
     pub(crate) memory_budget: ByteSize,
@@ -64,6 +66,7 @@ impl Scenario {
             steps: 1_000,
             warm_up: 0,
             ceilings: Vec::new(),
+            types: Vec::new(),
             detect: None,
             step_budget: None,
             memory_budget: ByteSize::gib(1),
@@ -121,6 +124,63 @@ impl Scenario {
     /// The most live blocks at the end of the requested steps. Inclusive.
     pub fn live_blocks_ceiling(self, limit: u64) -> Self {
         self.ceiling(Ceiling::LiveBlocks, limit)
+    }
+
+    /// The most live blocks of a type at the end of the requested steps. Inclusive. The type is
+    /// named as in reports, without its path: `"Session"` are the blocks of a `Box<Session>`, an
+    /// `Arc<Session>` or a `Vec<Session>`, which is one block however many sessions it holds. A
+    /// `Vec<Box<Session>>` is none, and its boxes are.
+    ///
+    /// The run is in call-stack mode from the start. Where the type of a live block is not
+    /// known, it could be this one: the verdict is then inconclusive. Types are known on Linux
+    /// on x86-64 with v0 symbols and `debug = "limited"` or more.
+    ///
+    /// # Panics
+    /// If the name is empty.
+    #[track_caller]
+    pub fn live_blocks_of(mut self, type_name: impl Into<String>, limit: u64) -> Self {
+        let name = type_name.into();
+        assert!(
+            !name.is_empty(),
+            "highwater: blocks of a type need its name"
+        );
+        self.types.retain(|(known, _)| *known != name);
+        self.types.push((name, limit));
+        self
+    }
+
+    /// The most blocks that a step allocates, on average over the requested steps: without
+    /// set-up and warm-up. Inclusive. With a ceiling of 0 a single block in any of them is a
+    /// failure. The message names the call stacks that allocate in the steps.
+    ///
+    /// A block that is freed in the same step counts; a block that is resized is no new one,
+    /// and its growth counts in [bytes](Self::step_bytes_ceiling). For a piece of code there is
+    /// [`assert_no_allocation`](crate::assert_no_allocation).
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+    /// use highwater::Scenario;
+    ///
+    /// let report = Scenario::new("ring")
+    ///     .warm_up(1)
+    ///     .step_blocks_ceiling(0)
+    ///     .run(|| Vec::with_capacity(16), |ring: &mut Vec<u64>, i| {
+    ///         if ring.len() == 16 {
+    ///             ring.clear();
+    ///         }
+    ///         ring.push(i);
+    ///     });
+    /// report.assert();
+    /// ```
+    pub fn step_blocks_ceiling(self, limit: u64) -> Self {
+        self.ceiling(Ceiling::StepBlocks, limit)
+    }
+
+    /// The most bytes that a step allocates, on average over the requested steps: without
+    /// set-up and warm-up. Inclusive. A block that grows counts by what it grew.
+    pub fn step_bytes_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::StepBytes, limit.bytes())
     }
 
     /// The most by which the number of threads that the scenario started and that
@@ -271,6 +331,11 @@ impl Scenario {
     /// The name, with the variant if there is one.
     pub(crate) fn full_name(&self) -> String {
         full_name(&self.name, self.variant.as_deref())
+    }
+
+    /// Whether it can't be run without call stacks.
+    pub(crate) fn needs_call_stacks(&self) -> bool {
+        self.stop_at.is_some() || !self.types.is_empty()
     }
 
     /// Whether there is a ceiling on a figure that only the process has.

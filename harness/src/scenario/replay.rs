@@ -7,6 +7,7 @@ use super::Scenario;
 use super::phases::once;
 use super::under_way::Run;
 use crate::alloc::{self, Trace, unscoped};
+use crate::diagnosis::Subject;
 use crate::options::{CallStacks, call_stacks};
 use crate::report::{Breach, Ceiling, Report};
 use crate::scope::panics::message_of;
@@ -74,7 +75,7 @@ fn adopt(report: &mut Report, again: Report) {
         ));
     }
     report.diagnosis = again.diagnosis;
-    about_the_peak(report);
+    choose_subject(report);
 }
 
 /// Whether the verdict of the second run takes the place of the first one's.
@@ -90,12 +91,35 @@ fn decides(first: &Report, again: &Report) -> bool {
     again.verdict.is_growing() || first.is_coarse && is_alike
 }
 
-/// If the peak is all that failed, the diagnosis is about that.
-pub(crate) fn about_the_peak(report: &mut Report) {
-    if is_peak_alone(report) {
-        let diagnosis = report.diagnosis.take();
-        report.diagnosis = diagnosis.map(|diagnosis| diagnosis.about_the_peak(report.peak_bytes));
-    }
+/// If the peak, or what the steps allocate, is all that failed, the diagnosis is about that.
+pub(crate) fn choose_subject(report: &mut Report) {
+    let diagnosis = report.diagnosis.take();
+    report.diagnosis = diagnosis.map(|diagnosis| {
+        if is_peak_alone(report) {
+            diagnosis.about_the_peak(report.peak_bytes)
+        } else if let Some(subject) = subject_of_steps(report) {
+            diagnosis.about_the_steps(subject)
+        } else {
+            diagnosis
+        }
+    });
+}
+
+/// What of the steps the diagnosis is about, if nothing but ceilings on that and on the peak
+/// was passed.
+fn subject_of_steps(report: &Report) -> Option<Subject> {
+    let mut ceilings = report.breaches.iter().map(|breach| breach.ceiling);
+    let is_alone = ceilings
+        .clone()
+        .all(|ceiling| ceiling.is_of_step() || ceiling == Ceiling::Peak || !ceiling.is_of_memory());
+    let has = |wanted| report.breaches.iter().any(|known| known.ceiling == wanted);
+    let of_steps = if has(Ceiling::StepBlocks) {
+        Subject::StepBlocks
+    } else {
+        Subject::StepBytes
+    };
+    let is_of_steps = ceilings.any(Ceiling::is_of_step);
+    (is_of_steps && is_alone && !report.verdict.is_growing()).then_some(of_steps)
 }
 
 /// Why no call stacks were taken.

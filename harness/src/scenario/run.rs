@@ -306,7 +306,7 @@ fn diagnose<S>(
     };
     if run.first.is_some() {
         asks();
-        replay::about_the_peak(report);
+        replay::choose_subject(report);
     } else if replay::is_wanted(run.scenario, report) {
         if isolation::can_run_again() {
             asks();

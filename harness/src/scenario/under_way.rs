@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
     /// Whether this run is the one in which call stacks are taken.
     #[track_caller]
     pub(super) fn is_traced(&self) -> bool {
-        let has_limit = self.scenario.stop_at.is_some();
+        let has_limit = self.scenario.needs_call_stacks();
         if has_limit && alloc::is_whole_process() && isolation::can_run_again() {
             // From the start of the process, or other threads would be untracked.
             isolation::restart_with_call_stacks();
@@ -82,7 +82,7 @@ impl<'a> Run<'a> {
             options::call_stacks(),
             CallStacks::Always | CallStacks::Replay
         );
-        let has_limit = self.scenario.stop_at.is_some();
+        let has_limit = self.scenario.needs_call_stacks();
         asked || self.has_failed.get() || self.scenario.diagnose || has_limit
     }
 

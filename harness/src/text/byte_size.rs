@@ -133,6 +133,19 @@ impl fmt::Display for Rate {
     }
 }
 
+impl Rate {
+    /// Without the zeros at its end.
+    pub(crate) fn significant(self) -> String {
+        let text = self.to_string();
+        let short = text.trim_end_matches('0').trim_end_matches('.');
+        if text.contains('.') {
+            short.to_owned()
+        } else {
+            text
+        }
+    }
+}
+
 /// Prints a rate and how far it may be off, in the same places, rounded up.
 pub(crate) struct RateWithin(pub(crate) f64, pub(crate) f64);
 

@@ -24,6 +24,7 @@ pub(super) unsafe fn allocated(block: *mut u8, size: usize, frame: Frame) -> *mu
     // SAFETY: the caller's promises are passed on.
     unsafe { slowly::allocated(block, size) };
     if ledger::is_traced() {
+        slowly::note(size, false);
         follow_new(block, size, frame);
     }
     // Or the caller would keep it in a register that it had to save before.
@@ -199,6 +200,9 @@ pub(super) unsafe fn resized(block: *mut u8, resize: &Resize, frame: Frame) -> *
     let owner = unsafe { slowly::resized(block, resize.owner, old_size, new_size) };
     let taken = shadow::unpacked(resize.old, resize.taken);
     count_freed(taken);
+    if ledger::is_traced() {
+        slowly::note(new_size, true);
+    }
     if is_traced(owner) {
         if ledger::is_traced() {
             follow_new(block, new_size, frame);

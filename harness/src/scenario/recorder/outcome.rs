@@ -5,7 +5,9 @@ use crate::text::Thousands;
 
 use crate::diagnosis::Diagnosis;
 use crate::isolation;
-use crate::report::{Breach, C_HEAP, Ceiling, Checkpoint, Coverage, Report, Resource, Unmeasured};
+use crate::report::{
+    Breach, C_HEAP, Ceiling, Checkpoint, Coverage, OfType, Report, Resource, Unmeasured, is_of,
+};
 use crate::scenario::Scenario;
 use crate::verdict::floors::{Levels, Quantity};
 use crate::verdict::{self, Verdict};
@@ -226,6 +228,7 @@ impl Recorder<'_> {
             reallocations: of_run.reallocations,
             ceilings: scenario.ceilings.clone(),
             breaches: Vec::new(),
+            types: Vec::new(),
             verdict,
             is_coarse,
             is_left_open: self.is_left_open,
@@ -246,13 +249,12 @@ impl Recorder<'_> {
         // Names take their time.
         let watch = watch.filter(|_| !is_sound || self.run.is_to_explain());
         report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
-        let stopped = report.diagnosis.as_ref().and_then(Diagnosis::stopped_with);
-        let at_limit = stopped.unwrap_or(self.levels[0].max(peak_bytes));
+        let stopped = report.look_into_types(&scenario.types);
         report.breaches.extend(match (self.stop, self.stop_at) {
             (Some(Stop::Limit), Some(limit)) => Some(Breach {
                 ceiling: Ceiling::StopAt,
                 limit,
-                actual: at_limit,
+                actual: stopped.unwrap_or(self.levels[0].max(peak_bytes)),
             }),
             (Some(Stop::MemoryBudget), _) if self.end_steps == self.steps_run => Some(Breach {
                 ceiling: Ceiling::MemoryBudget,
@@ -262,6 +264,27 @@ impl Recorder<'_> {
             _ => None,
         });
         report
+    }
+}
+
+impl Report {
+    /// Counts the live blocks of these types. If that can't be done, the verdict is open. Returns
+    /// the live bytes with which the run was stopped, if call stacks say that.
+    fn look_into_types(&mut self, types: &[(String, u64)]) -> Option<u64> {
+        let diagnosis = self.diagnosis.as_ref();
+        let count = |(name, limit): &(String, u64)| OfType::of(name, *limit, diagnosis);
+        self.types = types.iter().map(count).collect();
+        let obstacle = self.types.iter().find_map(OfType::obstacle);
+        if let Some(obstacle) = obstacle.filter(|_| self.verdict.is_bounded()) {
+            self.verdict = self.verdict.clone().but_inconclusive(obstacle);
+        }
+        let is_type_alone = !self.verdict.is_growing() && self.breaches.is_empty();
+        if is_type_alone && self.types.iter().any(OfType::is_breached) {
+            let is_shown = |known: &str| types.iter().any(|(name, _)| is_of(known, name));
+            let diagnosis = self.diagnosis.take();
+            self.diagnosis = diagnosis.map(|diagnosis| diagnosis.about_types(is_shown));
+        }
+        self.diagnosis.as_ref().and_then(Diagnosis::stopped_with)
     }
 }
 
