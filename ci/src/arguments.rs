@@ -2,6 +2,7 @@
 
 use cargo_highwater::output::export::Export;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use highwater::ByteSize;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -146,6 +147,10 @@ pub(crate) struct SweepArguments {
     /// How many tests to print, worst first
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
+    /// The most memory that a test may have live, such as "500 MB": the allocation that would
+    /// pass it ends the process
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) limit: Option<ByteSize>,
     /// Passed on to `cargo test`; behind a second `--`, filters of its tests by name
     #[arg(last = true, value_name = "ARGUMENTS")]
     pub(crate) arguments: Vec<OsString>,
@@ -156,6 +161,10 @@ pub(crate) struct ProgramArguments {
     /// Write the figures as JSON, by the schema in `docs/program.schema.json`
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// The most memory that it may have live, such as "500 MB": the allocation that would
+    /// pass it ends the process
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) limit: Option<ByteSize>,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

@@ -1,20 +1,22 @@
 //! A memory report of the tests that a project already has, without touching them: each runs in
 //! a process of its own, with a library that counts what C's `malloc` family gives out.
 //!
-//! - `library` compiles that library, whose source is `sweep/preload.rs`.
-//! - `binaries` builds the tests as cargo does, and lists them.
+//! - `library` compiles that library, whose source is in `sweep/preload/`, and checks it.
+//! - `binaries` builds the tests as cargo does, and lists them; `elf` says what cannot be seen of
+//!   one.
 //! - `process` runs one test and reads what was counted.
 //! - [`program`] does the same for any program.
 //! - [`text`] prints what was found.
 
 mod binaries;
+mod elf;
 mod library;
 mod process;
 pub mod program;
 pub mod text;
 
 use crate::project::ProjectError;
-use binaries::Binary;
+use binaries::{Binary, Listed};
 use process::{Ended, Figures, Processes};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -23,7 +25,7 @@ use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// What the main thread of a test binary whose allocations are seen allocates at least when no
@@ -36,7 +38,8 @@ const NO_TEST: &str = "no test has this name";
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "Test of a sweep")]
 pub struct Swept {
-    /// The test's name, as its binary lists it.
+    /// The test's name, as its binary lists it; of a binary that ran as one process, the same as
+    /// `binary`.
     pub test: String,
     /// The package that it belongs to.
     pub package: String,
@@ -45,6 +48,8 @@ pub struct Swept {
     pub binary: String,
     /// Whether it passed.
     pub status: Status,
+    /// Why this is a whole binary, as one process, and no single test; null if it is one.
+    pub whole: Option<String>,
     /// What it allocated; what is left is beyond what an empty run of the binary leaves.
     #[serde(flatten)]
     pub found: Found,
@@ -90,6 +95,8 @@ pub enum Status {
     Passed,
     /// It did not.
     Failed,
+    /// It did not run; `whole` says why.
+    Skipped,
 }
 
 /// A test that has just ended.
@@ -127,17 +134,12 @@ pub enum SweepError {
          and binaries as `cargo test` does, and leaves ignored tests and doctests out"
     )]
     NoTests,
-    /// A binary does not work as libtest's do.
+    /// The library does not count right on this machine.
     #[error(
-        "the test binary {binary} does not list its tests: `--list --format terse` ended with \
-         {status}; leave it out, for instance by `cargo highwater sweep -- --lib`"
+        "the counting library does not count right on this machine, so nothing was run: {0}; \
+         `cargo highwater run` works here, with tests that use the library"
     )]
-    NotListed {
-        /// What it is called.
-        binary: String,
-        /// How it ended.
-        status: ExitStatus,
-    },
+    Untrusted(String),
     /// The tests were not built.
     #[error(transparent)]
     Project(#[from] ProjectError),
@@ -146,76 +148,195 @@ pub enum SweepError {
     Cargo(#[from] cargo_metadata::Error),
 }
 
-/// Builds the tests, runs each in a process of its own, and returns what was found, worst first.
-///
-/// The counting library is kept in `directory`. `arguments` are those of `cargo test`; what
-/// stands behind a `--` in them chooses among the tests of a binary. `finished` is called for
-/// each test when it has ended.
-///
-/// # Errors
-/// If the tests are not built or listed, if there is none, or if the system is another.
-pub fn sweep(
-    directory: &Path,
-    arguments: &[OsString],
-    finished: &(dyn Fn(Finished<'_>) + Sync),
-) -> Result<Vec<Swept>, SweepError> {
-    let library = library::compiled(directory)?;
-    let (of_cargo, filters) = match arguments.iter().position(|argument| argument == "--") {
-        Some(at) => (&arguments[..at], &arguments[at + 1..]),
-        None => (arguments, &[][..]),
-    };
-    let processes = Processes::new(&library)?;
-    let binaries = binaries::build(of_cargo)?;
-    let mut jobs = Vec::new();
-    for binary in &binaries {
-        let names = binary.tests(filters)?;
-        if !names.is_empty() {
-            let empty = EmptyRun::of(&processes.run(binary, NO_TEST)?);
-            jobs.extend(names.into_iter().map(|name| (binary, name, empty.clone())));
-        }
-    }
-    if jobs.is_empty() {
-        return Err(SweepError::NoTests);
-    }
-    let mut tests = all(&processes, &jobs, finished)?;
-    tests.sort_by(|one, other| worst_first(one).cmp(&worst_first(other)));
-    Ok(tests)
+/// What is to be swept, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Where the counting library is kept.
+    pub directory: &'a Path,
+    /// Those of `cargo test`; what stands behind a `--` in them chooses among the tests of a
+    /// binary.
+    pub arguments: &'a [OsString],
+    /// The most live bytes of a test.
+    pub limit: Option<u64>,
 }
 
-/// Runs the jobs, as many at a time as there are cores.
-fn all(
-    processes: &Processes,
-    jobs: &[(&Binary, String, EmptyRun)],
-    finished: &(dyn Fn(Finished<'_>) + Sync),
-) -> Result<Vec<Swept>, ProjectError> {
-    let next = AtomicUsize::new(0);
-    let tests = Mutex::new(Vec::with_capacity(jobs.len()));
-    let work = || {
-        while let Some((binary, name, empty)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let ended = processes.run(binary, name)?;
-            let test = swept(binary, name, empty, &ended);
-            // Nobody panics while it is locked, and if so, what is in there is whole.
-            let mut tests = tests.lock().unwrap_or_else(PoisonError::into_inner);
-            finished(Finished {
-                test: &test,
-                output: &ended.output,
-                done: tests.len() + 1,
-                of: jobs.len(),
-            });
-            tests.push(test);
+/// Tests that are built and listed.
+#[derive(Debug)]
+pub struct Sweep {
+    processes: Processes,
+    jobs: Vec<Job>,
+    /// The binaries that are not run.
+    skipped: Vec<Swept>,
+}
+
+/// A test, or a whole binary, that is to run in a process of its own.
+#[derive(Debug)]
+struct Job {
+    binary: Arc<Binary>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// The test with this name, in a binary with such an empty run.
+    Test(String, EmptyRun),
+    /// All of it, and why.
+    Whole(String),
+    /// It does not start, and why.
+    NotStarted(String),
+}
+
+impl Sweep {
+    /// Makes sure of the counting library, and builds and lists the tests.
+    ///
+    /// # Errors
+    /// If the library does not count right here, the tests are not built, or there is none.
+    pub fn prepare(asked: Asked<'_>) -> Result<Self, SweepError> {
+        let mut processes = library::checked(asked.directory)?;
+        let arguments = asked.arguments;
+        let (of_cargo, filters) = match arguments.iter().position(|argument| argument == "--") {
+            Some(at) => (&arguments[..at], &arguments[at + 1..]),
+            None => (arguments, &[][..]),
+        };
+        let mut jobs = Vec::new();
+        let mut skipped = Vec::new();
+        for binary in binaries::build(of_cargo)? {
+            let binary = Arc::new(binary);
+            let job = |what| Job {
+                binary: binary.clone(),
+                what,
+            };
+            match binary.tests(filters) {
+                Listed::Tests(names) if names.is_empty() => {}
+                Listed::Tests(names) => {
+                    let empty = EmptyRun::of(&binary, &processes.run(&binary, NO_TEST)?);
+                    let tests = names
+                        .into_iter()
+                        .map(|name| job(What::Test(name, empty.clone())));
+                    jobs.extend(tests);
+                }
+                Listed::Whole(reason) if filters.is_empty() => jobs.push(job(What::Whole(reason))),
+                Listed::Whole(reason) => {
+                    let reason = format!("{reason}, so that no filter can choose among them");
+                    skipped.push(whole(
+                        &binary,
+                        Status::Skipped,
+                        &reason,
+                        Err(reason.clone()),
+                    ));
+                }
+                Listed::NotStarted(reason) => jobs.push(job(What::NotStarted(reason))),
+            }
         }
-        Ok(())
-    };
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let ends = workers.into_iter().map(|worker| match worker.join() {
-            Ok(end) => end,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        ends.collect::<Result<(), ProjectError>>()
-    })?;
-    Ok(tests.into_inner().unwrap_or_else(PoisonError::into_inner))
+        if jobs.is_empty() {
+            return Err(SweepError::NoTests);
+        }
+        processes.limit = asked.limit;
+        Ok(Self {
+            processes,
+            jobs,
+            skipped,
+        })
+    }
+
+    /// Runs each test in a process of its own, and returns what was found, worst first.
+    /// `finished` is called for each test when it has ended.
+    ///
+    /// # Errors
+    /// If a process can't be started.
+    pub fn run(&self, finished: &(dyn Fn(Finished<'_>) + Sync)) -> Result<Vec<Swept>, SweepError> {
+        let jobs: Vec<_> = self.jobs.iter().collect();
+        let mut tests = self.all(&jobs, finished)?;
+        tests.extend(self.skipped.iter().cloned());
+        tests.sort_by(|one, other| worst_first(one).cmp(&worst_first(other)));
+        Ok(tests)
+    }
+
+    /// Runs the jobs, as many at a time as there are cores.
+    fn all(
+        &self,
+        jobs: &[&Job],
+        finished: &(dyn Fn(Finished<'_>) + Sync),
+    ) -> Result<Vec<Swept>, ProjectError> {
+        let next = AtomicUsize::new(0);
+        let tests = Mutex::new(Vec::with_capacity(jobs.len()));
+        let work = || {
+            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let (test, output) = job.run(&self.processes)?;
+                // Nobody panics while it is locked, and if so, what is in there is whole.
+                let mut tests = tests.lock().unwrap_or_else(PoisonError::into_inner);
+                finished(Finished {
+                    test: &test,
+                    output: &output,
+                    done: tests.len() + 1,
+                    of: jobs.len(),
+                });
+                tests.push(test);
+            }
+            Ok(())
+        };
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let ends = workers.into_iter().map(|worker| match worker.join() {
+                Ok(end) => end,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            ends.collect::<Result<(), ProjectError>>()
+        })?;
+        Ok(tests.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Job {
+    /// What was found, and what was printed if it failed.
+    fn run(&self, processes: &Processes) -> Result<(Swept, Vec<u8>), ProjectError> {
+        let binary = &self.binary;
+        Ok(match &self.what {
+            What::Test(name, empty) => {
+                let ended = processes.run(binary, name)?;
+                let test = Swept {
+                    test: name.clone(),
+                    package: binary.package.clone(),
+                    binary: binary.id.clone(),
+                    status: status(&ended),
+                    whole: None,
+                    found: figures(empty, &ended).into(),
+                };
+                (test, ended.output)
+            }
+            What::Whole(reason) => {
+                let ended = processes.run_whole(binary)?;
+                let figures = ended.all_figures(&binary.executable);
+                (whole(binary, status(&ended), reason, figures), ended.output)
+            }
+            What::NotStarted(reason) => {
+                let figures = Err(reason.clone());
+                let test = whole(binary, Status::Failed, reason, figures);
+                (test, reason.clone().into_bytes())
+            }
+        })
+    }
+}
+
+/// What was found of a binary as one process.
+fn whole(binary: &Binary, status: Status, reason: &str, figures: Result<Figures, String>) -> Swept {
+    Swept {
+        test: binary.id.clone(),
+        package: binary.package.clone(),
+        binary: binary.id.clone(),
+        status,
+        whole: Some(reason.to_owned()),
+        found: figures.into(),
+    }
+}
+
+fn status(ended: &Ended) -> Status {
+    if ended.status.success() {
+        Status::Passed
+    } else {
+        Status::Failed
+    }
 }
 
 /// What an empty run of a binary says of its tests.
@@ -224,41 +345,37 @@ enum EmptyRun {
     /// What it leaves behind: bytes and blocks.
     Left(u64, u64),
     /// Why its tests have no figures.
-    Unseen(&'static str),
+    Unseen(String),
 }
 
 impl EmptyRun {
-    fn of(empty: &Ended) -> Self {
+    fn of(binary: &Binary, empty: &Ended) -> Self {
+        let program = &binary.executable;
+        let fewest = if binary.has_harness { FEWEST_BLOCKS } else { 1 };
         match &empty.figures {
             None => {
-                Self::Unseen("the binary is linked statically, or does not load other libraries")
+                let reason = elf::not_preloaded(program).unwrap_or("does not load other libraries");
+                Self::Unseen(format!("the binary {reason}"))
             }
-            Some(figures) if figures.main_blocks < FEWEST_BLOCKS => {
-                Self::Unseen("the binary, or a library loaded first, has an allocator of its own")
+            Some(figures) if figures.main_blocks + figures.total_blocks < fewest => {
+                Self::Unseen(match elf::allocator(program) {
+                    Some(allocator) => format!(
+                        "the binary has {allocator} for Rust's blocks, and only those of C \
+                         libraries would be seen"
+                    ),
+                    None => "the binary, or a library loaded first, has an allocator of its own"
+                        .to_owned(),
+                })
             }
             Some(figures) => Self::Left(figures.left_bytes, figures.left_blocks),
         }
     }
 }
 
-fn swept(binary: &Binary, name: &str, empty: &EmptyRun, ended: &Ended) -> Swept {
-    Swept {
-        test: name.to_owned(),
-        package: binary.package.clone(),
-        binary: binary.id.clone(),
-        status: if ended.status.success() {
-            Status::Passed
-        } else {
-            Status::Failed
-        },
-        found: figures(empty, ended).into(),
-    }
-}
-
 /// The figures of a test, beyond what an empty run leaves; or why there are none.
 fn figures(empty: &EmptyRun, ended: &Ended) -> Result<Figures, String> {
     let (bytes, blocks) = match empty {
-        EmptyRun::Unseen(reason) => return Err((*reason).to_owned()),
+        EmptyRun::Unseen(reason) => return Err(reason.clone()),
         EmptyRun::Left(bytes, blocks) => (bytes, blocks),
     };
     match &ended.figures {
@@ -268,11 +385,10 @@ fn figures(empty: &EmptyRun, ended: &Ended) -> Result<Figures, String> {
             ..figures.clone()
         }),
         Some(_) => Err("the test ran on the main thread, with the test runner".to_owned()),
-        None if ended.status.code().is_some() => Err(
+        None => Err(ended.no_figures().unwrap_or_else(|| {
             "its process ended by `_exit`, became another program, or could not write them"
-                .to_owned(),
-        ),
-        None => Err(format!("its process ended by {}", ended.how())),
+                .to_owned()
+        })),
     }
 }
 

@@ -203,6 +203,7 @@ fn sweeps_are_as_the_published_schema_says() {
         package: "orders".to_owned(),
         binary: "orders::all".to_owned(),
         status: Status::Passed,
+        whole: None,
         found: FOUND,
     };
     let unknown = Swept {

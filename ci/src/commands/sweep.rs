@@ -5,7 +5,8 @@ use super::{Failure, lock, print, say};
 use crate::arguments::{ProgramArguments, SweepArguments};
 use cargo_highwater::exit_code;
 use cargo_highwater::project::Project;
-use cargo_highwater::sweep::{self, Finished, Status, program, text};
+use cargo_highwater::sweep::{Asked, Finished, Status, Sweep, program, text};
+use highwater::ByteSize;
 use highwater_reports::file;
 use highwater_reports::fitted;
 use serde::Serialize;
@@ -23,7 +24,12 @@ pub(crate) fn sweep(asked: &SweepArguments) -> Result<u8, Failure> {
     let directory = directory(&project);
     let is_terminal = io::stderr().is_terminal();
     let finished = |finished: Finished<'_>| tell(&finished, is_terminal);
-    let tests = sweep::sweep(&directory, &asked.arguments, &finished);
+    let prepared = Sweep::prepare(Asked {
+        directory: &directory,
+        arguments: &asked.arguments,
+        limit: asked.limit.map(ByteSize::bytes),
+    })?;
+    let tests = prepared.run(&finished);
     if is_terminal {
         let _ = write!(io::stderr(), "{CLEAR}");
     }
@@ -40,7 +46,7 @@ pub(crate) fn sweep(asked: &SweepArguments) -> Result<u8, Failure> {
 /// What a program prints is its own, so what is found goes to standard error.
 pub(crate) fn run_program(asked: &ProgramArguments) -> Result<u8, Failure> {
     let directory = directory(&Project::find()?);
-    let found = program::run(&directory, &asked.command)?;
+    let found = program::run(&directory, &asked.command, asked.limit.map(ByteSize::bytes))?;
     write_json(asked.json.as_ref(), &found)?;
     say(&found.to_string());
     Ok(if found.exit_code == Some(0) {

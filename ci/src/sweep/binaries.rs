@@ -8,6 +8,7 @@ use cargo_metadata::{
 use std::collections::{BTreeSet, HashMap};
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +16,7 @@ use std::process::{Command, Stdio};
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// A test binary.
+#[derive(Debug)]
 pub(super) struct Binary {
     /// What it is called.
     pub(super) id: String,
@@ -24,6 +26,8 @@ pub(super) struct Binary {
     /// Where its tests run: the package's directory.
     directory: PathBuf,
     environment: Vec<(String, OsString)>,
+    /// Whether it is built with libtest, by its manifest.
+    pub(super) has_harness: bool,
 }
 
 impl Binary {
@@ -37,34 +41,52 @@ impl Binary {
         command
     }
 
-    /// The names of its tests that these arguments of libtest choose, without ignored ones.
-    pub(super) fn tests(&self, filters: &[OsString]) -> Result<Vec<String>, SweepError> {
-        let ignored: BTreeSet<_> = self.list(filters, &["--ignored"])?.into_iter().collect();
-        let mut names = self.list(filters, &[])?;
-        names.retain(|name| !ignored.contains(name));
-        Ok(names)
+    /// What it says of its tests that these arguments of libtest choose, without ignored ones.
+    pub(super) fn tests(&self, filters: &[OsString]) -> Listed {
+        let mut names = match self.list(filters, &[]) {
+            Listed::Tests(names) => names,
+            other => return other,
+        };
+        if names.is_empty() && !self.has_harness {
+            return Listed::Whole("it has `harness = false` and lists no tests".to_owned());
+        }
+        if let Listed::Tests(ignored) = self.list(filters, &["--ignored"]) {
+            let ignored: BTreeSet<_> = ignored.into_iter().collect();
+            names.retain(|name| !ignored.contains(name));
+        }
+        Listed::Tests(names)
     }
 
-    fn list(&self, filters: &[OsString], more: &[&str]) -> Result<Vec<String>, SweepError> {
+    fn list(&self, filters: &[OsString], more: &[&str]) -> Listed {
         let mut command = self.command();
         command.args(["--list", "--format", "terse"]);
         command.args(more).args(filters).stdin(Stdio::null());
-        let name = self.executable.to_string_lossy();
-        let output = command.output();
-        let output = output.map_err(|source| not_started(&name, source))?;
+        let output = match command.output() {
+            Ok(output) => output,
+            Err(error) => return Listed::NotStarted(format!("it could not be started: {error}")),
+        };
         if !output.status.success() {
-            eprint!("{}", String::from_utf8_lossy(&output.stderr));
-            return Err(SweepError::NotListed {
-                binary: self.id.clone(),
-                status: output.status,
-            });
+            return Listed::Whole(format!(
+                "`--list --format terse` ended with {}",
+                output.status
+            ));
         }
         let printed = String::from_utf8_lossy(&output.stdout);
         let names = printed
             .lines()
             .filter_map(|line| line.strip_suffix(": test"));
-        Ok(names.map(str::to_owned).collect())
+        Listed::Tests(names.map(str::to_owned).collect())
     }
+}
+
+/// What a binary says of its tests.
+pub(super) enum Listed {
+    /// Their names.
+    Tests(Vec<String>),
+    /// It does not list them, and why. It can be run as one process.
+    Whole(String),
+    /// It does not even start, and why.
+    NotStarted(String),
 }
 
 /// The test binaries that `cargo test` with these arguments would run.
@@ -150,6 +172,7 @@ impl Build<'_> {
             executable: executable.to_owned(),
             directory: directory.into(),
             environment: self.environment(package, artifact, executable),
+            has_harness: has_harness(package.manifest_path.as_std_path(), artifact),
         })
     }
 
@@ -214,6 +237,31 @@ impl Build<'_> {
         let all = built.into_iter().chain(ours).chain(self.libraries.clone());
         env::join_paths(all.chain(before)).ok()
     }
+}
+
+/// Whether the manifest leaves a target's `main` to libtest. Cargo does not say so elsewhere.
+fn has_harness(manifest: &Path, artifact: &Artifact) -> bool {
+    let text = fs::read_to_string(manifest).unwrap_or_default();
+    let Ok(manifest) = text.parse::<toml::Table>() else {
+        return true;
+    };
+    let name = |target: &&toml::Value| {
+        target.get("name").and_then(toml::Value::as_str) == Some(&artifact.target.name)
+    };
+    let list = match artifact.target.kind.first() {
+        Some(TargetKind::Test) => "test",
+        Some(TargetKind::Bin) => "bin",
+        Some(TargetKind::Bench) => "bench",
+        Some(TargetKind::Example) => "example",
+        _ => "lib",
+    };
+    let target = match manifest.get(list) {
+        Some(toml::Value::Array(targets)) => targets.iter().find(name),
+        target => target,
+    };
+    target
+        .and_then(|target| target.get("harness")?.as_bool())
+        .unwrap_or(true)
 }
 
 /// The variables that the project's configuration of cargo sets.

@@ -1,13 +1,13 @@
 //! The memory of one process of any program.
 
-use super::process::{Ended, Processes, Threads};
+use super::process::Threads;
 use super::text::{Size, count};
-use super::{Found, SweepError, library};
+use super::{Found, SweepError, elf, library};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What was found of a process.
@@ -24,35 +24,29 @@ pub struct Program {
 }
 
 /// Runs a program, with the counting library that is kept in `directory`, and returns what its
-/// process allocated. What it reads and prints is the caller's.
+/// process allocated. What it reads and prints is the caller's. It ends with more than `limit` live
+/// bytes.
 ///
 /// # Errors
 /// If there is no such program, or the system is one where this does not work.
-pub fn run(directory: &Path, command: &[OsString]) -> Result<Program, SweepError> {
-    let processes = Processes::new(&library::compiled(directory)?)?;
-    let mut process = Command::new(command.first().cloned().unwrap_or_default());
+pub fn run(
+    directory: &Path,
+    command: &[OsString],
+    limit: Option<u64>,
+) -> Result<Program, SweepError> {
+    let mut processes = library::checked(directory)?;
+    processes.limit = limit;
+    let program = PathBuf::from(command.first().cloned().unwrap_or_default());
+    let mut process = Command::new(&program);
     process.args(command.iter().skip(1));
     let ended = processes.watch(&mut process, Threads::All)?;
-    let figures = match &ended.figures {
-        Some(figures) if figures.total_blocks > 0 => Ok(figures.clone()),
-        _ => Err(reason(&ended)),
-    };
+    let figures = ended.all_figures(&elf::found(&program).unwrap_or(program));
     let words = command.iter().map(|word| word.to_string_lossy());
     Ok(Program {
         command: words.map(Into::into).collect(),
         exit_code: ended.status.code(),
         found: figures.into(),
     })
-}
-
-fn reason(ended: &Ended) -> String {
-    match (&ended.figures, ended.status.code()) {
-        (Some(_), _) => "it has an allocator of its own".to_owned(),
-        (None, None) => format!("it ended by {}", ended.how()),
-        (None, Some(_)) => "it is linked statically, ended by `_exit`, became another program, or \
-                            could not write them"
-            .to_owned(),
-    }
 }
 
 /// One line.

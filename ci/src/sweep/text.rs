@@ -17,9 +17,12 @@ const COLUMNS: [Column<'_>; 6] = [
     Column::new("blocks", true, 3),
 ];
 
-/// The summary; the first `top` of `tests`, in lines of at most `width` columns; and what has no
+/// The summary; the first `top` of the tests, in lines of at most `width` columns; and what has no
 /// figures, and why.
-pub fn render(tests: &[Swept], top: usize, width: usize) -> String {
+pub fn render(all: &[Swept], top: usize, width: usize) -> String {
+    let is_run = |test: &&Swept| test.status != Status::Skipped;
+    let tests: Vec<_> = all.iter().filter(is_run).cloned().collect();
+    let tests = &tests[..];
     let shown = tests.iter().take(top);
     let rows: Vec<_> = shown.map(|test| row(test, tests)).collect();
     let table = fitted::table(&COLUMNS, &rows, width);
@@ -27,6 +30,15 @@ pub fn render(tests: &[Swept], top: usize, width: usize) -> String {
     if top < tests.len() {
         let more = Thousands(tests.len() as u64 - top as u64);
         text += &format!("and {more} more; --top N prints N tests, --json FILE has all\n");
+    }
+    for (title, is_skipped) in [("not swept", true), ("run whole", false)] {
+        let of_kind = |test: &&Swept| (test.status == Status::Skipped) == is_skipped;
+        for test in all.iter().filter(of_kind) {
+            if let Some(reason) = &test.whole {
+                let binary = printable(&test.binary);
+                text += &format!("\n{title}: {binary}\n  {}\n", printable(reason));
+            }
+        }
     }
     let mut reasons = BTreeMap::<_, u64>::new();
     for test in tests {
@@ -87,7 +99,7 @@ pub(super) fn count(number: u64, one: &str, many: &str) -> String {
 
 fn row(test: &Swept, all: &[Swept]) -> Row {
     let verdict = match test.status {
-        Status::Passed => "",
+        Status::Passed | Status::Skipped => "",
         Status::Failed => "FAILED",
     };
     Row {
@@ -167,6 +179,7 @@ mod tests {
             package: "orders".to_owned(),
             binary: "orders::all".to_owned(),
             status: Status::Passed,
+            whole: None,
             found: Found {
                 peak_bytes: Some(peak),
                 total_bytes: Some(peak * 3),
