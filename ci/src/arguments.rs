@@ -141,9 +141,20 @@ pub(crate) struct InitArguments {
 
 #[derive(Args)]
 pub(crate) struct SweepArguments {
+    #[command(flatten)]
+    pub(crate) base: BaseArguments<false>,
+    /// Record what is found as the baselines, one text file a package below
+    /// `sweep-baselines/`, to be reviewed and committed
+    #[arg(long, conflicts_with = "revision")]
+    pub(crate) bless: bool,
+    /// Run this one test, and print a scenario that judges whether it leaks
+    #[arg(long, value_name = "TEST", conflicts_with_all = ["revision", "bless"])]
+    pub(crate) scaffold: Option<String>,
     /// Write all figures as JSON, by the schema in `docs/sweep.schema.json`
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "Write JUnit XML")]
+    pub(crate) junit: Option<PathBuf>,
     /// How many tests to print, worst first
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,

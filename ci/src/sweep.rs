@@ -4,25 +4,32 @@
 //! - `library` compiles that library, whose source is in `sweep/preload/`, and checks it.
 //! - `binaries` builds the tests as cargo does, and lists them; `elf` says what cannot be seen of
 //!   one.
+//! - [`found`] is what is known of a test then.
 //! - `process` runs one test and reads what was counted.
 //! - [`program`] does the same for any program.
-//! - [`text`] prints what was found.
+//! - [`recorded`] keeps what is known of tests in files; [`changes`] compares with it.
+//! - [`text`] prints what was found, [`junit`] writes it for CI systems, and [`scaffold`] makes a
+//!   scenario of it.
 
 mod binaries;
+pub mod changes;
 mod elf;
+pub mod found;
+pub mod junit;
 mod library;
 mod process;
 pub mod program;
+pub mod recorded;
+pub mod scaffold;
 pub mod text;
 
 use crate::project::ProjectError;
 use binaries::{Binary, Listed};
+use found::{Keep, Status, Swept};
 use process::{Ended, Figures, Processes};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::ffi::OsString;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,70 +41,19 @@ const FEWEST_BLOCKS: u64 = 200;
 /// A name that no test has.
 const NO_TEST: &str = "no test has this name";
 
-/// What was found of one test.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(title = "Test of a sweep")]
-pub struct Swept {
-    /// The test's name, as its binary lists it; of a binary that ran as one process, the same as
-    /// `binary`.
-    pub test: String,
-    /// The package that it belongs to.
-    pub package: String,
-    /// The test binary: the package for its library, `package::name` for an integration test,
-    /// and `package::bin/name` and so on for others.
-    pub binary: String,
-    /// Whether it passed.
-    pub status: Status,
-    /// Why this is a whole binary, as one process, and no single test; null if it is one.
-    pub whole: Option<String>,
-    /// What it allocated; what is left is beyond what an empty run of the binary leaves.
-    #[serde(flatten)]
-    pub found: Found,
+/// How much of a project was swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All that `cargo test` without arguments runs.
+    All,
+    /// Some binaries.
+    Binaries,
+    /// Some tests of binaries.
+    Tests,
 }
 
-/// What a process allocated.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Found {
-    /// The maximum of the live bytes; not known if `no_figures` says why.
-    pub peak_bytes: Option<u64>,
-    /// All bytes allocated, with the growth of resized blocks; not known likewise.
-    pub total_bytes: Option<u64>,
-    /// All blocks allocated; not known likewise.
-    pub total_blocks: Option<u64>,
-    /// Bytes that were live when the process ended, of a test beyond those of an empty run of its
-    /// binary; not known likewise.
-    pub left_bytes: Option<u64>,
-    /// The same of blocks; not known likewise.
-    pub left_blocks: Option<u64>,
-    /// Why the figures are not known.
-    pub no_figures: Option<String>,
-}
-
-impl From<Result<Figures, String>> for Found {
-    fn from(figures: Result<Figures, String>) -> Self {
-        let of = |figure: fn(&Figures) -> u64| figures.as_ref().ok().map(figure);
-        Self {
-            peak_bytes: of(|figures| figures.peak_bytes),
-            total_bytes: of(|figures| figures.total_bytes),
-            total_blocks: of(|figures| figures.total_blocks),
-            left_bytes: of(|figures| figures.left_bytes),
-            left_blocks: of(|figures| figures.left_blocks),
-            no_figures: figures.err(),
-        }
-    }
-}
-
-/// How a test ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Its process exited with 0.
-    Passed,
-    /// It did not.
-    Failed,
-    /// It did not run; `whole` says why.
-    Skipped,
-}
+/// How often a test that is run again runs.
+const AGAIN: usize = 2;
 
 /// A test that has just ended.
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +96,23 @@ pub enum SweepError {
          `cargo highwater run` works here, with tests that use the library"
     )]
     Untrusted(String),
+    /// There is no such test, or there are several.
+    #[error(
+        "{0}; `cargo highwater sweep -- --lib` or `-- --test NAME` chooses a binary, and without \
+         more, `sweep --top 1000` lists the tests"
+    )]
+    NoSuchTest(String),
+    /// A file of baselines is not what was written.
+    #[error(
+        "{}: {problem}restore the file, or delete it and run `cargo highwater sweep --bless`",
+        .path.display()
+    )]
+    Recorded {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column, and a line break at its end.
+        problem: String,
+    },
     /// The tests were not built.
     #[error(transparent)]
     Project(#[from] ProjectError),
@@ -148,11 +121,24 @@ pub enum SweepError {
     Cargo(#[from] cargo_metadata::Error),
 }
 
+/// A revision of the project.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// What it is called in messages.
+    pub name: &'a str,
+    /// Where cargo is run.
+    pub directory: &'a Path,
+    /// Where it builds, if that is not where this project does.
+    pub target: Option<&'a Path>,
+}
+
 /// What is to be swept, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// Where the counting library is kept.
     pub directory: &'a Path,
+    /// What is swept.
+    pub place: Place<'a>,
     /// Those of `cargo test`; what stands behind a `--` in them chooses among the tests of a
     /// binary.
     pub arguments: &'a [OsString],
@@ -167,6 +153,10 @@ pub struct Sweep {
     jobs: Vec<Job>,
     /// The binaries that are not run.
     skipped: Vec<Swept>,
+    /// How much of the project this is.
+    pub extent: Extent,
+    /// Whether the tests are built with debug assertions, as by default.
+    pub is_debug: bool,
 }
 
 /// A test, or a whole binary, that is to run in a process of its own.
@@ -200,7 +190,7 @@ impl Sweep {
         };
         let mut jobs = Vec::new();
         let mut skipped = Vec::new();
-        for binary in binaries::build(of_cargo)? {
+        for binary in binaries::build(asked.place, of_cargo)? {
             let binary = Arc::new(binary);
             let job = |what| Job {
                 binary: binary.clone(),
@@ -233,6 +223,12 @@ impl Sweep {
         }
         processes.limit = asked.limit;
         Ok(Self {
+            is_debug: jobs.iter().any(|job| job.binary.is_debug),
+            extent: match (of_cargo, filters) {
+                ([], []) => Extent::All,
+                (_, []) => Extent::Binaries,
+                _ => Extent::Tests,
+            },
             processes,
             jobs,
             skipped,
@@ -250,6 +246,55 @@ impl Sweep {
         tests.extend(self.skipped.iter().cloned());
         tests.sort_by(|one, other| worst_first(one).cmp(&worst_first(other)));
         Ok(tests)
+    }
+
+    /// Runs the one test with this name.
+    ///
+    /// # Errors
+    /// If there is none, or several.
+    pub fn run_one(&self, name: &str) -> Result<Swept, SweepError> {
+        let is_it = |job: &&Job| matches!(&job.what, What::Test(test, _) if test == name);
+        let jobs: Vec<_> = self.jobs.iter().filter(is_it).collect();
+        match *jobs {
+            [job] => Ok(job.run(&self.processes)?.0),
+            [] => Err(SweepError::NoSuchTest(format!(
+                "no test is called `{name}`"
+            ))),
+            _ => {
+                let binaries: Vec<_> = jobs.iter().map(|job| &*job.binary.id).collect();
+                let binaries = binaries.join(", ");
+                let several = format!("several tests are called `{name}`: in {binaries}");
+                Err(SweepError::NoSuchTest(several))
+            }
+        }
+    }
+
+    /// Runs each test again for which `keep` says which figures are to count then.
+    ///
+    /// # Errors
+    /// If a process can't be started.
+    pub fn run_again(
+        &self,
+        tests: &mut [Swept],
+        keep: impl Fn(&Swept) -> Option<Keep>,
+        finished: &(dyn Fn(Finished<'_>) + Sync),
+    ) -> Result<(), SweepError> {
+        let is_wanted = |job: &&Job| {
+            let mut tests = tests.iter();
+            tests.any(|test| job.is_of(test) && keep(test).is_some())
+        };
+        let jobs: Vec<_> = self.jobs.iter().filter(is_wanted).collect();
+        for _ in 0..AGAIN {
+            for again in self.all(&jobs, finished)? {
+                let is_it = |test: &&mut Swept| test.is_same(&again);
+                if let Some(test) = tests.iter_mut().find(is_it)
+                    && let Some(keep) = keep(test)
+                {
+                    test.found.take(&again.found, keep);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Runs the jobs, as many at a time as there are cores.
@@ -289,6 +334,14 @@ impl Sweep {
 }
 
 impl Job {
+    fn is_of(&self, test: &Swept) -> bool {
+        let name = match &self.what {
+            What::Test(name, _) => name,
+            What::Whole(_) | What::NotStarted(_) => &self.binary.id,
+        };
+        self.binary.id == test.binary && *name == test.test
+    }
+
     /// What was found, and what was printed if it failed.
     fn run(&self, processes: &Processes) -> Result<(Swept, Vec<u8>), ProjectError> {
         let binary = &self.binary;
@@ -302,6 +355,8 @@ impl Job {
                     status: status(&ended),
                     whole: None,
                     found: figures(empty, &ended).into(),
+                    before: None,
+                    change: None,
                 };
                 (test, ended.output)
             }
@@ -328,6 +383,8 @@ fn whole(binary: &Binary, status: Status, reason: &str, figures: Result<Figures,
         status,
         whole: Some(reason.to_owned()),
         found: figures.into(),
+        before: None,
+        change: None,
     }
 }
 

@@ -5,8 +5,10 @@
 
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Evidence, Outcome};
+use cargo_highwater::sweep::changes::Change;
+use cargo_highwater::sweep::found::{Found, Status, Swept};
 use cargo_highwater::sweep::program::Program;
-use cargo_highwater::sweep::{Found, Status, Swept};
+use cargo_highwater::sweep::recorded::Known;
 use highwater::{ByteSize, Scenario};
 use highwater_reports::report::{Report, read_file};
 use schemars::JsonSchema;
@@ -205,6 +207,12 @@ fn sweeps_are_as_the_published_schema_says() {
         status: Status::Passed,
         whole: None,
         found: FOUND,
+        before: Some(Known {
+            peak_bytes: 10,
+            left_bytes: 0,
+            left_blocks: 0,
+        }),
+        change: Some(Change::Worse),
     };
     let unknown = Swept {
         status: Status::Failed,

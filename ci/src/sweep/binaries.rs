@@ -1,6 +1,6 @@
 //! Builds the test binaries as `cargo test` does, and starts them as it does.
 
-use super::{SweepError, library};
+use super::{Place, SweepError, library};
 use crate::project::{ProjectError, not_started};
 use cargo_metadata::{
     Artifact, BuildScript, Message, MetadataCommand, Package, PackageId, TargetKind,
@@ -26,6 +26,8 @@ pub(super) struct Binary {
     /// Where its tests run: the package's directory.
     directory: PathBuf,
     environment: Vec<(String, OsString)>,
+    /// Whether it is built with debug assertions.
+    pub(super) is_debug: bool,
     /// Whether it is built with libtest, by its manifest.
     pub(super) has_harness: bool,
 }
@@ -90,10 +92,10 @@ pub(super) enum Listed {
 }
 
 /// The test binaries that `cargo test` with these arguments would run.
-pub(super) fn build(arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
+pub(super) fn build(place: Place<'_>, arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
     let mut artifacts = Vec::new();
     let mut scripts = HashMap::new();
-    for message in messages(arguments)? {
+    for message in messages(place, arguments)? {
         match message {
             Message::CompilerArtifact(artifact) if artifact.executable.is_some() => {
                 artifacts.push(artifact);
@@ -120,6 +122,7 @@ pub(super) fn build(arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
         libraries: library::of_compiler()?,
         artifacts: &artifacts,
         scripts,
+        configured: configured(place.directory),
     };
     let tests = artifacts.iter().filter(|artifact| artifact.profile.test);
     Ok(tests
@@ -128,7 +131,7 @@ pub(super) fn build(arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
 }
 
 /// What cargo says when it builds the tests. What the compiler says is printed.
-fn messages(arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
+fn messages(place: Place<'_>, arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
     let failed = |source| not_started("cargo", source);
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args([
@@ -136,7 +139,16 @@ fn messages(arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
         "--no-run",
         "--message-format=json-render-diagnostics",
     ]);
-    command.args(arguments).stdout(Stdio::piped());
+    command
+        .args(arguments)
+        .current_dir(place.directory)
+        .stdout(Stdio::piped());
+    if let Some(target) = place.target {
+        // As for all bases: a build directory for all would take one revision for the other.
+        command
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_BUILD_BUILD_DIR", target);
+    }
     let mut cargo = command.spawn().map_err(failed)?;
     let mut messages = Vec::new();
     if let Some(output) = cargo.stdout.take() {
@@ -148,7 +160,7 @@ fn messages(arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
     if status.success() {
         return Ok(messages);
     }
-    let which = "this project".to_owned();
+    let which = place.name.to_owned();
     Err(ProjectError::NotRun { which, status })
 }
 
@@ -159,6 +171,8 @@ struct Build<'a> {
     libraries: [PathBuf; 2],
     artifacts: &'a [Artifact],
     scripts: HashMap<PackageId, BuildScript>,
+    /// The variables that the project's configuration of cargo sets.
+    configured: Vec<(String, OsString)>,
 }
 
 impl Build<'_> {
@@ -172,6 +186,7 @@ impl Build<'_> {
             executable: executable.to_owned(),
             directory: directory.into(),
             environment: self.environment(package, artifact, executable),
+            is_debug: artifact.profile.debug_assertions,
             has_harness: has_harness(package.manifest_path.as_std_path(), artifact),
         })
     }
@@ -182,7 +197,7 @@ impl Build<'_> {
         artifact: &Artifact,
         executable: &Path,
     ) -> Vec<(String, OsString)> {
-        let mut all = configured();
+        let mut all = self.configured.clone();
         let of_package = of_package(package).into_iter();
         all.extend(of_package.map(|(name, value)| (name.to_owned(), value.into())));
         if artifact.target.is_test() || artifact.target.is_bench() {
@@ -265,8 +280,8 @@ fn has_harness(manifest: &Path, artifact: &Artifact) -> bool {
 }
 
 /// The variables that the project's configuration of cargo sets.
-fn configured() -> Vec<(String, OsString)> {
-    let Ok(config) = cargo_config2::Config::load() else {
+fn configured(directory: &Path) -> Vec<(String, OsString)> {
+    let Ok(config) = cargo_config2::Config::load_with_cwd(directory) else {
         return Vec::new();
     };
     let set = config.env.into_iter();

@@ -44,7 +44,7 @@ pub(super) fn allocator(program: &Path) -> Option<&'static str> {
     let mut names = file
         .symbols()
         .chain(file.dynamic_symbols())
-        .filter(|symbol| symbol.is_definition())
+        .filter(object::ObjectSymbol::is_definition)
         .filter_map(|symbol| symbol.name().ok());
     names.find_map(|name| {
         let known = ALLOCATORS.iter().find(|(function, _)| *function == name);

@@ -54,7 +54,7 @@ pub(super) struct Ended {
 
 /// What was counted: of a main thread that does not count, and of those that do.
 #[derive(Clone, Debug)]
-pub(super) struct Figures {
+pub(in crate::sweep) struct Figures {
     pub(super) main_blocks: u64,
     pub(super) peak_bytes: u64,
     pub(super) total_bytes: u64,

@@ -1,8 +1,9 @@
 //! The memory of one process of any program.
 
+use super::found::Found;
 use super::process::Threads;
-use super::text::{Size, count};
-use super::{Found, SweepError, elf, library};
+use super::text::figures_told;
+use super::{SweepError, elf, library};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -56,14 +57,6 @@ impl fmt::Display for Program {
         if let Some(reason) = &found.no_figures {
             return write!(f, "no figures: {reason}");
         }
-        let [peak, total, left] = [found.peak_bytes, found.total_bytes, found.left_bytes]
-            .map(|bytes| Size(bytes.unwrap_or_default()));
-        let blocks = [found.total_blocks, found.left_blocks]
-            .map(|blocks| count(blocks.unwrap_or_default(), "block", "blocks"));
-        let [total_blocks, left_blocks] = blocks;
-        write!(
-            f,
-            "peak {peak}, allocated {total} in {total_blocks}, left {left} in {left_blocks}"
-        )
+        f.write_str(&figures_told(found))
     }
 }
