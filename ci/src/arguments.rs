@@ -158,6 +158,10 @@ pub(crate) struct SweepArguments {
     /// How many tests to print, worst first
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
+    /// For how many tests to find where what they leave behind was allocated: those are run
+    /// again with call stacks
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) sites: usize,
     /// The most memory that a test may have live, such as "500 MB": the allocation that would
     /// pass it ends the process
     #[arg(long, value_name = "SIZE")]
@@ -176,6 +180,10 @@ pub(crate) struct ProgramArguments {
     /// pass it ends the process
     #[arg(long, value_name = "SIZE")]
     pub(crate) limit: Option<ByteSize>,
+    /// Find where what is left and what is live at the peak was allocated: this takes the call
+    /// stack of each block
+    #[arg(long)]
+    pub(crate) sites: bool,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

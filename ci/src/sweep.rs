@@ -5,7 +5,9 @@
 //! - `binaries` builds the tests as cargo does, and lists them; `elf` says what cannot be seen of
 //!   one.
 //! - [`found`] is what is known of a test then.
+//! - `job` is what runs in a process of its own.
 //! - `process` runs one test and reads what was counted.
+//! - [`stacks`] names the call sites of what is left.
 //! - [`program`] does the same for any program.
 //! - [`recorded`] keeps what is known of tests in files; [`changes`] compares with it.
 //! - [`text`] prints what was found, [`junit`] writes it for CI systems, and [`scaffold`] makes a
@@ -15,18 +17,22 @@ mod binaries;
 pub mod changes;
 mod elf;
 pub mod found;
+mod job;
 pub mod junit;
 mod library;
 mod process;
 pub mod program;
 pub mod recorded;
 pub mod scaffold;
+pub mod stacks;
 pub mod text;
 
 use crate::project::ProjectError;
-use binaries::{Binary, Listed};
+use binaries::Listed;
 use found::{Keep, Status, Swept};
-use process::{Ended, Figures, Processes};
+use job::{EmptyRun, Job, What, whole};
+use process::Processes;
+use stacks::Symbols;
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -35,9 +41,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// What the main thread of a test binary whose allocations are seen allocates at least when no
-/// test runs: a third of what libtest does.
-const FEWEST_BLOCKS: u64 = 200;
 /// A name that no test has.
 const NO_TEST: &str = "no test has this name";
 
@@ -137,6 +140,8 @@ pub struct Place<'a> {
 pub struct Asked<'a> {
     /// Where the counting library is kept.
     pub directory: &'a Path,
+    /// Paths of sources below it are told from there.
+    pub root: &'a Path,
     /// What is swept.
     pub place: Place<'a>,
     /// Those of `cargo test`; what stands behind a `--` in them chooses among the tests of a
@@ -153,27 +158,11 @@ pub struct Sweep {
     jobs: Vec<Job>,
     /// The binaries that are not run.
     skipped: Vec<Swept>,
+    symbols: Mutex<Symbols>,
     /// How much of the project this is.
     pub extent: Extent,
     /// Whether the tests are built with debug assertions, as by default.
     pub is_debug: bool,
-}
-
-/// A test, or a whole binary, that is to run in a process of its own.
-#[derive(Debug)]
-struct Job {
-    binary: Arc<Binary>,
-    what: What,
-}
-
-#[derive(Debug)]
-enum What {
-    /// The test with this name, in a binary with such an empty run.
-    Test(String, EmptyRun),
-    /// All of it, and why.
-    Whole(String),
-    /// It does not start, and why.
-    NotStarted(String),
 }
 
 impl Sweep {
@@ -199,7 +188,7 @@ impl Sweep {
             match binary.tests(filters) {
                 Listed::Tests(names) if names.is_empty() => {}
                 Listed::Tests(names) => {
-                    let empty = EmptyRun::of(&binary, &processes.run(&binary, NO_TEST)?);
+                    let empty = EmptyRun::of(&binary, &processes.run(&binary, NO_TEST, None)?);
                     let tests = names
                         .into_iter()
                         .map(|name| job(What::Test(name, empty.clone())));
@@ -229,6 +218,7 @@ impl Sweep {
                 (_, []) => Extent::Binaries,
                 _ => Extent::Tests,
             },
+            symbols: Mutex::new(Symbols::new(asked.root)),
             processes,
             jobs,
             skipped,
@@ -256,7 +246,7 @@ impl Sweep {
         let is_it = |job: &&Job| matches!(&job.what, What::Test(test, _) if test == name);
         let jobs: Vec<_> = self.jobs.iter().filter(is_it).collect();
         match *jobs {
-            [job] => Ok(job.run(&self.processes)?.0),
+            [job] => Ok(job.run(&self.processes, &self.symbols, None)?.0),
             [] => Err(SweepError::NoSuchTest(format!(
                 "no test is called `{name}`"
             ))),
@@ -297,6 +287,27 @@ impl Sweep {
         Ok(())
     }
 
+    /// Runs these tests again with call stacks, and puts down where what they leave behind and
+    /// what they have at the peak was allocated.
+    ///
+    /// # Errors
+    /// If a process can't be started.
+    pub fn find_sites(
+        &self,
+        tests: &mut [Swept],
+        is_wanted: impl Fn(&Swept) -> bool,
+    ) -> Result<(), SweepError> {
+        for test in tests.iter_mut().filter(|test| is_wanted(test)) {
+            if let Some(job) = self.jobs.iter().find(|job| job.is_of(test)) {
+                let peak = test.found.peak_bytes.unwrap_or_default();
+                let (again, _) = job.run(&self.processes, &self.symbols, Some(peak))?;
+                test.found.left_sites = again.found.left_sites;
+                test.found.peak_sites = again.found.peak_sites;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs the jobs, as many at a time as there are cores.
     fn all(
         &self,
@@ -307,7 +318,7 @@ impl Sweep {
         let tests = Mutex::new(Vec::with_capacity(jobs.len()));
         let work = || {
             while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let (test, output) = job.run(&self.processes)?;
+                let (test, output) = job.run(&self.processes, &self.symbols, None)?;
                 // Nobody panics while it is locked, and if so, what is in there is whole.
                 let mut tests = tests.lock().unwrap_or_else(PoisonError::into_inner);
                 finished(Finished {
@@ -330,122 +341,6 @@ impl Sweep {
             ends.collect::<Result<(), ProjectError>>()
         })?;
         Ok(tests.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Job {
-    fn is_of(&self, test: &Swept) -> bool {
-        let name = match &self.what {
-            What::Test(name, _) => name,
-            What::Whole(_) | What::NotStarted(_) => &self.binary.id,
-        };
-        self.binary.id == test.binary && *name == test.test
-    }
-
-    /// What was found, and what was printed if it failed.
-    fn run(&self, processes: &Processes) -> Result<(Swept, Vec<u8>), ProjectError> {
-        let binary = &self.binary;
-        Ok(match &self.what {
-            What::Test(name, empty) => {
-                let ended = processes.run(binary, name)?;
-                let test = Swept {
-                    test: name.clone(),
-                    package: binary.package.clone(),
-                    binary: binary.id.clone(),
-                    status: status(&ended),
-                    whole: None,
-                    found: figures(empty, &ended).into(),
-                    before: None,
-                    change: None,
-                };
-                (test, ended.output)
-            }
-            What::Whole(reason) => {
-                let ended = processes.run_whole(binary)?;
-                let figures = ended.all_figures(&binary.executable);
-                (whole(binary, status(&ended), reason, figures), ended.output)
-            }
-            What::NotStarted(reason) => {
-                let figures = Err(reason.clone());
-                let test = whole(binary, Status::Failed, reason, figures);
-                (test, reason.clone().into_bytes())
-            }
-        })
-    }
-}
-
-/// What was found of a binary as one process.
-fn whole(binary: &Binary, status: Status, reason: &str, figures: Result<Figures, String>) -> Swept {
-    Swept {
-        test: binary.id.clone(),
-        package: binary.package.clone(),
-        binary: binary.id.clone(),
-        status,
-        whole: Some(reason.to_owned()),
-        found: figures.into(),
-        before: None,
-        change: None,
-    }
-}
-
-fn status(ended: &Ended) -> Status {
-    if ended.status.success() {
-        Status::Passed
-    } else {
-        Status::Failed
-    }
-}
-
-/// What an empty run of a binary says of its tests.
-#[derive(Clone, Debug)]
-enum EmptyRun {
-    /// What it leaves behind: bytes and blocks.
-    Left(u64, u64),
-    /// Why its tests have no figures.
-    Unseen(String),
-}
-
-impl EmptyRun {
-    fn of(binary: &Binary, empty: &Ended) -> Self {
-        let program = &binary.executable;
-        let fewest = if binary.has_harness { FEWEST_BLOCKS } else { 1 };
-        match &empty.figures {
-            None => {
-                let reason = elf::not_preloaded(program).unwrap_or("does not load other libraries");
-                Self::Unseen(format!("the binary {reason}"))
-            }
-            Some(figures) if figures.main_blocks + figures.total_blocks < fewest => {
-                Self::Unseen(match elf::allocator(program) {
-                    Some(allocator) => format!(
-                        "the binary has {allocator} for Rust's blocks, and only those of C \
-                         libraries would be seen"
-                    ),
-                    None => "the binary, or a library loaded first, has an allocator of its own"
-                        .to_owned(),
-                })
-            }
-            Some(figures) => Self::Left(figures.left_bytes, figures.left_blocks),
-        }
-    }
-}
-
-/// The figures of a test, beyond what an empty run leaves; or why there are none.
-fn figures(empty: &EmptyRun, ended: &Ended) -> Result<Figures, String> {
-    let (bytes, blocks) = match empty {
-        EmptyRun::Unseen(reason) => return Err(reason.clone()),
-        EmptyRun::Left(bytes, blocks) => (bytes, blocks),
-    };
-    match &ended.figures {
-        Some(figures) if figures.total_blocks > 0 => Ok(Figures {
-            left_bytes: figures.left_bytes.saturating_sub(*bytes),
-            left_blocks: figures.left_blocks.saturating_sub(*blocks),
-            ..figures.clone()
-        }),
-        Some(_) => Err("the test ran on the main thread, with the test runner".to_owned()),
-        None => Err(ended.no_figures().unwrap_or_else(|| {
-            "its process ended by `_exit`, became another program, or could not write them"
-                .to_owned()
-        })),
     }
 }
 

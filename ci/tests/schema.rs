@@ -195,6 +195,8 @@ const FOUND: Found = Found {
     left_bytes: Some(10),
     left_blocks: Some(1),
     no_figures: None,
+    left_sites: None,
+    peak_sites: None,
 };
 
 #[test]

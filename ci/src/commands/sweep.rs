@@ -16,6 +16,7 @@ use highwater::ByteSize;
 use highwater_reports::file;
 use highwater_reports::fitted;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,7 @@ pub(crate) fn sweep(asked: &SweepArguments) -> Result<u8, Failure> {
         }
         None => against_baselines(asked, &project, &config, &mut run)?,
     };
+    run.find_sites(asked.sites)?;
     let tests = &run.tests;
     write_json(asked.json.as_ref(), tests)?;
     if let Some(path) = &asked.junit {
@@ -105,6 +107,7 @@ fn prepared(
 ) -> Result<Sweep, SweepError> {
     Sweep::prepare(Asked {
         directory: &directory(project),
+        root: &project.root,
         place,
         arguments: &asked.arguments,
         limit: asked.limit.map(ByteSize::bytes),
@@ -121,6 +124,34 @@ impl Run {
     /// Runs tests again for which `keep` says which figures count.
     fn again(&mut self, keep: impl Fn(&Swept) -> Option<Keep>) -> Result<(), Failure> {
         with_progress(|finished| self.sweep.run_again(&mut self.tests, keep, finished))
+    }
+
+    /// Finds the call sites of so many tests that leave most, and of the one with the highest
+    /// peak; before these, of those that became worse.
+    fn find_sites(&mut self, most: usize) -> Result<(), Failure> {
+        let highest = self.tests.iter().map(|test| test.found.peak_bytes).max();
+        let is_highest = |test: &Swept| {
+            Some(test.found.peak_bytes) == highest && test.found.peak_bytes > Some(0)
+        };
+        let mut wanted: Vec<_> = self
+            .tests
+            .iter()
+            .filter(|test| test.status == Status::Passed && test.found.no_figures.is_none())
+            .filter(|test| is_highest(test) || test.found.left_blocks > Some(0))
+            .collect();
+        let is_first = |test: &Swept| (test.change == Some(Change::Worse), is_highest(test));
+        wanted.sort_by_key(|test| Reverse(is_first(test)));
+        wanted.truncate(most);
+        let wanted: Vec<_> = wanted.into_iter().cloned().collect();
+        if !wanted.is_empty() {
+            let noun = if wanted.len() == 1 { "test" } else { "tests" };
+            say(&format!(
+                "running {} {noun} again, with call stacks",
+                wanted.len()
+            ));
+        }
+        let is_wanted = |test: &Swept| wanted.iter().any(|wanted| wanted.is_same(test));
+        Ok(self.sweep.find_sites(&mut self.tests, is_wanted)?)
     }
 
     /// Compares with what is known. What changed is measured again, for it has to change each
@@ -240,11 +271,16 @@ fn against_baselines(
 
 /// What a program prints is its own, so what is found goes to standard error.
 pub(crate) fn run_program(asked: &ProgramArguments) -> Result<u8, Failure> {
-    let directory = directory(&Project::find()?);
-    let limit = asked.limit.map(ByteSize::bytes);
-    let found = program::run(&directory, &asked.command, limit)?;
+    let project = Project::find()?;
+    let found = program::run(program::Asked {
+        directory: &directory(&project),
+        command: &asked.command,
+        limit: asked.limit.map(ByteSize::bytes),
+        with_sites: asked.sites,
+        root: &project.root,
+    })?;
     write_json(asked.json.as_ref(), &found)?;
-    say(&found.to_string());
+    say(found.to_string().trim_end());
     Ok(if found.exit_code == Some(0) {
         exit_code::PASSED
     } else {

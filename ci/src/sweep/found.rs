@@ -3,6 +3,7 @@
 use super::changes::Change;
 use super::process::Figures;
 use super::recorded::Known;
+use super::stacks::{Blocks, SiteFound, Stacks, Symbols};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -54,9 +55,22 @@ pub struct Found {
     pub left_blocks: Option<u64>,
     /// Why the figures are not known.
     pub no_figures: Option<String>,
+    /// The call sites of what is left, those with most bytes first; null if they were not looked
+    /// for.
+    pub left_sites: Option<Vec<SiteFound>>,
+    /// The same of what was live at the peak; where a limit was passed, the allocation that did.
+    pub peak_sites: Option<Vec<SiteFound>>,
 }
 
 impl Found {
+    /// Finds the call sites of these stacks, if any were taken.
+    pub(super) fn with_sites(mut self, stacks: Option<&Stacks>, symbols: &mut Symbols) -> Self {
+        let mut sites = |blocks| stacks.map(|stacks| stacks.sites(symbols, blocks));
+        self.left_sites = sites(Blocks::Left);
+        self.peak_sites = sites(Blocks::AtPeak);
+        self
+    }
+
     /// Takes the figures of another run where they are the ones to keep.
     pub(super) fn take(&mut self, again: &Self, keep: Keep) {
         let kept = |one: Option<u64>, other: Option<u64>| match keep {
@@ -81,6 +95,8 @@ impl From<Result<Figures, String>> for Found {
             left_bytes: of(|figures| figures.left_bytes),
             left_blocks: of(|figures| figures.left_blocks),
             no_figures: figures.err(),
+            left_sites: None,
+            peak_sites: None,
         }
     }
 }

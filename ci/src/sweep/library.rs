@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The files of the library, its root first.
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 9] = [
     ("lib.rs", include_str!("preload/lib.rs")),
     ("blocks.rs", include_str!("preload/blocks.rs")),
     ("check.rs", include_str!("preload/check.rs")),
@@ -19,6 +19,7 @@ const SOURCES: [(&str, &str); 8] = [
     ("limit.rs", include_str!("preload/limit.rs")),
     ("output.rs", include_str!("preload/output.rs")),
     ("process.rs", include_str!("preload/process.rs")),
+    ("stacks.rs", include_str!("preload/stacks.rs")),
     ("system.rs", include_str!("preload/system.rs")),
 ];
 /// A program that leaves [`LEFT`] bytes in one block if it has an argument, on a thread.
@@ -114,7 +115,7 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
     };
     let left = |argument: &[&OsStr]| {
         let mut command = Command::new(program);
-        let ended = processes.watch(command.args(argument), Threads::OfTests)?;
+        let ended = processes.watch(command.args(argument), Threads::OfTests, None)?;
         let figures = ended.figures.filter(|_| ended.status.success());
         Ok::<_, SweepError>(figures.map(|figures| (figures.left_bytes, figures.left_blocks)))
     };

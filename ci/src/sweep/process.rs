@@ -2,6 +2,7 @@
 
 use super::binaries::Binary;
 use super::elf;
+use super::stacks::Stacks;
 use super::text::Size;
 use crate::project::{ProjectError, io_error, not_started};
 use std::ffi::OsString;
@@ -18,6 +19,8 @@ const PRELOAD: &str = "LD_PRELOAD";
 const ALL_THREADS: &str = "HIGHWATER_SWEEP_ALL";
 /// The variable with the most live bytes.
 const LIMIT: &str = "HIGHWATER_SWEEP_LIMIT";
+/// The variable that has it take call stacks.
+const SITES: &str = "HIGHWATER_SWEEP_SITES";
 /// The variable that has it check what it takes for granted.
 const CHECK: &str = "HIGHWATER_SWEEP_CHECK";
 
@@ -48,6 +51,8 @@ pub(super) struct Ended {
     pub(super) figures: Option<Figures>,
     /// The bytes of the allocation that passed the limit, and of what would have been live.
     pub(super) passed_limit: Option<[u64; 2]>,
+    /// The call stacks that were taken.
+    pub(super) stacks: Option<Stacks>,
     /// What it printed, if it failed.
     pub(super) output: Vec<u8>,
 }
@@ -88,7 +93,12 @@ impl Processes {
     }
 
     /// Runs the test with this name, which is one of `binary`.
-    pub(super) fn run(&self, binary: &Binary, name: &str) -> Result<Ended, ProjectError> {
+    pub(super) fn run(
+        &self,
+        binary: &Binary,
+        name: &str,
+        sites: Option<u64>,
+    ) -> Result<Ended, ProjectError> {
         let mut command = binary.command();
         // What a test prints is no memory of it, then.
         command.args(["--exact", name, "--nocapture"]);
@@ -98,16 +108,25 @@ impl Processes {
             // Who knows where another harness runs them?
             Threads::All
         };
-        self.run_quietly(&mut command, threads)
+        self.run_quietly(&mut command, threads, sites)
     }
 
     /// Runs all of `binary` in one process.
-    pub(super) fn run_whole(&self, binary: &Binary) -> Result<Ended, ProjectError> {
-        self.run_quietly(&mut binary.command(), Threads::All)
+    pub(super) fn run_whole(
+        &self,
+        binary: &Binary,
+        sites: Option<u64>,
+    ) -> Result<Ended, ProjectError> {
+        self.run_quietly(&mut binary.command(), Threads::All, sites)
     }
 
     /// Runs a program without an input, and keeps what it printed if it fails.
-    fn run_quietly(&self, command: &mut Command, threads: Threads) -> Result<Ended, ProjectError> {
+    fn run_quietly(
+        &self,
+        command: &mut Command,
+        threads: Threads,
+        sites: Option<u64>,
+    ) -> Result<Ended, ProjectError> {
         let printed = self.directory.path().join("output");
         // A file: a program that a test leaves behind would keep a pipe open.
         let output = tempfile::NamedTempFile::new_in(&self.directory);
@@ -120,18 +139,20 @@ impl Processes {
             .stdin(Stdio::null())
             .stdout(out.map_err(io_error(&printed))?)
             .stderr(err.map_err(io_error(&printed))?);
-        let mut ended = self.watch(command, threads)?;
+        let mut ended = self.watch(command, threads, sites)?;
         if !ended.status.success() {
             ended.output = fs::read(output.path()).map_err(io_error(&printed))?;
         }
         Ok(ended)
     }
 
-    /// Runs a program with the counting library.
+    /// Runs a program with the counting library, which takes call stacks if there are `sites` to
+    /// find: the peak of a run before, or 0.
     pub(super) fn watch(
         &self,
         command: &mut Command,
         threads: Threads,
+        sites: Option<u64>,
     ) -> Result<Ended, ProjectError> {
         if let Threads::All = threads {
             command.env(ALL_THREADS, "1");
@@ -139,12 +160,16 @@ impl Processes {
         if let Some(limit) = self.limit {
             command.env(LIMIT, limit.to_string());
         }
+        if let Some(peak) = sites {
+            command.env(SITES, peak.to_string());
+        }
         let (status, text) = self.preload(command)?;
-        let (figures, passed_limit) = read(&text);
+        let (figures, passed_limit) = read(text.lines().next().unwrap_or_default());
         Ok(Ended {
             status,
             figures,
             passed_limit,
+            stacks: Stacks::read(&text),
             output: Vec::new(),
         })
     }

@@ -19,8 +19,10 @@ const COLUMNS: [Column<'_>; 6] = [
 ];
 
 mod changes;
+mod sites;
 
 pub(super) use changes::told;
+pub(super) use sites::told as site_told;
 
 /// What tests were compared with, and what that says beside the tests' own changes.
 #[derive(Clone, Debug)]
@@ -54,6 +56,7 @@ pub fn render(all: &[Swept], compared: Option<&Compared>, top: usize, width: usi
     if let Some(compared) = compared {
         text += &changes::lists(tests, compared, width);
     }
+    text += &sites::lists(tests, width);
     for (title, is_skipped) in [("not swept", true), ("run whole", false)] {
         let of_kind = |test: &&Swept| (test.status == Status::Skipped) == is_skipped;
         for test in all.iter().filter(of_kind) {
@@ -220,6 +223,8 @@ mod tests {
                 left_bytes: Some(left),
                 left_blocks: Some(left / 500),
                 no_figures: None,
+                left_sites: None,
+                peak_sites: None,
             },
             before: None,
             change: None,
@@ -279,7 +284,9 @@ mod tests {
         };
         insta::assert_snapshot!(render(&tests, Some(&compared), 1, 80));
         compared.gone.clear();
-        tests.iter_mut().for_each(|test| test.change = None);
+        for test in &mut tests {
+            test.change = None;
+        }
         insta::assert_snapshot!(render(&tests, Some(&compared), 1, 80));
     }
 

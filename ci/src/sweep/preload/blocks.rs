@@ -1,11 +1,11 @@
 //! What is known of a block: its footer.
 
-use crate::{LIVE_BLOCKS, MAIN_BLOCKS, TOTAL_BLOCKS, is_counted, rise};
+use crate::{LIVE_BLOCKS, MAIN_BLOCKS, TOTAL_BLOCKS, is_counted, rise, stacks};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Bytes behind each block.
-pub(crate) const FOOTER: usize = 8;
+pub(crate) const FOOTER: usize = 16;
 /// Bits of the footer that hold the size; no program on x86-64 has as many bytes.
 const SIZE_BITS: u32 = 47;
 /// The bit that says that the block counts; those above it are a check.
@@ -16,6 +16,8 @@ const COUNTED: u64 = 1 << SIZE_BITS;
 pub(crate) struct Block {
     pub(crate) size: usize,
     pub(crate) is_counted: bool,
+    /// The number of the call stack that it is counted for.
+    pub(crate) stack: usize,
 }
 
 /// The usable bytes of a block of glibc's.
@@ -30,10 +32,11 @@ pub(crate) unsafe fn usable(block: *mut c_void) -> usize {
     (header & !7).wrapping_sub(if is_mapped { 16 } else { 8 })
 }
 
-/// Where the footer of a block with so many usable bytes is.
+/// Where the footer of a block with so many usable bytes is: the number of its stack, and behind
+/// it the size with a check.
 ///
 /// # Safety
-/// `block` has `usable` usable bytes, and they are no fewer than eight.
+/// `block` has `usable` usable bytes, and they are no fewer than [`FOOTER`].
 unsafe fn footer(block: *mut c_void, usable: usize) -> *mut u64 {
     // SAFETY: by the contract it is in the block. It is aligned: blocks and chunks are, by 16,
     // and so are the usable bytes, by 8.
@@ -52,8 +55,12 @@ fn mark(block: *mut c_void, known: Block) -> u64 {
 /// # Safety
 /// As for [`usable`], and the block was allocated for its size and [`FOOTER`] bytes more.
 pub(crate) unsafe fn seal(block: *mut c_void, known: Block) {
-    // SAFETY: by the contract there are eight bytes behind the requested ones.
-    unsafe { footer(block, usable(block)).write_volatile(mark(block, known)) }
+    // SAFETY: by the contract the footer is behind the requested bytes.
+    unsafe {
+        let footer = footer(block, usable(block));
+        footer.write_volatile(known.stack as u64);
+        footer.add(1).write_volatile(mark(block, known));
+    }
 }
 
 /// What is known of a block; none if it is foreign.
@@ -64,12 +71,16 @@ pub(crate) unsafe fn known(block: *mut c_void) -> Option<Block> {
     // SAFETY: the same contract.
     let usable = unsafe { usable(block) };
     let most = usable.checked_sub(FOOTER)?;
-    // SAFETY: the checked subtraction found eight bytes. In a foreign block nobody may have
+    // SAFETY: the checked subtraction found as many bytes. In a foreign block nobody may have
     // written them; a volatile read of memory that is mapped takes what is there.
-    let found = unsafe { footer(block, usable).read_volatile() };
+    let [stack, found] = unsafe {
+        let footer = footer(block, usable);
+        [footer.read_volatile(), footer.add(1).read_volatile()]
+    };
     let known = Block {
         size: (found & (COUNTED - 1)) as usize,
         is_counted: found & COUNTED != 0,
+        stack: stack as usize,
     };
     (found == mark(block, known) && known.size <= most).then_some(known)
 }
@@ -80,7 +91,7 @@ pub(crate) unsafe fn known(block: *mut c_void) -> Option<Block> {
 /// As for [`usable`], and the block has a footer.
 pub(crate) unsafe fn unseal(block: *mut c_void) {
     // SAFETY: the block has a footer.
-    unsafe { footer(block, usable(block)).write_volatile(0) }
+    unsafe { footer(block, usable(block)).add(1).write_volatile(0) }
 }
 
 /// Counts a new block, if there is one, and hands it on.
@@ -92,8 +103,18 @@ pub(crate) unsafe fn counted(block: *mut c_void, size: usize) -> *mut c_void {
         return block;
     }
     let is_counted = is_counted();
+    let stack = if is_counted {
+        stacks::allocated(size)
+    } else {
+        0
+    };
+    let known = Block {
+        size,
+        is_counted,
+        stack,
+    };
     // SAFETY: the same contract.
-    unsafe { seal(block, Block { size, is_counted }) };
+    unsafe { seal(block, known) };
     if is_counted {
         rise(size);
         LIVE_BLOCKS.fetch_add(1, Relaxed);

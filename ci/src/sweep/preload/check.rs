@@ -151,6 +151,7 @@ unsafe fn is_known(block: *mut c_void, size: usize) -> Result<(), Wrong> {
     let expected = Block {
         size,
         is_counted: true,
+        stack: 0,
     };
     // SAFETY: the same contract.
     let known = unsafe { known(block) };

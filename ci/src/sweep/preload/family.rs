@@ -2,7 +2,7 @@
 
 use crate::blocks::{Block, FOOTER, counted, known, seal, unseal, usable};
 use crate::system::*;
-use crate::{LIVE_BLOCKS, LIVE_BYTES, rise};
+use crate::{LIVE_BLOCKS, LIVE_BYTES, rise, stacks};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -39,6 +39,7 @@ pub unsafe extern "C" fn free(block: *mut c_void) {
             unseal(block);
             if known.is_counted {
                 // Before the memory can be another's.
+                stacks::freed(known.stack, known.size);
                 LIVE_BYTES.fetch_sub(known.size, Relaxed);
                 LIVE_BLOCKS.fetch_sub(1, Relaxed);
             }
@@ -70,6 +71,9 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void
             return moved;
         }
         seal(moved, Block { size, ..before });
+        if before.is_counted {
+            stacks::resized(before.stack, before.size, size);
+        }
         match size.checked_sub(before.size) {
             _ if !before.is_counted => {}
             Some(more) => rise(more),

@@ -3,8 +3,8 @@
 //! The tool compiles this folder on its own, without dependencies; it is no module of the tool.
 //! It defines C's `malloc` family and forwards to glibc's, so it sees what a dynamically linked
 //! program allocates, Rust's `System` and C libraries alike. It counts requested bytes: each
-//! block is eight bytes longer than requested, and the last eight bytes of its usable area, the
-//! footer, hold the requested size and a check. A block without a valid footer is foreign: glibc
+//! block is longer than requested, and the last sixteen bytes of its usable area, the footer, hold
+//! the requested size, a check, and the number of a call stack. A block without a valid footer is foreign: glibc
 //! gave it out by another way. It is passed on and not counted.
 //!
 //! Nothing here allocates, takes a lock or panics. When the process ends by `exit` or by a return
@@ -12,6 +12,7 @@
 //!
 //! - `family` has C's functions; `blocks` knows the blocks that they give out.
 //! - `process` is what happens at the start and at the end.
+//! - `stacks` has the call stacks that allocate, if they are asked for.
 //! - `limit` ends a process that takes too much memory.
 //! - `check` finds out whether all of this holds on this machine.
 //! - `system` declares what is called of C, and `output` writes files with it.
@@ -24,6 +25,7 @@ mod family;
 mod limit;
 mod output;
 mod process;
+mod stacks;
 mod system;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -54,6 +56,7 @@ fn rise(bytes: usize) {
     let live = LIVE_BYTES.fetch_add(bytes, Relaxed).wrapping_add(bytes);
     PEAK_BYTES.fetch_max(live, Relaxed);
     TOTAL_BYTES.fetch_add(bytes, Relaxed);
+    stacks::rose(live);
     if live > limit::LIMIT.load(Relaxed) {
         limit::pass(bytes, live);
     }

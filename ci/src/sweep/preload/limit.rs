@@ -1,8 +1,8 @@
 //! Ends a process that takes more memory than the tool allows, before the machine has none left.
 
 use crate::output::Output;
-use crate::process;
 use crate::system::*;
+use crate::{process, stacks};
 use std::ffi::{CStr, c_char};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -15,12 +15,20 @@ pub(crate) static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// `text` ends with a zero.
 pub(crate) unsafe fn set(text: *const c_char) {
     // SAFETY: the same contract.
+    LIMIT.store(unsafe { decimal(text) }, Relaxed);
+}
+
+/// The decimal number in `text`.
+///
+/// # Safety
+/// `text` ends with a zero.
+pub(crate) unsafe fn decimal(text: *const c_char) -> usize {
+    // SAFETY: the same contract.
     let digits = unsafe { CStr::from_ptr(text) }.to_bytes();
-    let number = digits.iter().fold(0_usize, |number, digit| {
+    digits.iter().fold(0_usize, |number, digit| {
         let digit = usize::from(digit.wrapping_sub(b'0'));
         number.saturating_mul(10).saturating_add(digit)
-    });
-    LIMIT.store(number, Relaxed);
+    })
 }
 
 /// Says which allocation passed the limit, and ends the process. The program has not got the
@@ -43,6 +51,8 @@ pub(crate) fn pass(bytes: usize, live: usize) -> ! {
         output.word(b"limit");
         output.number(bytes);
         output.number(live);
+        stacks::write_own(&mut output, bytes);
+        stacks::write_maps(&mut output);
     }
     // SAFETY: it takes nothing.
     unsafe { abort() }

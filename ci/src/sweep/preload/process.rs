@@ -4,7 +4,7 @@ use crate::output::Output;
 use crate::system::*;
 use crate::{
     LIVE_BLOCKS, LIVE_BYTES, MAIN, MAIN_BLOCKS, NOBODY, PEAK_BYTES, TOTAL_BLOCKS, TOTAL_BYTES,
-    check, limit,
+    check, limit, stacks,
 };
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -20,6 +20,8 @@ const FILE: &[u8] = b"HIGHWATER_SWEEP_FILE=";
 const ALL: &[u8] = b"HIGHWATER_SWEEP_ALL=";
 /// The variable with the most live bytes that the process may have.
 const LIMIT: &[u8] = b"HIGHWATER_SWEEP_LIMIT=";
+/// The variable that asks for call stacks, with the peak that is expected.
+const SITES: &[u8] = b"HIGHWATER_SWEEP_SITES=";
 /// The variable that asks for a check instead of figures.
 const CHECK: &[u8] = b"HIGHWATER_SWEEP_CHECK=";
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
@@ -60,6 +62,9 @@ unsafe extern "C" fn start(_: c_int, _: *mut *mut c_char, environment: *mut *mut
         PROCESS.store(getpid(), Relaxed);
         if let Some(limit) = take(environment, LIMIT) {
             limit::set(limit);
+        }
+        if let Some(peak) = take(environment, SITES) {
+            stacks::start(peak);
         }
         let is_check = take(environment, CHECK).is_some();
         let is_all = take(environment, ALL).is_some();
@@ -141,6 +146,7 @@ unsafe extern "C" fn end(_: *mut c_void) {
                 .into_iter()
                 .chain(left)
                 .for_each(|figure| output.number(figure));
+            stacks::write(&mut output);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
 pub(crate) type Work = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+pub(crate) type Step = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
 pub(crate) type End = unsafe extern "C" fn(*mut c_void);
 
 // SAFETY: these are the signatures that glibc documents, or has in its source.
@@ -32,6 +33,8 @@ unsafe extern "C" {
     pub(crate) fn pthread_self() -> usize;
     pub(crate) fn read(file: c_int, buffer: *mut c_void, length: usize) -> isize;
     pub(crate) fn strlen(text: *const c_char) -> usize;
+    pub(crate) fn _Unwind_Backtrace(step: Step, argument: *mut c_void) -> c_int;
+    pub(crate) fn _Unwind_GetIP(context: *mut c_void) -> usize;
     pub(crate) fn usleep(microseconds: c_uint) -> c_int;
     pub(crate) fn write(file: c_int, buffer: *const c_void, length: usize) -> isize;
 }
