@@ -284,6 +284,7 @@ impl Sweep {
                 }
             }
         }
+        tests.sort_by(|one, other| worst_first(one).cmp(&worst_first(other)));
         Ok(())
     }
 

@@ -123,10 +123,17 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
     let leak = left(&[OsStr::new("leaves")])?;
     match (nothing, leak) {
         (Some(nothing), Some(leak)) if leak == (nothing.0 + LEFT, nothing.1 + 1) => Ok(()),
-        found => wrong(format!(
-            "with glibc {glibc}, bytes and blocks that a program left without and with a leak of \
-             {LEFT} bytes were {found:?}"
-        )),
+        (nothing, leak) => {
+            let told = |left: Option<(u64, u64)>| match left {
+                Some((bytes, blocks)) => format!("{bytes} bytes in {blocks} blocks"),
+                None => "no figures".to_owned(),
+            };
+            wrong(format!(
+                "with glibc {glibc}, a program left {}, and {} with one more block of {LEFT} bytes",
+                told(nothing),
+                told(leak)
+            ))
+        }
     }
 }
 

@@ -194,12 +194,12 @@ impl Stacks {
                 all.push((frame, is_told));
             }
         }
-        told(all)
+        told(&all)
     }
 }
 
 /// The frames that are to be told; of a stack that has none, one that says most.
-fn told(all: Vec<(SiteFrame, bool)>) -> Vec<SiteFrame> {
+fn told(all: &[(SiteFrame, bool)]) -> Vec<SiteFrame> {
     let is_own = |(_, is_told): &&(SiteFrame, bool)| *is_told;
     let mut frames: Vec<_> = { all.iter() }
         .filter(is_own)
@@ -434,7 +434,7 @@ mod tests {
             (frame, is_told)
         };
         let names = |frames: Vec<_>| {
-            let told = told(frames).into_iter();
+            let told = told(&frames).into_iter();
             told.map(|frame| frame.to_string()).collect::<Vec<_>>()
         };
         let own = vec![

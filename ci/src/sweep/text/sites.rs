@@ -41,18 +41,18 @@ pub(super) fn lists(tests: &[Swept], width: usize) -> String {
 }
 
 fn list(what: &str, sites: &[SiteFound], test: &Swept, all: &[Swept], width: usize) -> String {
-    let mut text = format!(
+    let mut list = format!(
         "\n{}",
         wrapped_to(&format!("{}, {what}:", name(test, all)), 0, width)
     );
     for site in sites.iter().take(MOST) {
-        text += &told(site, width);
+        list += &told(site, width);
     }
     if sites.len() > MOST {
         let more = sites.len() - MOST;
-        text += &format!("  and {more} more call sites, which --json FILE has\n");
+        list += &format!("  and {more} more call sites, which --json FILE has\n");
     }
-    text
+    list
 }
 
 /// A call site in a line, and its callers in one each.
