@@ -231,7 +231,7 @@ impl Sweep {
     /// # Errors
     /// If a process can't be started.
     pub fn run(&self, finished: &(dyn Fn(Finished<'_>) + Sync)) -> Result<Vec<Swept>, SweepError> {
-        let jobs: Vec<_> = self.jobs.iter().collect();
+        let jobs: Vec<_> = self.jobs.iter().map(|job| (job, None)).collect();
         let mut tests = self.all(&jobs, finished)?;
         tests.extend(self.skipped.iter().cloned());
         tests.sort_by(|one, other| worst_first(one).cmp(&worst_first(other)));
@@ -273,7 +273,8 @@ impl Sweep {
             let mut tests = tests.iter();
             tests.any(|test| job.is_of(test) && keep(test).is_some())
         };
-        let jobs: Vec<_> = self.jobs.iter().filter(is_wanted).collect();
+        let jobs = self.jobs.iter().filter(is_wanted);
+        let jobs: Vec<_> = jobs.map(|job| (job, None)).collect();
         for _ in 0..AGAIN {
             for again in self.all(&jobs, finished)? {
                 let is_it = |test: &&mut Swept| test.is_same(&again);
@@ -297,11 +298,18 @@ impl Sweep {
         &self,
         tests: &mut [Swept],
         is_wanted: impl Fn(&Swept) -> bool,
+        finished: &(dyn Fn(Finished<'_>) + Sync),
     ) -> Result<(), SweepError> {
-        for test in tests.iter_mut().filter(|test| is_wanted(test)) {
-            if let Some(job) = self.jobs.iter().find(|job| job.is_of(test)) {
-                let peak = test.found.peak_bytes.unwrap_or_default();
-                let (again, _) = job.run(&self.processes, &self.symbols, Some(peak))?;
+        let peaks: Vec<_> = tests
+            .iter()
+            .filter(|test| is_wanted(test))
+            .filter_map(|test| {
+                let job = self.jobs.iter().find(|job| job.is_of(test))?;
+                Some((job, test.found.peak_bytes.or(Some(0))))
+            })
+            .collect();
+        for again in self.all(&peaks, finished)? {
+            if let Some(test) = tests.iter_mut().find(|test| test.is_same(&again)) {
                 test.found.left_sites = again.found.left_sites;
                 test.found.peak_sites = again.found.peak_sites;
             }
@@ -309,17 +317,18 @@ impl Sweep {
         Ok(())
     }
 
-    /// Runs the jobs, as many at a time as there are cores.
+    /// Runs the jobs, as many at a time as there are cores; with call stacks, if there is a peak to
+    /// expect.
     fn all(
         &self,
-        jobs: &[&Job],
+        jobs: &[(&Job, Option<u64>)],
         finished: &(dyn Fn(Finished<'_>) + Sync),
     ) -> Result<Vec<Swept>, ProjectError> {
         let next = AtomicUsize::new(0);
         let tests = Mutex::new(Vec::with_capacity(jobs.len()));
         let work = || {
-            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let (test, output) = job.run(&self.processes, &self.symbols, None)?;
+            while let Some((job, sites)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let (test, output) = job.run(&self.processes, &self.symbols, *sites)?;
                 // Nobody panics while it is locked, and if so, what is in there is whole.
                 let mut tests = tests.lock().unwrap_or_else(PoisonError::into_inner);
                 finished(Finished {

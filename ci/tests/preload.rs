@@ -40,18 +40,19 @@ fn built() -> TempDir {
 /// Runs the program with the library, and returns its figures.
 fn counted(directory: &Path, mut program: Command) -> (Output, Option<Vec<u64>>) {
     let file = directory.join("figures");
+    let _ = fs::remove_file(&file);
     let output = program
         .env("LD_PRELOAD", directory.join("counting.so"))
         .env("HIGHWATER_SWEEP_FILE", &file)
         .output()
         .expect("it starts");
     let text = fs::read_to_string(&file).ok();
-    let _ = fs::remove_file(&file);
     let number = |word: &str| word.parse().expect("a number");
     (
         output,
         text.map(|text| {
-            text.split(' ')
+            let figures = text.lines().next().unwrap_or_default().split(' ');
+            figures
                 .skip_while(|word| *word == "figures")
                 .filter(|word| !word.is_empty())
                 .map(number)
@@ -82,6 +83,51 @@ fn the_whole_family_is_counted_to_the_byte() {
         figures.as_deref().and_then(|all| all.get(1..)),
         Some(&*expected)
     );
+}
+
+/// The sums over all call stacks of what the library wrote: bytes and blocks that are left, and
+/// those at the peak.
+fn sums(directory: &Path) -> [u64; 4] {
+    let text = fs::read_to_string(directory.join("figures")).expect("it is written");
+    let mut sums = [0; 4];
+    let (stacks, maps) = text.split_once("\nmaps\n").expect("it is whole");
+    assert!(maps.contains("/counting.so\n"), "{maps}");
+    for line in stacks.lines().skip(1) {
+        let numbers = line.strip_prefix("stack ").expect("a stack");
+        let numbers = numbers.split_whitespace();
+        for (sum, number) in sums.iter_mut().zip(numbers) {
+            *sum += number.parse::<u64>().expect("a number");
+        }
+    }
+    sums
+}
+
+#[test]
+fn call_stacks_have_every_block() {
+    let directory = built();
+    for argument in [None, Some("several")] {
+        let family = || {
+            let mut family = program(directory.path().join("family").to_str().expect("UTF-8"));
+            family.args(argument);
+            family
+        };
+        let (_, alone) = counted(directory.path(), family());
+        let alone = alone.expect("it wrote them");
+        let mut with_stacks = family();
+        with_stacks.env("HIGHWATER_SWEEP_SITES", alone[1].to_string());
+        let (output, figures) = counted(directory.path(), with_stacks);
+        assert!(output.status.success(), "{output:?}");
+        let figures = figures.expect("it wrote them");
+        assert_eq!(figures[2..], alone[2..]);
+        let [left, left_blocks, peak, peak_blocks] = sums(directory.path());
+        assert_eq!([left, left_blocks], figures[4..]);
+        assert!(peak_blocks > 0);
+        match argument {
+            None => assert_eq!(peak, figures[1]),
+            // Other threads go on while the figures are copied.
+            Some(_) => assert!(peak.abs_diff(figures[1]) < figures[1] / 10, "{peak}"),
+        }
+    }
 }
 
 #[test]
@@ -133,6 +179,9 @@ fn programs_run_unchanged() {
         let Ok(alone) = command().output() else {
             continue;
         };
+        let mut with_stacks = command();
+        with_stacks.env("HIGHWATER_SWEEP_SITES", "0");
+        assert_eq!(counted(directory.path(), with_stacks).0, alone, "{name}");
         let (output, figures) = counted(directory.path(), command());
         assert_eq!(output, alone, "{name}");
         // Others end by `_exit`.

@@ -151,7 +151,7 @@ impl Run {
             ));
         }
         let is_wanted = |test: &Swept| wanted.iter().any(|wanted| wanted.is_same(test));
-        Ok(self.sweep.find_sites(&mut self.tests, is_wanted)?)
+        with_progress(|finished| self.sweep.find_sites(&mut self.tests, is_wanted, finished))
     }
 
     /// Compares with what is known. What changed is measured again, for it has to change each

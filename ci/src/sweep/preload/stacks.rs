@@ -17,7 +17,7 @@ const STACKS: usize = 8_192;
 /// How many places are tried for a stack.
 const TRIES: usize = 64;
 /// The most stacks that are taken; blocks of later ones are put down to no stack.
-const BUDGET: usize = 2_000_000;
+const BUDGET: usize = 1_000_000;
 /// How many threads take stacks at a time.
 const WALKERS: usize = 64;
 /// The peak is looked at again when it has risen by this part of it.
