@@ -118,7 +118,11 @@ fn knows() {
 
 /// What is written as JSON, by test; and the process.
 fn swept(project: &Project, arguments: &[&str]) -> (BTreeMap<String, Value>, Output) {
-    let arguments = [&["sweep", "--json", "sweep.json"], arguments].concat();
+    let arguments = [
+        &["sweep", "--sites", "0", "--json", "sweep.json"],
+        arguments,
+    ]
+    .concat();
     let mut command = project.command(&arguments);
     let output = command.env("LD_PRELOAD", "libm.so.6").output();
     let output = output.expect("it starts");

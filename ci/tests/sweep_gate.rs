@@ -86,7 +86,7 @@ fn new_left_overs_and_higher_peaks_fail() {
 
     // Old left-overs pass, and so do peaks within the tolerance.
     project.write("lib.rs", &source(1_000, 300, 5_400_000));
-    let printed = project.run(&["sweep", "--junit", "junit.xml"], 1);
+    let printed = project.run(&["sweep", "--sites", "0", "--junit", "junit.xml"], 1);
     insta::assert_snapshot!(changes(&printed));
     let xml = fs::read_to_string(project.path().join("junit.xml")).expect("it is written");
     assert!(
@@ -102,6 +102,8 @@ fn new_left_overs_and_higher_peaks_fail() {
     project.write("lib.rs", &source(1_000, 0, 6_000_000));
     let printed = project.run(&["sweep"], 1);
     assert!(printed.contains("\nworse:\n  large: peak 6.0"), "{printed}");
+    let site = "\nlarge, at the peak:\n  6.00 MB in 1 block: orders::large (lib.rs:";
+    assert!(printed.contains(site), "{printed}");
     project.write("highwater.toml", "[sweep]\npeak-tolerance = \"25 %\"\n");
     project.run(&["sweep"], 0);
     project.write("highwater.toml", "[sweep]\npeak-tolerance = \"much\"\n");
@@ -118,7 +120,7 @@ fn what_is_better_new_or_gone_is_to_be_recorded() {
     project.run(&["sweep", "--bless"], 0);
     let changed = source(400, 0, 5_000_000).replace("fn sound()", "fn sound_too()");
     project.write("lib.rs", &changed);
-    let printed = project.run(&["sweep"], 3);
+    let printed = project.run(&["sweep", "--sites", "0"], 3);
     let printed = changes(&printed);
     let (before, rest) = printed.split_once("sound_too: peak ").expect("it is new");
     let (_, rest) = rest.split_once(", left ").expect("what it left");
@@ -161,7 +163,7 @@ fn another_revision_is_compared_with() {
     let project = Project::plain(&source(1_000, 0, 5_000_000));
     project.commit("sound");
     project.write("lib.rs", &source(1_000, 300, 5_000_000));
-    let output = project.highwater(&["sweep", "--base", "HEAD"]);
+    let output = project.highwater(&["sweep", "--sites", "0", "--base", "HEAD"]);
     let [printed, said] =
         [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
     assert_eq!(output.status.code(), Some(1), "{printed}\n{said}");

@@ -40,6 +40,13 @@ fn what_cannot_be_seen_has_no_figures() {
     let project = Project::plain(OWN);
     let printed = project.run(&["sweep"], 0);
     insta::assert_snapshot!(printed);
+    let named = "#[unsafe(no_mangle)]\nextern \"C\" fn _rjem_malloc() {}\n\
+                 #[used]\nstatic KEPT: extern \"C\" fn() = _rjem_malloc;\n";
+    project.write("lib.rs", &format!("{OWN}{named}"));
+    let printed = project.run(&["sweep"], 0);
+    let reason = "the binary has jemalloc for Rust's blocks, and only those of C libraries would be \
+                  seen\n";
+    assert!(printed.ends_with(reason), "{printed}");
     project.write("lib.rs", "#[test]\nfn one() {}\n#[test]\nfn two() {}");
     let statically = "build.rustflags=['-Ctarget-feature=+crt-static']";
     let printed = project.run(&["sweep", "--", "--config", statically], 0);
@@ -71,7 +78,7 @@ fn odd_binaries() -> Project {
 #[test]
 fn binaries_that_list_no_tests_run_whole() {
     let project = odd_binaries();
-    let output = project.highwater(&["sweep", "--json", "sweep.json"]);
+    let output = project.highwater(&["sweep", "--sites", "0", "--json", "sweep.json"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
@@ -94,7 +101,7 @@ fn binaries_that_list_no_tests_run_whole() {
         .expect("it is there");
     assert_eq!(single["whole"], Value::Null);
     // A filter is for names.
-    let printed = project.run(&["sweep", "--", "--", "one"], 0);
+    let printed = project.run(&["sweep", "--sites", "0", "--", "--", "one"], 0);
     insta::assert_snapshot!(without_figures(&printed));
 }
 

@@ -10,7 +10,7 @@ use cargo_highwater::project::Project;
 use cargo_highwater::sweep::changes::{self, Change};
 use cargo_highwater::sweep::found::{Keep, Status, Swept};
 use cargo_highwater::sweep::recorded::{self, Packages};
-use cargo_highwater::sweep::text::{self, Compared};
+use cargo_highwater::sweep::text::{self, Compared, highest_peak};
 use cargo_highwater::sweep::{Asked, Finished, Place, Sweep, SweepError, junit, program, scaffold};
 use highwater::ByteSize;
 use highwater_reports::file;
@@ -126,21 +126,21 @@ impl Run {
         with_progress(|finished| self.sweep.run_again(&mut self.tests, keep, finished))
     }
 
-    /// Finds the call sites of so many tests that leave most, and of the one with the highest
-    /// peak; before these, of those that became worse.
+    /// Finds the call sites of so many tests: of those that became worse, of the one with the
+    /// highest peak, and of those that leave most.
     fn find_sites(&mut self, most: usize) -> Result<(), Failure> {
-        let highest = self.tests.iter().map(|test| test.found.peak_bytes).max();
-        let is_highest = |test: &Swept| {
-            Some(test.found.peak_bytes) == highest && test.found.peak_bytes > Some(0)
+        let highest = highest_peak(&self.tests);
+        let rank = |test: &Swept| {
+            let is_highest = highest.is_some_and(|highest| highest.is_same(test));
+            (test.change == Some(Change::Worse), is_highest)
         };
-        let mut wanted: Vec<_> = self
-            .tests
-            .iter()
-            .filter(|test| test.status == Status::Passed && test.found.no_figures.is_none())
-            .filter(|test| is_highest(test) || test.found.left_blocks > Some(0))
+        let is_known =
+            |test: &&Swept| test.status == Status::Passed && test.found.peak_bytes.is_some();
+        let known = self.tests.iter().filter(is_known);
+        let mut wanted: Vec<_> = known
+            .filter(|test| rank(test) != (false, false) || test.found.left_blocks > Some(0))
             .collect();
-        let is_first = |test: &Swept| (test.change == Some(Change::Worse), is_highest(test));
-        wanted.sort_by_key(|test| Reverse(is_first(test)));
+        wanted.sort_by_key(|test| Reverse(rank(test)));
         wanted.truncate(most);
         let wanted: Vec<_> = wanted.into_iter().cloned().collect();
         if !wanted.is_empty() {

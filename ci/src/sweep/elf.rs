@@ -8,13 +8,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Functions of allocators that programs bring along, and what those are called.
+/// How functions begin of allocators that programs bring along, and what those are called.
 const ALLOCATORS: [(&str, &str); 5] = [
-    ("_rjem_malloc", "jemalloc"),
+    ("_rjem_", "jemalloc"),
     ("mallocx", "jemalloc"),
-    ("mi_malloc", "mimalloc"),
+    ("_mi_", "mimalloc"),
     ("tc_malloc", "tcmalloc"),
-    ("sn_rust_alloc", "snmalloc"),
+    ("sn_rust_", "snmalloc"),
 ];
 
 /// Why the system does not preload a library into this program, if the file says so.
@@ -47,7 +47,7 @@ pub(super) fn allocator(program: &Path) -> Option<&'static str> {
         .filter(object::ObjectSymbol::is_definition)
         .filter_map(|symbol| symbol.name().ok());
     names.find_map(|name| {
-        let known = ALLOCATORS.iter().find(|(function, _)| *function == name);
+        let known = ALLOCATORS.iter().find(|(start, _)| name.starts_with(start));
         known.map(|(_, allocator)| *allocator)
     })
 }

@@ -338,7 +338,10 @@ impl Raw {
     fn new(function: Option<String>, file: Option<String>, line: Option<u32>) -> Self {
         let is_std = match (&file, &function) {
             (Some(file), _) => STD_PATHS.iter().any(|part| file.contains(part)),
-            (None, Some(name)) => STD_FUNCTIONS.iter().any(|start| name.starts_with(start)),
+            (None, Some(name)) => {
+                let is_start = ["main", "_start"].contains(&&**name);
+                is_start || STD_FUNCTIONS.iter().any(|start| name.starts_with(start))
+            }
             (None, None) => false,
         };
         Self {

@@ -22,6 +22,7 @@ mod changes;
 mod sites;
 
 pub(super) use changes::told;
+pub use sites::highest_peak;
 pub(super) use sites::told as site_told;
 
 /// What tests were compared with, and what that says beside the tests' own changes.

@@ -10,10 +10,21 @@ use highwater::__private::wrapped_to;
 /// How many call sites are printed of a test.
 const MOST: usize = 3;
 
+/// The least of a highest peak that one wants to know more of, in bytes: the test runner has some
+/// ten thousand.
+const NOTABLE: u64 = 100_000;
+
+/// The test with the highest peak, if that is notable.
+pub fn highest_peak(tests: &[Swept]) -> Option<&Swept> {
+    // The first of those that are alike.
+    let highest = tests.iter().rev().max_by_key(|test| test.found.peak_bytes);
+    highest.filter(|test| test.found.peak_bytes >= Some(NOTABLE))
+}
+
 /// The call sites of what is left of each test that has them, and of the peak where that is what
 /// one wants to know.
 pub(super) fn lists(tests: &[Swept], width: usize) -> String {
-    let highest = tests.iter().map(|test| test.found.peak_bytes).max();
+    let highest = highest_peak(tests);
     let mut text = String::new();
     for test in tests {
         let found = &test.found;
@@ -22,7 +33,7 @@ pub(super) fn lists(tests: &[Swept], width: usize) -> String {
         let is_higher = test
             .before
             .is_some_and(|before| found.peak_bytes > Some(before.peak_bytes));
-        let is_asked = highest == Some(found.peak_bytes)
+        let is_asked = highest.is_some_and(|highest| highest.is_same(test))
             || found.peak_bytes.is_none()
             || test.change == Some(Change::Worse) && is_higher;
         if !left.is_empty() {
@@ -49,8 +60,8 @@ fn list(what: &str, sites: &[SiteFound], test: &Swept, all: &[Swept], width: usi
         list += &told(site, width);
     }
     if sites.len() > MOST {
-        let more = sites.len() - MOST;
-        list += &format!("  and {more} more call sites, which --json FILE has\n");
+        let more = count((sites.len() - MOST) as u64, "call site", "call sites");
+        list += &format!("  and {more} more, which --json FILE has\n");
     }
     list
 }
