@@ -25,6 +25,7 @@ pub mod program;
 pub mod recorded;
 pub mod scaffold;
 pub mod stacks;
+mod symbols;
 pub mod text;
 
 use crate::project::ProjectError;
@@ -32,7 +33,6 @@ use binaries::Listed;
 use found::{Keep, Status, Swept};
 use job::{EmptyRun, Job, What, whole};
 use process::Processes;
-use stacks::Symbols;
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,7 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use symbols::Symbols;
 
 /// A name that no test has.
 const NO_TEST: &str = "no test has this name";

@@ -3,7 +3,8 @@
 use super::changes::Change;
 use super::process::Figures;
 use super::recorded::Known;
-use super::stacks::{Blocks, SiteFound, Stacks, Symbols};
+use super::stacks::{Blocks, SiteFound, Stacks};
+use super::symbols::Symbols;
 use schemars::JsonSchema;
 use serde::Serialize;
 

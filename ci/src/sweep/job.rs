@@ -4,7 +4,7 @@ use super::binaries::Binary;
 use super::elf;
 use super::found::{Status, Swept};
 use super::process::{Ended, Figures, Processes};
-use super::stacks::Symbols;
+use super::symbols::Symbols;
 use crate::project::ProjectError;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -2,7 +2,7 @@
 
 use super::found::Found;
 use super::process::Threads;
-use super::stacks::Symbols;
+use super::symbols::Symbols;
 use super::text::{figures_told, site_told};
 use super::{SweepError, elf, library};
 use highwater_reports::fitted;
