@@ -32,7 +32,7 @@ use crate::project::ProjectError;
 use binaries::Listed;
 use found::{Keep, Status, Swept};
 use job::{EmptyRun, Job, What, whole};
-use process::Processes;
+use process::{Expected, Processes};
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -301,15 +301,19 @@ impl Sweep {
         is_wanted: impl Fn(&Swept) -> bool,
         finished: &(dyn Fn(Finished<'_>) + Sync),
     ) -> Result<(), SweepError> {
-        let peaks: Vec<_> = tests
+        let jobs: Vec<_> = tests
             .iter()
             .filter(|test| is_wanted(test))
             .filter_map(|test| {
                 let job = self.jobs.iter().find(|job| job.is_of(test))?;
-                Some((job, test.found.peak_bytes.or(Some(0))))
+                let expected = Expected {
+                    peak: test.found.peak_bytes.unwrap_or_default(),
+                    blocks: test.found.total_blocks.unwrap_or_default(),
+                };
+                Some((job, Some(expected)))
             })
             .collect();
-        for again in self.all(&peaks, finished)? {
+        for again in self.all(&jobs, finished)? {
             if let Some(test) = tests.iter_mut().find(|test| test.is_same(&again)) {
                 test.found.left_sites = again.found.left_sites;
                 test.found.peak_sites = again.found.peak_sites;
@@ -318,11 +322,11 @@ impl Sweep {
         Ok(())
     }
 
-    /// Runs the jobs, as many at a time as there are cores; with call stacks, if there is a peak to
-    /// expect.
+    /// Runs the jobs, as many at a time as there are cores; with call stacks, if something is
+    /// expected of them.
     fn all(
         &self,
-        jobs: &[(&Job, Option<u64>)],
+        jobs: &[(&Job, Option<Expected>)],
         finished: &(dyn Fn(Finished<'_>) + Sync),
     ) -> Result<Vec<Swept>, ProjectError> {
         let next = AtomicUsize::new(0);

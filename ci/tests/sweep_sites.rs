@@ -142,6 +142,26 @@ fn what_is_left_has_its_call_sites() {
     assert!(!printed.contains("left:"), "{printed}");
 }
 
+/// Blocks that stay are often among the last.
+#[test]
+fn of_many_blocks_the_first_and_the_last_have_call_sites() {
+    let source = "use std::hint::black_box;\n\
+                  fn many() { for i in 0..600_000_u32 { drop(black_box(Box::new(i))); } }\n\
+                  fn keep<T>(value: T) { std::mem::forget(black_box(value)); }\n\
+                  #[test]\nfn early_and_late() {\n    keep(vec![1_u8; 10]);\n    many();\n    \
+                  keep(vec![1_u8; 200]);\n    many();\n    keep(vec![1_u8; 3_000]);\n}\n";
+    let project = Project::plain(source);
+    let (tests, _) = swept(&project, &[]);
+    let sites = told(&tests[0]["left_sites"]);
+    let name = || "orders::early_and_late".to_owned();
+    let expected = [
+        (3_000, 1, name(), 10),
+        (200, 1, String::new(), 0),
+        (10, 1, name(), 6),
+    ];
+    assert_eq!(sites, expected, "{}", tests[0]);
+}
+
 #[test]
 fn an_allocation_that_passes_the_limit_has_its_call_site() {
     let project = Project::plain(TESTS);

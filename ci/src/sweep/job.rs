@@ -3,7 +3,7 @@
 use super::binaries::Binary;
 use super::elf;
 use super::found::{Status, Swept};
-use super::process::{Ended, Figures, Processes};
+use super::process::{Ended, Expected, Figures, Processes};
 use super::symbols::Symbols;
 use crate::project::ProjectError;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,12 +39,12 @@ impl Job {
     }
 
     /// What was found, and what was printed if it failed; with call stacks, if there are `sites` to
-    /// find, which is the peak of a run before.
+    /// find.
     pub(super) fn run(
         &self,
         processes: &Processes,
         symbols: &Mutex<Symbols>,
-        sites: Option<u64>,
+        sites: Option<Expected>,
     ) -> Result<(Swept, Vec<u8>), ProjectError> {
         let binary = &self.binary;
         let (mut test, ended) = match &self.what {

@@ -19,8 +19,10 @@ const PRELOAD: &str = "LD_PRELOAD";
 const ALL_THREADS: &str = "HIGHWATER_SWEEP_ALL";
 /// The variable with the most live bytes.
 const LIMIT: &str = "HIGHWATER_SWEEP_LIMIT";
-/// The variable that has it take call stacks.
+/// The variable that has it take call stacks, with the peak that is expected; and the one with the
+/// blocks that are.
 const SITES: &str = "HIGHWATER_SWEEP_SITES";
+const BLOCKS: &str = "HIGHWATER_SWEEP_BLOCKS";
 /// The variable that has it check what it takes for granted.
 const CHECK: &str = "HIGHWATER_SWEEP_CHECK";
 
@@ -31,6 +33,15 @@ pub(super) enum Threads {
     OfTests,
     /// Those of all.
     All,
+}
+
+/// What is known of a process from a run before; nothing is 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expected {
+    /// The maximum of the live bytes.
+    pub(super) peak: u64,
+    /// All blocks.
+    pub(super) blocks: u64,
 }
 
 /// How processes of tests are started.
@@ -97,7 +108,7 @@ impl Processes {
         &self,
         binary: &Binary,
         name: &str,
-        sites: Option<u64>,
+        sites: Option<Expected>,
     ) -> Result<Ended, ProjectError> {
         let mut command = binary.command();
         // What a test prints is no memory of it, then.
@@ -115,7 +126,7 @@ impl Processes {
     pub(super) fn run_whole(
         &self,
         binary: &Binary,
-        sites: Option<u64>,
+        sites: Option<Expected>,
     ) -> Result<Ended, ProjectError> {
         self.run_quietly(&mut binary.command(), Threads::All, sites)
     }
@@ -125,7 +136,7 @@ impl Processes {
         &self,
         command: &mut Command,
         threads: Threads,
-        sites: Option<u64>,
+        sites: Option<Expected>,
     ) -> Result<Ended, ProjectError> {
         let printed = self.directory.path().join("output");
         // A file: a program that a test leaves behind would keep a pipe open.
@@ -147,12 +158,12 @@ impl Processes {
     }
 
     /// Runs a program with the counting library, which takes call stacks if there are `sites` to
-    /// find: the peak of a run before, or 0.
+    /// find.
     pub(super) fn watch(
         &self,
         command: &mut Command,
         threads: Threads,
-        sites: Option<u64>,
+        sites: Option<Expected>,
     ) -> Result<Ended, ProjectError> {
         if let Threads::All = threads {
             command.env(ALL_THREADS, "1");
@@ -160,8 +171,9 @@ impl Processes {
         if let Some(limit) = self.limit {
             command.env(LIMIT, limit.to_string());
         }
-        if let Some(peak) = sites {
-            command.env(SITES, peak.to_string());
+        if let Some(expected) = sites {
+            command.env(SITES, expected.peak.to_string());
+            command.env(BLOCKS, expected.blocks.to_string());
         }
         let (status, text) = self.preload(command)?;
         let (figures, passed_limit) = read(text.lines().next().unwrap_or_default());

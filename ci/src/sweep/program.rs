@@ -1,7 +1,7 @@
 //! The memory of one process of any program.
 
 use super::found::Found;
-use super::process::Threads;
+use super::process::{Expected, Threads};
 use super::symbols::Symbols;
 use super::text::{figures_told, site_told};
 use super::{SweepError, elf, library};
@@ -56,7 +56,8 @@ pub fn run(asked: Asked<'_>) -> Result<Program, SweepError> {
     let program = PathBuf::from(command.first().cloned().unwrap_or_default());
     let mut process = Command::new(&program);
     process.args(command.iter().skip(1));
-    let ended = processes.watch(&mut process, Threads::All, asked.with_sites.then_some(0))?;
+    let sites = asked.with_sites.then(Expected::default);
+    let ended = processes.watch(&mut process, Threads::All, sites)?;
     let figures = ended.all_figures(&elf::found(&program).unwrap_or(program));
     let mut symbols = Symbols::new(asked.root);
     let found = Found::from(figures).with_sites(ended.stacks.as_ref(), &mut symbols);

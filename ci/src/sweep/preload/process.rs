@@ -22,6 +22,8 @@ const ALL: &[u8] = b"HIGHWATER_SWEEP_ALL=";
 const LIMIT: &[u8] = b"HIGHWATER_SWEEP_LIMIT=";
 /// The variable that asks for call stacks, with the peak that is expected.
 const SITES: &[u8] = b"HIGHWATER_SWEEP_SITES=";
+/// The variable with the blocks that are expected.
+const BLOCKS: &[u8] = b"HIGHWATER_SWEEP_BLOCKS=";
 /// The variable that asks for a check instead of figures.
 const CHECK: &[u8] = b"HIGHWATER_SWEEP_CHECK=";
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
@@ -63,8 +65,9 @@ unsafe extern "C" fn start(_: c_int, _: *mut *mut c_char, environment: *mut *mut
         if let Some(limit) = take(environment, LIMIT) {
             limit::set(limit);
         }
+        let blocks = take(environment, BLOCKS);
         if let Some(peak) = take(environment, SITES) {
-            stacks::start(peak);
+            stacks::start(peak, blocks.unwrap_or(c"0".as_ptr().cast_mut()));
         }
         let is_check = take(environment, CHECK).is_some();
         let is_all = take(environment, ALL).is_some();

@@ -16,8 +16,9 @@ const DEPTH: usize = 48;
 const STACKS: usize = 8_192;
 /// How many places are tried for a stack.
 const TRIES: usize = 64;
-/// The most stacks that are taken; blocks of later ones are put down to no stack.
-const BUDGET: usize = 1_000_000;
+/// So many blocks at the start have their stack taken, and as many at the end, by the number of
+/// blocks of a run before: what is left is often among the last. Others are put down to no stack.
+const BUDGET: usize = 500_000;
 /// How many threads take stacks at a time.
 const WALKERS: usize = 64;
 /// The peak is looked at again when it has risen by this part of it.
@@ -51,17 +52,22 @@ static EXPECTED: AtomicUsize = AtomicUsize::new(0);
 /// The live bytes when the table was last looked at.
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 static IS_LOOKING: AtomicBool = AtomicBool::new(false);
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
+/// How many blocks there are, and how many a run before had.
+static SEEN_BLOCKS: AtomicUsize = AtomicUsize::new(0);
+static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 /// The threads that take a stack.
 static AT_WORK: [AtomicUsize; WALKERS] = [const { AtomicUsize::new(0) }; WALKERS];
 
-/// Begins to take stacks. `peak` is the peak of a run before as a decimal number, or 0.
+/// Begins to take stacks. `peak` and `blocks` are those of a run before as decimal numbers, or 0.
 ///
 /// # Safety
-/// `peak` ends with a zero.
-pub(crate) unsafe fn start(peak: *const c_char) {
+/// Both end with a zero.
+pub(crate) unsafe fn start(peak: *const c_char, blocks: *const c_char) {
     // SAFETY: the same contract.
-    EXPECTED.store(unsafe { decimal(peak) }, Relaxed);
+    unsafe {
+        EXPECTED.store(decimal(peak), Relaxed);
+        BLOCKS.store(decimal(blocks), Relaxed);
+    }
     IS_ON.store(true, Relaxed);
 }
 
@@ -70,7 +76,8 @@ pub(crate) fn allocated(size: usize) -> usize {
     if !IS_ON.load(Relaxed) {
         return 0;
     }
-    let number = if TAKEN.fetch_add(1, Relaxed) < BUDGET {
+    let at = SEEN_BLOCKS.fetch_add(1, Relaxed);
+    let number = if at < BUDGET || at.saturating_add(BUDGET) >= BLOCKS.load(Relaxed) {
         let mut frames = [0; DEPTH];
         if walk(&mut frames) { place(&frames) } else { 0 }
     } else {
