@@ -2,6 +2,7 @@
 
 use cargo_highwater::output::export::Export;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use highwater::ByteSize;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -140,12 +141,31 @@ pub(crate) struct InitArguments {
 
 #[derive(Args)]
 pub(crate) struct SweepArguments {
+    #[command(flatten)]
+    pub(crate) base: BaseArguments<false>,
+    /// Record what is found as the baselines, one text file a package below
+    /// `sweep-baselines/`, to be reviewed and committed
+    #[arg(long, conflicts_with = "revision")]
+    pub(crate) bless: bool,
+    /// Run this one test, and print a scenario that judges whether it leaks
+    #[arg(long, value_name = "TEST", conflicts_with_all = ["revision", "bless"])]
+    pub(crate) scaffold: Option<String>,
     /// Write all figures as JSON, by the schema in `docs/sweep.schema.json`
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "Write JUnit XML")]
+    pub(crate) junit: Option<PathBuf>,
     /// How many tests to print, worst first
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
+    /// For how many tests to find where what they leave behind was allocated: those are run
+    /// again with call stacks
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) sites: usize,
+    /// The most memory that a test may have live, such as "500 MB": the allocation that would
+    /// pass it ends the process
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) limit: Option<ByteSize>,
     /// Passed on to `cargo test`; behind a second `--`, filters of its tests by name
     #[arg(last = true, value_name = "ARGUMENTS")]
     pub(crate) arguments: Vec<OsString>,
@@ -156,6 +176,14 @@ pub(crate) struct ProgramArguments {
     /// Write the figures as JSON, by the schema in `docs/program.schema.json`
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// The most memory that it may have live, such as "500 MB": the allocation that would
+    /// pass it ends the process
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) limit: Option<ByteSize>,
+    /// Find where what is left and what is live at the peak was allocated: this takes the call
+    /// stack of each block
+    #[arg(long)]
+    pub(crate) sites: bool,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

@@ -39,6 +39,8 @@ pub struct Config {
     ceilings: Ceilings,
     #[serde(default)]
     gate: Gate,
+    #[serde(default)]
+    sweep: Sweep,
     /// How long one scenario may take.
     time_limit: Option<TimeLimit>,
     /// By the full name, in which `*` stands for anything.
@@ -59,6 +61,20 @@ struct Gate {
     #[serde(default, deserialize_with = "blocking")]
     blocks: Option<BTreeSet<Kind>>,
 }
+
+/// What is said of tests that do not use the library.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Sweep {
+    peak_tolerance: Option<Percent>,
+}
+
+/// A share such as `"10 %"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Percent(u32);
+
+/// How far the peak of a test in a sweep may move if nothing else is said, in percent.
+const PEAK_TOLERANCE: u32 = 10;
 
 /// What is said of one scenario, or of those that match a pattern.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -217,6 +233,12 @@ impl Config {
         })
     }
 
+    /// How far the peak of a test in a sweep may move without being called changed, in percent.
+    pub fn peak_tolerance(&self) -> u32 {
+        let said = self.sweep.peak_tolerance;
+        said.map_or(PEAK_TOLERANCE, |Percent(percent)| percent)
+    }
+
     /// What the tests are told of it, by environment variables. Plain `cargo test` does
     /// not read the file.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
@@ -361,6 +383,16 @@ impl<'de> Deserialize<'de> for Reason {
             return Err(D::Error::custom("the reason is empty"));
         }
         Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number = text.strip_suffix('%').map(str::trim_end);
+        let number = number.and_then(|number| number.parse().ok());
+        let no_share = || format!("{text:?} is no share: write a whole number, such as \"10 %\"");
+        number.map(Self).ok_or_else(|| D::Error::custom(no_share()))
     }
 }
 

@@ -185,7 +185,7 @@ impl Project {
 
     /// Where the base is built, if nothing was yet.
     pub fn first_build_of_base(&self) -> Option<PathBuf> {
-        let target = self.target.join(BASE_TARGET);
+        let target = self.base_target();
         (!target.exists()).then_some(target)
     }
 
@@ -260,7 +260,7 @@ impl Project {
         let mut tests = self.tests(&base.directory, reports, &run.arguments);
         tests.environment.extend(sites(with_sites));
         tests.environment.extend(run.environment.iter().cloned());
-        tests.target = Some(self.target.join(BASE_TARGET));
+        tests.target = Some(self.base_target());
         tests.only = names;
         tests.run("the base").map(drop)
     }
@@ -313,6 +313,25 @@ impl Project {
         tests.run("this project")
     }
 
+    /// Checks out `revision` as a base, whose build uses the same dependencies as this one.
+    ///
+    /// # Errors
+    /// If it can't be checked out (see [`Base::check_out`]), or would not build there.
+    pub fn check_out(&self, revision: &str, any: bool) -> Result<Base, ProjectError> {
+        let base = Base::check_out(Path::new("."), revision, any)?;
+        // What else is wrong with it, its build says.
+        if let Err(error @ OutsideError::Paths(_)) = outside::refuse(&base.directory) {
+            return Err(error.into());
+        }
+        base.lock_like(&self.root)?;
+        Ok(base)
+    }
+
+    /// Where a base is built.
+    pub fn base_target(&self) -> PathBuf {
+        self.target.join(BASE_TARGET)
+    }
+
     /// Checks out `revision`, runs its tests as [`measure`](Self::measure) does, and
     /// puts its reports where they can be compared with. Whether the tests passed, and
     /// the base, which is there until it is dropped.
@@ -326,14 +345,9 @@ impl Project {
         any: bool,
         arguments: &[OsString],
     ) -> Result<(bool, Base), ProjectError> {
-        let base = Base::check_out(Path::new("."), revision, any)?;
-        // What else is wrong with it, its build says.
-        if let Err(error @ OutsideError::Paths(_)) = outside::refuse(&base.directory) {
-            return Err(error.into());
-        }
-        base.lock_like(&self.root)?;
+        let base = self.check_out(revision, any)?;
         let mut tests = self.tests(&base.directory, &self.base_reports, arguments);
-        tests.target = Some(self.target.join(BASE_TARGET));
+        tests.target = Some(self.base_target());
         let passed = tests.run(&format!("the base `{revision}`"))?;
         if !passed && report_files(&self.base_reports)?.is_empty() {
             return Err(ProjectError::NothingMeasured(revision.to_owned()));
@@ -380,7 +394,7 @@ impl Project {
         base.lock_like(&self.root)?;
         let mut tests = self.tests(&base.directory, &reports, arguments);
         tests.environment.extend(sites(with_sites));
-        tests.target = Some(self.target.join(BASE_TARGET));
+        tests.target = Some(self.base_target());
         tests.run(&format!("commit {}", base.commit))?;
         Ok(reports)
     }

@@ -1,96 +1,63 @@
 //! A memory report of the tests that a project already has, without touching them: each runs in
 //! a process of its own, with a library that counts what C's `malloc` family gives out.
 //!
-//! - `library` compiles that library, whose source is `sweep/preload.rs`.
-//! - `binaries` builds the tests as cargo does, and lists them.
+//! - `library` compiles that library, whose source is in `sweep/preload/`, and checks it.
+//! - `binaries` builds the tests as cargo does, and lists them; `elf` says what cannot be seen of
+//!   one.
+//! - [`found`] is what is known of a test then.
+//! - `job` is what runs in a process of its own.
 //! - `process` runs one test and reads what was counted.
+//! - [`stacks`] names the call sites of what is left.
 //! - [`program`] does the same for any program.
-//! - [`text`] prints what was found.
+//! - [`recorded`] keeps what is known of tests in files; [`changes`] compares with it.
+//! - [`text`] prints what was found, [`junit`] writes it for CI systems, and [`scaffold`] makes a
+//!   scenario of it.
 
 mod binaries;
+pub mod changes;
+mod elf;
+pub mod found;
+mod job;
+pub mod junit;
 mod library;
 mod process;
 pub mod program;
+pub mod recorded;
+pub mod scaffold;
+pub mod stacks;
+mod symbols;
 pub mod text;
 
 use crate::project::ProjectError;
-use binaries::Binary;
-use process::{Ended, Figures, Processes};
-use schemars::JsonSchema;
-use serde::Serialize;
+use binaries::Listed;
+use found::{Keep, Status, Swept};
+use job::{EmptyRun, Job, What, whole};
+use process::{Expected, Processes};
 use std::ffi::OsString;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use symbols::Symbols;
 
-/// What the main thread of a test binary whose allocations are seen allocates at least when no
-/// test runs: a third of what libtest does.
-const FEWEST_BLOCKS: u64 = 200;
 /// A name that no test has.
 const NO_TEST: &str = "no test has this name";
 
-/// What was found of one test.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(title = "Test of a sweep")]
-pub struct Swept {
-    /// The test's name, as its binary lists it.
-    pub test: String,
-    /// The package that it belongs to.
-    pub package: String,
-    /// The test binary: the package for its library, `package::name` for an integration test,
-    /// and `package::bin/name` and so on for others.
-    pub binary: String,
-    /// Whether it passed.
-    pub status: Status,
-    /// What it allocated; what is left is beyond what an empty run of the binary leaves.
-    #[serde(flatten)]
-    pub found: Found,
+/// How much of a project was swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All that `cargo test` without arguments runs.
+    All,
+    /// Some binaries.
+    Binaries,
+    /// Some tests of binaries.
+    Tests,
 }
 
-/// What a process allocated.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Found {
-    /// The maximum of the live bytes; not known if `no_figures` says why.
-    pub peak_bytes: Option<u64>,
-    /// All bytes allocated, with the growth of resized blocks; not known likewise.
-    pub total_bytes: Option<u64>,
-    /// All blocks allocated; not known likewise.
-    pub total_blocks: Option<u64>,
-    /// Bytes that were live when the process ended, of a test beyond those of an empty run of its
-    /// binary; not known likewise.
-    pub left_bytes: Option<u64>,
-    /// The same of blocks; not known likewise.
-    pub left_blocks: Option<u64>,
-    /// Why the figures are not known.
-    pub no_figures: Option<String>,
-}
-
-impl From<Result<Figures, String>> for Found {
-    fn from(figures: Result<Figures, String>) -> Self {
-        let of = |figure: fn(&Figures) -> u64| figures.as_ref().ok().map(figure);
-        Self {
-            peak_bytes: of(|figures| figures.peak_bytes),
-            total_bytes: of(|figures| figures.total_bytes),
-            total_blocks: of(|figures| figures.total_blocks),
-            left_bytes: of(|figures| figures.left_bytes),
-            left_blocks: of(|figures| figures.left_blocks),
-            no_figures: figures.err(),
-        }
-    }
-}
-
-/// How a test ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Its process exited with 0.
-    Passed,
-    /// It did not.
-    Failed,
-}
+/// How often a test that is run again runs.
+const AGAIN: usize = 2;
 
 /// A test that has just ended.
 #[derive(Clone, Copy, Debug)]
@@ -127,16 +94,28 @@ pub enum SweepError {
          and binaries as `cargo test` does, and leaves ignored tests and doctests out"
     )]
     NoTests,
-    /// A binary does not work as libtest's do.
+    /// The library does not count right on this machine.
     #[error(
-        "the test binary {binary} does not list its tests: `--list --format terse` ended with \
-         {status}; leave it out, for instance by `cargo highwater sweep -- --lib`"
+        "the counting library does not count right on this machine, so nothing was run: {0}; \
+         `cargo highwater run` works here, with tests that use the library"
     )]
-    NotListed {
-        /// What it is called.
-        binary: String,
-        /// How it ended.
-        status: ExitStatus,
+    Untrusted(String),
+    /// There is no such test, or there are several.
+    #[error(
+        "{0}; `cargo highwater sweep -- --lib` or `-- --test NAME` chooses a binary, and without \
+         more, `sweep --top 1000` lists the tests"
+    )]
+    NoSuchTest(String),
+    /// A file of baselines is not what was written.
+    #[error(
+        "{}: {problem}restore the file, or delete it and run `cargo highwater sweep --bless`",
+        .path.display()
+    )]
+    Recorded {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column, and a line break at its end.
+        problem: String,
     },
     /// The tests were not built.
     #[error(transparent)]
@@ -146,133 +125,237 @@ pub enum SweepError {
     Cargo(#[from] cargo_metadata::Error),
 }
 
-/// Builds the tests, runs each in a process of its own, and returns what was found, worst first.
-///
-/// The counting library is kept in `directory`. `arguments` are those of `cargo test`; what
-/// stands behind a `--` in them chooses among the tests of a binary. `finished` is called for
-/// each test when it has ended.
-///
-/// # Errors
-/// If the tests are not built or listed, if there is none, or if the system is another.
-pub fn sweep(
-    directory: &Path,
-    arguments: &[OsString],
-    finished: &(dyn Fn(Finished<'_>) + Sync),
-) -> Result<Vec<Swept>, SweepError> {
-    let library = library::compiled(directory)?;
-    let (of_cargo, filters) = match arguments.iter().position(|argument| argument == "--") {
-        Some(at) => (&arguments[..at], &arguments[at + 1..]),
-        None => (arguments, &[][..]),
-    };
-    let processes = Processes::new(&library)?;
-    let binaries = binaries::build(of_cargo)?;
-    let mut jobs = Vec::new();
-    for binary in &binaries {
-        let names = binary.tests(filters)?;
-        if !names.is_empty() {
-            let empty = EmptyRun::of(&processes.run(binary, NO_TEST)?);
-            jobs.extend(names.into_iter().map(|name| (binary, name, empty.clone())));
-        }
-    }
-    if jobs.is_empty() {
-        return Err(SweepError::NoTests);
-    }
-    let mut tests = all(&processes, &jobs, finished)?;
-    tests.sort_by(|one, other| worst_first(one).cmp(&worst_first(other)));
-    Ok(tests)
+/// A revision of the project.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// What it is called in messages.
+    pub name: &'a str,
+    /// Where cargo is run.
+    pub directory: &'a Path,
+    /// Where it builds, if that is not where this project does.
+    pub target: Option<&'a Path>,
 }
 
-/// Runs the jobs, as many at a time as there are cores.
-fn all(
-    processes: &Processes,
-    jobs: &[(&Binary, String, EmptyRun)],
-    finished: &(dyn Fn(Finished<'_>) + Sync),
-) -> Result<Vec<Swept>, ProjectError> {
-    let next = AtomicUsize::new(0);
-    let tests = Mutex::new(Vec::with_capacity(jobs.len()));
-    let work = || {
-        while let Some((binary, name, empty)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let ended = processes.run(binary, name)?;
-            let test = swept(binary, name, empty, &ended);
-            // Nobody panics while it is locked, and if so, what is in there is whole.
-            let mut tests = tests.lock().unwrap_or_else(PoisonError::into_inner);
-            finished(Finished {
-                test: &test,
-                output: &ended.output,
-                done: tests.len() + 1,
-                of: jobs.len(),
-            });
-            tests.push(test);
+/// What is to be swept, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Where the counting library is kept.
+    pub directory: &'a Path,
+    /// Paths of sources below it are told from there.
+    pub root: &'a Path,
+    /// What is swept.
+    pub place: Place<'a>,
+    /// Those of `cargo test`; what stands behind a `--` in them chooses among the tests of a
+    /// binary.
+    pub arguments: &'a [OsString],
+    /// The most live bytes of a test.
+    pub limit: Option<u64>,
+}
+
+/// Tests that are built and listed.
+#[derive(Debug)]
+pub struct Sweep {
+    processes: Processes,
+    jobs: Vec<Job>,
+    /// The binaries that are not run.
+    skipped: Vec<Swept>,
+    symbols: Mutex<Symbols>,
+    /// How much of the project this is.
+    pub extent: Extent,
+    /// Whether the tests are built with debug assertions, as by default.
+    pub is_debug: bool,
+}
+
+impl Sweep {
+    /// Makes sure of the counting library, and builds and lists the tests.
+    ///
+    /// # Errors
+    /// If the library does not count right here, the tests are not built, or there is none.
+    pub fn prepare(asked: Asked<'_>) -> Result<Self, SweepError> {
+        let mut processes = library::checked(asked.directory)?;
+        let arguments = asked.arguments;
+        let (of_cargo, filters) = match arguments.iter().position(|argument| argument == "--") {
+            Some(at) => (&arguments[..at], &arguments[at + 1..]),
+            None => (arguments, &[][..]),
+        };
+        let mut jobs = Vec::new();
+        let mut skipped = Vec::new();
+        for binary in binaries::build(asked.place, of_cargo)? {
+            let binary = Arc::new(binary);
+            let job = |what| Job {
+                binary: binary.clone(),
+                what,
+            };
+            match binary.tests(filters) {
+                Listed::Tests(names) if names.is_empty() => {}
+                Listed::Tests(names) => {
+                    let empty = EmptyRun::of(&binary, &processes.run(&binary, NO_TEST, None)?);
+                    let tests = names
+                        .into_iter()
+                        .map(|name| job(What::Test(name, empty.clone())));
+                    jobs.extend(tests);
+                }
+                Listed::Whole(reason) if filters.is_empty() => jobs.push(job(What::Whole(reason))),
+                Listed::Whole(reason) => {
+                    let reason = format!("{reason}, so that no filter can choose among them");
+                    skipped.push(whole(
+                        &binary,
+                        Status::Skipped,
+                        &reason,
+                        Err(reason.clone()),
+                    ));
+                }
+                Listed::NotStarted(reason) => jobs.push(job(What::NotStarted(reason))),
+            }
+        }
+        if jobs.is_empty() {
+            return Err(SweepError::NoTests);
+        }
+        processes.limit = asked.limit;
+        Ok(Self {
+            is_debug: jobs.iter().any(|job| job.binary.is_debug),
+            extent: match (of_cargo, filters) {
+                ([], []) => Extent::All,
+                (_, []) => Extent::Binaries,
+                _ => Extent::Tests,
+            },
+            symbols: Mutex::new(Symbols::new(asked.root)),
+            processes,
+            jobs,
+            skipped,
+        })
+    }
+
+    /// Runs each test in a process of its own, and returns what was found, worst first.
+    /// `finished` is called for each test when it has ended.
+    ///
+    /// # Errors
+    /// If a process can't be started.
+    pub fn run(&self, finished: &(dyn Fn(Finished<'_>) + Sync)) -> Result<Vec<Swept>, SweepError> {
+        let jobs: Vec<_> = self.jobs.iter().map(|job| (job, None)).collect();
+        let mut tests = self.all(&jobs, finished)?;
+        tests.extend(self.skipped.iter().cloned());
+        tests.sort_by(|one, other| worst_first(one).cmp(&worst_first(other)));
+        Ok(tests)
+    }
+
+    /// Runs the one test with this name.
+    ///
+    /// # Errors
+    /// If there is none, or several.
+    pub fn run_one(&self, name: &str) -> Result<Swept, SweepError> {
+        let is_it = |job: &&Job| matches!(&job.what, What::Test(test, _) if test == name);
+        let jobs: Vec<_> = self.jobs.iter().filter(is_it).collect();
+        match *jobs {
+            [job] => Ok(job.run(&self.processes, &self.symbols, None)?.0),
+            [] => Err(SweepError::NoSuchTest(format!(
+                "no test is called `{name}`"
+            ))),
+            _ => {
+                let binaries: Vec<_> = jobs.iter().map(|job| &*job.binary.id).collect();
+                let binaries = binaries.join(", ");
+                let several = format!("several tests are called `{name}`: in {binaries}");
+                Err(SweepError::NoSuchTest(several))
+            }
+        }
+    }
+
+    /// Runs each test again for which `keep` says which figures are to count then.
+    ///
+    /// # Errors
+    /// If a process can't be started.
+    pub fn run_again(
+        &self,
+        tests: &mut [Swept],
+        keep: impl Fn(&Swept) -> Option<Keep>,
+        finished: &(dyn Fn(Finished<'_>) + Sync),
+    ) -> Result<(), SweepError> {
+        let is_wanted = |job: &&Job| {
+            let mut tests = tests.iter();
+            tests.any(|test| job.is_of(test) && keep(test).is_some())
+        };
+        let jobs = self.jobs.iter().filter(is_wanted);
+        let jobs: Vec<_> = jobs.map(|job| (job, None)).collect();
+        for _ in 0..AGAIN {
+            for again in self.all(&jobs, finished)? {
+                let is_it = |test: &&mut Swept| test.is_same(&again);
+                if let Some(test) = tests.iter_mut().find(is_it)
+                    && let Some(keep) = keep(test)
+                {
+                    test.found.take(&again.found, keep);
+                }
+            }
+        }
+        tests.sort_by(|one, other| worst_first(one).cmp(&worst_first(other)));
+        Ok(())
+    }
+
+    /// Runs these tests again with call stacks, and puts down where what they leave behind and
+    /// what they have at the peak was allocated.
+    ///
+    /// # Errors
+    /// If a process can't be started.
+    pub fn find_sites(
+        &self,
+        tests: &mut [Swept],
+        is_wanted: impl Fn(&Swept) -> bool,
+        finished: &(dyn Fn(Finished<'_>) + Sync),
+    ) -> Result<(), SweepError> {
+        let jobs: Vec<_> = tests
+            .iter()
+            .filter(|test| is_wanted(test))
+            .filter_map(|test| {
+                let job = self.jobs.iter().find(|job| job.is_of(test))?;
+                let expected = Expected {
+                    peak: test.found.peak_bytes.unwrap_or_default(),
+                    blocks: test.found.total_blocks.unwrap_or_default(),
+                };
+                Some((job, Some(expected)))
+            })
+            .collect();
+        for again in self.all(&jobs, finished)? {
+            if let Some(test) = tests.iter_mut().find(|test| test.is_same(&again)) {
+                test.found.left_sites = again.found.left_sites;
+                test.found.peak_sites = again.found.peak_sites;
+            }
         }
         Ok(())
-    };
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let ends = workers.into_iter().map(|worker| match worker.join() {
-            Ok(end) => end,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        ends.collect::<Result<(), ProjectError>>()
-    })?;
-    Ok(tests.into_inner().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// What an empty run of a binary says of its tests.
-#[derive(Clone, Debug)]
-enum EmptyRun {
-    /// What it leaves behind: bytes and blocks.
-    Left(u64, u64),
-    /// Why its tests have no figures.
-    Unseen(&'static str),
-}
-
-impl EmptyRun {
-    fn of(empty: &Ended) -> Self {
-        match &empty.figures {
-            None => {
-                Self::Unseen("the binary is linked statically, or does not load other libraries")
-            }
-            Some(figures) if figures.main_blocks < FEWEST_BLOCKS => {
-                Self::Unseen("the binary, or a library loaded first, has an allocator of its own")
-            }
-            Some(figures) => Self::Left(figures.left_bytes, figures.left_blocks),
-        }
     }
-}
 
-fn swept(binary: &Binary, name: &str, empty: &EmptyRun, ended: &Ended) -> Swept {
-    Swept {
-        test: name.to_owned(),
-        package: binary.package.clone(),
-        binary: binary.id.clone(),
-        status: if ended.status.success() {
-            Status::Passed
-        } else {
-            Status::Failed
-        },
-        found: figures(empty, ended).into(),
-    }
-}
-
-/// The figures of a test, beyond what an empty run leaves; or why there are none.
-fn figures(empty: &EmptyRun, ended: &Ended) -> Result<Figures, String> {
-    let (bytes, blocks) = match empty {
-        EmptyRun::Unseen(reason) => return Err((*reason).to_owned()),
-        EmptyRun::Left(bytes, blocks) => (bytes, blocks),
-    };
-    match &ended.figures {
-        Some(figures) if figures.total_blocks > 0 => Ok(Figures {
-            left_bytes: figures.left_bytes.saturating_sub(*bytes),
-            left_blocks: figures.left_blocks.saturating_sub(*blocks),
-            ..figures.clone()
-        }),
-        Some(_) => Err("the test ran on the main thread, with the test runner".to_owned()),
-        None if ended.status.code().is_some() => Err(
-            "its process ended by `_exit`, became another program, or could not write them"
-                .to_owned(),
-        ),
-        None => Err(format!("its process ended by {}", ended.how())),
+    /// Runs the jobs, as many at a time as there are cores; with call stacks, if something is
+    /// expected of them.
+    fn all(
+        &self,
+        jobs: &[(&Job, Option<Expected>)],
+        finished: &(dyn Fn(Finished<'_>) + Sync),
+    ) -> Result<Vec<Swept>, ProjectError> {
+        let next = AtomicUsize::new(0);
+        let tests = Mutex::new(Vec::with_capacity(jobs.len()));
+        let work = || {
+            while let Some((job, sites)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let (test, output) = job.run(&self.processes, &self.symbols, *sites)?;
+                // Nobody panics while it is locked, and if so, what is in there is whole.
+                let mut tests = tests.lock().unwrap_or_else(PoisonError::into_inner);
+                finished(Finished {
+                    test: &test,
+                    output: &output,
+                    done: tests.len() + 1,
+                    of: jobs.len(),
+                });
+                tests.push(test);
+            }
+            Ok(())
+        };
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let ends = workers.into_iter().map(|worker| match worker.join() {
+                Ok(end) => end,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            ends.collect::<Result<(), ProjectError>>()
+        })?;
+        Ok(tests.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

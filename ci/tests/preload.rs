@@ -12,7 +12,8 @@ use std::process::{Command, Output};
 use support::program;
 use tempfile::TempDir;
 
-const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sweep/preload.rs");
+/// The folder of its source.
+const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sweep/preload");
 const FAMILY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/family.rs");
 
 /// A directory with the library and the program that calls the whole family.
@@ -31,7 +32,7 @@ fn built() -> TempDir {
         "-Cpanic=abort",
         "-Cstrip=symbols",
     ];
-    compile(LIBRARY, "counting.so", &flags);
+    compile(&format!("{LIBRARY}/lib.rs"), "counting.so", &flags);
     compile(FAMILY, "family", &[]);
     directory
 }
@@ -39,18 +40,20 @@ fn built() -> TempDir {
 /// Runs the program with the library, and returns its figures.
 fn counted(directory: &Path, mut program: Command) -> (Output, Option<Vec<u64>>) {
     let file = directory.join("figures");
+    let _ = fs::remove_file(&file);
     let output = program
         .env("LD_PRELOAD", directory.join("counting.so"))
         .env("HIGHWATER_SWEEP_FILE", &file)
         .output()
         .expect("it starts");
     let text = fs::read_to_string(&file).ok();
-    let _ = fs::remove_file(&file);
     let number = |word: &str| word.parse().expect("a number");
     (
         output,
         text.map(|text| {
-            text.split(' ')
+            let figures = text.lines().next().unwrap_or_default().split(' ');
+            figures
+                .skip_while(|word| *word == "figures")
                 .filter(|word| !word.is_empty())
                 .map(number)
                 .collect()
@@ -80,6 +83,51 @@ fn the_whole_family_is_counted_to_the_byte() {
         figures.as_deref().and_then(|all| all.get(1..)),
         Some(&*expected)
     );
+}
+
+/// The sums over all call stacks of what the library wrote: bytes and blocks that are left, and
+/// those at the peak.
+fn sums(directory: &Path) -> [u64; 4] {
+    let text = fs::read_to_string(directory.join("figures")).expect("it is written");
+    let mut sums = [0; 4];
+    let (stacks, maps) = text.split_once("\nmaps\n").expect("it is whole");
+    assert!(maps.contains("/counting.so\n"), "{maps}");
+    for line in stacks.lines().skip(1) {
+        let numbers = line.strip_prefix("stack ").expect("a stack");
+        let numbers = numbers.split_whitespace();
+        for (sum, number) in sums.iter_mut().zip(numbers) {
+            *sum += number.parse::<u64>().expect("a number");
+        }
+    }
+    sums
+}
+
+#[test]
+fn call_stacks_have_every_block() {
+    let directory = built();
+    for argument in [None, Some("several")] {
+        let family = || {
+            let mut family = program(directory.path().join("family").to_str().expect("UTF-8"));
+            family.args(argument);
+            family
+        };
+        let (_, alone) = counted(directory.path(), family());
+        let alone = alone.expect("it wrote them");
+        let mut with_stacks = family();
+        with_stacks.env("HIGHWATER_SWEEP_SITES", alone[1].to_string());
+        let (output, figures) = counted(directory.path(), with_stacks);
+        assert!(output.status.success(), "{output:?}");
+        let figures = figures.expect("it wrote them");
+        assert_eq!(figures[2..], alone[2..]);
+        let [left, left_blocks, peak, peak_blocks] = sums(directory.path());
+        assert_eq!([left, left_blocks], figures[4..]);
+        assert!(peak_blocks > 0);
+        match argument {
+            None => assert_eq!(peak, figures[1]),
+            // Other threads go on while the figures are copied.
+            Some(_) => assert!(peak.abs_diff(figures[1]) < figures[1] / 10, "{peak}"),
+        }
+    }
 }
 
 #[test]
@@ -131,6 +179,9 @@ fn programs_run_unchanged() {
         let Ok(alone) = command().output() else {
             continue;
         };
+        let mut with_stacks = command();
+        with_stacks.env("HIGHWATER_SWEEP_SITES", "0");
+        assert_eq!(counted(directory.path(), with_stacks).0, alone, "{name}");
         let (output, figures) = counted(directory.path(), command());
         assert_eq!(output, alone, "{name}");
         // Others end by `_exit`.
@@ -146,9 +197,12 @@ fn programs_run_unchanged() {
 
 #[test]
 fn it_is_formatted() {
-    for source in [LIBRARY, FAMILY] {
+    // The root has the others with it.
+    for source in [format!("{LIBRARY}/lib.rs"), FAMILY.to_owned()] {
         let mut rustfmt = Command::new("rustfmt");
-        let output = rustfmt.args(["--edition=2024", "--check", source]).output();
+        let output = rustfmt
+            .args(["--edition=2024", "--check", &source])
+            .output();
         let output = output.expect("it starts");
         assert!(
             output.status.success(),
@@ -161,13 +215,17 @@ fn it_is_formatted() {
 /// Every unsafe block says why it is sound.
 #[test]
 fn it_says_why_it_is_sound() {
-    let text = fs::read_to_string(LIBRARY).expect("it is there");
-    let lines: Vec<_> = text.lines().collect();
-    for (at, line) in lines.iter().enumerate() {
-        let code = line.split("//").next().unwrap_or_default();
-        let is_block = code.contains("unsafe {") || code.starts_with("unsafe extern \"C\" {");
-        let before = lines[..at].iter().rev().take(6);
-        let is_said = { before }.any(|line| line.trim_start().starts_with("// SAFETY: "));
-        assert!(!is_block || is_said, "line {}: {line}", at + 1);
+    for file in fs::read_dir(LIBRARY).expect("it is there") {
+        let path = file.expect("a file").path();
+        let text = fs::read_to_string(&path).expect("source is text");
+        let lines: Vec<_> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let is_block = code.contains("unsafe {") || code.starts_with("unsafe extern \"C\" {");
+            let before = lines[..at].iter().rev().take(6);
+            let is_said = { before }.any(|line| line.trim_start().starts_with("// SAFETY: "));
+            let place = format!("{}:{}", path.display(), at + 1);
+            assert!(!is_block || is_said, "{place}: {line}");
+        }
     }
 }

@@ -5,8 +5,10 @@
 
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Evidence, Outcome};
+use cargo_highwater::sweep::changes::Change;
+use cargo_highwater::sweep::found::{Found, Status, Swept};
 use cargo_highwater::sweep::program::Program;
-use cargo_highwater::sweep::{Found, Status, Swept};
+use cargo_highwater::sweep::recorded::Known;
 use highwater::{ByteSize, Scenario};
 use highwater_reports::report::{Report, read_file};
 use schemars::JsonSchema;
@@ -193,6 +195,8 @@ const FOUND: Found = Found {
     left_bytes: Some(10),
     left_blocks: Some(1),
     no_figures: None,
+    left_sites: None,
+    peak_sites: None,
 };
 
 #[test]
@@ -203,7 +207,14 @@ fn sweeps_are_as_the_published_schema_says() {
         package: "orders".to_owned(),
         binary: "orders::all".to_owned(),
         status: Status::Passed,
+        whole: None,
         found: FOUND,
+        before: Some(Known {
+            peak_bytes: 10,
+            left_bytes: 0,
+            left_blocks: 0,
+        }),
+        change: Some(Change::Worse),
     };
     let unknown = Swept {
         status: Status::Failed,

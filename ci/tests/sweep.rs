@@ -116,22 +116,13 @@ fn knows() {
 }
 "#;
 
-/// A package with this library.
-fn project(source: &str) -> Project {
-    let project = Project::empty();
-    let manifest = format!(
-        "[package]\nname = \"orders\"\nversion = \"{}\"\nedition = \"2024\"\n\
-         [lib]\npath = \"lib.rs\"\n",
-        support::version()
-    );
-    project.write("Cargo.toml", &manifest);
-    project.write("lib.rs", source);
-    project
-}
-
 /// What is written as JSON, by test; and the process.
 fn swept(project: &Project, arguments: &[&str]) -> (BTreeMap<String, Value>, Output) {
-    let arguments = [&["sweep", "--json", "sweep.json"], arguments].concat();
+    let arguments = [
+        &["sweep", "--sites", "0", "--json", "sweep.json"],
+        arguments,
+    ]
+    .concat();
     let mut command = project.command(&arguments);
     let output = command.env("LD_PRELOAD", "libm.so.6").output();
     let output = output.expect("it starts");
@@ -162,7 +153,7 @@ fn figures(test: &Value) -> [u64; 5] {
 
 #[test]
 fn each_test_has_its_figures() {
-    let project = project(TESTS);
+    let project = Project::plain(TESTS);
     project.write(
         "build.rs",
         "fn main() { println!(\"cargo:rustc-env=BUILT=by a script\"); }",
@@ -238,45 +229,9 @@ fn again_is_the_same(project: &Project, tests: &BTreeMap<String, Value>) {
     }
 }
 
-/// A source with an allocator of its own.
-const OWN: &str = r"
-use std::alloc::{GlobalAlloc, Layout};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-struct Own;
-static MEMORY: [AtomicUsize; 1 << 20] = [const { AtomicUsize::new(0) }; 1 << 20];
-static USED: AtomicUsize = AtomicUsize::new(0);
-
-unsafe impl GlobalAlloc for Own {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let start = USED.fetch_add(layout.size().next_multiple_of(8) + layout.align(), Relaxed);
-        let address = (MEMORY.as_ptr() as usize + start).next_multiple_of(layout.align());
-        address as *mut u8
-    }
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-}
-
-#[global_allocator]
-static OWN: Own = Own;
-
-#[test]
-fn one() {}
-";
-
-#[test]
-fn what_cannot_be_seen_has_no_figures() {
-    let project = project(OWN);
-    let printed = project.run(&["sweep"], 0);
-    insta::assert_snapshot!(printed);
-    project.write("lib.rs", "#[test]\nfn one() {}\n#[test]\nfn two() {}");
-    let statically = "build.rustflags=['-Ctarget-feature=+crt-static']";
-    let printed = project.run(&["sweep", "--", "--config", statically], 0);
-    insta::assert_snapshot!(printed);
-}
-
 #[test]
 fn tests_of_several_binaries_are_told_apart() {
-    let project = project("#[test]\nfn one() {}");
+    let project = Project::plain("#[test]\nfn one() {}");
     project.write(
         "tests/more.rs",
         "#[test]\nfn one() {}\n#[test]\nfn two() {}",
@@ -301,15 +256,8 @@ fn tests_of_several_binaries_are_told_apart() {
 
 #[test]
 fn no_answer() {
-    let project = project("#[test]\nfn one() {}");
+    let project = Project::plain("#[test]\nfn one() {}");
     let mut said = vec![project.refuse_with_output(&["sweep", "--", "--lib", "--", "other"])];
-    project.write("tests/own.rs", "fn main() { std::process::exit(3) }");
-    let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
-    project.write(
-        "Cargo.toml",
-        &(manifest + "[[test]]\nname = \"own\"\nharness = false\n"),
-    );
-    said.push(project.refuse_with_output(&["sweep", "--", "--test", "own"]));
     project.write("lib.rs", "broken");
     said.push(project.refuse_with_output(&["sweep", "--", "--lib"]));
     for compiler in [
@@ -351,7 +299,7 @@ fn main() {
 
 #[test]
 fn any_program_has_its_figures() {
-    let project = project("");
+    let project = Project::plain("");
     project.write("src/main.rs", &PROGRAM.replace('`', "\""));
     let mut cargo = project.runs(support::program(env!("CARGO")));
     let built = cargo

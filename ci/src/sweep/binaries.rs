@@ -1,6 +1,6 @@
 //! Builds the test binaries as `cargo test` does, and starts them as it does.
 
-use super::{SweepError, library};
+use super::{Place, SweepError, library};
 use crate::project::{ProjectError, not_started};
 use cargo_metadata::{
     Artifact, BuildScript, Message, MetadataCommand, Package, PackageId, TargetKind,
@@ -8,6 +8,7 @@ use cargo_metadata::{
 use std::collections::{BTreeSet, HashMap};
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +16,7 @@ use std::process::{Command, Stdio};
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// A test binary.
+#[derive(Debug)]
 pub(super) struct Binary {
     /// What it is called.
     pub(super) id: String,
@@ -24,6 +26,10 @@ pub(super) struct Binary {
     /// Where its tests run: the package's directory.
     directory: PathBuf,
     environment: Vec<(String, OsString)>,
+    /// Whether it is built with debug assertions.
+    pub(super) is_debug: bool,
+    /// Whether it is built with libtest, by its manifest.
+    pub(super) has_harness: bool,
 }
 
 impl Binary {
@@ -37,41 +43,59 @@ impl Binary {
         command
     }
 
-    /// The names of its tests that these arguments of libtest choose, without ignored ones.
-    pub(super) fn tests(&self, filters: &[OsString]) -> Result<Vec<String>, SweepError> {
-        let ignored: BTreeSet<_> = self.list(filters, &["--ignored"])?.into_iter().collect();
-        let mut names = self.list(filters, &[])?;
-        names.retain(|name| !ignored.contains(name));
-        Ok(names)
+    /// What it says of its tests that these arguments of libtest choose, without ignored ones.
+    pub(super) fn tests(&self, filters: &[OsString]) -> Listed {
+        let mut names = match self.list(filters, &[]) {
+            Listed::Tests(names) => names,
+            other => return other,
+        };
+        if names.is_empty() && !self.has_harness {
+            return Listed::Whole("it has `harness = false` and lists no tests".to_owned());
+        }
+        if let Listed::Tests(ignored) = self.list(filters, &["--ignored"]) {
+            let ignored: BTreeSet<_> = ignored.into_iter().collect();
+            names.retain(|name| !ignored.contains(name));
+        }
+        Listed::Tests(names)
     }
 
-    fn list(&self, filters: &[OsString], more: &[&str]) -> Result<Vec<String>, SweepError> {
+    fn list(&self, filters: &[OsString], more: &[&str]) -> Listed {
         let mut command = self.command();
         command.args(["--list", "--format", "terse"]);
         command.args(more).args(filters).stdin(Stdio::null());
-        let name = self.executable.to_string_lossy();
-        let output = command.output();
-        let output = output.map_err(|source| not_started(&name, source))?;
+        let output = match command.output() {
+            Ok(output) => output,
+            Err(error) => return Listed::NotStarted(format!("it could not be started: {error}")),
+        };
         if !output.status.success() {
-            eprint!("{}", String::from_utf8_lossy(&output.stderr));
-            return Err(SweepError::NotListed {
-                binary: self.id.clone(),
-                status: output.status,
-            });
+            return Listed::Whole(format!(
+                "`--list --format terse` ended with {}",
+                output.status
+            ));
         }
         let printed = String::from_utf8_lossy(&output.stdout);
         let names = printed
             .lines()
             .filter_map(|line| line.strip_suffix(": test"));
-        Ok(names.map(str::to_owned).collect())
+        Listed::Tests(names.map(str::to_owned).collect())
     }
 }
 
+/// What a binary says of its tests.
+pub(super) enum Listed {
+    /// Their names.
+    Tests(Vec<String>),
+    /// It does not list them, and why. It can be run as one process.
+    Whole(String),
+    /// It does not even start, and why.
+    NotStarted(String),
+}
+
 /// The test binaries that `cargo test` with these arguments would run.
-pub(super) fn build(arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
+pub(super) fn build(place: Place<'_>, arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
     let mut artifacts = Vec::new();
     let mut scripts = HashMap::new();
-    for message in messages(arguments)? {
+    for message in messages(place, arguments)? {
         match message {
             Message::CompilerArtifact(artifact) if artifact.executable.is_some() => {
                 artifacts.push(artifact);
@@ -98,6 +122,7 @@ pub(super) fn build(arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
         libraries: library::of_compiler()?,
         artifacts: &artifacts,
         scripts,
+        configured: configured(place.directory),
     };
     let tests = artifacts.iter().filter(|artifact| artifact.profile.test);
     Ok(tests
@@ -106,7 +131,7 @@ pub(super) fn build(arguments: &[OsString]) -> Result<Vec<Binary>, SweepError> {
 }
 
 /// What cargo says when it builds the tests. What the compiler says is printed.
-fn messages(arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
+fn messages(place: Place<'_>, arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
     let failed = |source| not_started("cargo", source);
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args([
@@ -114,7 +139,16 @@ fn messages(arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
         "--no-run",
         "--message-format=json-render-diagnostics",
     ]);
-    command.args(arguments).stdout(Stdio::piped());
+    command
+        .args(arguments)
+        .current_dir(place.directory)
+        .stdout(Stdio::piped());
+    if let Some(target) = place.target {
+        // As for all bases: a build directory for all would take one revision for the other.
+        command
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_BUILD_BUILD_DIR", target);
+    }
     let mut cargo = command.spawn().map_err(failed)?;
     let mut messages = Vec::new();
     if let Some(output) = cargo.stdout.take() {
@@ -126,7 +160,7 @@ fn messages(arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
     if status.success() {
         return Ok(messages);
     }
-    let which = "this project".to_owned();
+    let which = place.name.to_owned();
     Err(ProjectError::NotRun { which, status })
 }
 
@@ -137,6 +171,8 @@ struct Build<'a> {
     libraries: [PathBuf; 2],
     artifacts: &'a [Artifact],
     scripts: HashMap<PackageId, BuildScript>,
+    /// The variables that the project's configuration of cargo sets.
+    configured: Vec<(String, OsString)>,
 }
 
 impl Build<'_> {
@@ -150,6 +186,8 @@ impl Build<'_> {
             executable: executable.to_owned(),
             directory: directory.into(),
             environment: self.environment(package, artifact, executable),
+            is_debug: artifact.profile.debug_assertions,
+            has_harness: has_harness(package.manifest_path.as_std_path(), artifact),
         })
     }
 
@@ -159,7 +197,7 @@ impl Build<'_> {
         artifact: &Artifact,
         executable: &Path,
     ) -> Vec<(String, OsString)> {
-        let mut all = configured();
+        let mut all = self.configured.clone();
         let of_package = of_package(package).into_iter();
         all.extend(of_package.map(|(name, value)| (name.to_owned(), value.into())));
         if artifact.target.is_test() || artifact.target.is_bench() {
@@ -216,9 +254,34 @@ impl Build<'_> {
     }
 }
 
+/// Whether the manifest leaves a target's `main` to libtest. Cargo does not say so elsewhere.
+fn has_harness(manifest: &Path, artifact: &Artifact) -> bool {
+    let text = fs::read_to_string(manifest).unwrap_or_default();
+    let Ok(manifest) = text.parse::<toml::Table>() else {
+        return true;
+    };
+    let name = |target: &&toml::Value| {
+        target.get("name").and_then(toml::Value::as_str) == Some(&artifact.target.name)
+    };
+    let list = match artifact.target.kind.first() {
+        Some(TargetKind::Test) => "test",
+        Some(TargetKind::Bin) => "bin",
+        Some(TargetKind::Bench) => "bench",
+        Some(TargetKind::Example) => "example",
+        _ => "lib",
+    };
+    let target = match manifest.get(list) {
+        Some(toml::Value::Array(targets)) => targets.iter().find(name),
+        target => target,
+    };
+    target
+        .and_then(|target| target.get("harness")?.as_bool())
+        .unwrap_or(true)
+}
+
 /// The variables that the project's configuration of cargo sets.
-fn configured() -> Vec<(String, OsString)> {
-    let Ok(config) = cargo_config2::Config::load() else {
+fn configured(directory: &Path) -> Vec<(String, OsString)> {
+    let Ok(config) = cargo_config2::Config::load_with_cwd(directory) else {
         return Vec::new();
     };
     let set = config.env.into_iter();

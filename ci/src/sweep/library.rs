@@ -1,21 +1,58 @@
-//! Compiles the counting library, once for each compiler.
+//! Compiles the counting library, once for each compiler, and finds out whether it can be trusted
+//! here.
 
 use super::SweepError;
+use super::process::{Processes, Threads};
 use crate::project::{io_error, not_started};
+use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const SOURCE: &str = include_str!("preload.rs");
+/// The files of the library, its root first.
+const SOURCES: [(&str, &str); 9] = [
+    ("lib.rs", include_str!("preload/lib.rs")),
+    ("blocks.rs", include_str!("preload/blocks.rs")),
+    ("check.rs", include_str!("preload/check.rs")),
+    ("family.rs", include_str!("preload/family.rs")),
+    ("limit.rs", include_str!("preload/limit.rs")),
+    ("output.rs", include_str!("preload/output.rs")),
+    ("process.rs", include_str!("preload/process.rs")),
+    ("stacks.rs", include_str!("preload/stacks.rs")),
+    ("system.rs", include_str!("preload/system.rs")),
+];
+/// A program that leaves [`LEFT`] bytes in one block if it has an argument, on a thread.
+const PROGRAM: &str = r"
+fn main() {
+    let leaves = std::env::args_os().len() > 1;
+    let work = move || {
+        if leaves {
+            std::mem::forget(std::hint::black_box(vec![1_u8; 1_234]));
+        }
+    };
+    let _ = std::thread::spawn(work).join();
+}
+";
+const LEFT: u64 = 1_234;
 /// The one system where it works.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
-/// The library in `directory`, compiled now if it is not there.
+/// How processes with the library in `directory` are started. It is compiled now if it is not
+/// there, and checked in a process of its own.
 ///
 /// # Errors
-/// If the compiler is for another system, does not start, or refuses.
-pub(super) fn compiled(directory: &Path) -> Result<PathBuf, SweepError> {
+/// If the compiler is for another system, does not start, or refuses; or if the library does not
+/// count right here.
+pub(super) fn checked(directory: &Path) -> Result<Processes, SweepError> {
+    let [library, program] = compiled(directory)?;
+    let processes = Processes::new(&library)?;
+    check(&processes, &program)?;
+    Ok(processes)
+}
+
+/// The library and the program that it is checked with.
+fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
     let version = String::from_utf8_lossy(&rustc(&["-vV"])?.stdout).into_owned();
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     if host != Some(HOST) {
@@ -23,28 +60,81 @@ pub(super) fn compiled(directory: &Path) -> Result<PathBuf, SweepError> {
         return Err(SweepError::Unsupported(host.to_owned()));
     }
     let mut hasher = DefaultHasher::new();
-    (SOURCE, &version).hash(&mut hasher);
-    let library = directory.join(format!("counting-{:016x}.so", hasher.finish()));
-    if library.exists() {
-        return Ok(library);
+    (SOURCES, PROGRAM, &version).hash(&mut hasher);
+    let hash = hasher.finish();
+    let library = directory.join(format!("counting-{hash:016x}.so"));
+    let program = directory.join(format!("checked-{hash:016x}"));
+    if library.exists() && program.exists() {
+        return Ok([library, program]);
     }
     fs::create_dir_all(directory).map_err(io_error(directory))?;
     // Beside it, to be put there in one step.
     let unfinished = tempfile::tempdir_in(directory).map_err(io_error(directory))?;
-    let source = unfinished.path().join("preload.rs");
-    fs::write(&source, SOURCE).map_err(io_error(&source))?;
-    let output = unfinished.path().join("preload.so");
-    let status = command()
-        .args(["--edition=2024", "--crate-type=cdylib", "-O"])
-        .args(["-Cpanic=abort", "-Cstrip=symbols", "-o"])
-        .args([&output, &source])
-        .status()
-        .map_err(|source| not_started("rustc", source))?;
-    if !status.success() {
-        return Err(SweepError::Library(status));
+    let write = |name: &str, text: &str| {
+        let path = unfinished.path().join(name);
+        fs::write(&path, text).map_err(io_error(&path))
+    };
+    for (name, text) in SOURCES {
+        write(name, text)?;
     }
-    fs::rename(&output, &library).map_err(io_error(&library))?;
-    Ok(library)
+    write("checked.rs", PROGRAM)?;
+    let flags = ["--crate-type=cdylib", "-Cpanic=abort", "-Cstrip=symbols"];
+    for (source, flags, output) in [
+        ("lib.rs", &flags[..], &library),
+        ("checked.rs", &[], &program),
+    ] {
+        let made = unfinished.path().join("made");
+        let status = command()
+            .args(["--edition=2024", "-O", "-o"])
+            .args([&made, &unfinished.path().join(source)])
+            .args(flags)
+            .status()
+            .map_err(|source| not_started("rustc", source))?;
+        if !status.success() {
+            return Err(SweepError::Library(status));
+        }
+        fs::rename(&made, output).map_err(io_error(output))?;
+    }
+    Ok([library, program])
+}
+
+/// Has the library look at glibc's blocks; and has it count those of a program with a known leak.
+fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
+    let said = processes.check(&mut Command::new(program))?;
+    let words: Vec<_> = said.split_whitespace().collect();
+    let wrong = |what: String| Err(SweepError::Untrusted(what));
+    let glibc = match *words {
+        [version, "holds", ..] => version,
+        [version, what, size, right, found] => {
+            return wrong(format!(
+                "in glibc {version}, `{what}` of a block of {size} bytes is {right}, and the \
+                 library found {found}"
+            ));
+        }
+        _ => return wrong("it did not come to the end of its check".to_owned()),
+    };
+    let left = |argument: &[&OsStr]| {
+        let mut command = Command::new(program);
+        let ended = processes.watch(command.args(argument), Threads::OfTests, None)?;
+        let figures = ended.figures.filter(|_| ended.status.success());
+        Ok::<_, SweepError>(figures.map(|figures| (figures.left_bytes, figures.left_blocks)))
+    };
+    let nothing = left(&[])?;
+    let leak = left(&[OsStr::new("leaves")])?;
+    match (nothing, leak) {
+        (Some(nothing), Some(leak)) if leak == (nothing.0 + LEFT, nothing.1 + 1) => Ok(()),
+        (nothing, leak) => {
+            let told = |left: Option<(u64, u64)>| match left {
+                Some((bytes, blocks)) => format!("{bytes} bytes in {blocks} blocks"),
+                None => "no figures".to_owned(),
+            };
+            wrong(format!(
+                "with glibc {glibc}, a program left {}, and {} with one more block of {LEFT} bytes",
+                told(nothing),
+                told(leak)
+            ))
+        }
+    }
 }
 
 /// The directories of the compiler's own libraries, which the tests of procedural macros load.

@@ -1,6 +1,9 @@
 //! Runs one test in a process of its own, and reads what the counting library wrote at its end.
 
 use super::binaries::Binary;
+use super::elf;
+use super::stacks::Stacks;
+use super::text::Size;
 use crate::project::{ProjectError, io_error, not_started};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,6 +17,14 @@ const PRELOAD: &str = "LD_PRELOAD";
 
 /// The variable that has it count the main thread too.
 const ALL_THREADS: &str = "HIGHWATER_SWEEP_ALL";
+/// The variable with the most live bytes.
+const LIMIT: &str = "HIGHWATER_SWEEP_LIMIT";
+/// The variable that has it take call stacks, with the peak that is expected; and the one with the
+/// blocks that are.
+const SITES: &str = "HIGHWATER_SWEEP_SITES";
+const BLOCKS: &str = "HIGHWATER_SWEEP_BLOCKS";
+/// The variable that has it check what it takes for granted.
+const CHECK: &str = "HIGHWATER_SWEEP_CHECK";
 
 /// Whose allocations count.
 #[derive(Clone, Copy)]
@@ -24,12 +35,24 @@ pub(super) enum Threads {
     All,
 }
 
+/// What is known of a process from a run before; nothing is 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expected {
+    /// The maximum of the live bytes.
+    pub(super) peak: u64,
+    /// All blocks.
+    pub(super) blocks: u64,
+}
+
 /// How processes of tests are started.
+#[derive(Debug)]
 pub(super) struct Processes {
     /// What is loaded before all others.
     preloaded: OsString,
     /// Where they write, until this is dropped.
     directory: TempDir,
+    /// The most live bytes of each.
+    pub(super) limit: Option<u64>,
 }
 
 /// A process that has ended.
@@ -37,13 +60,17 @@ pub(super) struct Ended {
     pub(super) status: ExitStatus,
     /// What was counted; none if it did not come to say.
     pub(super) figures: Option<Figures>,
+    /// The bytes of the allocation that passed the limit, and of what would have been live.
+    pub(super) passed_limit: Option<[u64; 2]>,
+    /// The call stacks that were taken.
+    pub(super) stacks: Option<Stacks>,
     /// What it printed, if it failed.
     pub(super) output: Vec<u8>,
 }
 
 /// What was counted: of a main thread that does not count, and of those that do.
 #[derive(Clone, Debug)]
-pub(super) struct Figures {
+pub(in crate::sweep) struct Figures {
     pub(super) main_blocks: u64,
     pub(super) peak_bytes: u64,
     pub(super) total_bytes: u64,
@@ -72,83 +99,176 @@ impl Processes {
         Ok(Self {
             preloaded,
             directory,
+            limit: None,
         })
     }
 
     /// Runs the test with this name, which is one of `binary`.
-    pub(super) fn run(&self, binary: &Binary, name: &str) -> Result<Ended, ProjectError> {
+    pub(super) fn run(
+        &self,
+        binary: &Binary,
+        name: &str,
+        sites: Option<Expected>,
+    ) -> Result<Ended, ProjectError> {
+        let mut command = binary.command();
+        // What a test prints is no memory of it, then.
+        command.args(["--exact", name, "--nocapture"]);
+        let threads = if binary.has_harness {
+            Threads::OfTests
+        } else {
+            // Who knows where another harness runs them?
+            Threads::All
+        };
+        self.run_quietly(&mut command, threads, sites)
+    }
+
+    /// Runs all of `binary` in one process.
+    pub(super) fn run_whole(
+        &self,
+        binary: &Binary,
+        sites: Option<Expected>,
+    ) -> Result<Ended, ProjectError> {
+        self.run_quietly(&mut binary.command(), Threads::All, sites)
+    }
+
+    /// Runs a program without an input, and keeps what it printed if it fails.
+    fn run_quietly(
+        &self,
+        command: &mut Command,
+        threads: Threads,
+        sites: Option<Expected>,
+    ) -> Result<Ended, ProjectError> {
         let printed = self.directory.path().join("output");
         // A file: a program that a test leaves behind would keep a pipe open.
         let output = tempfile::NamedTempFile::new_in(&self.directory);
         let output = output.map_err(io_error(&printed))?;
         let [out, err] = [(); 2].map(|()| File::options().append(true).open(output.path()));
-        let mut command = binary.command();
         command
-            // What a test prints is no memory of it, then.
-            .args(["--exact", name, "--nocapture"])
             // Printing a stack reads the symbols of the program, which takes many times the
             // memory of a test.
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(out.map_err(io_error(&printed))?)
             .stderr(err.map_err(io_error(&printed))?);
-        let mut ended = self.watch(&mut command, Threads::OfTests)?;
+        let mut ended = self.watch(command, threads, sites)?;
         if !ended.status.success() {
             ended.output = fs::read(output.path()).map_err(io_error(&printed))?;
         }
         Ok(ended)
     }
 
-    /// Runs a program with the counting library.
+    /// Runs a program with the counting library, which takes call stacks if there are `sites` to
+    /// find.
     pub(super) fn watch(
         &self,
         command: &mut Command,
         threads: Threads,
+        sites: Option<Expected>,
     ) -> Result<Ended, ProjectError> {
+        if let Threads::All = threads {
+            command.env(ALL_THREADS, "1");
+        }
+        if let Some(limit) = self.limit {
+            command.env(LIMIT, limit.to_string());
+        }
+        if let Some(expected) = sites {
+            command.env(SITES, expected.peak.to_string());
+            command.env(BLOCKS, expected.blocks.to_string());
+        }
+        let (status, text) = self.preload(command)?;
+        let (figures, passed_limit) = read(text.lines().next().unwrap_or_default());
+        Ok(Ended {
+            status,
+            figures,
+            passed_limit,
+            stacks: Stacks::read(&text),
+            output: Vec::new(),
+        })
+    }
+
+    /// What the library says of this machine in the process of a program.
+    pub(super) fn check(&self, command: &mut Command) -> Result<String, ProjectError> {
+        Ok(self.preload(command.env(CHECK, "1"))?.1)
+    }
+
+    /// Runs a program with the library; how it ended, and what the library wrote.
+    fn preload(&self, command: &mut Command) -> Result<(ExitStatus, String), ProjectError> {
         let place = tempfile::tempdir_in(&self.directory);
         let place = place.map_err(io_error(self.directory.path()))?;
         let written = place.path().join("figures");
         command.env(PRELOAD, &self.preloaded).env(FILE, &written);
-        if let Threads::All = threads {
-            command.env(ALL_THREADS, "1");
-        }
         let status = command.status();
         let status = status
             .map_err(|source| not_started(&command.get_program().to_string_lossy(), source))?;
-        Ok(Ended {
-            status,
-            figures: figures(&written),
-            output: Vec::new(),
-        })
+        Ok((status, fs::read_to_string(&written).unwrap_or_default()))
     }
 }
 
-/// What the library wrote; none if that is not whole.
-fn figures(path: &Path) -> Option<Figures> {
-    let text = fs::read_to_string(path).ok()?;
-    let numbers: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
-    let [
-        main_blocks,
-        peak_bytes,
-        total_bytes,
-        total_blocks,
-        left_bytes,
-        left_blocks,
-    ] = numbers.ok()?.try_into().ok()?;
-    Some(Figures {
-        main_blocks,
-        peak_bytes,
-        total_bytes,
-        total_blocks,
-        left_bytes,
-        left_blocks,
-    })
+/// What the library wrote: figures, or the bytes of the allocation that passed the limit and what
+/// would have been live. Neither if that is not whole.
+fn read(text: &str) -> (Option<Figures>, Option<[u64; 2]>) {
+    let mut words = text.split_whitespace();
+    let word = words.next();
+    let numbers: Result<Vec<u64>, _> = words.map(str::parse).collect();
+    match (word, numbers.as_deref()) {
+        (
+            Some("figures"),
+            Ok(
+                &[
+                    main_blocks,
+                    peak_bytes,
+                    total_bytes,
+                    total_blocks,
+                    left_bytes,
+                    left_blocks,
+                ],
+            ),
+        ) => {
+            let figures = Figures {
+                main_blocks,
+                peak_bytes,
+                total_bytes,
+                total_blocks,
+                left_bytes,
+                left_blocks,
+            };
+            (Some(figures), None)
+        }
+        (Some("limit"), Ok(&[bytes, live])) => (None, Some([bytes, live])),
+        _ => (None, None),
+    }
 }
 
 impl Ended {
     /// How it ended, without what depends on the machine's settings.
-    pub(super) fn how(&self) -> String {
+    fn how(&self) -> String {
         let status = self.status.to_string();
         status.trim_end_matches(" (core dumped)").to_owned()
+    }
+
+    /// Why there are no figures, if the end of the process says so.
+    pub(super) fn no_figures(&self) -> Option<String> {
+        if let Some([bytes, live]) = self.passed_limit {
+            return Some(format!(
+                "an allocation of {} passed the limit: {} would have been live",
+                Size(bytes),
+                Size(live)
+            ));
+        }
+        let is_signal = self.status.code().is_none();
+        is_signal.then(|| format!("its process ended by {}", self.how()))
+    }
+
+    /// The figures of a process of `program` whose threads all count; or why there are none.
+    pub(super) fn all_figures(&self, program: &Path) -> Result<Figures, String> {
+        match &self.figures {
+            Some(figures) if figures.total_blocks > 0 => Ok(figures.clone()),
+            Some(_) => Err("it has an allocator of its own".to_owned()),
+            None => Err(self.no_figures().unwrap_or_else(|| {
+                let reason = elf::not_preloaded(program)
+                    .unwrap_or("ended by `_exit`, became another program, or could not write them");
+                format!("it {reason}")
+            })),
+        }
     }
 }

@@ -1,14 +1,20 @@
 //! The memory of one process of any program.
 
-use super::process::{Ended, Processes, Threads};
-use super::text::{Size, count};
-use super::{Found, SweepError, library};
+use super::found::Found;
+use super::process::{Expected, Threads};
+use super::symbols::Symbols;
+use super::text::{figures_told, site_told};
+use super::{SweepError, elf, library};
+use highwater_reports::fitted;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// How many call sites are printed.
+const SITES: usize = 5;
 
 /// What was found of a process.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -23,53 +29,66 @@ pub struct Program {
     pub found: Found,
 }
 
-/// Runs a program, with the counting library that is kept in `directory`, and returns what its
-/// process allocated. What it reads and prints is the caller's.
+/// What is to be run, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Where the counting library is kept.
+    pub directory: &'a Path,
+    /// The program and its arguments.
+    pub command: &'a [OsString],
+    /// The most live bytes.
+    pub limit: Option<u64>,
+    /// Whether to find call sites.
+    pub with_sites: bool,
+    /// Paths of sources below it are told from there.
+    pub root: &'a Path,
+}
+
+/// Runs a program, and returns what its process allocated. What it reads and prints is the
+/// caller's.
 ///
 /// # Errors
 /// If there is no such program, or the system is one where this does not work.
-pub fn run(directory: &Path, command: &[OsString]) -> Result<Program, SweepError> {
-    let processes = Processes::new(&library::compiled(directory)?)?;
-    let mut process = Command::new(command.first().cloned().unwrap_or_default());
+pub fn run(asked: Asked<'_>) -> Result<Program, SweepError> {
+    let mut processes = library::checked(asked.directory)?;
+    processes.limit = asked.limit;
+    let command = asked.command;
+    let program = PathBuf::from(command.first().cloned().unwrap_or_default());
+    let mut process = Command::new(&program);
     process.args(command.iter().skip(1));
-    let ended = processes.watch(&mut process, Threads::All)?;
-    let figures = match &ended.figures {
-        Some(figures) if figures.total_blocks > 0 => Ok(figures.clone()),
-        _ => Err(reason(&ended)),
-    };
+    let sites = asked.with_sites.then(Expected::default);
+    let ended = processes.watch(&mut process, Threads::All, sites)?;
+    let figures = ended.all_figures(&elf::found(&program).unwrap_or(program));
+    let mut symbols = Symbols::new(asked.root);
+    let found = Found::from(figures).with_sites(ended.stacks.as_ref(), &mut symbols);
     let words = command.iter().map(|word| word.to_string_lossy());
     Ok(Program {
         command: words.map(Into::into).collect(),
         exit_code: ended.status.code(),
-        found: figures.into(),
+        found,
     })
 }
 
-fn reason(ended: &Ended) -> String {
-    match (&ended.figures, ended.status.code()) {
-        (Some(_), _) => "it has an allocator of its own".to_owned(),
-        (None, None) => format!("it ended by {}", ended.how()),
-        (None, Some(_)) => "it is linked statically, ended by `_exit`, became another program, or \
-                            could not write them"
-            .to_owned(),
-    }
-}
-
-/// One line.
+/// One line; and the call sites, if they were found.
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = &self.found;
-        if let Some(reason) = &found.no_figures {
-            return write!(f, "no figures: {reason}");
+        match &found.no_figures {
+            Some(reason) => writeln!(f, "no figures: {reason}")?,
+            None => writeln!(f, "{}", figures_told(found))?,
         }
-        let [peak, total, left] = [found.peak_bytes, found.total_bytes, found.left_bytes]
-            .map(|bytes| Size(bytes.unwrap_or_default()));
-        let blocks = [found.total_blocks, found.left_blocks]
-            .map(|blocks| count(blocks.unwrap_or_default(), "block", "blocks"));
-        let [total_blocks, left_blocks] = blocks;
-        write!(
-            f,
-            "peak {peak}, allocated {total} in {total_blocks}, left {left} in {left_blocks}"
-        )
+        for (what, sites) in [
+            ("left", &found.left_sites),
+            ("at the peak", &found.peak_sites),
+        ] {
+            let sites = sites.as_deref().unwrap_or_default();
+            if !sites.is_empty() {
+                writeln!(f, "{what}:")?;
+            }
+            for site in sites.iter().take(SITES) {
+                f.write_str(&site_told(site, fitted::width()))?;
+            }
+        }
+        Ok(())
     }
 }

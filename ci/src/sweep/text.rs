@@ -1,6 +1,7 @@
 //! What a sweep found, for people: one line of summary, and the tests in a table, worst first.
 
-use super::{Status, Swept};
+use super::changes::Gone;
+use super::found::{Found, Status, Swept};
 use crate::table::printable;
 use highwater::__private::Thousands;
 use highwater_reports::fitted::{self, Column, Row};
@@ -17,16 +18,54 @@ const COLUMNS: [Column<'_>; 6] = [
     Column::new("blocks", true, 3),
 ];
 
-/// The summary; the first `top` of `tests`, in lines of at most `width` columns; and what has no
-/// figures, and why.
-pub fn render(tests: &[Swept], top: usize, width: usize) -> String {
+mod changes;
+mod sites;
+
+pub(super) use changes::told;
+pub use sites::highest_peak;
+pub(super) use sites::told as site_told;
+
+/// What tests were compared with, and what that says beside the tests' own changes.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// What they were compared with, such as `the baselines`.
+    pub with: String,
+    /// The tests that were there and are no more.
+    pub gone: Vec<Gone>,
+    /// Whether `--bless` records what is found.
+    pub can_bless: bool,
+}
+
+/// The summary; the first `top` of the tests, in lines of at most `width` columns; what changed,
+/// if they were compared; and what has no figures, and why.
+pub fn render(all: &[Swept], compared: Option<&Compared>, top: usize, width: usize) -> String {
+    let is_run = |test: &&Swept| test.status != Status::Skipped;
+    let tests: Vec<_> = all.iter().filter(is_run).cloned().collect();
+    let tests = &tests[..];
     let shown = tests.iter().take(top);
     let rows: Vec<_> = shown.map(|test| row(test, tests)).collect();
     let table = fitted::table(&COLUMNS, &rows, width);
-    let mut text = summary(tests, width) + "\n\n" + &table;
+    let mut text = summary(tests, width);
+    if let Some(compared) = compared {
+        text += &changes::summary(tests, compared);
+    }
+    text += &format!("\n\n{table}");
     if top < tests.len() {
         let more = Thousands(tests.len() as u64 - top as u64);
         text += &format!("and {more} more; --top N prints N tests, --json FILE has all\n");
+    }
+    if let Some(compared) = compared {
+        text += &changes::lists(tests, compared, width);
+    }
+    text += &sites::lists(tests, width);
+    for (title, is_skipped) in [("not swept", true), ("run whole", false)] {
+        let of_kind = |test: &&Swept| (test.status == Status::Skipped) == is_skipped;
+        for test in all.iter().filter(of_kind) {
+            if let Some(reason) = &test.whole {
+                let binary = printable(&test.binary);
+                text += &format!("\n{title}: {binary}\n  {}\n", printable(reason));
+            }
+        }
     }
     let mut reasons = BTreeMap::<_, u64>::new();
     for test in tests {
@@ -80,6 +119,15 @@ fn summary(tests: &[Swept], width: usize) -> String {
     text
 }
 
+/// The figures in one line.
+pub(super) fn figures_told(found: &Found) -> String {
+    let [peak, total, left] = [found.peak_bytes, found.total_bytes, found.left_bytes]
+        .map(|bytes| Size(bytes.unwrap_or_default()));
+    let [total_blocks, left_blocks] = [found.total_blocks, found.left_blocks]
+        .map(|blocks| count(blocks.unwrap_or_default(), "block", "blocks"));
+    format!("peak {peak}, allocated {total} in {total_blocks}, left {left} in {left_blocks}")
+}
+
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     let noun = if number == 1 { one } else { many };
     format!("{} {noun}", Thousands(number))
@@ -87,7 +135,7 @@ pub(super) fn count(number: u64, one: &str, many: &str) -> String {
 
 fn row(test: &Swept, all: &[Swept]) -> Row {
     let verdict = match test.status {
-        Status::Passed => "",
+        Status::Passed | Status::Skipped => "",
         Status::Failed => "FAILED",
     };
     Row {
@@ -159,7 +207,8 @@ impl fmt::Display for Size {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::Found;
+    use crate::sweep::changes::Change;
+    use crate::sweep::recorded::Known;
 
     fn test(name: &str, left: u64, peak: u64) -> Swept {
         Swept {
@@ -167,6 +216,7 @@ mod tests {
             package: "orders".to_owned(),
             binary: "orders::all".to_owned(),
             status: Status::Passed,
+            whole: None,
             found: Found {
                 peak_bytes: Some(peak),
                 total_bytes: Some(peak * 3),
@@ -174,7 +224,11 @@ mod tests {
                 left_bytes: Some(left),
                 left_blocks: Some(left / 500),
                 no_figures: None,
+                left_sites: None,
+                peak_sites: None,
             },
+            before: None,
+            change: None,
         }
     }
 
@@ -192,11 +246,49 @@ mod tests {
         tests[3].found.left_blocks = None;
         tests[3].found.no_figures = Some("its process ended by signal: 6 (SIGABRT)".to_owned());
         for width in [80, 100, 200] {
-            let printed = render(&tests, 20, width);
+            let printed = render(&tests, None, 20, width);
             assert!(fitted::fits(&printed, width), "{printed}");
             insta::assert_snapshot!(format!("what_is_printed_at_{width}"), printed);
         }
-        insta::assert_snapshot!(render(&tests[1..3], 1, 80));
+        insta::assert_snapshot!(render(&tests[1..3], None, 1, 80));
+    }
+
+    #[test]
+    fn what_changed_is_printed() {
+        let mut tests: Vec<_> = ["leaks", "peaks", "shrinks", "new", "same", "new_and_leaks"]
+            .map(|name| test(name, 1_000, 20_000))
+            .into();
+        let known = |peak_bytes, left_bytes, left_blocks| {
+            Some(Known {
+                peak_bytes,
+                left_bytes,
+                left_blocks,
+            })
+        };
+        tests[0].before = known(20_000, 0, 0);
+        tests[1].before = known(5_000, 1_000, 2);
+        tests[2].before = known(40_000, 1_500, 3);
+        tests[4].before = known(20_000, 1_000, 2);
+        let changes = [Change::Worse, Change::Worse, Change::Better, Change::New];
+        for (test, change) in tests.iter_mut().zip(changes) {
+            test.change = Some(change);
+        }
+        tests[5].change = Some(Change::Worse);
+        let gone = |test: &str| Gone {
+            binary: "orders".to_owned(),
+            test: test.to_owned(),
+        };
+        let mut compared = Compared {
+            with: "the baselines".to_owned(),
+            can_bless: true,
+            gone: vec![gone("went"), gone("went_too")],
+        };
+        insta::assert_snapshot!(render(&tests, Some(&compared), 1, 80));
+        compared.gone.clear();
+        for test in &mut tests {
+            test.change = None;
+        }
+        insta::assert_snapshot!(render(&tests, Some(&compared), 1, 80));
     }
 
     #[test]

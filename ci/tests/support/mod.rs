@@ -101,6 +101,26 @@ impl Project {
         project
     }
 
+    /// A package with this library, which knows nothing of the harness.
+    pub(crate) fn plain(source: &str) -> Self {
+        let project = Self::empty();
+        let manifest = format!(
+            "[package]\nname = \"orders\"\nversion = \"{}\"\nedition = \"2024\"\n\
+             [lib]\npath = \"lib.rs\"\n",
+            version()
+        );
+        project.write("Cargo.toml", &manifest);
+        project.write("lib.rs", source);
+        project
+    }
+
+    /// Adds lines to the manifest.
+    pub(crate) fn append_to_manifest(&self, lines: &str) {
+        let path = self.path().join("Cargo.toml");
+        let manifest = fs::read_to_string(path).expect("it is there");
+        self.write("Cargo.toml", &(manifest + lines));
+    }
+
     /// A package that has the harness.
     pub(crate) fn write_manifest(&self) {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

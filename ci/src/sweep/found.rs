@@ -1,0 +1,124 @@
+//! What was found of a test, and of a process.
+
+use super::changes::Change;
+use super::process::Figures;
+use super::recorded::Known;
+use super::stacks::{Blocks, SiteFound, Stacks};
+use super::symbols::Symbols;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What was found of one test.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "Test of a sweep")]
+pub struct Swept {
+    /// The test's name, as its binary lists it; of a binary that ran as one process, the same as
+    /// `binary`.
+    pub test: String,
+    /// The package that it belongs to.
+    pub package: String,
+    /// The test binary: the package for its library, `package::name` for an integration test,
+    /// and `package::bin/name` and so on for others.
+    pub binary: String,
+    /// Whether it passed.
+    pub status: Status,
+    /// Why this is a whole binary, as one process, and no single test; null if it is one.
+    pub whole: Option<String>,
+    /// What it allocated; what is left is beyond what an empty run of the binary leaves.
+    #[serde(flatten)]
+    pub found: Found,
+    /// What is known of it: by the baselines, or by the base; null if nothing is.
+    pub before: Option<Known>,
+    /// Which way it changed; null if it did not, or nothing was compared.
+    pub change: Option<Change>,
+}
+
+impl Swept {
+    /// Whether this is the same test, of whatever run.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.binary == other.binary && self.test == other.test
+    }
+}
+
+/// What a process allocated.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Found {
+    /// The maximum of the live bytes; not known if `no_figures` says why.
+    pub peak_bytes: Option<u64>,
+    /// All bytes allocated, with the growth of resized blocks; not known likewise.
+    pub total_bytes: Option<u64>,
+    /// All blocks allocated; not known likewise.
+    pub total_blocks: Option<u64>,
+    /// Bytes that were live when the process ended, of a test beyond those of an empty run of its
+    /// binary; not known likewise.
+    pub left_bytes: Option<u64>,
+    /// The same of blocks; not known likewise.
+    pub left_blocks: Option<u64>,
+    /// Why the figures are not known.
+    pub no_figures: Option<String>,
+    /// The call sites of what is left, those with most bytes first; null if they were not looked
+    /// for.
+    pub left_sites: Option<Vec<SiteFound>>,
+    /// The same of what was live at the peak; where a limit was passed, the allocation that did.
+    pub peak_sites: Option<Vec<SiteFound>>,
+}
+
+impl Found {
+    /// Finds the call sites of these stacks, if any were taken.
+    pub(super) fn with_sites(mut self, stacks: Option<&Stacks>, symbols: &mut Symbols) -> Self {
+        let mut sites = |blocks| stacks.map(|stacks| stacks.sites(symbols, blocks));
+        self.left_sites = sites(Blocks::Left);
+        self.peak_sites = sites(Blocks::AtPeak);
+        self
+    }
+
+    /// Takes the figures of another run where they are the ones to keep.
+    pub(super) fn take(&mut self, again: &Self, keep: Keep) {
+        let kept = |one: Option<u64>, other: Option<u64>| match keep {
+            Keep::Lowest => one.into_iter().chain(other).min(),
+            Keep::Highest => one.into_iter().chain(other).max(),
+        };
+        self.peak_bytes = kept(self.peak_bytes, again.peak_bytes);
+        self.total_bytes = kept(self.total_bytes, again.total_bytes);
+        self.total_blocks = kept(self.total_blocks, again.total_blocks);
+        self.left_bytes = kept(self.left_bytes, again.left_bytes);
+        self.left_blocks = kept(self.left_blocks, again.left_blocks);
+    }
+}
+
+impl From<Result<Figures, String>> for Found {
+    fn from(figures: Result<Figures, String>) -> Self {
+        let of = |figure: fn(&Figures) -> u64| figures.as_ref().ok().map(figure);
+        Self {
+            peak_bytes: of(|figures| figures.peak_bytes),
+            total_bytes: of(|figures| figures.total_bytes),
+            total_blocks: of(|figures| figures.total_blocks),
+            left_bytes: of(|figures| figures.left_bytes),
+            left_blocks: of(|figures| figures.left_blocks),
+            no_figures: figures.err(),
+            left_sites: None,
+            peak_sites: None,
+        }
+    }
+}
+
+/// How a test ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Its process exited with 0.
+    Passed,
+    /// It did not.
+    Failed,
+    /// It did not run; `whole` says why.
+    Skipped,
+}
+
+/// Which figures count of a test that ran several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The lowest of each.
+    Lowest,
+    /// The highest of each.
+    Highest,
+}

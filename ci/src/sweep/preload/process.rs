@@ -1,0 +1,201 @@
+//! The beginning and the end of the process.
+
+use crate::output::Output;
+use crate::system::*;
+use crate::{
+    LIVE_BLOCKS, LIVE_BYTES, MAIN, MAIN_BLOCKS, NOBODY, PEAK_BYTES, TOTAL_BLOCKS, TOTAL_BYTES,
+    check, limit, stacks,
+};
+use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+/// How often the end of the process waits for other threads to end, and how long each time, in
+/// microseconds: 50 milliseconds in all.
+const WAITS: u32 = 100;
+const WAIT: c_uint = 500;
+/// The variable that names the file for the figures.
+const FILE: &[u8] = b"HIGHWATER_SWEEP_FILE=";
+/// The variable that has the main thread count too.
+const ALL: &[u8] = b"HIGHWATER_SWEEP_ALL=";
+/// The variable with the most live bytes that the process may have.
+const LIMIT: &[u8] = b"HIGHWATER_SWEEP_LIMIT=";
+/// The variable that asks for call stacks, with the peak that is expected.
+const SITES: &[u8] = b"HIGHWATER_SWEEP_SITES=";
+/// The variable with the blocks that are expected.
+const BLOCKS: &[u8] = b"HIGHWATER_SWEEP_BLOCKS=";
+/// The variable that asks for a check instead of figures.
+const CHECK: &[u8] = b"HIGHWATER_SWEEP_CHECK=";
+const PRELOAD: &[u8] = b"LD_PRELOAD=";
+
+/// The process that was started with this library. Its forked children are not it.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+/// The file for the figures, ended by a zero.
+static mut PATH: [u8; PAGE] = [0; PAGE];
+
+/// Whether this is the process that is watched.
+pub(crate) fn is_watched() -> bool {
+    // SAFETY: it takes nothing.
+    PROCESS.load(Relaxed) == unsafe { getpid() }
+}
+
+/// Where the figures go.
+pub(crate) fn path() -> *const c_char {
+    (&raw const PATH).cast()
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static START: unsafe extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) = start;
+
+/// Notes where the figures go, and hides the library from the program and its children.
+unsafe extern "C" fn start(_: c_int, _: *mut *mut c_char, environment: *mut *mut c_char) {
+    // SAFETY: glibc passes the arguments of `main`. The process has one thread so far, so the
+    // environment and `PATH` are ours. Its strings may be written to. `getenv` and `unsetenv`
+    // may be the program's own, as a shell's are, and are not called.
+    unsafe {
+        let Some(path) = take(environment, FILE) else {
+            return;
+        };
+        let length = strlen(path);
+        if length < PAGE {
+            ptr::copy_nonoverlapping(path.cast::<u8>(), (&raw mut PATH).cast::<u8>(), length);
+        }
+        PROCESS.store(getpid(), Relaxed);
+        if let Some(limit) = take(environment, LIMIT) {
+            limit::set(limit);
+        }
+        let blocks = take(environment, BLOCKS);
+        if let Some(peak) = take(environment, SITES) {
+            stacks::start(peak, blocks.unwrap_or(c"0".as_ptr().cast_mut()));
+        }
+        let is_check = take(environment, CHECK).is_some();
+        let is_all = take(environment, ALL).is_some();
+        MAIN.store(if is_all { NOBODY } else { pthread_self() }, Relaxed);
+        // Registered before anything of the program, without a library that could be closed: it
+        // runs last, behind all destructors.
+        __cxa_atexit(end, ptr::null_mut(), ptr::null_mut());
+        if let Some(preloaded) = take(environment, PRELOAD) {
+            restore(environment, preloaded);
+        }
+        if is_check {
+            check::run();
+        }
+    }
+}
+
+/// Takes the variable whose name and equals sign this is out of the environment; its value.
+///
+/// # Safety
+/// `environment` is a list of strings, ended by null, that nobody else uses.
+unsafe fn take(environment: *mut *mut c_char, name: &[u8]) -> Option<*mut c_char> {
+    // SAFETY: neither the list nor a string is read beyond its end.
+    unsafe {
+        let mut entry = environment;
+        while !(*entry).is_null() {
+            let matching =
+                |at: &usize| name.get(*at) == Some(&(*entry).add(*at).cast::<u8>().read());
+            if (0..name.len()).take_while(matching).count() == name.len() {
+                let value = (*entry).add(name.len());
+                while !(*entry).is_null() {
+                    *entry = *entry.add(1);
+                    entry = entry.add(1);
+                }
+                return Some(value);
+            }
+            entry = entry.add(1);
+        }
+        None
+    }
+}
+
+/// Puts the libraries before the last one back, if there are any: the tool puts this library
+/// behind those of the user.
+///
+/// # Safety
+/// As for [`take`], which took `preloaded` and left room for one entry.
+unsafe fn restore(environment: *mut *mut c_char, preloaded: *mut c_char) {
+    // SAFETY: neither the list nor the string is left, and the name stands before the value.
+    unsafe {
+        let colon = (0..strlen(preloaded))
+            .rev()
+            .find(|at| *preloaded.add(*at) == b':' as c_char);
+        if let Some(colon) = colon {
+            *preloaded.add(colon) = 0;
+            let mut last = environment;
+            while !(*last).is_null() {
+                last = last.add(1);
+            }
+            *last = preloaded.sub(PRELOAD.len());
+            *last.add(1) = ptr::null_mut();
+        }
+    }
+}
+
+/// Writes the figures.
+unsafe extern "C" fn end(_: *mut c_void) {
+    // SAFETY: nobody writes to `PATH` any more, and it ends with a zero.
+    unsafe {
+        if PROCESS.swap(0, Relaxed) != getpid() {
+            return;
+        }
+        let totals = [&MAIN_BLOCKS, &PEAK_BYTES, &TOTAL_BYTES, &TOTAL_BLOCKS];
+        let totals = totals.map(|figure| figure.load(Relaxed));
+        return_caches();
+        let left = [&LIVE_BYTES, &LIVE_BLOCKS].map(|figure| figure.load(Relaxed));
+        if let Some(mut output) = Output::of_figures() {
+            output.word(b"figures");
+            totals
+                .into_iter()
+                .chain(left)
+                .for_each(|figure| output.number(figure));
+            stacks::write(&mut output);
+        }
+    }
+}
+
+/// Has glibc free what it keeps for later, such as the records of threads that have ended, if
+/// no other thread is there that it could take it from. Threads that are about to end get some
+/// time: a scope in Rust waits for the work of its threads, not for their end.
+///
+/// # Safety
+/// Nothing of the program runs in this thread any more.
+unsafe fn return_caches() {
+    // SAFETY: `__libc_freeres` is for tools that look for leaks at the end of a process. It
+    // takes no argument. Where it does not exist, the caches stay.
+    unsafe {
+        let mut waits = 0;
+        while !is_only_thread() {
+            if waits == WAITS {
+                return;
+            }
+            waits += 1;
+            usleep(WAIT);
+        }
+        let function = dlsym(ptr::null_mut(), c"__libc_freeres".as_ptr());
+        if !function.is_null() {
+            let function: unsafe extern "C" fn() = std::mem::transmute(function);
+            function();
+        }
+    }
+}
+
+/// Whether this process has one thread, by the system's word.
+fn is_only_thread() -> bool {
+    let mut status = [0_u8; 2048];
+    // SAFETY: the buffer is as long as is said.
+    let length = unsafe {
+        let file = open(c"/proc/self/status".as_ptr(), O_RDONLY_CLOEXEC);
+        if file < 0 {
+            return false;
+        }
+        let length = read(file, status.as_mut_ptr().cast(), status.len());
+        close(file);
+        length
+    };
+    let text = usize::try_from(length)
+        .ok()
+        .and_then(|length| status.get(..length));
+    let line = b"\nThreads:\t1\n";
+    text.is_some_and(|text| text.windows(line.len()).any(|window| window == line))
+}

@@ -1,0 +1,82 @@
+//! Where what tests leave behind was allocated, and what they have at the peak, for people.
+
+use super::{Size, count, name};
+use crate::sweep::changes::Change;
+use crate::sweep::found::Swept;
+use crate::sweep::stacks::SiteFound;
+use crate::table::printable;
+use highwater::__private::wrapped_to;
+
+/// How many call sites are printed of a test.
+const MOST: usize = 3;
+
+/// The least of a highest peak that one wants to know more of, in bytes: the test runner has some
+/// ten thousand.
+const NOTABLE: u64 = 100_000;
+
+/// The test with the highest peak, if that is notable.
+pub fn highest_peak(tests: &[Swept]) -> Option<&Swept> {
+    // The first of those that are alike.
+    let highest = tests.iter().rev().max_by_key(|test| test.found.peak_bytes);
+    highest.filter(|test| test.found.peak_bytes >= Some(NOTABLE))
+}
+
+/// The call sites of what is left of each test that has them, and of the peak where that is what
+/// one wants to know.
+pub(super) fn lists(tests: &[Swept], width: usize) -> String {
+    let highest = highest_peak(tests);
+    let mut text = String::new();
+    for test in tests {
+        let found = &test.found;
+        let left = found.left_sites.as_deref().unwrap_or_default();
+        let peak = found.peak_sites.as_deref().unwrap_or_default();
+        let is_higher = test
+            .before
+            .is_some_and(|before| found.peak_bytes > Some(before.peak_bytes));
+        let is_asked = highest.is_some_and(|highest| highest.is_same(test))
+            || found.peak_bytes.is_none()
+            || test.change == Some(Change::Worse) && is_higher;
+        if !left.is_empty() {
+            text += &list("left", left, test, tests, width);
+        }
+        if !peak.is_empty() && is_asked {
+            let what = if found.peak_bytes.is_some() {
+                "at the peak"
+            } else {
+                "passed the limit"
+            };
+            text += &list(what, peak, test, tests, width);
+        }
+    }
+    text
+}
+
+fn list(what: &str, sites: &[SiteFound], test: &Swept, all: &[Swept], width: usize) -> String {
+    let mut list = format!(
+        "\n{}",
+        wrapped_to(&format!("{}, {what}:", name(test, all)), 0, width)
+    );
+    for site in sites.iter().take(MOST) {
+        list += &told(site, width);
+    }
+    if sites.len() > MOST {
+        let more = count((sites.len() - MOST) as u64, "call site", "call sites");
+        list += &format!("  and {more} more, which --json FILE has\n");
+    }
+    list
+}
+
+/// A call site in a line, and its callers in one each.
+pub(in crate::sweep) fn told(site: &SiteFound, width: usize) -> String {
+    let blocks = count(site.blocks, "block", "blocks");
+    let mut frames = site
+        .frames
+        .iter()
+        .map(|frame| printable(&frame.to_string()));
+    let innermost = frames
+        .next()
+        .unwrap_or_else(|| "unknown call stacks".to_owned());
+    let line = format!("{} in {blocks}: {innermost}", Size(site.bytes));
+    let callers = frames.map(|frame| wrapped_to(&format!("from {frame}"), 4, width));
+    wrapped_to(&line, 2, width) + &callers.collect::<String>()
+}
