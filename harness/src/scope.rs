@@ -279,6 +279,13 @@ pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Usage) {
     (value, usage)
 }
 
+/// Live bytes and blocks of the whole process, in scopes and outside; none if no
+/// [`Alloc`](crate::Alloc) is installed. For the crate `highwater-monitor`.
+#[doc(hidden)]
+pub fn live_in_process() -> Option<(u64, u64)> {
+    alloc::live_in_process()
+}
+
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,8 +1,9 @@
 //! The memory of one process of any program.
 
 use super::process::{Ended, Processes, Threads};
-use super::text::{Size, count};
+use super::text::count;
 use super::{Found, SweepError, library};
+use highwater::__private::Size;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
