@@ -28,6 +28,8 @@
 mod alert;
 #[cfg(target_os = "linux")]
 mod cgroup;
+mod cleanup;
+mod component;
 mod figure;
 mod history;
 mod judge;
@@ -36,12 +38,15 @@ mod metrics;
 mod monitor;
 #[cfg_attr(not(target_os = "linux"), path = "no_process.rs")]
 mod process;
+mod reading;
 mod sample;
 mod sampling;
 mod text;
 mod verdict;
 
 pub use alert::{Alert, AlertKind, Event};
+pub use cleanup::{Cleaned, Cleanup};
+pub use component::{Component, ComponentHeap};
 pub use figure::Figure;
 #[cfg(feature = "prometheus")]
 pub use metrics::METRICS_CONTENT_TYPE;

@@ -32,6 +32,7 @@ impl Monitor {
         let mut registry = Registry::with_prefix("highwater");
         if let Some(sample) = &status.sample {
             of_sample(&mut registry, sample);
+            of_components(&mut registry, sample);
             if let Some(cgroup) = &sample.cgroup {
                 of_cgroup(&mut registry, cgroup);
             }
@@ -105,6 +106,18 @@ fn of_sample(registry: &mut Registry, sample: &Sample) {
     let time = ConstGauge::new(since_epoch.unwrap_or(Duration::ZERO).as_secs_f64());
     let help = "When the last sample was taken";
     registry.register_with_unit("last_sample_timestamp", help, Unit::Seconds, time);
+}
+
+fn of_components(registry: &mut Registry, sample: &Sample) {
+    let bytes = family(
+        registry,
+        "component_live_bytes",
+        "Live bytes of a component",
+    );
+    for component in &sample.components {
+        let labels = vec![("component", component.name.clone())];
+        set(&bytes, labels, Some(component.live_bytes as f64));
+    }
 }
 
 fn of_cgroup(registry: &mut Registry, group: &Cgroup) {

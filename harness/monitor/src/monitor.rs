@@ -58,6 +58,7 @@ struct Shared {
 #[derive(Default)]
 struct Watch {
     last: Option<Sample>,
+    samples: u64,
     /// The time since the last interval ended.
     begun: Duration,
     /// The highest live bytes of all samples.
@@ -175,6 +176,13 @@ impl Monitor {
         }
     }
 
+    /// How many samples there were, and the memory of the last one.
+    pub(crate) fn last_memory(&self) -> (u64, u64) {
+        let watch = self.lock();
+        let memory = watch.last.as_ref().and_then(Sample::memory_bytes);
+        (watch.samples, memory.unwrap_or(0))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Watch> {
         // Nothing panics with it; if something did, old figures are better than none.
         self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
@@ -211,12 +219,19 @@ impl Watch {
                 sample.descriptor_limit,
             ),
         ];
-        for (figure, level, limit) in levels {
+        // A component may take what is left below the limit.
+        let room = limit.saturating_sub(sample.memory_bytes().unwrap_or(0));
+        let components = sample.components.iter().map(|heap| {
+            let figure = Figure::Component(heap.name.clone());
+            (figure, Some(heap.live_bytes), Some(room + heap.live_bytes))
+        });
+        for (figure, level, limit) in levels.into_iter().chain(components) {
             if let Some(level) = level {
                 let seen = (level, intervals, passed);
                 events.extend(self.judge(&figure, seen, limit, settings));
             }
         }
+        self.samples += 1;
         self.last = Some(sample);
         events
     }

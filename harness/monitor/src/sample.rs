@@ -1,6 +1,6 @@
 //! [`Sample`]: the figures of a process at one moment, and what could not be read.
 
-use crate::process;
+use crate::component::ComponentHeap;
 use crate::text::Span;
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -33,6 +33,8 @@ pub struct Sample {
     pub machine_bytes: Option<u64>,
     /// The heap, if highwater's allocator is installed in this process.
     pub heap: Option<Heap>,
+    /// What each [`Component`](crate::Component) of this process holds.
+    pub components: Vec<ComponentHeap>,
     /// The control group of the process.
     pub cgroup: Option<Cgroup>,
     /// What could not be read, and what is odd about the time.
@@ -139,29 +141,10 @@ impl Sample {
             cpu_time: None,
             machine_bytes: None,
             heap: None,
+            components: Vec::new(),
             cgroup: None,
             notes: Vec::new(),
         }
-    }
-
-    /// The figures of this process now.
-    pub fn of_this_process() -> Self {
-        let mut sample = Self::at(SystemTime::now());
-        process::read_own(&mut sample);
-        sample.heap = highwater::__private::live_in_process().map(|(bytes, blocks)| Heap {
-            live_bytes: bytes,
-            live_blocks: blocks,
-            peak_bytes: bytes,
-        });
-        sample
-    }
-
-    /// The sums of the figures of a process and of all that descend from it, now. If it does not
-    /// exist, there are none, and [`Note::ProcessGone`].
-    pub fn of_tree(pid: u32) -> Self {
-        let mut sample = Self::at(SystemTime::now());
-        process::read_tree(pid, &mut sample);
-        sample
     }
 
     /// Resident memory and what is swapped out: what is compared with the limit.
