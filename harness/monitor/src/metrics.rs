@@ -104,8 +104,12 @@ fn of_sample(registry: &mut Registry, sample: &Sample) {
     }
     let since_epoch = sample.time.duration_since(SystemTime::UNIX_EPOCH);
     let time = ConstGauge::new(since_epoch.unwrap_or(Duration::ZERO).as_secs_f64());
-    let help = "When the last sample was taken";
-    registry.register_with_unit("last_sample_timestamp", help, Unit::Seconds, time);
+    registry.register_with_unit(
+        "last_sample_timestamp",
+        "When the last sample was taken",
+        Unit::Seconds,
+        time,
+    );
 }
 
 fn of_components(registry: &mut Registry, sample: &Sample) {
@@ -116,7 +120,7 @@ fn of_components(registry: &mut Registry, sample: &Sample) {
     );
     for component in &sample.components {
         let labels = vec![("component", component.name.clone())];
-        set(&bytes, labels, Some(component.live_bytes as f64));
+        set(&bytes, &labels, Some(component.live_bytes as f64));
     }
 }
 
@@ -165,7 +169,7 @@ fn of_cgroup(registry: &mut Registry, group: &Cgroup) {
 
 fn of_verdicts(registry: &mut Registry, status: &Status) {
     let figure = |verdict: &Verdict| ("figure", verdict.figure.to_string());
-    let states = family(registry, "verdict", "1 for the state that a figure is in");
+    let verdict_states = family(registry, "verdict", "1 for the state that a figure is in");
     let growth = family(
         registry,
         "growth_per_second",
@@ -189,8 +193,8 @@ fn of_verdicts(registry: &mut Registry, status: &Status) {
         for state in [State::Bounded, State::Growing, State::Settling] {
             let labels = vec![figure(verdict), ("state", state.to_string())];
             set(
-                &states,
-                labels,
+                &verdict_states,
+                &labels,
                 Some(f64::from(u8::from(state == verdict.state))),
             );
         }
@@ -201,12 +205,12 @@ fn of_verdicts(registry: &mut Registry, status: &Status) {
             (&smallest, verdict.smallest_per_hour.map(|rate| rate / HOUR)),
         ];
         for (family, number) in numbers {
-            set(family, vec![figure(verdict)], number);
+            set(family, &vec![figure(verdict)], number);
         }
         for kind in AlertKind::ALL {
             let is_raised = status.alerts.contains(&(verdict.figure.clone(), kind));
             let labels = vec![figure(verdict), ("kind", kind.to_string())];
-            set(&alerts, labels, Some(f64::from(u8::from(is_raised))));
+            set(&alerts, &labels, Some(f64::from(u8::from(is_raised))));
         }
     }
 }
@@ -226,8 +230,8 @@ fn family(registry: &mut Registry, name: &str, help: &str) -> Numbers {
     family
 }
 
-fn set(family: &Numbers, labels: Labels, value: Option<f64>) {
+fn set(family: &Numbers, labels: &Labels, value: Option<f64>) {
     if let Some(value) = value {
-        family.get_or_create(&labels).set(value);
+        family.get_or_create(labels).set(value);
     }
 }

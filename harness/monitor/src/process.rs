@@ -141,3 +141,60 @@ fn add(sum: &mut Sample, other: &Sample) {
     let new: Vec<_> = new.copied().collect();
     sum.notes.extend(new);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{add, read};
+    use crate::sample::{Note, Sample};
+    use procfs::process::Process;
+    use std::fs;
+    use std::time::SystemTime;
+
+    const STATUS: &str = include_str!("../tests/data/status");
+
+    /// The figures of a process of which only these files can be read.
+    fn figures(files: &[(&str, &str)]) -> Sample {
+        let proc = tempfile::tempdir().expect("there is room");
+        let folder = proc.path().join("1234");
+        fs::create_dir(&folder).expect("the folder is new");
+        for (name, text) in files {
+            fs::write(folder.join(name), text).expect("the file is new");
+        }
+        let process = Process::new_with_root(folder).expect("it is there");
+        let mut sample = Sample::at(SystemTime::UNIX_EPOCH);
+        read(&process, &mut sample);
+        sample
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_noted_and_no_zero() {
+        let sample = figures(&[("status", STATUS)]);
+        assert_eq!(sample.resident_bytes, Some(1_748 * 1_024));
+        assert_eq!(sample.swap_bytes, Some(0));
+        assert_eq!(sample.threads, Some(1));
+        assert_eq!((sample.descriptors, sample.cpu_time), (None, None));
+        let files = ["/proc/PID/stat", "/proc/PID/fd", "/proc/PID/limits"];
+        assert_eq!(sample.notes, files.map(Note::Unreadable));
+    }
+
+    #[test]
+    fn a_process_that_ended_has_no_figures() {
+        let of_ended = |line: &&str| !line.starts_with("Vm") && !line.starts_with("Rss");
+        let status: Vec<_> = STATUS.lines().filter(of_ended).collect();
+        let sample = figures(&[("status", &(status.join("\n") + "\n"))]);
+        assert_eq!(sample.memory_bytes(), None);
+        assert_eq!(sample.notes[0], Note::ProcessGone);
+    }
+
+    #[test]
+    fn a_sum_of_which_a_part_is_unknown_is_unknown() {
+        let mut sum = figures(&[("status", STATUS)]);
+        sum.descriptors = Some(4);
+        let other = figures(&[("status", STATUS)]);
+        add(&mut sum, &other);
+        assert_eq!(sum.processes, 2);
+        assert_eq!(sum.resident_bytes, Some(2 * 1_748 * 1_024));
+        assert_eq!(sum.descriptors, None);
+        assert_eq!(sum.notes.len(), 3, "each is told once");
+    }
+}

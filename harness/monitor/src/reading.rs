@@ -20,7 +20,7 @@ impl Sample {
     }
 
     /// The sums of the figures of a process and of all that descend from it, now. If it does not
-    /// exist, there are none, and [`Note::ProcessGone`].
+    /// exist, there are none, and [`Note::ProcessGone`](crate::Note::ProcessGone).
     pub fn of_tree(pid: u32) -> Self {
         let mut sample = Self::at(SystemTime::now());
         process::read_tree(pid, &mut sample);

@@ -42,7 +42,7 @@ pub struct Sample {
 }
 
 /// What the program allocated and did not free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Heap {
     /// Live bytes.

@@ -38,8 +38,8 @@ fn the_text_of_a_service_that_grows() {
             _ => metrics.push(vec![line]),
         }
     }
-    metrics
-        .iter_mut()
-        .for_each(|metric| metric[2..].sort_unstable());
+    for metric in &mut metrics {
+        metric[2..].sort_unstable();
+    }
     insta::assert_snapshot!(metrics.concat().join("\n"));
 }
