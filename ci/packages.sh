@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(highwater-macros highwater highwater-reports cargo-highwater)
+packages=(highwater-macros highwater highwater-monitor highwater-reports cargo-highwater)
 cargo package --allow-dirty --locked --offline "${packages[@]/#/--package=}" "$@"
 
 # Each has its licences and its readme.

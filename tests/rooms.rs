@@ -93,6 +93,7 @@ fn rooms_use_lower_ones() {
 fn no_modules_use_each_other_in_a_circle() {
     let folders = [
         "harness/src",
+        "harness/monitor/src",
         "fixtures/src",
         "scenarios/src",
         "ci/src",

@@ -2,9 +2,11 @@
 
 use cargo_highwater::output::export::Export;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use highwater::__private::milliseconds;
 use highwater::ByteSize;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Runs a project's memory scenarios, reads their reports, and compares them with a
 /// base and with baselines.
@@ -111,6 +113,10 @@ pub(crate) enum Command {
     /// Runs a program, and says what its process allocates, peaks at and leaves behind (Linux
     /// x86-64 with glibc)
     RunProgram(ProgramArguments),
+    /// Watches the memory of a process and of those that it started, and says whether it is
+    /// bounded, or when it reaches its limit (Linux). Exits with 0 if it is bounded, 1 if it grew or
+    /// was above the limit, or the command failed, and 2 if that is not clear
+    Watch(WatchArguments),
     /// Joins the reports of a suite that ran in shards
     Merge {
         /// Directories of reports, one a shard
@@ -187,6 +193,33 @@ pub(crate) struct ProgramArguments {
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("target").required(true))]
+pub(crate) struct WatchArguments {
+    /// A process that is there
+    #[arg(long, group = "target")]
+    pub(crate) pid: Option<u32>,
+    /// The memory that it may have
+    #[arg(long, value_name = "SIZE", default_value = "1GB")]
+    pub(crate) limit: ByteSize,
+    /// How long it is from one sample to the next; 32 are needed to judge
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(crate) interval: Duration,
+    /// End after this time, and the command with it [default: when the process ends]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(crate) length: Option<Duration>,
+    /// Write each sample as a line of JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The program to start and its arguments
+    #[arg(last = true, value_name = "COMMAND", group = "target")]
+    pub(crate) command: Vec<OsString>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    milliseconds(text).map(Duration::from_millis)
 }
 
 /// The revision to compare with, which some commands can do without.

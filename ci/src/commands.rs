@@ -7,6 +7,7 @@ mod measure;
 pub(crate) mod repro;
 pub(crate) mod sweep;
 mod tell;
+pub(crate) mod watch;
 
 use crate::arguments::{BaseArguments, Format};
 use bisect::BisectError;
@@ -20,6 +21,7 @@ use cargo_highwater::output::markdown;
 use cargo_highwater::outside::OutsideError;
 use cargo_highwater::project::{Project, ProjectError, base_revision};
 use cargo_highwater::sweep::SweepError;
+use cargo_highwater::watch::WatchError;
 use cargo_highwater::{exit_code, table, view};
 use gate::{evidence, named_as_baselines, recorded};
 use highwater::__private::wrapped_to;
@@ -61,6 +63,8 @@ pub(crate) enum Failure {
     Bisect(#[from] BisectError),
     #[error(transparent)]
     Sweep(#[from] SweepError),
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error(transparent)]

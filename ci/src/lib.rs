@@ -11,6 +11,7 @@
 //!   another revision, and [`history`] finds the first one that is not as before; [`merge`] joins what several machines measured.
 //! - [`view`] makes the page.
 //! - [`sweep`] measures tests that do not use the library.
+//! - [`watch`] judges the memory of a process while it runs.
 //! - [`init`] adds the library to a package. [`outside`] finds dependencies that a checkout
 //!   elsewhere would miss.
 //! - [`exit_code`] lists what the tool exits with.
@@ -37,3 +38,4 @@ pub mod sites;
 pub mod sweep;
 pub mod table;
 pub mod view;
+pub mod watch;

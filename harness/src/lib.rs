@@ -162,11 +162,13 @@ pub mod __private {
     pub use crate::isolation::{Child, Ended, Isolated, isolated, started_for};
     #[cfg(feature = "tokio")]
     pub use crate::scenario::runtime::block_on;
+    pub use crate::scope::live_in_process;
     pub use crate::text::duration::milliseconds;
     pub use crate::text::fitted::wrapped_to;
     pub use crate::text::paths::{reports_below, without_detours};
     pub use crate::text::shell::shell_word;
     pub use crate::text::signature::{Held, signature};
     pub use crate::text::sparkline::sparkline;
-    pub use crate::text::{Rate, Thousands, full_name};
+    pub use crate::text::{Rate, Size, Thousands, full_name};
+    pub use crate::verdict::over_time::{Course, Stretch};
 }

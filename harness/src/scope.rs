@@ -4,9 +4,9 @@
 //! whenever and wherever it happens. So tests that run side by side do not affect each other,
 //! and freeing memory from outside never hides a leak inside.
 
+mod assertion;
 #[cfg(feature = "criterion")]
 mod benchmark;
-mod assertion;
 mod futures;
 pub(crate) mod panics;
 mod usage;
@@ -14,9 +14,9 @@ mod usage;
 use crate::alloc::{
     self, Elsewhere, HeldScope, Noted, OpenError, OpenScope, Reading, SCOPE_LIMIT, Seen, Trace,
 };
+pub use assertion::assert_no_allocation;
 #[cfg(feature = "criterion")]
 pub use benchmark::Allocated;
-pub use assertion::assert_no_allocation;
 pub use futures::{InScope, Scoped, measure_async};
 use std::fmt;
 use std::marker::PhantomData;
@@ -293,6 +293,13 @@ pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Usage) {
     let value = work();
     let usage = scope.usage();
     (value, usage)
+}
+
+/// Live bytes and blocks of the whole process, in scopes and outside; none if no
+/// [`Alloc`](crate::Alloc) is installed. For the crate `highwater-monitor`.
+#[doc(hidden)]
+pub fn live_in_process() -> Option<(u64, u64)> {
+    alloc::live_in_process()
 }
 
 impl fmt::Display for OpenError {

@@ -13,11 +13,13 @@ pub(crate) mod maps;
 pub(crate) mod paths;
 pub(crate) mod shell;
 pub(crate) mod signature;
+mod size;
 pub(crate) mod sparkline;
 mod units;
 
 pub(crate) use byte_size::{Blocks, Bound, RateWithin, Steps};
 pub use byte_size::{ByteSize, ByteSizeError, Rate, Thousands};
+pub use size::Size;
 
 /// What a scenario is called: its name, with the variant if there is one.
 #[doc(hidden)]

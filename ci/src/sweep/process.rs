@@ -3,8 +3,8 @@
 use super::binaries::Binary;
 use super::elf;
 use super::stacks::Stacks;
-use super::text::Size;
 use crate::project::{ProjectError, io_error, not_started};
+use highwater::__private::Size;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::Path;

@@ -3,10 +3,9 @@
 use super::changes::Gone;
 use super::found::{Found, Status, Swept};
 use crate::table::printable;
-use highwater::__private::Thousands;
+use highwater::__private::{Size, Thousands};
 use highwater_reports::fitted::{self, Column, Row};
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// The test, and what is left out of its figures first where lines are short.
 const COLUMNS: [Column<'_>; 6] = [
@@ -178,30 +177,6 @@ fn end(text: &str, width: usize) -> String {
     }
     let end = text.chars().skip(length + 1 - width);
     std::iter::once('…').chain(end).collect()
-}
-
-/// Prints bytes in at most eight characters: exact below 10,000, else three digits.
-pub(super) struct Size(pub(super) u64);
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 10_000 {
-            return write!(f, "{} B", Thousands(self.0));
-        }
-        let mut size = self.0 as f64 / 1_000.0;
-        let mut units = ["kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
-        let mut unit = units.next();
-        while size >= 999.5 {
-            size /= 1_000.0;
-            unit = units.next();
-        }
-        let places = match size {
-            ..9.995 => 2,
-            ..99.95 => 1,
-            _ => 0,
-        };
-        write!(f, "{size:.places$} {}", unit.unwrap_or_default())
-    }
 }
 
 #[cfg(test)]

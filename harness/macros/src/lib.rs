@@ -37,7 +37,7 @@ use proc_macro2::TokenStream;
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `time_limit = "60 s"` | how long the process may take, in `ms`, `s` or `min`; 600 s by default, or what `HIGHWATER_TIME_LIMIT` says |
+/// | `time_limit = "60 s"` | how long the process may take, in `ms`, `s`, `min` or `h`; 600 s by default, or what `HIGHWATER_TIME_LIMIT` says |
 /// | `in_process` | no process of its own |
 /// | `real_random` | `getrandom` gives real random numbers, not the same ones in every run; figures may then differ from run to run |
 /// | `steps = 10_000` | a scenario, and how many steps to run at least; this and the other counts may be a constant |

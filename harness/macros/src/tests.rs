@@ -260,8 +260,8 @@ fn words_and_texts_that_are_wrong() {
         "`time_limit` takes a duration in quotes, such as `time_limit = \"60 s\"`",
     );
     check_arguments(
-        quote!(time_limit = "1 h"),
-        "\"1 h\" is not a duration: write a whole number above 0 and one of ms, s, min, \
+        quote!(time_limit = "1 d"),
+        "\"1 d\" is not a duration: write a whole number above 0 and one of ms, s, min, h, \
          such as \"500 ms\", \"60 s\" or \"5 min\"",
     );
     let expected = "`accept_residue` takes a reason in quotes, such as \

@@ -11,8 +11,9 @@
 //! work that went there is not found by what it holds, but by the blocks that went to and fro.
 
 use super::ledger::{self, Ledger, Seen};
-use super::scopes::{ROOT, Record};
-use super::{OpenScope, spawn};
+use super::open::{at_least_zero, is_installed};
+use super::scopes::{self, ROOT, Record};
+use super::{OpenScope, Totals, spawn};
 use std::ptr;
 
 /// Live memory outside of a scope, but for that of scopes beside it.
@@ -23,6 +24,23 @@ pub(crate) struct Elsewhere {
     /// Without what the threads of other tests hold, as far as they freed it themselves.
     pub(crate) bytes_without_tests: i64,
     pub(crate) blocks_without_tests: i64,
+}
+
+/// Live bytes and blocks of all the program, without what the harness allocates for itself;
+/// none if the program's allocations do not come through the counting allocator.
+pub(crate) fn live_in_process() -> Option<(u64, u64)> {
+    if !is_installed() {
+        return None;
+    }
+    let outermost = scopes::all().filter(|record| record.parent().is_none() && !record.is_own());
+    let mut sum = Totals::default();
+    for record in outermost {
+        sum.add(&ledger::totals_of(record));
+    }
+    Some((
+        at_least_zero(sum.live_bytes),
+        at_least_zero(sum.live_blocks()),
+    ))
 }
 
 /// The ledgers of other tests' threads and of the one that started them, if this one is a

@@ -34,7 +34,7 @@ mod trace;
 mod unwind;
 
 pub(crate) use counters::Totals;
-pub(crate) use elsewhere::{Elsewhere, has_neighbours};
+pub(crate) use elsewhere::{Elsewhere, has_neighbours, live_in_process};
 pub(crate) use inner::name as inner_name;
 pub(crate) use ledger::Seen;
 #[cfg(highwater_glibc)]

@@ -34,7 +34,7 @@ pub(crate) enum OpenError {
 /// Whether the program's allocations come through [`Alloc`]. Proved by one that is
 /// counted, for the harness itself: a ledger alone is no proof, since threads that are
 /// started get one, and so does whoever uses another [`Alloc`] by hand.
-fn is_installed() -> bool {
+pub(super) fn is_installed() -> bool {
     static PROVED: AtomicBool = AtomicBool::new(false);
     if !PROVED.load(Relaxed) {
         let is_counted = unscoped(|| {
@@ -216,7 +216,7 @@ impl OpenScope {
 
 /// Live figures are below zero only while other threads are in the middle of
 /// reporting theirs.
-fn at_least_zero(figure: i64) -> u64 {
+pub(super) fn at_least_zero(figure: i64) -> u64 {
     u64::try_from(figure).unwrap_or(0)
 }
 

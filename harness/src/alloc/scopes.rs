@@ -27,7 +27,7 @@ pub(super) use table::forget_all;
 use table::{CHUNKS, RECORDS_PER_CHUNK};
 #[cfg(highwater_unix)]
 pub(super) use table::{Pause, only_thread_stands_in, pause};
-pub(super) use table::{close, lookup, open};
+pub(super) use table::{all, close, lookup, open};
 
 /// How many scopes may be open, or ended with live blocks, at one time.
 pub(crate) const SCOPE_LIMIT: usize = RECORDS_PER_CHUNK * CHUNKS;

@@ -36,6 +36,7 @@ mod tests {
         assert_eq!(parse("500 ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse(" 60s "), Ok(Duration::from_secs(60)));
         assert_eq!(parse("5 min"), Ok(Duration::from_secs(300)));
+        assert_eq!(parse("8h"), Ok(Duration::from_secs(28_800)));
         assert_eq!(text(Duration::from_secs(300)), "300 s");
         assert_eq!(text(Duration::from_millis(1_500)), "1500 ms");
     }
@@ -49,7 +50,7 @@ mod tests {
             "-1 s",
             "1.5 s",
             "0 s",
-            "1 h",
+            "1 d",
             "99999999999999999999 s",
         ] {
             let problem = parse(wrong).expect_err(wrong);

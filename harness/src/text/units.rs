@@ -97,7 +97,7 @@ pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
     read_milliseconds(text).ok_or_else(|| {
         format!(
             "{text:?} is not a duration: write a whole number above 0 and one of ms, s, min, \
-             such as \"500 ms\", \"60 s\" or \"5 min\""
+             h, such as \"500 ms\", \"60 s\" or \"5 min\""
         )
     })
 }
@@ -110,6 +110,7 @@ fn read_milliseconds(text: &str) -> Option<u64> {
         "ms" => 1,
         "s" => 1_000,
         "min" => 60_000,
+        "h" => 3_600_000,
         _ => return None,
     };
     let milliseconds = number.parse::<u64>().ok()?.checked_mul(unit_ms)?;

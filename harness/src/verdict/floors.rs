@@ -153,24 +153,24 @@ impl Window {
         }
     }
 
-    /// Takes note of the steps from `first` to `last`, or to the end of the part that `first`
-    /// is in; says to which.
-    fn observe(&mut self, first: u64, last: u64, levels: &Levels) -> u64 {
+    /// Takes note of the lowest, highest and average levels of the steps from `first` to
+    /// `last`, or to the end of the part that `first` is in; says to which.
+    fn observe(&mut self, first: u64, last: u64, [low, high, mean]: [&Levels; 3]) -> u64 {
         while self.part + 1 < PARTS && first >= self.part_start(self.part + 1) {
             self.part += 1;
         }
         let part = self.part;
         let last = last.min(self.part_end(part));
         let steps = last + 1 - first;
-        for (figure, level) in levels.iter().enumerate() {
-            let low = &mut self.parts[part][figure];
-            *low = low.lower(Low {
-                level: *level,
+        for figure in 0..QUANTITIES {
+            let lowest = &mut self.parts[part][figure];
+            *lowest = lowest.lower(Low {
+                level: low[figure],
                 step: first,
             });
-            self.highest[part][figure] = self.highest[part][figure].max(*level);
+            self.highest[part][figure] = self.highest[part][figure].max(high[figure]);
             let sum = &mut self.sums[part][figure];
-            *sum = sum.saturating_add(level.saturating_mul(steps));
+            *sum = sum.saturating_add(mean[figure].saturating_mul(steps));
         }
         last
     }
@@ -328,13 +328,18 @@ impl Floors {
     }
 
     /// The same for all steps from `first` to `last`, between which nothing changed.
-    pub(crate) fn observe_all(&mut self, mut first: u64, last: u64, levels: &Levels) {
+    pub(crate) fn observe_all(&mut self, first: u64, last: u64, levels: &Levels) {
+        self.observe_range(first, last, [levels; 3]);
+    }
+
+    /// The same, where the level is known by its lowest, highest and average values.
+    pub(crate) fn observe_range(&mut self, mut first: u64, last: u64, levels: [&Levels; 3]) {
         while first <= last {
             let Some(window) = &mut self.current else {
                 return;
             };
             let step = window.observe(first, last, levels);
-            let bytes = levels[Quantity::Bytes as usize];
+            let bytes = levels[0][Quantity::Bytes as usize];
             (window.swings).observe(first, bytes, self.range.0, self.range.1);
             if step == window.to_step {
                 self.range = (

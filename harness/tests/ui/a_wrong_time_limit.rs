@@ -1,5 +1,5 @@
 //! A duration in hours.
-#[highwater::test(time_limit = "1 h")]
+#[highwater::test(time_limit = "1 d")]
 fn bounded() {}
 
 fn main() {}

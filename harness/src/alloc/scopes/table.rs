@@ -107,10 +107,15 @@ pub(in crate::alloc) struct Pause {
 /// `scope`. Nothing may be opened meanwhile.
 #[cfg(highwater_unix)]
 pub(in crate::alloc) fn only_thread_stands_in(scope: &'static Record) {
-    for record in (0..TAGS.load(Acquire)).filter_map(lookup) {
+    for record in all() {
         record.threads.store(0, Relaxed);
     }
     scope.thread_starts();
+}
+
+/// Every record that was ever used, those of the root and of the harness among them.
+pub(in crate::alloc) fn all() -> impl Iterator<Item = &'static Record> {
+    (0..TAGS.load(Acquire)).filter_map(lookup)
 }
 
 /// As if no scope had ever been opened, so that a model's runs are alike.

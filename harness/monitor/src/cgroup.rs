@@ -1,0 +1,129 @@
+//! Reads the memory limits of a process's control group, version 2.
+
+use crate::sample::{Cgroup, Note};
+use procfs::process::Process;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the groups are mounted: alone, or beside those of version 1.
+const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+/// The memory of the group that a process is in, or why it is not known.
+pub(crate) fn read(process: &Process) -> Result<Cgroup, Note> {
+    let groups = process
+        .cgroups()
+        .map_err(|_| Note::Unreadable("/proc/PID/cgroup"))?;
+    let has_version_1 = groups.0.iter().any(|group| {
+        let mut controllers = group.controllers.iter();
+        group.hierarchy != 0 && controllers.any(|controller| controller == "memory")
+    });
+    if has_version_1 {
+        return Err(Note::CgroupV1);
+    }
+    let group = groups.0.iter().find(|group| group.hierarchy == 0);
+    let group = group.ok_or(Note::NoCgroup)?;
+    let folders = MOUNTS.map(|mount| (PathBuf::from(mount), below(mount, &group.pathname)));
+    let found = folders
+        .into_iter()
+        .find(|(_, folder)| folder.join("memory.current").exists());
+    let (mount, folder) = found.ok_or(Note::NoCgroup)?;
+    read_folder(&mount, &folder)
+}
+
+/// The folder of a group. Where only part of the hierarchy is mounted, as in a container, it is
+/// the mount itself.
+fn below(mount: &str, group: &str) -> PathBuf {
+    let folder = Path::new(mount).join(group.trim_start_matches('/'));
+    if folder.is_dir() && !group.starts_with("/..") {
+        folder
+    } else {
+        PathBuf::from(mount)
+    }
+}
+
+fn read_folder(mount: &Path, folder: &Path) -> Result<Cgroup, Note> {
+    let current = number(&folder.join("memory.current"));
+    let events = fs::read_to_string(folder.join("memory.events")).unwrap_or_default();
+    let event = |name: &str| {
+        let lines = events.lines().filter_map(|line| line.split_once(' '));
+        let mut named = lines.filter(|(event, _)| *event == name);
+        named
+            .next()
+            .and_then(|(_, count)| count.parse().ok())
+            .unwrap_or(0)
+    };
+    let around = || {
+        folder
+            .ancestors()
+            .take_while(|folder| folder.starts_with(mount))
+    };
+    let lowest = |file: &str| {
+        around()
+            .filter_map(|folder| number(&folder.join(file)))
+            .min()
+    };
+    Ok(Cgroup {
+        current_bytes: current.ok_or(Note::Unreadable("memory.current"))?,
+        max_bytes: lowest("memory.max"),
+        high_bytes: lowest("memory.high"),
+        high_events: event("high"),
+        max_events: event("max"),
+        oom_kills: event("oom_kill"),
+    })
+}
+
+/// The number in a file; none if it is `max`, or is not there.
+fn number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_folder;
+    use crate::sample::Note;
+    use std::fs;
+    use std::path::Path;
+
+    fn write(folder: &Path, files: &[(&str, &str)]) {
+        fs::create_dir_all(folder).expect("the folder is new");
+        for (name, text) in files {
+            fs::write(folder.join(name), text).expect("the file is new");
+        }
+    }
+
+    #[test]
+    fn the_lowest_limit_around_a_group_is_its_own() {
+        let mount = tempfile::tempdir().expect("there is room");
+        let around = mount.path().join("service");
+        write(
+            &around,
+            &[("memory.max", "500000000\n"), ("memory.high", "max\n")],
+        );
+        let events = "low 0\nhigh 17\nmax 3\noom 1\noom_kill 2\noom_group_kill 0\n";
+        let group = around.join("main");
+        write(
+            &group,
+            &[
+                ("memory.current", "123456789\n"),
+                ("memory.max", "max\n"),
+                ("memory.high", "400000000\n"),
+                ("memory.events", events),
+            ],
+        );
+        let found = read_folder(mount.path(), &group).expect("all can be read");
+        assert_eq!(found.current_bytes, 123_456_789);
+        assert_eq!(found.max_bytes, Some(500_000_000));
+        assert_eq!(found.high_bytes, Some(400_000_000));
+        let events = (found.high_events, found.max_events, found.oom_kills);
+        assert_eq!(events, (17, 3, 2));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_zero() {
+        let mount = tempfile::tempdir().expect("there is room");
+        let group = mount.path().join("service");
+        write(&group, &[("memory.max", "max\n")]);
+        let found = read_folder(mount.path(), &group);
+        assert_eq!(found, Err(Note::Unreadable("memory.current")));
+    }
+}

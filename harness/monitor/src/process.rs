@@ -1,0 +1,200 @@
+//! Reads the figures of processes below `/proc`.
+
+use crate::cgroup;
+use crate::sample::{Note, Sample};
+use procfs::process::{LimitValue, Process, Stat, all_processes_with_root};
+use procfs::{Current as _, Meminfo, ProcError, ProcResult};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+const PROC: &str = "/proc";
+
+pub(crate) fn read_own(sample: &mut Sample) {
+    let process = Process::new_with_root(Path::new(PROC).join("self"));
+    read_all(process, Vec::new(), sample);
+}
+
+pub(crate) fn read_tree(pid: u32, sample: &mut Sample) {
+    let process = Process::new_with_root(Path::new(PROC).join(pid.to_string()));
+    let descendants = match &process {
+        Ok(process) => descendants(process.pid()),
+        Err(_) => Vec::new(),
+    };
+    read_all(process, descendants, sample);
+}
+
+/// Those that a process started, that these started, and so on.
+fn descendants(root: i32) -> Vec<Process> {
+    let all = all_processes_with_root(PROC).into_iter().flatten();
+    let with_parents = all.filter_map(|process| {
+        let process = process.ok()?;
+        let parent = process.stat().ok()?.ppid;
+        Some((parent, process))
+    });
+    let mut others: Vec<_> = with_parents.collect();
+    let mut known = BTreeSet::from([root]);
+    let mut found = Vec::new();
+    loop {
+        let is_child = |(parent, _): &(i32, Process)| known.contains(parent);
+        let (children, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(is_child);
+        if children.is_empty() {
+            return found;
+        }
+        known.extend(children.iter().map(|(_, process)| process.pid()));
+        found.extend(children.into_iter().map(|(_, process)| process));
+        others = rest;
+    }
+}
+
+fn read_all(process: ProcResult<Process>, descendants: Vec<Process>, sample: &mut Sample) {
+    let process = match process {
+        Ok(process) => process,
+        Err(ProcError::NotFound(_)) if Path::new(PROC).join("self").exists() => {
+            sample.processes = 0;
+            sample.notes.push(Note::ProcessGone);
+            return;
+        }
+        Err(_) => {
+            sample.processes = 0;
+            sample.notes.push(Note::Unreadable(PROC));
+            return;
+        }
+    };
+    read(&process, sample);
+    for descendant in descendants {
+        let mut of_it = Sample::at(sample.time);
+        read(&descendant, &mut of_it);
+        // One that ended in the meantime is not missed.
+        if of_it.resident_bytes.is_some() {
+            add(sample, &of_it);
+        }
+    }
+    match Meminfo::current() {
+        Ok(meminfo) => sample.machine_bytes = Some(meminfo.mem_total),
+        Err(_) => sample.notes.push(Note::Unreadable("/proc/meminfo")),
+    }
+    match cgroup::read(&process) {
+        Ok(group) => sample.cgroup = Some(group),
+        Err(note) => sample.notes.push(note),
+    }
+}
+
+/// Reads one process.
+fn read(process: &Process, sample: &mut Sample) {
+    match process.status() {
+        Ok(status) => {
+            let bytes = |kibibytes: Option<u64>| kibibytes.map(|kibibytes| kibibytes * 1_024);
+            sample.resident_bytes = bytes(status.vmrss);
+            sample.virtual_bytes = bytes(status.vmsize);
+            sample.swap_bytes = bytes(status.vmswap);
+            sample.threads = Some(status.threads);
+            if status.vmrss.is_none() {
+                // It ended, and its parent has not asked for its exit code.
+                sample.notes.push(Note::ProcessGone);
+            }
+        }
+        Err(ProcError::NotFound(_)) => sample.notes.push(Note::ProcessGone),
+        Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/status")),
+    }
+    match process.stat() {
+        Ok(stat) => sample.cpu_time = Some(cpu_time(&stat)),
+        Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/stat")),
+    }
+    match process.fd_count() {
+        Ok(count) => sample.descriptors = Some(count as u64),
+        Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/fd")),
+    }
+    let limit = process
+        .limits()
+        .map(|limits| limits.max_open_files.soft_limit);
+    match limit {
+        Ok(LimitValue::Value(limit)) => sample.descriptor_limit = Some(limit),
+        Ok(LimitValue::Unlimited) => {}
+        Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/limits")),
+    }
+}
+
+fn cpu_time(stat: &Stat) -> Duration {
+    let of_children = [stat.cutime, stat.cstime].map(|ticks| u64::try_from(ticks).unwrap_or(0));
+    let ticks = stat.utime + stat.stime + of_children.iter().sum::<u64>();
+    Duration::from_millis(ticks * 1_000 / procfs::ticks_per_second().max(1))
+}
+
+fn add(sum: &mut Sample, other: &Sample) {
+    let add = |sum: &mut Option<u64>, other: Option<u64>| {
+        *sum = sum.zip(other).map(|(sum, other)| sum + other);
+    };
+    sum.processes += 1;
+    add(&mut sum.resident_bytes, other.resident_bytes);
+    add(&mut sum.virtual_bytes, other.virtual_bytes);
+    add(&mut sum.swap_bytes, other.swap_bytes);
+    add(&mut sum.threads, other.threads);
+    add(&mut sum.descriptors, other.descriptors);
+    // Each process has a limit of its own, and the sum none.
+    sum.descriptor_limit = None;
+    sum.cpu_time = sum
+        .cpu_time
+        .zip(other.cpu_time)
+        .map(|(sum, other)| sum + other);
+    let new = other.notes.iter().filter(|note| !sum.notes.contains(note));
+    let new: Vec<_> = new.copied().collect();
+    sum.notes.extend(new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{add, read};
+    use crate::sample::{Note, Sample};
+    use procfs::process::Process;
+    use std::fs;
+    use std::time::SystemTime;
+
+    const STATUS: &str = include_str!("../tests/data/status");
+
+    /// The figures of a process of which only these files can be read.
+    fn figures(files: &[(&str, &str)]) -> Sample {
+        let proc = tempfile::tempdir().expect("there is room");
+        let folder = proc.path().join("1234");
+        fs::create_dir(&folder).expect("the folder is new");
+        for (name, text) in files {
+            fs::write(folder.join(name), text).expect("the file is new");
+        }
+        let process = Process::new_with_root(folder).expect("it is there");
+        let mut sample = Sample::at(SystemTime::UNIX_EPOCH);
+        read(&process, &mut sample);
+        sample
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_noted_and_no_zero() {
+        let sample = figures(&[("status", STATUS)]);
+        assert_eq!(sample.resident_bytes, Some(1_748 * 1_024));
+        assert_eq!(sample.swap_bytes, Some(0));
+        assert_eq!(sample.threads, Some(1));
+        assert_eq!((sample.descriptors, sample.cpu_time), (None, None));
+        let files = ["/proc/PID/stat", "/proc/PID/fd", "/proc/PID/limits"];
+        assert_eq!(sample.notes, files.map(Note::Unreadable));
+    }
+
+    #[test]
+    fn a_process_that_ended_has_no_figures() {
+        let of_ended = |line: &&str| !line.starts_with("Vm") && !line.starts_with("Rss");
+        let status: Vec<_> = STATUS.lines().filter(of_ended).collect();
+        let sample = figures(&[("status", &(status.join("\n") + "\n"))]);
+        assert_eq!(sample.memory_bytes(), None);
+        assert_eq!(sample.notes[0], Note::ProcessGone);
+    }
+
+    #[test]
+    fn a_sum_of_which_a_part_is_unknown_is_unknown() {
+        let mut sum = figures(&[("status", STATUS)]);
+        sum.descriptors = Some(4);
+        let other = figures(&[("status", STATUS)]);
+        add(&mut sum, &other);
+        assert_eq!(sum.processes, 2);
+        assert_eq!(sum.resident_bytes, Some(2 * 1_748 * 1_024));
+        assert_eq!(sum.descriptors, None);
+        assert_eq!(sum.notes.len(), 3, "each is told once");
+    }
+}

@@ -1,0 +1,155 @@
+//! [`Sample`]: the figures of a process at one moment, and what could not be read.
+
+use crate::component::ComponentHeap;
+use crate::text::Span;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// The figures of a process, or of a process and those that it started, at one moment.
+///
+/// A figure that could not be read is none, never zero, and a note says why.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// When it was taken, by the clock on the wall.
+    pub time: SystemTime,
+    /// How many processes it is of.
+    pub processes: u64,
+    /// Memory in RAM. Pages that several processes share count for each of them.
+    pub resident_bytes: Option<u64>,
+    /// Address space.
+    pub virtual_bytes: Option<u64>,
+    /// Memory that was swapped out.
+    pub swap_bytes: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
+    /// Open descriptors.
+    pub descriptors: Option<u64>,
+    /// The most descriptors that a process may have; none if it is not limited.
+    pub descriptor_limit: Option<u64>,
+    /// Processor time since the start, of ended children that were waited for too.
+    pub cpu_time: Option<Duration>,
+    /// The memory of the machine.
+    pub machine_bytes: Option<u64>,
+    /// The heap, if highwater's allocator is installed in this process.
+    pub heap: Option<Heap>,
+    /// What each [`Component`](crate::Component) of this process holds.
+    pub components: Vec<ComponentHeap>,
+    /// The control group of the process.
+    pub cgroup: Option<Cgroup>,
+    /// What could not be read, and what is odd about the time.
+    pub notes: Vec<Note>,
+}
+
+/// What the program allocated and did not free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Heap {
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Live blocks.
+    pub live_blocks: u64,
+    /// The highest live bytes of all samples.
+    pub peak_bytes: u64,
+}
+
+/// The memory of a control group, version 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cgroup {
+    /// `memory.current`: what the group uses, with files in the page cache.
+    pub current_bytes: u64,
+    /// `memory.max`, of the group or of one around it if that is lower: above it, the system
+    /// kills. None if it is not limited.
+    pub max_bytes: Option<u64>,
+    /// `memory.high`, likewise: above it, the system slows the group down.
+    pub high_bytes: Option<u64>,
+    /// How often `memory.high` was passed.
+    pub high_events: u64,
+    /// How often `memory.max` was about to be passed.
+    pub max_events: u64,
+    /// How many processes the system killed for memory.
+    pub oom_kills: u64,
+}
+
+/// What could not be read, or what is odd about the time of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// This system has no `/proc` that is understood.
+    UnsupportedSystem,
+    /// The process does not exist any more.
+    ProcessGone,
+    /// This file could not be read, or not understood.
+    Unreadable(&'static str),
+    /// The process is in no control group with a memory controller.
+    NoCgroup,
+    /// The memory controller is of version 1.
+    CgroupV1,
+    /// The clock was set back by so much. The samples count in their order.
+    ClockSetBack(Duration),
+    /// No sample came for so long: the machine slept, the process was stopped, or the clock was
+    /// set forward. The time counts as one interval.
+    Gap(Duration),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnsupportedSystem => f.write_str(
+                "figures of processes are read on Linux alone; the heap is judged if highwater's \
+                 allocator is installed",
+            ),
+            Self::ProcessGone => f.write_str("the process does not exist any more"),
+            Self::Unreadable(file) => {
+                write!(f, "{file} could not be read, so its figures are unknown")
+            }
+            Self::NoCgroup => f.write_str("no control group with a memory limit"),
+            Self::CgroupV1 => f.write_str(
+                "the control group is of version 1, whose limits are not read; set the limit \
+                 yourself",
+            ),
+            Self::ClockSetBack(by) => {
+                write!(
+                    f,
+                    "the clock was set back by {}; samples count in their order",
+                    Span(*by)
+                )
+            }
+            Self::Gap(length) => write!(
+                f,
+                "no sample for {}: the machine slept, the process was stopped, or the clock was \
+                 set; it counts as one interval",
+                Span(*length)
+            ),
+        }
+    }
+}
+
+impl Sample {
+    /// A sample without figures, to be filled in by those who have other sources.
+    pub fn at(time: SystemTime) -> Self {
+        Self {
+            time,
+            processes: 1,
+            resident_bytes: None,
+            virtual_bytes: None,
+            swap_bytes: None,
+            threads: None,
+            descriptors: None,
+            descriptor_limit: None,
+            cpu_time: None,
+            machine_bytes: None,
+            heap: None,
+            components: Vec::new(),
+            cgroup: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Resident memory and what is swapped out: what is compared with the limit.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let resident = self.resident_bytes?;
+        Some(resident + self.swap_bytes.unwrap_or(0))
+    }
+}

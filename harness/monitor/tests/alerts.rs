@@ -1,0 +1,87 @@
+//! When alerts begin and end, and what they say of the cause.
+
+#![forbid(unsafe_code)]
+
+use highwater_monitor::{AlertKind, Event, Figure, Heap, Monitor, Sample};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+const MB: u64 = 1_000_000;
+
+fn sample(minute: u64, resident: u64) -> Sample {
+    let mut sample = Sample::at(SystemTime::UNIX_EPOCH + Duration::from_secs(60 * minute));
+    sample.resident_bytes = Some(resident);
+    sample
+}
+
+/// Each event in a word, with its figure.
+fn short(event: &Event) -> String {
+    match event {
+        Event::Raised(alert) => format!("{}: {}", alert.figure, alert.kind),
+        Event::Cleared(alert) => format!("{}: not {}", alert.figure, alert.kind),
+        event => event.to_string(),
+    }
+}
+
+#[test]
+fn memory_around_the_limit_raises_one_alert() {
+    let monitor = Monitor::builder().build();
+    let mut told = Vec::new();
+    let levels = [900, 1_000, 1_001, 999, 1_010, 950, 901, 900, 1_000, 1_002];
+    for (minute, level) in (0..).zip(levels) {
+        let events = monitor.observe(sample(minute, level * MB));
+        told.extend(events.iter().map(|event| (level, short(event))));
+    }
+    let expected = [
+        (1_001, "memory: over limit".to_owned()),
+        (900, "memory: not over limit".to_owned()),
+        (1_002, "memory: over limit".to_owned()),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn the_callback_may_ask_for_the_status() {
+    let kept: Arc<Mutex<Option<Monitor>>> = Arc::default();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (kept_too, seen_too) = (Arc::clone(&kept), Arc::clone(&seen));
+    let monitor = Monitor::builder()
+        .on_event(move |event| {
+            let monitor = kept_too.lock().expect("nobody panicked").clone();
+            let alerts = monitor.expect("it is there").status().alerts;
+            seen_too
+                .lock()
+                .expect("nobody panicked")
+                .push((short(event), alerts));
+        })
+        .build();
+    *kept.lock().expect("nobody panicked") = Some(monitor.clone());
+    monitor.observe(sample(0, 2_000 * MB));
+    let expected = vec![(Figure::Memory, AlertKind::OverLimit)];
+    let seen = seen.lock().expect("nobody panicked").clone();
+    assert_eq!(seen, [("memory: over limit".to_owned(), expected)]);
+}
+
+/// What an alert about memory says when the heap grows with it, and when it does not.
+#[test]
+fn the_heap_tells_a_leak_from_what_the_allocator_keeps() {
+    let alert = |heap: fn(u64) -> u64| {
+        let monitor = Monitor::builder().build();
+        let told = (0..240).flat_map(|minute| {
+            let mut sample = sample(minute, (200 + minute) * MB);
+            let mut live = Heap::default();
+            live.live_bytes = heap(minute);
+            live.peak_bytes = live.live_bytes;
+            sample.heap = Some(live);
+            monitor.observe(sample)
+        });
+        let of_memory =
+            |event: &Event| matches!(event, Event::Raised(alert) if alert.figure == Figure::Memory);
+        let told: Vec<_> = told.filter(of_memory).collect();
+        assert_eq!(told.len(), 1);
+        told[0].to_string()
+    };
+    let grows = alert(|minute| (100 + minute) * MB);
+    let rests = alert(|minute| (100 + minute % 7) * MB);
+    insta::assert_snapshot!(grows + "\n" + &rests);
+}
