@@ -446,10 +446,14 @@ fn a_browser_filters_and_sorts_every_table() {
             .map((row) => row.cells[0].textContent).join(', '); \
         const said = [names()]; \
         table.querySelectorAll('th button')[3].click(); said.push(names()); \
+        const field = document.querySelector('.flame .filter'); \
+        field.value = 'SHOP::key'; field.dispatchEvent(new Event('input')); \
+        const marked = document.querySelectorAll('.view.growth .box:not(.dim) > .name'); \
+        said.push([...marked].map((name) => name.textContent).join(', ')); \
         return said.join('; '); })()";
     assert_eq!(
         asked(&one, 1280, script),
         "HashMap&lt;String, f64&gt;, String, [u8; 4], type unknown, Vec&lt;u64&gt;; \
-         type unknown, [u8; 4], Vec&lt;u64&gt;, String, HashMap&lt;String, f64&gt;"
+         type unknown, [u8; 4], Vec&lt;u64&gt;, String, HashMap&lt;String, f64&gt;; shop::key"
     );
 }

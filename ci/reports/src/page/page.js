@@ -4,6 +4,20 @@
 (() => {
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
 
+  // A field for words. What is done with them is told which elements have all of them.
+  const search = (label, act) => {
+    const input = make("input", { type: "search", placeholder: "filter", className: "filter" });
+    input.setAttribute("aria-label", label);
+    input.addEventListener("input", () => {
+      const words = input.value.toLowerCase().split(/\s+/);
+      act((element) => {
+        const text = element.textContent.toLowerCase();
+        return words.every((word) => text.includes(word));
+      });
+    });
+    return input;
+  };
+
   // Each name of a column becomes a button that sorts by it, and long tables get a filter. The
   // column that the overview is sorted by stands behind the # of the page's address, so that it
   // can be passed on: #sort=peak, #sort=-peak for the most first.
@@ -26,14 +40,8 @@
     headers[column].setAttribute("aria-sort", sign < 0 ? "descending" : "ascending");
   };
   const filter = (table) => {
-    const input = make("input", { type: "search", placeholder: "filter", className: "filter" });
-    input.setAttribute("aria-label", "show the rows that have these words");
-    input.addEventListener("input", () => {
-      const words = input.value.toLowerCase().split(/\s+/);
-      for (const row of table.tBodies[0].rows) {
-        const text = row.textContent.toLowerCase();
-        row.hidden = !words.every((word) => text.includes(word));
-      }
+    const input = search("show the rows that have these words", (has) => {
+      for (const row of table.tBodies[0].rows) row.hidden = !has(row);
     });
     if (table.caption) table.caption.append(input);
     else table.before(input);
@@ -82,6 +90,12 @@
     ArrowLeft: item.previousElementSibling,
     ArrowRight: item.nextElementSibling,
   })[arrow];
+  for (const flame of document.querySelectorAll(".flame")) {
+    const input = search("mark the boxes that have these words", (has) => {
+      for (const one of flame.querySelectorAll(".box")) one.classList.toggle("dim", !has(one));
+    });
+    flame.querySelector(".view").before(input);
+  }
   for (const view of document.querySelectorAll(".flame .view")) {
     const boxes = [...view.querySelectorAll(".box")];
     const stop = (at) => boxes.forEach((one) => { one.tabIndex = one === at ? 0 : -1; });
