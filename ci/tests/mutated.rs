@@ -21,6 +21,7 @@ use serde_json::{Number, Value};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 /// What is in none of the documents, so that where it comes out it came from the mutation.
 const TAG: &str = "<b>hw</b>";
@@ -104,11 +105,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>, wanted: fn(&Value)
 }
 
 /// One of the values that are `wanted`.
-fn pick<'a>(
-    document: &'a mut Value,
-    at: Index,
-    wanted: fn(&Value) -> bool,
-) -> Option<&'a mut Value> {
+fn pick(document: &mut Value, at: Index, wanted: fn(&Value) -> bool) -> Option<&mut Value> {
     let mut found = Vec::new();
     pointers(document, "", &mut found, wanted);
     let pointer = (!found.is_empty()).then(|| at.get(&found).clone())?;
@@ -211,9 +208,9 @@ fn tell(outcome: &Outcome) {
 
 /// Everything that is made of reports: the second takes the place of the base's.
 fn tell_of(directory: &Path, head: Report, base: Option<Report>, config: &Config) {
-    let _ = table::render(&[head.clone()], 80);
+    let _ = table::render(slice::from_ref(&head), 80);
     for format in [export::Format::Bencher, export::Format::GithubBenchmark] {
-        let exported = export::render(&[head.clone()], format);
+        let exported = export::render(slice::from_ref(&head), format);
         serde_json::from_str::<Value>(&exported).expect("it is JSON");
     }
     assert!(!page::render(&head, &Origin::default()).contains(TAG));
