@@ -2,8 +2,8 @@
 
 use super::binaries::Binary;
 use super::elf;
+use super::size::Size;
 use super::stacks::Stacks;
-use super::text::Size;
 use crate::project::{ProjectError, io_error, not_started};
 use std::ffi::OsString;
 use std::fs::{self, File};

@@ -2,11 +2,11 @@
 
 use super::changes::Gone;
 use super::found::{Found, Status, Swept};
+use super::size::{Size, count};
 use crate::table::printable;
 use highwater::__private::Thousands;
 use highwater_reports::fitted::{self, Column, Row};
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// The test, and what is left out of its figures first where lines are short.
 const COLUMNS: [Column<'_>; 6] = [
@@ -128,11 +128,6 @@ pub(super) fn figures_told(found: &Found) -> String {
     format!("peak {peak}, allocated {total} in {total_blocks}, left {left} in {left_blocks}")
 }
 
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    let noun = if number == 1 { one } else { many };
-    format!("{} {noun}", Thousands(number))
-}
-
 fn row(test: &Swept, all: &[Swept]) -> Row {
     let verdict = match test.status {
         Status::Passed | Status::Skipped => "",
@@ -180,35 +175,10 @@ fn end(text: &str, width: usize) -> String {
     std::iter::once('…').chain(end).collect()
 }
 
-/// Prints bytes in at most eight characters: exact below 10,000, else three digits.
-pub(super) struct Size(pub(super) u64);
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 10_000 {
-            return write!(f, "{} B", Thousands(self.0));
-        }
-        let mut size = self.0 as f64 / 1_000.0;
-        let mut units = ["kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
-        let mut unit = units.next();
-        while size >= 999.5 {
-            size /= 1_000.0;
-            unit = units.next();
-        }
-        let places = match size {
-            ..9.995 => 2,
-            ..99.95 => 1,
-            _ => 0,
-        };
-        write!(f, "{size:.places$} {}", unit.unwrap_or_default())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::changes::Change;
-    use crate::sweep::recorded::Known;
+    use crate::sweep::found::{Change, Known};
 
     fn test(name: &str, left: u64, peak: u64) -> Swept {
         Swept {
@@ -289,22 +259,5 @@ mod tests {
             test.change = None;
         }
         insta::assert_snapshot!(render(&tests, Some(&compared), 1, 80));
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        let sizes = [
-            0,
-            9_999,
-            10_000,
-            99_949,
-            99_951,
-            999_499,
-            999_500,
-            1_234_567,
-            u64::MAX,
-        ];
-        let printed = sizes.map(|size| Size(size).to_string()).join("\n");
-        insta::assert_snapshot!(printed);
     }
 }
