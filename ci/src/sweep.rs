@@ -15,6 +15,7 @@
 
 mod binaries;
 pub mod changes;
+mod compiler;
 mod elf;
 pub mod found;
 mod job;
@@ -24,6 +25,7 @@ mod process;
 pub mod program;
 pub mod recorded;
 pub mod scaffold;
+mod size;
 pub mod stacks;
 mod symbols;
 pub mod text;

@@ -5,10 +5,8 @@
 
 use cargo_highwater::config::Config;
 use cargo_highwater::outcome::{Evidence, Outcome};
-use cargo_highwater::sweep::changes::Change;
-use cargo_highwater::sweep::found::{Found, Status, Swept};
+use cargo_highwater::sweep::found::{Change, Found, Known, Status, Swept};
 use cargo_highwater::sweep::program::Program;
-use cargo_highwater::sweep::recorded::Known;
 use highwater::{ByteSize, Scenario};
 use highwater_reports::report::{Report, read_file};
 use schemars::JsonSchema;

@@ -1,6 +1,6 @@
 //! Builds the test binaries as `cargo test` does, and starts them as it does.
 
-use super::{Place, SweepError, library};
+use super::{Place, SweepError, compiler};
 use crate::project::{ProjectError, not_started};
 use cargo_metadata::{
     Artifact, BuildScript, Message, MetadataCommand, Package, PackageId, TargetKind,
@@ -119,7 +119,7 @@ pub(super) fn build(place: Place<'_>, arguments: &[OsString]) -> Result<Vec<Bina
         packages: packages
             .map(|package| (package.id.clone(), package))
             .collect(),
-        libraries: library::of_compiler()?,
+        libraries: compiler::libraries()?,
         artifacts: &artifacts,
         scripts,
         configured: configured(place.directory),

@@ -1,23 +1,8 @@
 //! What changed of the tests of a sweep, against what is known of them.
 
 use super::Extent;
-use super::found::{Status, Swept};
-use super::recorded::{Known, Package, Packages};
-use schemars::JsonSchema;
-use serde::Serialize;
-
-/// Which way a test changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// It leaves more behind, its peak is higher by more than the tolerance, or it is new and
-    /// leaves memory behind.
-    Worse,
-    /// It leaves less behind, or its peak is lower by more than the tolerance.
-    Better,
-    /// Nothing was known of it.
-    New,
-}
+use super::found::{Change, Known, Status, Swept};
+use super::recorded::{Package, Packages};
 
 /// A test that is known and was not there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,10 @@
 //! What was found of a test, and of a process.
 
-use super::changes::Change;
 use super::process::Figures;
-use super::recorded::Known;
 use super::stacks::{Blocks, SiteFound, Stacks};
 use super::symbols::Symbols;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What was found of one test.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -121,4 +119,43 @@ pub enum Keep {
     Lowest,
     /// The highest of each.
     Highest,
+}
+
+/// Which way a test changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It leaves more behind, its peak is higher by more than the tolerance, or it is new and
+    /// leaves memory behind.
+    Worse,
+    /// It leaves less behind, or its peak is lower by more than the tolerance.
+    Better,
+    /// Nothing was known of it.
+    New,
+}
+
+/// What a test was found to allocate before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// The maximum of the live bytes.
+    pub peak_bytes: u64,
+    /// The bytes that were left at the end.
+    pub left_bytes: u64,
+    /// The blocks that were left at the end.
+    pub left_blocks: u64,
+}
+
+impl Known {
+    /// What was found of a test, if it passed and its figures are known.
+    pub fn of(test: &Swept) -> Option<Self> {
+        if test.status != Status::Passed {
+            return None;
+        }
+        Some(Self {
+            peak_bytes: test.found.peak_bytes?,
+            left_bytes: test.found.left_bytes?,
+            left_blocks: test.found.left_blocks?,
+        })
+    }
 }

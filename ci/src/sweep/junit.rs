@@ -1,7 +1,6 @@
 //! `JUnit` XML of a sweep, one test case a test, for the CI systems that show it.
 
-use super::changes::Change;
-use super::found::{Status, Swept};
+use super::found::{Change, Status, Swept};
 use super::text::{figures_told, told};
 use crate::table::printable;
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};

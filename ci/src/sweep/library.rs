@@ -2,13 +2,14 @@
 //! here.
 
 use super::SweepError;
+use super::compiler::{self, HOST};
 use super::process::{Processes, Threads};
 use crate::project::{io_error, not_started};
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// The files of the library, its root first.
 const SOURCES: [(&str, &str); 9] = [
@@ -35,9 +36,6 @@ fn main() {
 }
 ";
 const LEFT: u64 = 1_234;
-/// The one system where it works.
-const HOST: &str = "x86_64-unknown-linux-gnu";
-
 /// How processes with the library in `directory` are started. It is compiled now if it is not
 /// there, and checked in a process of its own.
 ///
@@ -53,7 +51,7 @@ pub(super) fn checked(directory: &Path) -> Result<Processes, SweepError> {
 
 /// The library and the program that it is checked with.
 fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
-    let version = String::from_utf8_lossy(&rustc(&["-vV"])?.stdout).into_owned();
+    let version = String::from_utf8_lossy(&compiler::run(&["-vV"])?.stdout).into_owned();
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     if host != Some(HOST) {
         let host = host.unwrap_or(std::env::consts::OS);
@@ -84,7 +82,7 @@ fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
         ("checked.rs", &[], &program),
     ] {
         let made = unfinished.path().join("made");
-        let status = command()
+        let status = compiler::command()
             .args(["--edition=2024", "-O", "-o"])
             .args([&made, &unfinished.path().join(source)])
             .args(flags)
@@ -135,21 +133,4 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
             ))
         }
     }
-}
-
-/// The directories of the compiler's own libraries, which the tests of procedural macros load.
-pub(super) fn of_compiler() -> Result<[PathBuf; 2], SweepError> {
-    let printed = rustc(&["--print=sysroot"])?.stdout;
-    let sysroot = PathBuf::from(String::from_utf8_lossy(&printed).trim());
-    let libraries = sysroot.join("lib");
-    Ok([libraries.join("rustlib").join(HOST).join("lib"), libraries])
-}
-
-fn rustc(arguments: &[&str]) -> Result<Output, SweepError> {
-    let output = command().args(arguments).output();
-    Ok(output.map_err(|source| not_started("rustc", source))?)
-}
-
-fn command() -> Command {
-    Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }

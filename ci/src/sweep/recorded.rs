@@ -3,13 +3,12 @@
 //!
 //! The figures hold for one toolchain, system and profile; each of these has a folder of its own.
 
-use super::found::{Status, Swept};
+use super::found::{Known, Status, Swept};
 use super::{Extent, SweepError};
 use crate::project::{ProjectError, io_error};
 use highwater::__private::Thousands;
 use highwater_reports::file::write_atomically;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -21,18 +20,6 @@ const VERSION: u32 = 1;
 /// The first lines of each.
 const HEADER: &str = "# What tests are known to allocate, in bytes and blocks.\n\
                       # `cargo highwater sweep --bless` writes this file.\n";
-
-/// What a test was found to allocate before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Known {
-    /// The maximum of the live bytes.
-    pub peak_bytes: u64,
-    /// The bytes that were left at the end.
-    pub left_bytes: u64,
-    /// The blocks that were left at the end.
-    pub left_blocks: u64,
-}
 
 /// The tests of a package: by binary, then by name.
 pub type Package = BTreeMap<String, BTreeMap<String, Known>>;
@@ -46,20 +33,6 @@ struct Recorded {
     version: u32,
     #[serde(default)]
     binary: Package,
-}
-
-impl Known {
-    /// What was found of a test, if it passed and its figures are known.
-    pub fn of(test: &Swept) -> Option<Self> {
-        if test.status != Status::Passed {
-            return None;
-        }
-        Some(Self {
-            peak_bytes: test.found.peak_bytes?,
-            left_bytes: test.found.left_bytes?,
-            left_blocks: test.found.left_blocks?,
-        })
-    }
 }
 
 /// What was found of these tests.

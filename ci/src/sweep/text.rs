@@ -2,6 +2,7 @@
 
 use super::changes::Gone;
 use super::found::{Found, Status, Swept};
+use super::size::{Size, count};
 use crate::table::printable;
 use highwater::__private::{Size, Thousands};
 use highwater_reports::fitted::{self, Column, Row};
@@ -127,11 +128,6 @@ pub(super) fn figures_told(found: &Found) -> String {
     format!("peak {peak}, allocated {total} in {total_blocks}, left {left} in {left_blocks}")
 }
 
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    let noun = if number == 1 { one } else { many };
-    format!("{} {noun}", Thousands(number))
-}
-
 fn row(test: &Swept, all: &[Swept]) -> Row {
     let verdict = match test.status {
         Status::Passed | Status::Skipped => "",
@@ -182,8 +178,7 @@ fn end(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::changes::Change;
-    use crate::sweep::recorded::Known;
+    use crate::sweep::found::{Change, Known};
 
     fn test(name: &str, left: u64, peak: u64) -> Swept {
         Swept {
@@ -264,22 +259,5 @@ mod tests {
             test.change = None;
         }
         insta::assert_snapshot!(render(&tests, Some(&compared), 1, 80));
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        let sizes = [
-            0,
-            9_999,
-            10_000,
-            99_949,
-            99_951,
-            999_499,
-            999_500,
-            1_234_567,
-            u64::MAX,
-        ];
-        let printed = sizes.map(|size| Size(size).to_string()).join("\n");
-        insta::assert_snapshot!(printed);
     }
 }

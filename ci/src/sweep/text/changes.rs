@@ -1,8 +1,8 @@
 //! What changed of the tests of a sweep, for people.
 
-use super::{Compared, Size, count, name};
-use crate::sweep::changes::Change;
-use crate::sweep::found::Swept;
+use super::{Compared, name};
+use crate::sweep::found::{Change, Swept};
+use crate::sweep::size::{Size, count};
 use crate::table::printable;
 use highwater::__private::{Thousands, wrapped_to};
 

@@ -1,8 +1,8 @@
 //! Where what tests leave behind was allocated, and what they have at the peak, for people.
 
-use super::{Size, count, name};
-use crate::sweep::changes::Change;
-use crate::sweep::found::Swept;
+use super::name;
+use crate::sweep::found::{Change, Swept};
+use crate::sweep::size::{Size, count};
 use crate::sweep::stacks::SiteFound;
 use crate::table::printable;
 use highwater::__private::wrapped_to;
