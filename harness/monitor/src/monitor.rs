@@ -288,9 +288,11 @@ impl Watch {
             .iter()
             .find(is_heap)
             .filter(|_| *figure == Figure::Memory);
-        match heap.map(|heap| heap.verdict.state) {
-            Some(State::Growing) => "; the heap is growing: the program keeps what it allocates",
-            Some(State::Bounded) => {
+        match heap.map(|heap| (heap.verdict.state, heap.verdict.per_hour > 0.0)) {
+            Some((State::Growing, _) | (State::Settling, true)) => {
+                "; the heap grows, too: the program keeps what it allocates"
+            }
+            Some((State::Bounded, _)) => {
                 "; the heap is bounded: the allocator keeps what was freed, or memory comes from \
                  elsewhere"
             }
