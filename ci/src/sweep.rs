@@ -25,7 +25,6 @@ mod process;
 pub mod program;
 pub mod recorded;
 pub mod scaffold;
-mod size;
 pub mod stacks;
 mod symbols;
 pub mod text;

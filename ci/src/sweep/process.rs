@@ -2,7 +2,6 @@
 
 use super::binaries::Binary;
 use super::elf;
-use super::size::Size;
 use super::stacks::Stacks;
 use crate::project::{ProjectError, io_error, not_started};
 use highwater::__private::Size;

@@ -2,7 +2,6 @@
 
 use super::changes::Gone;
 use super::found::{Found, Status, Swept};
-use super::size::{Size, count};
 use crate::table::printable;
 use highwater::__private::{Size, Thousands};
 use highwater_reports::fitted::{self, Column, Row};
@@ -173,6 +172,12 @@ fn end(text: &str, width: usize) -> String {
     }
     let end = text.chars().skip(length + 1 - width);
     std::iter::once('…').chain(end).collect()
+}
+
+/// So many of something, in a word for one and another for several.
+fn count(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{} {noun}", Thousands(number))
 }
 
 #[cfg(test)]

@@ -28,3 +28,26 @@ impl fmt::Display for Size {
         write!(f, "{size:.places$} {}", unit.unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Size;
+
+    #[test]
+    fn sizes_are_short() {
+        let sizes = [
+            (0, "0 B"),
+            (9_999, "9,999 B"),
+            (10_000, "10.0 kB"),
+            (99_949, "99.9 kB"),
+            (99_951, "100 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.00 MB"),
+            (1_234_567, "1.23 MB"),
+            (u64::MAX, "18.4 EB"),
+        ];
+        for (size, printed) in sizes {
+            assert_eq!(Size(size).to_string(), printed);
+        }
+    }
+}

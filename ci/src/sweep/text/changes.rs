@@ -1,9 +1,10 @@
 //! What changed of the tests of a sweep, for people.
 
+use super::count;
 use super::{Compared, name};
 use crate::sweep::found::{Change, Swept};
-use crate::sweep::size::{Size, count};
 use crate::table::printable;
+use highwater::__private::Size;
 use highwater::__private::{Thousands, wrapped_to};
 
 /// How many tests of a kind are named.

@@ -1,10 +1,11 @@
 //! Where what tests leave behind was allocated, and what they have at the peak, for people.
 
+use super::count;
 use super::name;
 use crate::sweep::found::{Change, Swept};
-use crate::sweep::size::{Size, count};
 use crate::sweep::stacks::SiteFound;
 use crate::table::printable;
+use highwater::__private::Size;
 use highwater::__private::wrapped_to;
 
 /// How many call sites are printed of a test.
