@@ -5,7 +5,9 @@ use crate::text::Thousands;
 
 use crate::diagnosis::Diagnosis;
 use crate::isolation;
-use crate::report::{Breach, C_HEAP, Ceiling, Checkpoint, Coverage, Report, Resource, Unmeasured};
+use crate::report::{
+    Breach, Ceiling, Checkpoint, Coverage, Report, Resource, Unmeasured, c_heap_not_judged,
+};
 use crate::scenario::Scenario;
 use crate::verdict::floors::{Levels, Quantity};
 use crate::verdict::{self, Verdict};
@@ -69,7 +71,7 @@ impl Recorder<'_> {
                         .unwrap_or_default(),
                 )
             })
-            .chain([C_HEAP])
+            .chain(c_heap_not_judged())
             .collect()
     }
 
