@@ -448,18 +448,41 @@ mod counted {
         unsafe { malloc(size) };
     }
 
+    #[inline(never)]
+    fn keeps_a_copy(size: usize) {
+        let text = vec![b'x'; size - 1];
+        let text = std::ffi::CString::new(text).expect("no zero");
+        // SAFETY: the text ends with a zero. The copy is never freed.
+        black_box(unsafe { libc::strdup(text.as_ptr()) });
+    }
+
+    /// That `keep` leaves a block of that size behind in each step is found, and where.
+    fn assert_found(keep: impl Fn(usize), size: usize, function: &str) {
+        let scenario = Scenario::new("leak of C").steps(20).diagnose(true);
+        let report = scenario.run(|| (), |(), _| keep(size));
+        assert!(report.verdict().is_growing(), "{report}");
+        assert_eq!(report.growth_bytes(), 20 * size as i64);
+        if cfg!(feature = "diagnosis") {
+            let diagnosis = report.diagnosis().expect("it was asked for");
+            let [site, ..] = diagnosis.sites() else {
+                panic!("no site: {diagnosis:?}");
+            };
+            assert_eq!(diagnosis.lost_blocks(), 0);
+            assert_eq!(site.growth_bytes(), diagnosis.growth_bytes());
+            // The wrapper above may stand before it.
+            let mut innermost = site.frames().iter().take(2);
+            assert!(
+                innermost.any(|frame| frame.function().ends_with(function)),
+                "{site:?}"
+            );
+        }
+    }
+
     #[test]
-    fn blocks_of_c_that_nobody_frees_grow() {
+    fn blocks_of_c_that_nobody_frees_grow_at_their_call_site() {
         for size in [64, 4_096, 1 << 20] {
-            let report = Scenario::new("leak of C")
-                .steps(20)
-                .diagnose(true)
-                .run(|| (), |(), _| keeps(size));
-            assert!(report.verdict().is_growing(), "{report}");
-            let text = report.to_string();
-            if cfg!(feature = "diagnosis") {
-                assert!(text.contains("keeps"), "{text}");
-            }
+            assert_found(keeps, size, "keeps");
+            assert_found(keeps_a_copy, size, "keeps_a_copy");
         }
     }
 
@@ -477,5 +500,22 @@ mod counted {
                 (0, size as u64)
             );
         }
+    }
+
+    #[cfg(feature = "macros")]
+    #[highwater::test(steps = 100, peak = "1 KB")]
+    #[should_panic(
+        expected = "ceiling passed in `counts_in_a_process_of_its_own`: peak 1,001 B, ceiling 1 KB"
+    )]
+    fn counts_in_a_process_of_its_own() {
+        // SAFETY: the block is freed once.
+        unsafe { free(malloc(1_001)) };
+    }
+
+    #[cfg(feature = "macros")]
+    #[highwater::test]
+    #[should_panic(expected = "memory leak in `leaks_in_a_process_of_its_own`")]
+    fn leaks_in_a_process_of_its_own() {
+        keeps(64);
     }
 }
