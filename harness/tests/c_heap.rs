@@ -513,7 +513,7 @@ mod counted {
     }
 
     #[cfg(feature = "macros")]
-    #[highwater::test]
+    #[highwater::test(steps = 20)]
     #[should_panic(expected = "memory leak in `leaks_in_a_process_of_its_own`")]
     fn leaks_in_a_process_of_its_own() {
         keeps(64);
