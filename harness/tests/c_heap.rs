@@ -1,97 +1,23 @@
-//! What C allocates, held against what was asked for. Without the feature `c-heap` none of it
-//! is in any figure, and Rust's figures are the same either way.
-//!
-//! The tests call C directly.
+//! What C allocates with the feature `c-heap`, held against what was asked for. The tests call C
+//! directly.
 
 #![deny(unsafe_code)]
 #![cfg(all(
+    feature = "c-heap",
     target_os = "linux",
     target_env = "gnu",
     target_arch = "x86_64",
     not(target_feature = "crt-static")
 ))]
 
-use highwater::{Alloc, Scenario, Scope, Usage, measure};
-use std::hint::black_box;
-
 #[global_allocator]
-static ALLOC: Alloc = Alloc::system();
+static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
-/// A value whose drop the thread has to be told of.
-struct Dropped(Vec<u8>);
-
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        self.0.clear();
-    }
-}
-
-thread_local! {
-    static OF_THREAD: Dropped = Dropped(vec![1; 70]);
-}
-
-#[track_caller]
-fn assert_figures(usage: &Usage, live: (u64, u64), peak: u64, total: (u64, u64)) {
-    let found = (
-        (usage.live_bytes, usage.live_blocks),
-        usage.peak_bytes,
-        (usage.total_bytes, usage.total_blocks),
-    );
-    assert_eq!(found, (live, peak, total), "{usage:?}");
-}
-
-#[test]
-fn the_figures_of_rust_are_the_same_with_the_feature_and_without() {
-    let scope = Scope::enter("rust");
-    let mut kept = vec![0_u8; 1_000];
-    for length in [5, 5_000, 500_000, 50] {
-        kept.resize(length, 1);
-        kept.shrink_to_fit();
-    }
-    drop(black_box(vec![0_u64; 3_000]));
-    let aligned = black_box(Box::new(Aligned([7; 256])));
-    let usage = scope.usage();
-    assert_figures(&usage, (50 + 256, 2), 500_000, (525_251, 3));
-    assert_eq!(usage.reallocations, 4);
-    drop((kept, aligned));
-    assert_eq!(scope.usage().live_bytes, 0);
-}
-
-#[test]
-fn a_thread_that_has_ended_leaves_nothing_behind() {
-    let thread = || {
-        let spawned = std::thread::Builder::new().spawn(|| OF_THREAD.with(|own| own.0.len()));
-        let joined = spawned.expect("it starts").join();
-        assert_eq!(joined.expect("it does not panic"), 70);
-    };
-    measure(thread);
-    let ((), usage) = measure(thread);
-    assert_eq!((usage.live_bytes, usage.live_blocks), (0, 0), "{usage:?}");
-}
-
-#[repr(align(128))]
-struct Aligned([u8; 256]);
-
-impl Drop for Aligned {
-    fn drop(&mut self) {
-        assert!(self.0.iter().all(|byte| *byte == 7));
-    }
-}
-
-#[cfg(not(feature = "c-heap"))]
-#[test]
-fn reports_say_that_the_heap_of_c_is_not_counted() {
-    let report = Scenario::new("without").steps(1).run(|| (), |(), _| ());
-    let not_judged = report.coverage().not_judged();
-    assert!(not_judged.iter().any(|(figure, _)| *figure == "C's heap"));
-    assert!(report.to_string().contains("not what C allocates"));
-}
-
-#[cfg(feature = "c-heap")]
 #[allow(unsafe_code)]
 mod counted {
-    use super::*;
+    use highwater::{Scenario, Scope, Usage, measure};
     use libc::{c_char, c_int, c_void};
+    use std::hint::black_box;
     use std::ptr;
 
     // SAFETY: these are the signatures that glibc documents.
@@ -105,6 +31,16 @@ mod counted {
         fn valloc(size: usize) -> *mut c_void;
         #[link_name = "__libc_malloc"]
         fn foreign(size: usize) -> *mut c_void;
+    }
+
+    #[track_caller]
+    fn assert_figures(usage: &Usage, live: (u64, u64), peak: u64, total: (u64, u64)) {
+        let found = (
+            (usage.live_bytes, usage.live_blocks),
+            usage.peak_bytes,
+            (usage.total_bytes, usage.total_blocks),
+        );
+        assert_eq!(found, (live, peak, total), "{usage:?}");
     }
 
     const PAGE: usize = 4096;
@@ -432,14 +368,6 @@ mod counted {
         // SAFETY: the block is given up once.
         let ((), usage) = measure(|| unsafe { free(realloc(block, 5_000)) });
         assert_figures(&usage, (0, 0), 0, (0, 0));
-    }
-
-    #[test]
-    fn reports_say_that_the_heap_of_c_is_counted() {
-        let report = Scenario::new("with").steps(1).run(|| (), |(), _| ());
-        let not_judged = report.coverage().not_judged();
-        assert!(!not_judged.iter().any(|(figure, _)| *figure == "C's heap"));
-        assert!(report.to_string().contains("what C allocates, too"));
     }
 
     #[inline(never)]
