@@ -20,7 +20,8 @@ use std::ffi::c_void;
 // Not a model's: the first scope is opened once.
 use std::sync::atomic::{
     AtomicU8,
-    Ordering::{Relaxed, Release},
+    Ordering::{Relaxed, Release, SeqCst},
+    compiler_fence,
 };
 pub(super) use system::System;
 
@@ -83,19 +84,24 @@ fn is_unexpected() -> bool {
 
 /// Runs `work`, in which C's requests of this thread are passed on and not counted.
 pub(super) fn uncounted<R>(work: impl FnOnce() -> R) -> R {
-    let before = REQUESTS.replace(Requests::Uncounted);
+    as_requests(Requests::Uncounted, work).0
+}
+
+/// Runs `work`, in which this thread's requests are `requests`. Returns what they are behind it.
+fn as_requests<R>(requests: Requests, work: impl FnOnce() -> R) -> (R, Requests) {
+    let before = REQUESTS.replace(requests);
+    // The compiler takes allocating functions for ones that look at nothing of the program's.
+    compiler_fence(SeqCst);
     let result = work();
-    REQUESTS.set(before);
-    result
+    compiler_fence(SeqCst);
+    (result, REQUESTS.replace(before))
 }
 
 /// Runs `work`, which allocates by the global allocator, and notes whether that used the
 /// family.
 pub(super) fn probe(work: impl FnOnce()) {
     let _ = PHASE.compare_exchange(UNKNOWN, PROBED, Relaxed, Relaxed);
-    let before = REQUESTS.replace(Requests::Unexpected);
-    work();
-    if REQUESTS.replace(before) == Requests::Seen {
+    if as_requests(Requests::Unexpected, work).1 == Requests::Seen {
         PHASE.store(SHARED, Relaxed);
     }
 }
