@@ -83,6 +83,8 @@ fn is_unexpected() -> bool {
 }
 
 /// Runs `work`, in which C's requests of this thread are passed on and not counted.
+// Not needed where neither threads are followed nor call stacks taken.
+#[allow(dead_code)]
 pub(super) fn uncounted<R>(work: impl FnOnce() -> R) -> R {
     as_requests(Requests::Uncounted, work).0
 }

@@ -22,6 +22,8 @@ pub(super) fn probe(work: impl FnOnce()) {
 pub(super) fn begin(_is_installed: bool) {}
 
 /// Why C's heap is not counted.
+// Elsewhere it may be.
+#[allow(clippy::unnecessary_wraps)]
 pub(crate) fn why_uncounted() -> Option<&'static str> {
     Some(if cfg!(feature = "c-heap") {
         "the feature `c-heap` counts it on Linux with glibc on x86-64 only"
