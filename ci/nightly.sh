@@ -22,11 +22,13 @@ RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" \
 cargo test --locked --target x86_64-unknown-linux-gnu -p highwater \
     --no-default-features --features macros --lib alloc::
 
-# Above jemalloc, which takes a minute to build.
-(
-    cd tests/adopters/jemalloc
-    CARGO_TARGET_DIR=../../../target/adopters cargo test --locked
-)
+# Above jemalloc, and with SQLite beneath; each takes a minute to build.
+for adopter in jemalloc rusqlite; do
+    (
+        cd "tests/adopters/$adopter"
+        CARGO_TARGET_DIR=../../../target/adopters cargo test --locked
+    )
+done
 
 # The counting code in 20,000 interleavings of each model.
 HIGHWATER_PORTABLE=1 CARGO_TARGET_DIR=target/model RUSTFLAGS="--cfg highwater_shuttle" \

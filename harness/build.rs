@@ -33,6 +33,14 @@ fn main() {
             "highwater_interpose",
             has_glibc && !is_static && is_set("CARGO_FEATURE_THREADS"),
         ),
+        // C's `malloc` family can be replaced by ours.
+        (
+            "highwater_c_heap",
+            has_glibc
+                && !is_static
+                && is("CARGO_CFG_TARGET_ARCH", "x86_64")
+                && is_set("CARGO_FEATURE_C_HEAP"),
+        ),
         // The compiler was not asked to optimise this library.
         ("highwater_unoptimised", is("OPT_LEVEL", "0")),
         // Call stacks can be taken.

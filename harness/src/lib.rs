@@ -88,7 +88,8 @@
 //! that passed, and fails if that is not found.
 //!
 //! # What it cannot see
-//! What C allocates, the stack, resident memory and fragmentation. Call stacks, types and holders
+//! The stack, resident memory and fragmentation; what C allocates only with the feature `c-heap`,
+//! on Linux with glibc on x86-64. Call stacks, types and holders
 //! need Linux on x86-64; elsewhere a failure has its figures alone. What a verdict of bounded
 //! would have missed stands in it: the smallest leak that would have shown.
 

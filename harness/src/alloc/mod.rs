@@ -12,6 +12,8 @@
 // A layout's size never passes `isize::MAX`, so sizes and their differences fit.
 #![allow(clippy::cast_possible_wrap)]
 
+#[cfg_attr(not(highwater_c_heap), path = "no_c_heap.rs")]
+mod c_heap;
 mod counters;
 mod elsewhere;
 mod footer;
@@ -33,6 +35,7 @@ mod trace;
 #[cfg_attr(not(highwater_unix), path = "no_unwind.rs")]
 mod unwind;
 
+pub(crate) use c_heap::why_uncounted as why_c_heap_is_uncounted;
 pub(crate) use counters::Totals;
 pub(crate) use elsewhere::{Elsewhere, has_neighbours, live_in_process};
 pub(crate) use inner::name as inner_name;
@@ -56,9 +59,10 @@ pub(crate) use unwind::frames;
 #[allow(unused_imports)]
 pub(crate) use {interpose::random::answer as answer_randomness, open::watch_whole_process};
 
+use c_heap::System;
 use interpose::spawn;
 use ledger::Own;
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 
 /// A global allocator that counts, exactly, what each scope allocates.
 ///

@@ -4,7 +4,7 @@ use super::counters::FLUSH_BYTES;
 use super::inner::NOTED_BYTES;
 use super::notes::{Noted, Notes};
 use super::scopes::{self, OWN, Overruns, ROOT, Record};
-use super::{Totals, Trace, fork, ledger, spawn};
+use super::{Totals, Trace, c_heap, fork, ledger, spawn};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What a scope has counted, read at one moment.
@@ -39,7 +39,7 @@ pub(super) fn is_installed() -> bool {
     if !PROVED.load(Relaxed) {
         let is_counted = unscoped(|| {
             // By this, the allocator beneath is noted.
-            drop(std::hint::black_box(Box::new([0_u8; NOTED_BYTES])));
+            c_heap::probe(|| drop(std::hint::black_box(Box::new([0_u8; NOTED_BYTES]))));
             let before = ledger::current().blocks();
             let block = std::hint::black_box(Box::new(0_u8));
             // A thread that is ending counts past its ledger.
@@ -47,6 +47,7 @@ pub(super) fn is_installed() -> bool {
             drop(block);
             is_counted
         });
+        c_heap::begin(is_counted);
         PROVED.store(is_counted, Relaxed);
     }
     PROVED.load(Relaxed)

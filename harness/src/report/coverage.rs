@@ -1,5 +1,7 @@
 //! [`Coverage`]: what the figures of a run include, and evidence of work that they miss.
 
+use crate::alloc;
+
 /// What the figures of a report include.
 ///
 /// ```
@@ -74,17 +76,24 @@ impl Coverage {
 
     /// In a line that is the same on every run.
     pub(crate) fn line(&self) -> String {
+        let c_heap = if self.not_judged.iter().any(|(figure, _)| *figure == C_HEAP) {
+            "not what C allocates"
+        } else {
+            "what C allocates, too"
+        };
         if self.is_own_process {
-            return "every thread of its process; not what C allocates".to_owned();
+            return format!("every thread of its process; {c_heap}");
         }
         let why = self.why_shared;
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
-        format!("the threads started in it, beside other tests{why}; not what C allocates")
+        format!("the threads started in it, beside other tests{why}; {c_heap}")
     }
 }
 
-/// What is said of C's heap.
-pub(crate) const C_HEAP: (&str, &str) = (
-    "C's heap",
-    "only what Rust's global allocator serves is counted",
-);
+/// What `malloc` and its like serve.
+const C_HEAP: &str = "C's heap";
+
+/// What is said of C's heap where it is not counted.
+pub(crate) fn c_heap_not_judged() -> Option<(&'static str, &'static str)> {
+    alloc::why_c_heap_is_uncounted().map(|why| (C_HEAP, why))
+}

@@ -20,6 +20,7 @@
 
 use super::next::Next;
 use super::random::{self, Randomness};
+use crate::alloc::c_heap;
 use crate::alloc::ledger;
 use crate::alloc::memory;
 use crate::alloc::scopes::{self, OWN, Record};
@@ -72,7 +73,7 @@ pub(super) unsafe extern "C" fn pthread_create(
     };
     if !is_handed_over() {
         // SAFETY: the caller's promises are passed on.
-        return unsafe { create(thread, attributes, routine, argument) };
+        return c_heap::uncounted(|| unsafe { create(thread, attributes, routine, argument) });
     }
     hand_over(routine, argument, libc::EAGAIN, |routine, handover| {
         // SAFETY: the caller's promises are passed on; the routine takes the handover.
@@ -100,7 +101,7 @@ pub(super) unsafe extern "C" fn thrd_create(
     };
     if !is_handed_over() {
         // SAFETY: the caller's promises are passed on.
-        return unsafe { create(thread, routine, argument) };
+        return c_heap::uncounted(|| unsafe { create(thread, routine, argument) });
     }
     hand_over(routine, argument, THRD_NOMEM, |routine, handover| {
         // SAFETY: the caller's promises are passed on; the routine takes the handover.
@@ -132,7 +133,8 @@ fn hand_over<R>(
     // From libc, so that it is counted nowhere.
     //
     // SAFETY: the size is not zero.
-    let handover: *mut Handover<R> = unsafe { libc::malloc(size_of::<Handover<R>>()) }.cast();
+    let handover = c_heap::uncounted(|| unsafe { libc::malloc(size_of::<Handover<R>>()) });
+    let handover: *mut Handover<R> = handover.cast();
     if handover.is_null() {
         return no_memory;
     }
@@ -153,7 +155,7 @@ fn hand_over<R>(
     // Here already, so that the record is not used again before the thread
     // stands in it.
     scope.thread_starts();
-    let result = create(in_scope::<R>, handover.cast());
+    let result = c_heap::uncounted(|| create(in_scope::<R>, handover.cast()));
     if result != 0 {
         scope.thread_ends();
         // SAFETY: no thread was started, so the handover is still ours.

@@ -1,5 +1,6 @@
 //! Where the stack of this thread lies, for those who walk it.
 
+use crate::alloc::c_heap;
 use std::cell::Cell;
 
 /// The lowest address of a stack, and where it ends; both 0 if that is not known.
@@ -51,7 +52,7 @@ impl Bounds {
 pub(in crate::alloc) fn learn() {
     let now = Bounds::now();
     if now.end == 0
-        && let Some((start, end)) = ask()
+        && let Some((start, end)) = c_heap::uncounted(ask)
     {
         Bounds { start, end, ..now }.set();
     }

@@ -7,6 +7,7 @@
 
 mod modules;
 
+use crate::alloc::c_heap;
 use crate::alloc::ledger::{self, Bounds};
 use crate::alloc::unwind;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
@@ -385,6 +386,8 @@ fn by_frame_pointers(frame: Frame, stack: &mut Stack) {
 /// What a panic would print.
 fn by_the_panic_unwinder(end: usize) -> Stack {
     let mut stack = Stack::new();
-    unwind::frames(&mut |frame| frame.caller < end && stack.push(frame.address));
+    c_heap::uncounted(|| {
+        unwind::frames(&mut |frame| frame.caller < end && stack.push(frame.address));
+    });
     stack
 }

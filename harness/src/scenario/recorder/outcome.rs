@@ -6,7 +6,8 @@ use crate::text::Thousands;
 use crate::diagnosis::Diagnosis;
 use crate::isolation;
 use crate::report::{
-    Breach, C_HEAP, Ceiling, Checkpoint, Coverage, OfType, Report, Resource, Unmeasured, is_of,
+    Breach, Ceiling, Checkpoint, Coverage, OfType, Report, Resource, Unmeasured, c_heap_not_judged,
+    is_of,
 };
 use crate::scenario::Scenario;
 use crate::verdict::floors::{Levels, Quantity};
@@ -71,7 +72,7 @@ impl Recorder<'_> {
                         .unwrap_or_default(),
                 )
             })
-            .chain([C_HEAP])
+            .chain(c_heap_not_judged())
             .collect()
     }
 
