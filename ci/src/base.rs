@@ -253,7 +253,7 @@ impl Checkout {
 }
 
 /// Cargo's home if it is set, and where it is if it is not.
-fn cargo_homes() -> impl Iterator<Item = PathBuf> {
+pub fn cargo_homes() -> impl Iterator<Item = PathBuf> {
     let of_cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let of_user = std::env::home_dir().map(|home| home.join(".cargo"));
     of_cargo.into_iter().chain(of_user)

@@ -3,7 +3,7 @@
 
 use super::{Failure, lock, print, say};
 use crate::arguments::{ProgramArguments, SweepArguments};
-use cargo_highwater::base::Base;
+use cargo_highwater::base::{self, Base};
 use cargo_highwater::config::{Config, Date};
 use cargo_highwater::exit_code;
 use cargo_highwater::project::Project;
@@ -271,13 +271,20 @@ fn against_baselines(
 
 /// What a program prints is its own, so what is found goes to standard error.
 pub(crate) fn run_program(asked: &ProgramArguments) -> Result<u8, Failure> {
-    let project = Project::find()?;
+    let (directory, root) = match Project::find() {
+        Ok(project) => (directory(&project), project.root),
+        // A program may be run from anywhere.
+        Err(error) => {
+            let home = base::cargo_homes().next().ok_or(error)?;
+            (home.join("highwater-sweep"), std::env::current_dir()?)
+        }
+    };
     let found = program::run(program::Asked {
-        directory: &directory(&project),
+        directory: &directory,
         command: &asked.command,
         limit: asked.limit.map(ByteSize::bytes),
         with_sites: asked.sites,
-        root: &project.root,
+        root: &root,
     })?;
     write_json(asked.json.as_ref(), &found)?;
     say(found.to_string().trim_end());
