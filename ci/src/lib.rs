@@ -8,7 +8,8 @@
 //!   that when it is measured again, and [`output`] tells those who read it.
 //! - [`sites`] says which call sites hold more or less.
 //! - [`project`] knows where things are, and runs the tests; [`base`] checks out
-//!   another revision, and [`history`] finds the first one that is not as before; [`merge`] joins what several machines measured.
+//!   another revision, and [`history`] finds the first one that is not as before; [`merge`]
+//!   joins what several machines measured.
 //! - [`view`] makes the page.
 //! - [`sweep`] measures tests that do not use the library.
 //! - [`watch`] judges the memory of a process while it runs.

@@ -3,8 +3,8 @@
 //! `rule` judges one figure by its [floors](crate::verdict::floors), never by single samples,
 //! with the shapes of `line` and `stairs`. `detectability` computes what it could have missed.
 //! `judge` joins bytes, blocks and call stacks, and decides when a run may end. `text` words the
-//! reason; `over_time` applies the rule to a service. `docs/verdict.md` gives the rule, the reasons, the parameters, and the cases in which
-//! it is wrong.
+//! reason; `over_time` applies the rule to a service. `docs/verdict.md` gives the rule, the
+//! reasons, the parameters, and the cases in which it is wrong.
 
 mod detectability;
 pub(crate) mod floors;

@@ -2,13 +2,7 @@
 //! directly.
 
 #![deny(unsafe_code)]
-#![cfg(all(
-    feature = "c-heap",
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static")
-))]
+#![cfg(highwater_c_heap)]
 
 #[global_allocator]
 static ALLOC: highwater::Alloc = highwater::Alloc::system();

@@ -2,13 +2,7 @@
 //! count once, C's do not, and reports say why.
 
 #![forbid(unsafe_code)]
-#![cfg(all(
-    feature = "c-heap",
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(target_feature = "crt-static")
-))]
+#![cfg(highwater_c_heap)]
 
 use highwater::{Alloc, Scenario, measure};
 use std::alloc::System;

@@ -7,8 +7,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 
 /// An annotation for each scenario that blocks, is unsteady or is not recorded, at the line that
-/// leaks, or else at the one that runs it. `prefix` is where the workspace is in the repository, with a slash at the
-/// end; empty if it is the repository.
+/// leaks, or else at the one that runs it. `prefix` is where the workspace is in the repository,
+/// with a slash at the end; empty if it is the repository.
 pub fn annotations(outcome: &Outcome, prefix: &str) -> String {
     let blocking = outcome.scenarios.iter().filter(|c| c.status.blocks());
     let unrecorded = outcome

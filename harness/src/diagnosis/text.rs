@@ -109,7 +109,7 @@ impl Diagnosis {
             let (bytes, blocks) = (signed(bytes), signed(blocks));
             (site, Live { bytes, blocks })
         });
-        let busy: Sites<'_> = sites.filter(|(_, live)| live.blocks > 0).collect();
+        let busy: Sites<'_> = sites.filter(|(_, live)| live.bytes > 0).collect();
         write_amounts(f, &busy)?;
         Ok(busy)
     }

@@ -170,7 +170,7 @@ impl Report {
             Subject::Peak(_) => sites.iter().filter(held).collect(),
             Subject::Growth => sites.iter().filter(grows).collect(),
             Subject::StepBlocks | Subject::StepBytes => {
-                let is_busy = |site: &&Site| site.of_steps.blocks > 0;
+                let is_busy = |site: &&Site| site.of_steps.bytes > 0;
                 sites.iter().filter(is_busy).collect()
             }
             Subject::Types => sites.iter().filter(|site| site.is_shown).collect(),

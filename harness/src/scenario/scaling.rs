@@ -54,9 +54,9 @@ const ROUNDS: usize = 2;
 /// The law is read from sizes that double, of which there must be four: what each doubling
 /// adds, divided by what the one before added, is 2 for a linear law, 1 for a logarithm, and
 /// more than 2 for what grows faster than in proportion. With more than four, the last four
-/// decide. Between two of these sizes the work is measured once more, halfway. So a table that doubles its
-/// capacity shows: it is ahead of the line at some sizes and behind at others. The bounds of
-/// the bytes of a unit include that, also for sizes that were not measured.
+/// decide. Between two of these sizes the work is measured once more, halfway. So a table that
+/// doubles its capacity shows: it is ahead of the line at some sizes and behind at others. The
+/// bounds of the bytes of a unit include that, also for sizes that were not measured.
 ///
 /// Where figures differ from run to run, all that is concluded holds for both runs. If that
 /// leaves more than one law, nothing is claimed, and [`Scaled::assert`] fails. What rises by no

@@ -4,8 +4,8 @@
 //! It defines C's `malloc` family and forwards to glibc's, so it sees what a dynamically linked
 //! program allocates, Rust's `System` and C libraries alike. It counts requested bytes: each
 //! block is longer than requested, and the last sixteen bytes of its usable area, the footer, hold
-//! the requested size, a check, and the number of a call stack. A block without a valid footer is foreign: glibc
-//! gave it out by another way. It is passed on and not counted.
+//! the requested size, a check, and the number of a call stack. A block without a valid footer
+//! is foreign: glibc gave it out by another way. It is passed on and not counted.
 //!
 //! Nothing here allocates, takes a lock or panics. When the process ends by `exit` or by a return
 //! from `main`, the figures are written to the file that the environment names.
