@@ -42,6 +42,9 @@ cargo test --release --locked -p cargo-highwater --test mutated
 HIGHWATER_CASES=50_000 \
 cargo test --release --locked -p highwater --lib generator -- --nocapture
 
+# The whole service for eight simulated hours, sound and with each defect.
+cargo test --release --locked -p highwater-scenarios --test soak -- --ignored
+
 # All known leaks, whose verdicts are the same in each round.
 cargo run --release --locked -p highwater-tests --bin known-leaks -- --rounds 3
 

@@ -146,6 +146,7 @@ fn dependencies_point_one_way() {
         ("highwater-reports", "highwater"),
         ("highwater-scenarios", "highwater"),
         ("highwater-scenarios", "highwater-fixtures"),
+        ("highwater-scenarios", "highwater-monitor"),
         ("highwater-scenarios", "highwater-reports"),
         ("highwater-tests", "highwater"),
         ("highwater-tests", "highwater-fixtures"),

@@ -1,6 +1,8 @@
 //! The command line.
 
+use crate::soak::Part;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use highwater::ByteSize;
 use std::path::PathBuf;
 
 /// Runs the scenarios of a simulated trading service and judges their memory.
@@ -39,6 +41,10 @@ pub(crate) enum Command {
     Findings(Findings),
     /// Test what the post-mortems suspected, and print what came of it
     Hypotheses(Hypotheses),
+    /// Run the whole service for hours of simulated time, watched, cleaned up and restarted as
+    /// in production, and print whether it is what the post-mortems asked for. Exits with 2 if
+    /// a criterion is not known after so short a time
+    Soak(Soak),
 }
 
 impl Default for Command {
@@ -134,4 +140,23 @@ pub(crate) struct Hypotheses {
     /// How to print them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Args)]
+pub(crate) struct Soak {
+    /// How many simulated hours
+    #[arg(long, value_name = "N", default_value_t = 8,
+        value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) hours: u64,
+    /// The part that has its defect
+    #[arg(long, value_name = "PART", value_enum)]
+    pub(crate) leaky: Option<Part>,
+    /// Restart the service when it has more resident memory than this; alerts are raised at 1 GB,
+    /// or at half of this if that is less
+    #[arg(long, value_name = "SIZE", default_value = "6 GB")]
+    pub(crate) limit: ByteSize,
+    /// An existing folder for what must not be lost, the account with its trades, and for the
+    /// service's other files. The service goes on with what is there already
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ mod findings_output;
 mod hypotheses_output;
 mod repro;
 mod shown;
+mod soak;
 mod table;
 
 use arguments::{Arguments, Command, Format, Proof, Selection};
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Hypotheses(asked) => {
             hypotheses_output::text(&asked).map(|text| (text, EXIT_SOUND))
         }
+        Command::Soak(asked) => soak::run(&asked),
     };
     match outcome {
         Ok((text, code)) => print(&text, code),

@@ -1,0 +1,219 @@
+//! The whole service for hours: all of its parts at once, watched as a service in production
+//! is watched, cleaned up, and restarted before the machine has no memory left.
+//!
+//! The clock is simulated; the memory is real. Each part can have its defect, and what then
+//! happens is held against what the monitor said before: which part grows, how fast, and when
+//! it reaches the limit.
+
+mod parts;
+mod text;
+
+use crate::arguments::Soak as Asked;
+use crate::{EXIT_SOUND, EXIT_UNSOUND, EXIT_USAGE};
+use highwater::ByteSize;
+use highwater_monitor::{ComponentHeap, Event, Figure, Monitor, Sample, State, Status, Verdict};
+use indicatif::{ProgressBar, ProgressStyle};
+use parts::{CleanUps, Service};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+pub(crate) use parts::Part;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 3_600;
+/// What an alert is raised at, or half of what the service is restarted at if that is less.
+const ALERT_ABOVE: ByteSize = ByteSize::gb(1);
+
+/// What a soak came to.
+struct Soak<'a> {
+    asked: &'a Asked,
+    /// The second in which it began: not the first one if it goes on with an account.
+    begin: u64,
+    /// Resident memory at each minute.
+    memory: Vec<u64>,
+    swap: u64,
+    processor_seconds: f64,
+    /// What became of the service, from one start to the next.
+    lives: Vec<Life>,
+    /// When, and what.
+    alerts: Vec<(u64, String)>,
+    trades: u64,
+}
+
+/// From one start of the service to the next.
+struct Life {
+    begin: u64,
+    end: u64,
+    status: Status,
+    /// What each part held after a tenth of the time.
+    early: Vec<ComponentHeap>,
+    clean_ups: CleanUps,
+    projection: Option<Projection>,
+    /// Where the limit was reached, if it was.
+    reached: Option<u64>,
+}
+
+/// When memory was first said to grow without end, and when it was said to reach the limit.
+#[derive(Clone, Copy)]
+struct Projection {
+    said: u64,
+    reaches: u64,
+}
+
+/// Runs it, and says what came of it.
+pub(crate) fn run(asked: &Asked) -> Result<(String, u8), String> {
+    let folder = tempfile::tempdir().map_err(|error| format!("no temporary directory: {error}"))?;
+    let folder = asked.state.as_deref().unwrap_or_else(|| folder.path());
+    let soak = Soak::run(asked, folder).map_err(|error| format!("the service failed: {error}"))?;
+    let criteria = soak.criteria();
+    let code = if criteria
+        .iter()
+        .any(|criterion| criterion.holds == Some(false))
+    {
+        EXIT_UNSOUND
+    } else if criteria.iter().any(|criterion| criterion.holds.is_none()) {
+        EXIT_USAGE
+    } else {
+        EXIT_SOUND
+    };
+    Ok((soak.text(&criteria), code))
+}
+
+/// A service and who watches it.
+struct Watched {
+    service: Service,
+    /// For alerts.
+    alarm: Monitor,
+    /// For when the service has to be restarted.
+    limit: Monitor,
+    begin: u64,
+    /// What each part held after each minute.
+    parts: Vec<Vec<ComponentHeap>>,
+    projection: Option<Projection>,
+}
+
+impl Watched {
+    fn start(asked: &Asked, folder: &Path, begin: Option<u64>) -> std::io::Result<Self> {
+        let alert_above = asked.limit.bytes() / 2;
+        let alert_above = ByteSize::b(alert_above).min(ALERT_ABOVE);
+        let monitor = |limit| Monitor::builder().limit(limit).build();
+        let limit = monitor(asked.limit);
+        let service = Service::start(folder, asked.leaky, &limit.cleanup())?;
+        let begin = begin.unwrap_or_else(|| service.seconds_traded());
+        Ok(Self {
+            service,
+            alarm: monitor(alert_above),
+            limit,
+            begin,
+            parts: Vec::new(),
+            projection: None,
+        })
+    }
+
+    /// Takes a sample, `second` seconds after the first start, and returns what is to be said.
+    fn sample(&mut self, second: u64) -> (Sample, Vec<String>) {
+        let mut sample = Sample::of_this_process();
+        sample.time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let events = self.alarm.observe(sample.clone());
+        self.limit.observe(sample.clone());
+        let status = self.limit.status();
+        let verdict = verdict_on(&status, &Figure::Memory);
+        if let Some(verdict) = verdict
+            && verdict.state() == State::Growing
+            && let Some(until) = verdict.time_to_limit()
+        {
+            let reaches = second + until.as_secs();
+            self.projection.get_or_insert(Projection {
+                said: second,
+                reaches,
+            });
+        }
+        self.parts.push(sample.components.clone());
+        let is_alert = |event: &&Event| !matches!(event, Event::Noted(_));
+        let said = events.iter().filter(is_alert).map(Event::to_string);
+        (sample, said.collect())
+    }
+
+    fn end(mut self, end: u64, reached: Option<u64>) -> Life {
+        let early = self.parts.len() / 10;
+        Life {
+            early: self.parts.drain(early..).next().unwrap_or_default(),
+            begin: self.begin,
+            end,
+            status: self.alarm.status(),
+            clean_ups: self.service.clean_ups(),
+            projection: self.projection,
+            reached,
+        }
+    }
+}
+
+impl<'a> Soak<'a> {
+    fn run(asked: &'a Asked, folder: &Path) -> std::io::Result<Self> {
+        let mut watched = Watched::start(asked, folder, None)?;
+        let begin = watched.begin;
+        let mut soak = Self {
+            asked,
+            begin,
+            memory: Vec::new(),
+            swap: 0,
+            processor_seconds: 0.0,
+            lives: Vec::new(),
+            alerts: Vec::new(),
+            trades: 0,
+        };
+        let end = begin + asked.hours * HOUR;
+        let bar = bar(asked.hours * MINUTE);
+        let before = Sample::of_this_process().cpu_time;
+        for second in begin..end {
+            watched.service.second(second)?;
+            let now = second + 1;
+            if !now.is_multiple_of(MINUTE) {
+                continue;
+            }
+            bar.inc(1);
+            watched.service.save()?;
+            let (sample, said) = watched.sample(now);
+            soak.alerts.extend(said.into_iter().map(|said| (now, said)));
+            let memory = sample.memory_bytes().unwrap_or(0);
+            soak.memory.push(memory);
+            soak.swap = soak.swap.max(sample.swap_bytes.unwrap_or(0));
+            if memory > asked.limit.bytes() && now < end {
+                // All of its memory goes before the next one starts.
+                soak.lives.push(watched.end(now, Some(now)));
+                highwater::return_to_system();
+                watched = Watched::start(asked, folder, Some(now))?;
+            }
+        }
+        bar.finish_and_clear();
+        let after = Sample::of_this_process().cpu_time;
+        if let Some((before, after)) = before.zip(after) {
+            soak.processor_seconds = after.saturating_sub(before).as_secs_f64();
+        }
+        soak.trades = watched.service.account().trades;
+        soak.lives.push(watched.end(end, None));
+        Ok(soak)
+    }
+
+    /// The longest time without a restart.
+    fn longest(&self) -> &Life {
+        let longest = self.lives.iter().max_by_key(|life| life.end - life.begin);
+        longest.expect("there is one at least")
+    }
+}
+
+fn verdict_on<'a>(status: &'a Status, figure: &Figure) -> Option<&'a Verdict> {
+    status
+        .verdicts
+        .iter()
+        .find(|verdict| verdict.figure() == figure)
+}
+
+fn bar(minutes: u64) -> ProgressBar {
+    let bar = ProgressBar::new(minutes);
+    let template = "{spinner} {bar:30} {pos}/{len} simulated minutes {elapsed}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,381 @@
+//! The parts of the service, each a [`Component`] of its own for the monitor, and what each
+//! does in a second.
+//!
+//! All run on one thread, one after the other, and those that have tasks on a runtime of their
+//! own whose clock is paused. So a simulated hour is the same on every run.
+
+use clap::ValueEnum;
+use highwater::__private::Thousands;
+use highwater::ScopeHandle;
+use highwater_fixtures::{
+    Account, Aggregator, AggregatorConfig, Bot, BotConfig, CandleSource, Caps, Collector,
+    CollectorConfig, DrainOrder, FeatureRetention, Ledger, LogPath, MarketFeed, OhlcvStore,
+    PaperExecutor, Processor, Retention, Session, SessionStore, TailedService, Trade, TradeFeed,
+};
+use highwater_monitor::{Cleanup, Component};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+
+/// A part whose defect can be switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// 59 bots, which take ten tick bars a second and keep all of them
+    Bots,
+    /// Fifty sessions a second, none of which is dropped
+    Sessions,
+    /// 170 trades a second, each of which stays in the history
+    Trades,
+    /// Candles of ten symbols, fetched every ten seconds and never cleaned up
+    MarketData,
+    /// Order books and candles of fifty symbols, all of which are kept
+    Collector,
+    /// 170 messages a second, whose log records nobody takes
+    Aggregator,
+    /// 117 lines a second, whose buffer is cleared after processing
+    TailWatcher,
+}
+
+impl Part {
+    /// The name of its component.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bots => "bots",
+            Self::Sessions => "sessions",
+            Self::Trades => "trades",
+            Self::MarketData => "market data",
+            Self::Collector => "collector",
+            Self::Aggregator => "aggregator",
+            Self::TailWatcher => "tail watcher",
+        }
+    }
+
+    /// The scenario that runs this part alone, and names the line.
+    pub(crate) fn scenario(self) -> &'static str {
+        match self {
+            Self::Bots => "candles-10k",
+            Self::Sessions => "sessions-10k",
+            Self::Trades => "trades-1k",
+            Self::MarketData => "ohlcv-store",
+            Self::Collector => "feature-history",
+            Self::Aggregator => "aggregator",
+            Self::TailWatcher => "tail-watcher",
+        }
+    }
+}
+
+/// How many of each come in a second.
+const TICK_BARS: usize = 10;
+const BOTS: usize = 59;
+const SESSIONS: u64 = 50;
+pub(super) const TRADES: u64 = 170;
+const LINES: u64 = TailedService::LINES_A_SECOND / 10;
+/// The seconds between two fetches and two cycles.
+const FETCH_EVERY: u64 = 10;
+const CYCLE_EVERY: u64 = 10;
+/// One-minute candles that a fetch brings for the first time, by symbol.
+const CANDLES_A_FETCH: usize = 500;
+const SYMBOLS: usize = 10;
+/// How many trades the history holds, of a service that has no defect there.
+const HISTORY: usize = 1_000;
+/// How many clean-ups are remembered.
+const CLEAN_UPS: usize = 3;
+
+/// What clean-ups came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CleanUps {
+    pub(crate) count: u64,
+    /// The lines that the last of them wrote to the log.
+    pub(crate) last: VecDeque<String>,
+}
+
+/// All parts, at work.
+pub(crate) struct Service {
+    parts: Vec<Running>,
+    desk: Rc<RefCell<Desk>>,
+    clean_ups: Rc<RefCell<CleanUps>>,
+}
+
+struct Running {
+    scope: Option<ScopeHandle>,
+    second: Box<dyn FnMut(u64) -> io::Result<()>>,
+}
+
+impl Service {
+    /// Starts all parts, with a defect in `leaky`. The account is that of the ledger in
+    /// `folder`, which takes other files too.
+    pub(crate) fn start(
+        folder: &Path,
+        leaky: Option<Part>,
+        clean_up: &Cleanup,
+    ) -> io::Result<Self> {
+        let is_leaky = |part| leaky == Some(part);
+        let clean_ups = Rc::default();
+        let mut parts = Vec::new();
+        let mut start = |part: Part, start: &mut dyn FnMut() -> io::Result<Second>| {
+            let component = Component::enter(part.name());
+            let scope = component.handle();
+            let second = start()?;
+            parts.push(Running { scope, second });
+            io::Result::Ok(())
+        };
+        start(Part::Bots, &mut || Ok(bots(is_leaky(Part::Bots))))?;
+        start(Part::Sessions, &mut || {
+            Ok(sessions(is_leaky(Part::Sessions)))
+        })?;
+        let mut desk = None;
+        start(Part::Trades, &mut || {
+            let opened = Desk::open(folder, is_leaky(Part::Trades))?;
+            let opened = Rc::new(RefCell::new(opened));
+            desk = Some(Rc::clone(&opened));
+            Ok(Box::new(move |_| opened.borrow_mut().second()))
+        })?;
+        start(Part::MarketData, &mut || {
+            let clean_ups = Rc::clone(&clean_ups);
+            Ok(market_data(
+                is_leaky(Part::MarketData),
+                clean_up.clone(),
+                clean_ups,
+            ))
+        })?;
+        start(Part::Collector, &mut || {
+            collector(folder, is_leaky(Part::Collector))
+        })?;
+        start(Part::Aggregator, &mut || {
+            Ok(aggregator(is_leaky(Part::Aggregator)))
+        })?;
+        start(Part::TailWatcher, &mut || {
+            tail_watcher(folder, is_leaky(Part::TailWatcher))
+        })?;
+        Ok(Self {
+            parts,
+            desk: desk.expect("it was started"),
+            clean_ups,
+        })
+    }
+
+    /// What is to be done in a second.
+    pub(crate) fn second(&mut self, number: u64) -> io::Result<()> {
+        for part in &mut self.parts {
+            let second = &mut part.second;
+            match &part.scope {
+                Some(scope) => scope.in_scope(|| second(number))?,
+                None => second(number)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the account down.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        let Desk {
+            ledger, executor, ..
+        } = &mut *self.desk.borrow_mut();
+        ledger.save(&executor.account())
+    }
+
+    /// The account now.
+    pub(crate) fn account(&self) -> Account {
+        self.desk.borrow().executor.account()
+    }
+
+    /// For how many seconds trades were recorded.
+    pub(crate) fn seconds_traded(&self) -> u64 {
+        self.desk.borrow().next / TRADES
+    }
+
+    pub(crate) fn clean_ups(&self) -> CleanUps {
+        self.clean_ups.borrow().clone()
+    }
+}
+
+type Second = Box<dyn FnMut(u64) -> io::Result<()>>;
+
+fn bots(is_leaky: bool) -> Second {
+    let config = BotConfig {
+        candle_retention: retention(is_leaky, BotConfig::default().candle_retention),
+        ..BotConfig::default()
+    };
+    let mut bots = vec![Bot::new(config); BOTS];
+    let mut candles = CandleSource::generated().stream();
+    Box::new(move |_| {
+        for candle in candles.by_ref().take(TICK_BARS) {
+            for bot in &mut bots {
+                bot.on_candle(&candle);
+            }
+        }
+        Ok(())
+    })
+}
+
+fn sessions(is_leaky: bool) -> Second {
+    let mut store = SessionStore::new(retention(is_leaky, Retention::last(1_000)));
+    Box::new(move |second| {
+        for number in 0..SESSIONS {
+            store.add(Session::example(second * SESSIONS + number));
+        }
+        Ok(())
+    })
+}
+
+/// Trades on paper and writes each trade down.
+struct Desk {
+    ledger: Ledger,
+    executor: PaperExecutor,
+    /// The number of the next trade.
+    next: u64,
+}
+
+impl Desk {
+    const CAPITAL: f64 = 100_000.0;
+    const QUANTITY: f64 = 0.01;
+
+    fn open(folder: &Path, is_leaky: bool) -> io::Result<Self> {
+        let new = Account {
+            cash: Self::CAPITAL,
+            ..Account::default()
+        };
+        let (ledger, account) = Ledger::open(folder, new)?;
+        let history = retention(is_leaky, Retention::last(HISTORY));
+        Ok(Self {
+            ledger,
+            executor: PaperExecutor::resume(&account, history),
+            next: account.trades,
+        })
+    }
+
+    /// Buys and sells in turn. The trades of a second are written down together.
+    fn second(&mut self) -> io::Result<()> {
+        let end = (self.next / TRADES + 1) * TRADES;
+        let count = end - self.next;
+        for number in self.next..end {
+            let cents = 2_000_000 + number * 7 % 9_973;
+            let (price, time_ms) = (
+                cents as f64 / 100.0,
+                (number * 1_000 / TRADES).cast_signed(),
+            );
+            let executor = &mut self.executor;
+            let outcome = if number.is_multiple_of(2) {
+                executor.buy("BTCUSDT", Self::QUANTITY, price, time_ms)
+            } else {
+                executor.sell("BTCUSDT", Self::QUANTITY, price, time_ms)
+            };
+            outcome.map_err(io::Error::other)?;
+        }
+        self.next = end;
+        let count = usize::try_from(count).map_err(io::Error::other)?;
+        self.ledger.record(
+            self.executor
+                .trades()
+                .latest(count)
+                .map(|trade: &Trade| trade),
+        )
+    }
+}
+
+fn market_data(is_leaky: bool, mut clean_up: Cleanup, log: Rc<RefCell<CleanUps>>) -> Second {
+    let mut feed = MarketFeed::new(SYMBOLS, &CandleSource::generated());
+    let mut store = OhlcvStore::new(Caps::AtCleanUp);
+    if !is_leaky {
+        clean_up = clean_up.every(1_000);
+    }
+    Box::new(move |second| {
+        if !second.is_multiple_of(FETCH_EVERY) {
+            return Ok(());
+        }
+        store.fetch(&feed);
+        feed.move_on();
+        for _ in 0..CANDLES_A_FETCH {
+            let cleaned = clean_up.after_unit(|| {
+                let trimmed = store.clean_up() as u64;
+                format!("{} candles trimmed", Thousands(trimmed))
+            });
+            if let Some(cleaned) = cleaned {
+                log.borrow_mut().note(cleaned.to_string());
+            }
+        }
+        Ok(())
+    })
+}
+
+impl CleanUps {
+    fn note(&mut self, line: String) {
+        self.count += 1;
+        self.last.push_back(line);
+        if self.last.len() > CLEAN_UPS {
+            self.last.pop_front();
+        }
+    }
+}
+
+fn collector(folder: &Path, is_leaky: bool) -> io::Result<Second> {
+    let folder = folder.join("samples");
+    fs::create_dir_all(&folder)?;
+    let mut config = CollectorConfig::default();
+    if is_leaky {
+        config.retention = FeatureRetention::UNBOUNDED;
+    }
+    let runtime = on_a_paused_clock()?;
+    let mut collector = Collector::new(config);
+    runtime.block_on(async { collector.start(&folder) });
+    Ok(Box::new(move |second| {
+        if !second.is_multiple_of(CYCLE_EVERY) {
+            return Ok(());
+        }
+        let outcome = runtime.block_on(collector.cycle());
+        outcome.map_err(io::Error::other)?;
+        if second.is_multiple_of(3_600) {
+            // They have gone to where models are trained.
+            for file in fs::read_dir(&folder)? {
+                fs::remove_file(file?.path())?;
+            }
+        }
+        Ok(())
+    }))
+}
+
+fn aggregator(is_leaky: bool) -> Second {
+    let mut config = AggregatorConfig::default();
+    config.log_retention = retention(is_leaky, config.log_retention);
+    let mut aggregator = Aggregator::new(config);
+    let mut feed = TradeFeed::new();
+    Box::new(move |_| {
+        feed.next_second(|connection, message| aggregator.receive(connection, message));
+        aggregator.process();
+        Ok(())
+    })
+}
+
+fn tail_watcher(folder: &Path, is_leaky: bool) -> io::Result<Second> {
+    let order = if is_leaky {
+        DrainOrder::AfterProcessing
+    } else {
+        DrainOrder::BeforeProcessing
+    };
+    let runtime = on_a_paused_clock()?;
+    let processor = Arc::new(Processor::new());
+    let path = LogPath::within(folder);
+    let mut service = runtime.block_on(TailedService::start(&path, &processor, order));
+    Ok(Box::new(move |_| {
+        runtime.block_on(service.second(LINES));
+        Ok(())
+    }))
+}
+
+fn on_a_paused_clock() -> io::Result<Runtime> {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build()
+}
+
+fn retention(is_leaky: bool, sound: Retention) -> Retention {
+    if is_leaky {
+        Retention::Unbounded
+    } else {
+        sound
+    }
+}
