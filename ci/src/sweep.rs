@@ -43,6 +43,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use symbols::Symbols;
 
+/// Arguments of libtest that choose ignored tests.
+const IGNORED: [&str; 2] = ["--ignored", "--include-ignored"];
 /// A name that no test has.
 const NO_TEST: &str = "no test has this name";
 
@@ -95,6 +97,12 @@ pub enum SweepError {
          and binaries as `cargo test` does, and leaves ignored tests and doctests out"
     )]
     NoTests,
+    /// Ignored tests are asked for.
+    #[error(
+        "`{0}` chooses ignored tests, and a sweep leaves them out: take `{0}` away, and the test's \
+         `#[ignore]` to have it swept"
+    )]
+    Ignored(&'static str),
     /// The library does not count right on this machine.
     #[error(
         "the counting library does not count right on this machine, so nothing was run: {0}; \
@@ -173,12 +181,16 @@ impl Sweep {
     /// # Errors
     /// If the library does not count right here, the tests are not built, or there is none.
     pub fn prepare(asked: Asked<'_>) -> Result<Self, SweepError> {
-        let mut processes = library::checked(asked.directory)?;
         let arguments = asked.arguments;
         let (of_cargo, filters) = match arguments.iter().position(|argument| argument == "--") {
             Some(at) => (&arguments[..at], &arguments[at + 1..]),
             None => (arguments, &[][..]),
         };
+        let is_asked = |word: &&str| filters.iter().any(|filter| filter == word);
+        if let Some(word) = IGNORED.into_iter().find(is_asked) {
+            return Err(SweepError::Ignored(word));
+        }
+        let mut processes = library::checked(asked.directory)?;
         let mut jobs = Vec::new();
         let mut skipped = Vec::new();
         for binary in binaries::build(asked.place, of_cargo)? {

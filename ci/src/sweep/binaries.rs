@@ -52,9 +52,14 @@ impl Binary {
         if names.is_empty() && !self.has_harness {
             return Listed::Whole("it has `harness = false` and lists no tests".to_owned());
         }
-        if let Listed::Tests(ignored) = self.list(filters, &["--ignored"]) {
-            let ignored: BTreeSet<_> = ignored.into_iter().collect();
-            names.retain(|name| !ignored.contains(name));
+        match self.list(filters, &["--ignored"]) {
+            Listed::Tests(ignored) => {
+                let ignored: BTreeSet<_> = ignored.into_iter().collect();
+                names.retain(|name| !ignored.contains(name));
+            }
+            failed if self.has_harness => return failed,
+            // Another harness need not know of ignored tests.
+            _ => {}
         }
         Listed::Tests(names)
     }

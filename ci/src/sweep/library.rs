@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The files of the library, its root first.
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 10] = [
     ("lib.rs", include_str!("preload/lib.rs")),
     ("blocks.rs", include_str!("preload/blocks.rs")),
     ("check.rs", include_str!("preload/check.rs")),
+    ("counts.rs", include_str!("preload/counts.rs")),
     ("family.rs", include_str!("preload/family.rs")),
     ("limit.rs", include_str!("preload/limit.rs")),
     ("output.rs", include_str!("preload/output.rs")),
@@ -36,6 +37,7 @@ fn main() {
 }
 ";
 const LEFT: u64 = 1_234;
+
 /// How processes with the library in `directory` are started. It is compiled now if it is not
 /// there, and checked in a process of its own.
 ///

@@ -26,6 +26,13 @@ const BLOCKS: &str = "HIGHWATER_SWEEP_BLOCKS";
 /// The variable that has it check what it takes for granted.
 const CHECK: &str = "HIGHWATER_SWEEP_CHECK";
 
+/// Why there are no figures of a process that ended by itself.
+const NOT_WRITTEN: &str =
+    "its process ended by `_exit`, became another program, or could not write them";
+/// Why there are none of one that wrote zeros.
+const NOTHING_SEEN: &str =
+    "it did not call `malloc`: it allocates nothing, or has an allocator of its own";
+
 /// Whose allocations count.
 #[derive(Clone, Copy)]
 pub(super) enum Threads {
@@ -246,29 +253,34 @@ impl Ended {
         status.trim_end_matches(" (core dumped)").to_owned()
     }
 
-    /// Why there are no figures, if the end of the process says so.
-    pub(super) fn no_figures(&self) -> Option<String> {
+    /// Why the process, which was one of `program`, wrote no figures.
+    pub(super) fn no_figures(&self, program: &Path) -> String {
         if let Some([bytes, live]) = self.passed_limit {
-            return Some(format!(
+            return format!(
                 "an allocation of {} passed the limit: {} would have been live",
                 Size(bytes),
                 Size(live)
-            ));
+            );
         }
-        let is_signal = self.status.code().is_none();
-        is_signal.then(|| format!("its process ended by {}", self.how()))
+        if let Some(reason) = elf::not_preloaded(program) {
+            return format!("the program {reason}");
+        }
+        match self.status.code() {
+            None => format!("its process ended by {}", self.how()),
+            Some(_) => NOT_WRITTEN.to_owned(),
+        }
     }
 
     /// The figures of a process of `program` whose threads all count; or why there are none.
     pub(super) fn all_figures(&self, program: &Path) -> Result<Figures, String> {
         match &self.figures {
-            Some(figures) if figures.total_blocks > 0 => Ok(figures.clone()),
-            Some(_) => Err("it has an allocator of its own".to_owned()),
-            None => Err(self.no_figures().unwrap_or_else(|| {
-                let reason = elf::not_preloaded(program)
-                    .unwrap_or("ended by `_exit`, became another program, or could not write them");
-                format!("it {reason}")
-            })),
+            None => Err(self.no_figures(program)),
+            Some(figures) => match elf::not_seen(program) {
+                // Its C libraries may have called `malloc`.
+                Some(reason) => Err(reason),
+                None if figures.total_blocks == 0 => Err(NOTHING_SEEN.to_owned()),
+                None => Ok(figures.clone()),
+            },
         }
     }
 }
