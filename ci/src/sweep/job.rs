@@ -119,18 +119,24 @@ pub(super) enum EmptyRun {
 impl EmptyRun {
     pub(super) fn of(binary: &Binary, empty: &Ended) -> Self {
         let program = &binary.executable;
-        let fewest = if binary.has_harness { FEWEST_BLOCKS } else { 1 };
-        match &empty.figures {
-            None => {
-                let reason = empty.no_figures(program);
-                Self::Unseen(format!("a run without a test has none: {reason}"))
-            }
-            Some(figures) if figures.main_blocks + figures.total_blocks < fewest => {
-                Self::Unseen(elf::not_seen(program).unwrap_or_else(|| {
+        let Some(figures) = &empty.figures else {
+            let reason = empty.no_figures(program);
+            return Self::Unseen(format!("a run without a test has none: {reason}"));
+        };
+        let seen = figures.main_blocks + figures.total_blocks;
+        let reason = if binary.has_harness && seen >= FEWEST_BLOCKS {
+            None
+        } else {
+            // Few blocks may be those of C libraries alone.
+            elf::not_seen(program).or_else(|| {
+                (binary.has_harness || seen == 0).then(|| {
                     "the program, or a library loaded first, has an allocator of its own".to_owned()
-                }))
-            }
-            Some(figures) => Self::Left(figures.left_bytes, figures.left_blocks),
+                })
+            })
+        };
+        match reason {
+            Some(reason) => Self::Unseen(reason),
+            None => Self::Left(figures.left_bytes, figures.left_blocks),
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::SweepError;
 use super::compiler::{self, HOST};
 use super::process::{Processes, Threads};
+use crate::project::command::rustc;
 use crate::project::{io_error, not_started};
 use std::ffi::OsStr;
 use std::fs;
@@ -53,7 +54,7 @@ pub(super) fn checked(directory: &Path) -> Result<Processes, SweepError> {
 
 /// The library and the program that it is checked with.
 fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
-    let version = String::from_utf8_lossy(&compiler::run(&["-vV"])?.stdout).into_owned();
+    let version = compiler::said("-vV")?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     if host != Some(HOST) {
         let host = host.unwrap_or(std::env::consts::OS);
@@ -84,7 +85,7 @@ fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
         ("checked.rs", &[], &program),
     ] {
         let made = unfinished.path().join("made");
-        let status = compiler::command()
+        let status = rustc()
             .args(["--edition=2024", "-O", "-o"])
             .args([&made, &unfinished.path().join(source)])
             .args(flags)

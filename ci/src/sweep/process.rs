@@ -1,8 +1,8 @@
 //! Runs one test in a process of its own, and reads what the counting library wrote at its end.
 
 use super::binaries::Binary;
-use super::elf;
 use super::stacks::Stacks;
+use super::{SweepError, elf};
 use crate::project::{ProjectError, io_error, not_started};
 use highwater::__private::Size;
 use std::ffi::OsString;
@@ -87,13 +87,18 @@ pub(in crate::sweep) struct Figures {
 }
 
 impl Processes {
-    pub(super) fn new(library: &Path) -> Result<Self, ProjectError> {
+    pub(super) fn new(library: &Path) -> Result<Self, SweepError> {
         let temporary = std::env::temp_dir();
         let directory = tempfile::tempdir().map_err(io_error(&temporary))?;
         let mut library = std::path::absolute(library).map_err(io_error(library))?;
-        if library.to_string_lossy().contains([' ', ':']) {
-            // These separate the libraries of the variable.
+        // The first two separate the libraries of the variable, and the third one stands for
+        // directories.
+        let is_odd = |path: &Path| path.to_string_lossy().contains([' ', ':', '$']);
+        if is_odd(&library) {
             let copy = directory.path().join("counting.so");
+            if is_odd(&copy) {
+                return Err(SweepError::NotPreloadable(library, temporary));
+            }
             fs::copy(&library, &copy).map_err(io_error(&library))?;
             library = copy;
         }
@@ -207,7 +212,9 @@ impl Processes {
         let status = command.status();
         let status = status
             .map_err(|source| not_started(&command.get_program().to_string_lossy(), source))?;
-        Ok((status, fs::read_to_string(&written).unwrap_or_default()))
+        // Paths of mapped files need not be text.
+        let text = fs::read(&written).unwrap_or_default();
+        Ok((status, String::from_utf8_lossy(&text).into_owned()))
     }
 }
 
