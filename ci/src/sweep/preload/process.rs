@@ -72,7 +72,8 @@ unsafe extern "C" fn start(_: c_int, _: *mut *mut c_char, environment: *mut *mut
 /// # Safety
 /// `environment` is a list of strings, ended by null, that nobody else uses.
 unsafe fn take(environment: *mut *mut c_char, name: &[u8]) -> Option<*mut c_char> {
-    // SAFETY: neither the list nor a string is read beyond its end.
+    // SAFETY: the list is read up to its null, and a string up to the first byte that is not the
+    // name's: its zero at the latest, since no name has one.
     unsafe {
         let mut entry = environment;
         while !(*entry).is_null() {
@@ -111,7 +112,9 @@ unsafe fn decimal(text: *const c_char) -> usize {
 /// # Safety
 /// As for [`take`], which took `preloaded` and left room for one entry.
 unsafe fn restore(environment: *mut *mut c_char, preloaded: *mut c_char) {
-    // SAFETY: neither the list nor the string is left, and the name stands before the value.
+    // SAFETY: the colon stands before the string's end. `take` moved the list's null down by one, so
+    // there is room for an entry before a new null. The name stands before the value, in the same
+    // string, so the entry begins there.
     unsafe {
         let colon = (0..strlen(preloaded))
             .rev()
