@@ -223,6 +223,14 @@ fn where_blocks_are_laid_out_otherwise_nothing_is_swept() {
         // The end of the process says something else.
         ("process.rs", "b\"figures\"", "b\"others\""),
         ("family.rs", "LIVE_BLOCKS.fetch_sub(1, Relaxed);", ""),
+        // The system has no memory, no thread and no such function.
+        ("check.rs", "memalign(alignment, 100)", "malloc(usize::MAX)"),
+        (
+            "check.rs",
+            "pthread_create(&mut thread, ptr::null(), in_thread, place)",
+            "{ let _: *mut c_void = place; 11 }",
+        ),
+        ("check.rs", "c\"malloc_usable_size\"", "c\"none\""),
     ];
     let mut said = Vec::new();
     for (at, (file, from, to)) in changes.iter().enumerate() {

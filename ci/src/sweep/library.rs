@@ -106,6 +106,15 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
     let wrong = |what: String| Err(SweepError::Untrusted(what));
     let glibc = match *words {
         [version, "holds", ..] => version,
+        [_, "pthread_create", .., error] => {
+            return wrong(format!("`pthread_create` failed with error {error}"));
+        }
+        [_, "memory", size, ..] => {
+            return wrong(format!("there was no memory for a block of {size} bytes"));
+        }
+        [version, "malloc_usable_size", ..] => {
+            return wrong(format!("glibc {version} has no `malloc_usable_size`"));
+        }
         [version, what, size, right, found] => {
             return wrong(format!(
                 "in glibc {version}, `{what}` of a block of {size} bytes is {right}, and the \
