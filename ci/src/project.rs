@@ -1,7 +1,7 @@
 //! [`Project`]: where a workspace keeps its reports and baselines, and how its tests
 //! are run.
 
-mod command;
+pub(crate) mod command;
 mod flags;
 mod members;
 mod origin;
@@ -9,7 +9,7 @@ mod run;
 
 use crate::base::{self, Base, BaseError};
 use crate::outside::{self, OutsideError};
-use command::Tests;
+use command::{Tests, rustc};
 use highwater::__private::reports_below;
 use highwater_reports::file::write_atomically;
 use highwater_reports::report::unwritten_files;
@@ -18,7 +18,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 /// The folder of all baselines, in the workspace's root.
 const BASELINES: &str = "memory-baselines";
@@ -36,7 +36,7 @@ const BISECT: &str = "bisect-reports";
 /// The folders of what was measured again, in that of the reports and in that of the base's.
 const AGAIN: &str = "again-";
 /// How often what changed is measured again.
-const AGAIN_TIMES: usize = 2;
+pub(crate) const AGAIN_TIMES: usize = 2;
 /// The file in it that says which revision it is.
 const REVISION: &str = "REVISION";
 /// The file among the reports that is locked while they are made.
@@ -418,11 +418,10 @@ impl Project {
     /// # Errors
     /// If `rustc` does not start or names no version.
     pub fn toolchain(&self) -> Result<String, ProjectError> {
-        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let output = Command::new(&rustc)
-            .arg("--version")
-            .output()
-            .map_err(|source| not_started(&rustc.to_string_lossy(), source))?;
+        let mut rustc = rustc();
+        let output = rustc.arg("--version").output();
+        let name = rustc.get_program().to_string_lossy();
+        let output = output.map_err(|source| not_started(&name, source))?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         match printed.split_whitespace().nth(1) {
             Some(version) if output.status.success() => Ok(format!("rustc-{version}")),

@@ -29,11 +29,12 @@ pub mod stacks;
 mod symbols;
 pub mod text;
 
-use crate::project::ProjectError;
+use crate::project::{AGAIN_TIMES, ProjectError};
 use binaries::Listed;
 use found::{Keep, Status, Swept};
 use job::{EmptyRun, Job, What, whole};
 use process::{Expected, Processes};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use symbols::Symbols;
 
+/// Arguments of libtest that choose ignored tests.
+const IGNORED: [&str; 2] = ["--ignored", "--include-ignored"];
 /// A name that no test has.
 const NO_TEST: &str = "no test has this name";
 
@@ -56,9 +59,6 @@ pub enum Extent {
     /// Some tests of binaries.
     Tests,
 }
-
-/// How often a test that is run again runs.
-const AGAIN: usize = 2;
 
 /// A test that has just ended.
 #[derive(Clone, Copy, Debug)]
@@ -89,12 +89,42 @@ pub enum SweepError {
          the library needs Rust 1.85 or later, its standard library for this machine, and a linker"
     )]
     Library(ExitStatus),
+    /// The system's loader would not find the library at its path, and neither at that of a copy in
+    /// the directory for temporary files.
+    #[error(
+        "`LD_PRELOAD` can name no file whose path has a space, a `:` or a `$`, as `{}` and `{}` \
+         have; set `TMPDIR` or `CARGO_TARGET_DIR` to a directory without them",
+        .0.display(), .1.display()
+    )]
+    NotPreloadable(PathBuf, PathBuf),
+    /// `rustc` does not say what it is asked.
+    #[error("`rustc {argument}` ended with {status}: {said}; `RUSTC` names another compiler")]
+    Compiler {
+        /// The question.
+        argument: &'static str,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it printed on standard error.
+        said: String,
+    },
     /// Nothing is to be run.
     #[error(
         "there is no test to run; `cargo highwater sweep -- ARGUMENTS -- FILTER` chooses packages \
          and binaries as `cargo test` does, and leaves ignored tests and doctests out"
     )]
     NoTests,
+    /// Tests are to be chosen, and no binary lists them.
+    #[error(
+        "there is no test to run; {0}: {1}; behind the second `--`, a sweep takes names of tests, \
+         `--exact` and `--skip NAME`"
+    )]
+    NotListed(String, String),
+    /// Ignored tests are asked for.
+    #[error(
+        "`{0}` chooses ignored tests, and a sweep leaves them out: take `{0}` away, and the test's \
+         `#[ignore]` to have it swept"
+    )]
+    Ignored(&'static str),
     /// The library does not count right on this machine.
     #[error(
         "the counting library does not count right on this machine, so nothing was run: {0}; \
@@ -107,6 +137,17 @@ pub enum SweepError {
          more, `sweep --top 1000` lists the tests"
     )]
     NoSuchTest(String),
+    /// The test is not one of libtest's.
+    #[error(
+        "`{test}` of {binary} is no function with `#[test]`, because that binary has \
+         `harness = false`: no scenario can call it; write one with `highwater::Scenario`"
+    )]
+    NoFunction {
+        /// The test.
+        test: String,
+        /// Its binary.
+        binary: String,
+    },
     /// A file of baselines is not what was written.
     #[error(
         "{}: {problem}restore the file, or delete it and run `cargo highwater sweep --bless`",
@@ -173,12 +214,16 @@ impl Sweep {
     /// # Errors
     /// If the library does not count right here, the tests are not built, or there is none.
     pub fn prepare(asked: Asked<'_>) -> Result<Self, SweepError> {
-        let mut processes = library::checked(asked.directory)?;
         let arguments = asked.arguments;
         let (of_cargo, filters) = match arguments.iter().position(|argument| argument == "--") {
             Some(at) => (&arguments[..at], &arguments[at + 1..]),
             None => (arguments, &[][..]),
         };
+        let is_asked = |word: &&str| filters.iter().any(|filter| filter == word);
+        if let Some(word) = IGNORED.into_iter().find(is_asked) {
+            return Err(SweepError::Ignored(word));
+        }
+        let mut processes = library::checked(asked.directory)?;
         let mut jobs = Vec::new();
         let mut skipped = Vec::new();
         for binary in binaries::build(asked.place, of_cargo)? {
@@ -210,7 +255,9 @@ impl Sweep {
             }
         }
         if jobs.is_empty() {
-            return Err(SweepError::NoTests);
+            return Err(skipped.pop().map_or(SweepError::NoTests, |test: Swept| {
+                SweepError::NotListed(test.binary, test.whole.unwrap_or_default())
+            }));
         }
         processes.limit = asked.limit;
         Ok(Self {
@@ -240,15 +287,30 @@ impl Sweep {
         Ok(tests)
     }
 
-    /// Runs the one test with this name.
+    /// The packages whose tests these are.
+    pub fn packages(&self) -> BTreeSet<&str> {
+        let jobs = self.jobs.iter().map(|job| &*job.binary.package);
+        let skipped = self.skipped.iter().map(|test| &*test.package);
+        jobs.chain(skipped).collect()
+    }
+
+    /// Runs the one test with this name. `finished` is called for it when it has ended.
     ///
     /// # Errors
-    /// If there is none, or several.
-    pub fn run_one(&self, name: &str) -> Result<Swept, SweepError> {
+    /// If there is none, or several, or it is no function of libtest's.
+    pub fn run_one(
+        &self,
+        name: &str,
+        finished: &(dyn Fn(Finished<'_>) + Sync),
+    ) -> Result<Swept, SweepError> {
         let is_it = |job: &&Job| matches!(&job.what, What::Test(test, _) if test == name);
         let jobs: Vec<_> = self.jobs.iter().filter(is_it).collect();
         match *jobs {
-            [job] => Ok(job.run(&self.processes, &self.symbols, None)?.0),
+            [job] if !job.binary.has_harness => Err(SweepError::NoFunction {
+                test: name.to_owned(),
+                binary: job.binary.id.clone(),
+            }),
+            [job] => Ok(self.all(&[(job, None)], finished)?.remove(0)),
             [] => Err(SweepError::NoSuchTest(format!(
                 "no test is called `{name}`"
             ))),
@@ -277,7 +339,7 @@ impl Sweep {
         };
         let jobs = self.jobs.iter().filter(is_wanted);
         let jobs: Vec<_> = jobs.map(|job| (job, None)).collect();
-        for _ in 0..AGAIN {
+        for _ in 0..AGAIN_TIMES {
             for again in self.all(&jobs, finished)? {
                 let is_it = |test: &&mut Swept| test.is_same(&again);
                 if let Some(test) = tests.iter_mut().find(is_it)

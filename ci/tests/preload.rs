@@ -154,6 +154,36 @@ fn totals_over_threads_are_exact() {
 }
 
 #[test]
+fn what_was_before_the_start_is_not_counted() {
+    let directory = built();
+    let mut family = program(directory.path().join("family").to_str().expect("UTF-8"));
+    family.env("HIGHWATER_SWEEP_ALL", "1");
+    // A library that starts first, as it is one of the program's, allocates there.
+    let source = "#[used]\n#[unsafe(link_section = \".init_array\")]\n\
+                  static START: extern \"C\" fn() = start;\n\
+                  extern \"C\" fn start() { std::mem::forget(Box::new(1)); }\n";
+    let [library, early] = ["libearly.so", "early.rs"].map(|name| directory.path().join(name));
+    fs::write(&early, source).expect("it is ours");
+    let compiled = Command::new("rustc")
+        .args(["--edition=2024", "--crate-type=cdylib", "-o"])
+        .args([&library, &early])
+        .status();
+    assert!(compiled.expect("it starts").success());
+    let linked = Command::new("rustc")
+        .args(["--edition=2024", FAMILY, "-o"])
+        .arg(directory.path().join("family"))
+        .arg("-Clink-arg=-Wl,--no-as-needed")
+        .arg(format!("-Clink-arg={}", library.display()))
+        .status();
+    assert!(linked.expect("it starts").success());
+    let (output, figures) = counted(directory.path(), family);
+    assert!(output.status.success(), "{output:?}");
+    let figures = figures.expect("it wrote them");
+    assert_eq!(figures[0], 0, "no thread is left out");
+    assert!(figures[3] > 0);
+}
+
+#[test]
 fn programs_run_unchanged() {
     let directory = built();
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -209,6 +239,29 @@ fn it_is_formatted() {
             "{}",
             String::from_utf8_lossy(&output.stdout)
         );
+    }
+}
+
+/// The modules have an order, in which the root lists them.
+#[test]
+fn each_module_uses_those_before_it() {
+    let read =
+        |name: &str| fs::read_to_string(format!("{LIBRARY}/{name}.rs")).expect("it is there");
+    let root = read("lib");
+    let (_, list) = root.split_once("those before it:\n").expect("a list");
+    let list: String = list.lines().take_while(|line| !line.is_empty()).collect();
+    let order: Vec<_> = list.split('`').skip(1).step_by(2).collect();
+    let modules = root.lines().filter_map(|line| line.strip_prefix("mod "));
+    assert_eq!(order.len(), modules.count(), "{order:?}");
+    for (at, module) in order.iter().enumerate() {
+        let source = read(module);
+        for later in &order[at..] {
+            let is_used = |line: &str| {
+                let names = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+                line.starts_with("use crate::") && { names }.any(|name| name == *later)
+            };
+            assert!(!source.lines().any(is_used), "{module} uses {later}");
+        }
     }
 }
 

@@ -258,11 +258,13 @@ fn tests_of_several_binaries_are_told_apart() {
 fn no_answer() {
     let project = Project::plain("#[test]\nfn one() {}");
     let mut said = vec![project.refuse_with_output(&["sweep", "--", "--lib", "--", "other"])];
+    said.push(project.refuse_with_output(&["sweep", "--", "--lib", "--", "--format", "json"]));
     project.write("lib.rs", "broken");
     said.push(project.refuse_with_output(&["sweep", "--", "--lib"]));
     for compiler in [
         "echo host: aarch64-apple-darwin",
         "test $# = 1 && echo host: x86_64-unknown-linux-gnu",
+        "echo this toolchain is not installed >&2; exit 3",
     ] {
         let rustc = project.path().join("rustc");
         fs::write(&rustc, format!("#!/bin/sh\n{compiler}\n")).expect("it can be written");

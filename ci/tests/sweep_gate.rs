@@ -172,6 +172,18 @@ fn another_revision_is_compared_with() {
         "{said}"
     );
     insta::assert_snapshot!(changes(&printed));
+    // What failed in the base was there, so what it leaves now is not new.
+    let failing = TESTS.replace("leave(SOUND)", "panic!()");
+    let failing = failing.replace("OLD", "1_000").replace("PEAK", "5_000_000");
+    project.write("lib.rs", &failing);
+    project.commit("failing");
+    project.write("lib.rs", &source(1_000, 300, 5_000_000));
+    let printed = project.run(&["sweep", "--base", "HEAD"], 0);
+    assert!(
+        printed.contains("\nagainst the base HEAD: 1 new\n"),
+        "{printed}"
+    );
+    project.git(&["reset", "--hard", "HEAD~1"]);
     project.write("lib.rs", &source(0, 0, 5_000_000));
     // Nothing is to be recorded.
     let printed = project.run(&["sweep", "--base", "HEAD"], 0);
@@ -217,4 +229,49 @@ fn a_test_becomes_a_scenario() {
     assert!(verdict("sound_again").contains("bounded"), "{printed}");
     let said = project.refuse_with_output(&["sweep", "--scaffold", "other"]);
     insta::assert_snapshot!(said.lines().last().unwrap_or_default());
+}
+
+#[test]
+fn not_every_test_becomes_a_scenario() {
+    let project = Project::plain("#[test]\nfn fails() { panic!(\"as it should\") }\n");
+    let output = project.highwater(&["sweep", "--scaffold", "fails"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    assert!(
+        said.contains("---- orders fails ----") && said.contains("as it should"),
+        "{said}"
+    );
+    let last = said.lines().last();
+    assert_eq!(
+        last,
+        Some("highwater: there is no scenario for a test that fails")
+    );
+    // Names of another harness are no functions.
+    let listing = "fn main() { if !std::env::args().any(|a| a == \"--ignored\") { \
+                   println!(\"one: test\") } }";
+    project.write("tests/lists.rs", listing);
+    project.append_to_manifest("[[test]]\nname = \"lists\"\nharness = false\n");
+    let said = project.refuse_with_output(&["sweep", "--scaffold", "one"]);
+    insta::assert_snapshot!(said.lines().last().unwrap_or_default());
+}
+
+#[test]
+fn wrong_baselines_are_found_before_the_tests_run() {
+    let project = Project::plain("#[test]\nfn fails() { panic!(\"as it should\") }\n");
+    let output = project.highwater(&["sweep", "--bless"]);
+    assert_eq!(output.status.code(), Some(1));
+    // What failed is told once.
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches("as it should").count(), 1, "{said}");
+    fs::write(baselines(&project), "version = 2\n").expect("it is there");
+    let said = project.refuse(&["sweep"]);
+    assert!(said.contains("`version` is 2"), "{said}");
+    assert!(!said.contains("as it should"), "{said}");
+    project.commit("sound");
+    project.write("highwater.toml", "wrong");
+    project.commit("wrong");
+    fs::remove_file(project.path().join("highwater.toml")).expect("it is there");
+    let said = project.refuse(&["sweep", "--base", "HEAD"]);
+    assert!(!said.contains("as it should"), "{said}");
 }

@@ -44,13 +44,90 @@ fn what_cannot_be_seen_has_no_figures() {
                  #[used]\nstatic KEPT: extern \"C\" fn() = _rjem_malloc;\n";
     project.write("lib.rs", &format!("{OWN}{named}"));
     let printed = project.run(&["sweep"], 0);
-    let reason = "the binary has jemalloc for Rust's blocks, and only those of C libraries would be \
+    let reason = "  the program has jemalloc for its blocks, and only those of C libraries would be \
                   seen\n";
     assert!(printed.ends_with(reason), "{printed}");
     project.write("lib.rs", "#[test]\nfn one() {}\n#[test]\nfn two() {}");
     let statically = "build.rustflags=['-Ctarget-feature=+crt-static']";
     let printed = project.run(&["sweep", "--", "--config", statically], 0);
     insta::assert_snapshot!(printed);
+}
+
+#[test]
+fn what_a_program_does_not_show_is_said() {
+    let project = Project::plain("");
+    let jemalloc = "unsafe extern \"C\" { fn malloc(size: usize) -> *mut u8; }\n\
+                    #[unsafe(no_mangle)]\nextern \"C\" fn je_mallocx() {}\n\
+                    #[used]\nstatic KEPT: extern \"C\" fn() = je_mallocx;\n\
+                    fn main() { std::hint::black_box(unsafe { malloc(100) }); }\n";
+    let none = "#![no_main]\n#[unsafe(no_mangle)]\nextern \"C\" fn main() -> i32 { 0 }\n";
+    project.write("src/bin/jemalloc.rs", jemalloc);
+    project.write("src/bin/none.rs", none);
+    let mut cargo = project.runs(support::program(env!("CARGO")));
+    let built = cargo.args(["build", "--quiet"]).status();
+    assert!(built.expect("it starts").success());
+    let said = ["jemalloc", "none"].map(|name| {
+        let program = project.target().join("debug").join(name);
+        let program = program.to_str().expect("a path in UTF-8");
+        let output = project.highwater(&["run-program", "--", program]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    });
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+/// A harness that lists tests, in a program whose C libraries alone call `malloc`.
+#[test]
+fn the_allocator_of_another_harness_is_asked_for() {
+    let project = Project::plain("");
+    let lists = "#[unsafe(no_mangle)]\nextern \"C\" fn je_mallocx() {}\n\
+                 #[used]\nstatic KEPT: extern \"C\" fn() = je_mallocx;\n\
+                 fn main() { if !std::env::args().any(|a| a == \"--ignored\") { \
+                 println!(\"one: test\") } }";
+    project.write("tests/lists.rs", lists);
+    project.append_to_manifest("[[test]]\nname = \"lists\"\nharness = false\n");
+    let printed = project.run(&["sweep", "--", "--test", "lists"], 0);
+    assert!(
+        printed.starts_with("1 test\n1 without figures\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("the program has jemalloc for its blocks"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn ignored_tests_are_not_chosen() {
+    let project = Project::plain("#[test]\n#[ignore]\nfn one() {}");
+    for word in ["--ignored", "--include-ignored"] {
+        let said = project.refuse(&["sweep", "--", "--lib", "--", "one", word]);
+        assert!(
+            said.contains(&format!("`{word}` chooses ignored tests")),
+            "{said}"
+        );
+    }
+    assert!(!project.reports().join("sweep").exists(), "nothing ran");
+}
+
+#[test]
+fn a_path_that_cannot_be_preloaded_is_refused() {
+    let project = Project::plain("");
+    let folders = ["$LIB", "a:b"].map(|name| project.path().join(name));
+    fs::create_dir(&folders[1]).expect("it is new");
+    let mut sweep = project.command(&["run-program", "--", "ls"]);
+    sweep.env("CARGO_TARGET_DIR", &folders[0]);
+    let output = sweep
+        .env("TMPDIR", &folders[1])
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("a space, a `:` or a `$`"), "{said}");
+    assert!(
+        said.contains("set `TMPDIR` or `CARGO_TARGET_DIR`"),
+        "{said}"
+    );
 }
 
 /// One that has no harness, one whose harness does not list tests, one that lists, and one that
@@ -146,6 +223,14 @@ fn where_blocks_are_laid_out_otherwise_nothing_is_swept() {
         // The end of the process says something else.
         ("process.rs", "b\"figures\"", "b\"others\""),
         ("family.rs", "LIVE_BLOCKS.fetch_sub(1, Relaxed);", ""),
+        // The system has no memory, no thread and no such function.
+        ("check.rs", "memalign(alignment, 100)", "malloc(usize::MAX)"),
+        (
+            "check.rs",
+            "pthread_create(&mut thread, ptr::null(), in_thread, place)",
+            "{ let _: *mut c_void = place; 11 }",
+        ),
+        ("check.rs", "c\"malloc_usable_size\"", "c\"none\""),
     ];
     let mut said = Vec::new();
     for (at, (file, from, to)) in changes.iter().enumerate() {

@@ -6,7 +6,9 @@
 mod support;
 
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use support::Project;
 
 const TESTS: &str = "use std::hint::black_box;
@@ -187,6 +189,18 @@ fn a_program_has_call_sites_on_request() {
     let output = project.highwater(&["run-program", "--sites", "--", program]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
+    // Where a path is no text, the frames of its file have no names.
+    let folder = project.path().join(OsStr::from_bytes(b"odd\xff"));
+    fs::create_dir(&folder).expect("it is new");
+    let odd = folder.join("orders");
+    fs::copy(program, &odd).expect("it is there");
+    let mut odd_run = project.command(&["run-program", "--sites", "--"]);
+    // The system's loader would take this for another name.
+    odd_run.env("CARGO_TARGET_DIR", project.path().join("$LIB"));
+    let odd = odd_run.arg(&odd).output().expect("it starts");
+    let odd = String::from_utf8_lossy(&odd.stderr);
+    assert!(odd.starts_with("highwater: peak "), "{odd}");
+    assert!(odd.contains("\n  12.3 kB in 1 block: "), "{odd}");
     let left = "\nleft:\n  12.3 kB in 1 block: orders::keep (src/main.rs:2)\n    \
                 from orders::main (src/main.rs:5)\n";
     assert!(said.contains(left), "{said}");

@@ -166,7 +166,7 @@ pub mod __private {
     pub use crate::scope::live_in_process;
     pub use crate::text::duration::milliseconds;
     pub use crate::text::fitted::wrapped_to;
-    pub use crate::text::paths::{reports_below, without_detours};
+    pub use crate::text::paths::{in_registry, is_std_source, reports_below, without_detours};
     pub use crate::text::shell::shell_word;
     pub use crate::text::signature::{Held, signature};
     pub use crate::text::sparkline::sparkline;

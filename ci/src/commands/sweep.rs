@@ -12,6 +12,7 @@ use cargo_highwater::sweep::found::{Change, Keep, Status, Swept};
 use cargo_highwater::sweep::recorded::{self, Packages};
 use cargo_highwater::sweep::text::{self, Compared, highest_peak};
 use cargo_highwater::sweep::{Asked, Finished, Place, Sweep, SweepError, junit, program, scaffold};
+use cargo_highwater::table::printable;
 use highwater::ByteSize;
 use highwater_reports::file;
 use highwater_reports::fitted;
@@ -33,10 +34,30 @@ struct Run {
     tests: Vec<Swept>,
 }
 
+/// What is recorded of the project's tests.
+struct Baselines {
+    folder: PathBuf,
+    /// The name of that folder.
+    name: String,
+    known: Packages,
+}
+
+/// What is checked out.
+fn here() -> Place<'static> {
+    Place {
+        name: "this project",
+        directory: Path::new("."),
+        target: None,
+    }
+}
+
 pub(crate) fn sweep(asked: &SweepArguments) -> Result<u8, Failure> {
     let project = Project::find()?;
     let config = Config::read(&project.config, Date::today())?;
     let _lock = lock(&project)?;
+    if let Some(name) = &asked.scaffold {
+        return scaffold(asked, &project, name);
+    }
     let base = match &asked.base.revision {
         Some(revision) => Some(of_base(asked, &project, revision)?),
         None => None,
@@ -44,35 +65,22 @@ pub(crate) fn sweep(asked: &SweepArguments) -> Result<u8, Failure> {
     if base.is_some() {
         say("sweeping what is checked out");
     }
-    let place = Place {
-        name: "this project",
-        directory: Path::new("."),
-        target: None,
+    let sweep = prepared(asked, &project, here())?;
+    let baselines = match base {
+        Some(_) => None,
+        None => baselines(asked, &project, &sweep)?,
     };
-    if let Some(name) = &asked.scaffold {
-        let test = prepared(asked, &project, place)?.run_one(name)?;
-        print(&scaffold::render(&test))?;
-        return Ok(exit_code::PASSED);
-    }
-    let mut run = Run::new(asked, &project, place)?;
-    let compared = match base {
-        Some((checkout, base)) => {
-            let path = checkout.counterpart(&project.config).unwrap_or_default();
-            let config = Config::read(&path, Date::today())?;
-            Some(against_base(asked, &config, base, &mut run)?)
-        }
-        None => against_baselines(asked, &project, &config, &mut run)?,
+    let mut run = Run::new(sweep)?;
+    let compared = match (base, baselines) {
+        (Some((_checkout, config, base)), _) => Some(against_base(asked, &config, base, &mut run)?),
+        (None, Some(baselines)) => against_baselines(asked, &config, &baselines, &mut run)?,
+        (None, None) => None,
     };
     run.find_sites(asked.sites)?;
     let tests = &run.tests;
     write_json(asked.json.as_ref(), tests)?;
     if let Some(path) = &asked.junit {
-        let written = junit::render(tests).map_err(io::Error::other);
-        let written = written.and_then(|text| file::write_atomically(path, &text));
-        written.map_err(|source| Failure::File {
-            path: path.clone(),
-            source,
-        })?;
+        write(path, junit::render(tests).map_err(io::Error::other))?;
     }
     print(&text::render(
         tests,
@@ -81,6 +89,18 @@ pub(crate) fn sweep(asked: &SweepArguments) -> Result<u8, Failure> {
         fitted::width(),
     ))?;
     Ok(code(tests, compared.as_ref()))
+}
+
+/// Prints the scenario that judges a test.
+fn scaffold(asked: &SweepArguments, project: &Project, name: &str) -> Result<u8, Failure> {
+    let sweep = prepared(asked, project, here())?;
+    let test = with_progress(true, |finished| sweep.run_one(name, finished))?;
+    if test.status == Status::Failed {
+        say("there is no scenario for a test that fails");
+        return Ok(exit_code::FAILED);
+    }
+    print(&scaffold::render(&test))?;
+    Ok(exit_code::PASSED)
 }
 
 /// What is new or better is to be recorded where there are baselines, as for scenarios.
@@ -115,15 +135,16 @@ fn prepared(
 }
 
 impl Run {
-    fn new(asked: &SweepArguments, project: &Project, place: Place<'_>) -> Result<Self, Failure> {
-        let sweep = prepared(asked, project, place)?;
-        let tests = with_progress(|finished| sweep.run(finished))?;
+    fn new(sweep: Sweep) -> Result<Self, Failure> {
+        let tests = with_progress(true, |finished| sweep.run(finished))?;
         Ok(Self { sweep, tests })
     }
 
     /// Runs tests again for which `keep` says which figures count.
     fn again(&mut self, keep: impl Fn(&Swept) -> Option<Keep>) -> Result<(), Failure> {
-        with_progress(|finished| self.sweep.run_again(&mut self.tests, keep, finished))
+        with_progress(false, |finished| {
+            self.sweep.run_again(&mut self.tests, keep, finished)
+        })
     }
 
     /// Finds the call sites of so many tests: of those that became worse, of the one with the
@@ -144,38 +165,47 @@ impl Run {
         wanted.truncate(most);
         let wanted: Vec<_> = wanted.into_iter().cloned().collect();
         if !wanted.is_empty() {
-            let noun = if wanted.len() == 1 { "test" } else { "tests" };
-            say(&format!(
-                "running {} {noun} again, with call stacks",
-                wanted.len()
-            ));
+            let tests = text::count(wanted.len() as u64, "test", "tests");
+            say(&format!("running {tests} again, with call stacks"));
         }
         let is_wanted = |test: &Swept| wanted.iter().any(|wanted| wanted.is_same(test));
-        with_progress(|finished| self.sweep.find_sites(&mut self.tests, is_wanted, finished))
+        with_progress(false, |finished| {
+            self.sweep.find_sites(&mut self.tests, is_wanted, finished)
+        })
     }
 
-    /// Compares with what is known. What changed is measured again, for it has to change each
-    /// time; `again` does that for what is known, if it can be done.
+    /// Compares with what is known: with the `base`, if there is one. What changed is measured
+    /// again, and in the base too, for it has to change each time.
     fn compare(
         &mut self,
         known: &Packages,
         tolerance: u32,
-        again: impl FnOnce(&[Swept]) -> Result<Option<Packages>, Failure>,
+        base: Option<&mut Self>,
     ) -> Result<(), Failure> {
-        changes::compare(&mut self.tests, known, tolerance);
+        let of_base = base.as_ref().map_or(&[][..], |base| &base.tests);
+        changes::compare(&mut self.tests, known, of_base, tolerance);
         let is_doubtful = |test: &&Swept| nearest(test).is_some();
         let doubtful = self.tests.iter().filter(is_doubtful).count();
         if doubtful == 0 {
             return Ok(());
         }
-        let noun = if doubtful == 1 { "test" } else { "tests" };
-        say(&format!(
-            "running {doubtful} {noun} again, for figures changed"
-        ));
-        let known_again = again(&self.tests)?;
+        let tests = text::count(doubtful as u64, "test", "tests");
+        say(&format!("running {tests} again, for figures changed"));
+        let Some(base) = base else {
+            self.again(nearest)?;
+            changes::compare(&mut self.tests, known, &[], tolerance);
+            return Ok(());
+        };
+        base.again(|of_base| {
+            let is_it = |test: &&Swept| test.is_same(of_base);
+            Some(match nearest(self.tests.iter().find(is_it)?)? {
+                Keep::Lowest => Keep::Highest,
+                Keep::Highest => Keep::Lowest,
+            })
+        })?;
         self.again(nearest)?;
-        let known = known_again.as_ref().unwrap_or(known);
-        changes::compare(&mut self.tests, known, tolerance);
+        let known = recorded::found(&base.tests);
+        changes::compare(&mut self.tests, &known, &base.tests, tolerance);
         Ok(())
     }
 }
@@ -189,13 +219,15 @@ fn nearest(test: &Swept) -> Option<Keep> {
     }
 }
 
-/// Checks out the base and runs its tests.
+/// Checks out the base, reads its configuration, and runs its tests.
 fn of_base(
     asked: &SweepArguments,
     project: &Project,
     revision: &str,
-) -> Result<(Base, Run), Failure> {
+) -> Result<(Base, Config, Run), Failure> {
     let checkout = project.check_out(revision, asked.base.any_base)?;
+    let path = checkout.counterpart(&project.config).unwrap_or_default();
+    let config = Config::read(&path, Date::today())?;
     say(&format!("sweeping the base {revision}"));
     let name = format!("the base `{revision}`");
     let target = project.base_target();
@@ -204,8 +236,8 @@ fn of_base(
         directory: &checkout.directory,
         target: Some(&target),
     };
-    let run = Run::new(asked, project, place)?;
-    Ok((checkout, run))
+    let run = Run::new(prepared(asked, project, place)?)?;
+    Ok((checkout, config, run))
 }
 
 /// Compares with the base, by its configuration.
@@ -216,16 +248,7 @@ fn against_base(
     run: &mut Run,
 ) -> Result<Compared, Failure> {
     let known = recorded::found(&base.tests);
-    run.compare(&known, config.peak_tolerance(), |tests| {
-        base.again(|of_base| {
-            let is_it = |test: &&Swept| test.is_same(of_base);
-            Some(match nearest(tests.iter().find(is_it)?)? {
-                Keep::Lowest => Keep::Highest,
-                Keep::Highest => Keep::Lowest,
-            })
-        })?;
-        Ok(Some(recorded::found(&base.tests)))
-    })?;
+    run.compare(&known, config.peak_tolerance(), Some(&mut base))?;
     let revision = asked.base.revision.as_deref().unwrap_or_default();
     Ok(Compared {
         with: format!("the base {revision}"),
@@ -234,37 +257,47 @@ fn against_base(
     })
 }
 
-/// Compares with the baselines, if there are some; or records them if that was asked for.
-fn against_baselines(
+/// What is recorded; none if nothing is and nothing is to be.
+fn baselines(
     asked: &SweepArguments,
     project: &Project,
-    config: &Config,
-    run: &mut Run,
-) -> Result<Option<Compared>, Failure> {
+    sweep: &Sweep,
+) -> Result<Option<Baselines>, Failure> {
     let all = project.root.join(BASELINES);
     if !asked.bless && !all.is_dir() {
         return Ok(None);
     }
-    let profile = if run.sweep.is_debug {
-        "debug"
-    } else {
-        "release"
-    };
+    let profile = if sweep.is_debug { "debug" } else { "release" };
     let name = format!("x86_64-linux-gnu-{profile}-{}", project.toolchain()?);
     let folder = all.join(&name);
-    let known = recorded::read(&folder, &run.tests)?;
+    let known = recorded::read(&folder, &sweep.packages())?;
+    Ok(Some(Baselines {
+        folder,
+        name,
+        known,
+    }))
+}
+
+/// Compares with the baselines; or records them if that was asked for.
+fn against_baselines(
+    asked: &SweepArguments,
+    config: &Config,
+    baselines: &Baselines,
+    run: &mut Run,
+) -> Result<Option<Compared>, Failure> {
+    let known = &baselines.known;
     let extent = run.sweep.extent;
     if asked.bless {
         say("running the tests twice more, to record the highest figures");
         run.again(|_| Some(Keep::Highest))?;
-        recorded::write(&folder, &known, &run.tests, extent)?;
-        say(&format!("recorded in {BASELINES}/{name}"));
+        recorded::write(&baselines.folder, known, &run.tests, extent)?;
+        say(&format!("recorded in {BASELINES}/{}", baselines.name));
         return Ok(None);
     }
-    run.compare(&known, config.peak_tolerance(), |_| Ok(None))?;
+    run.compare(known, config.peak_tolerance(), None)?;
     Ok(Some(Compared {
         with: "the baselines".to_owned(),
-        gone: changes::gone(&run.tests, &known, extent),
+        gone: changes::gone(&run.tests, known, extent),
         can_bless: true,
     }))
 }
@@ -287,7 +320,8 @@ pub(crate) fn run_program(asked: &ProgramArguments) -> Result<u8, Failure> {
         root: &root,
     })?;
     write_json(asked.json.as_ref(), &found)?;
-    say(found.to_string().trim_end());
+    let text = program::render(&found, fitted::width());
+    let _ = io::stderr().write_all(text.as_bytes());
     Ok(if found.exit_code == Some(0) {
         exit_code::PASSED
     } else {
@@ -304,31 +338,40 @@ fn write_json(path: Option<&PathBuf>, found: &impl Serialize) -> Result<(), Fail
     let Some(path) = path else {
         return Ok(());
     };
-    let json = serde_json::to_string_pretty(found).map_err(io::Error::from)? + "\n";
-    let path = path.clone();
-    file::write_atomically(&path, &json).map_err(|source| Failure::File { path, source })
+    let json = serde_json::to_string_pretty(found).map_err(io::Error::from);
+    write(path, json.map(|json| json + "\n"))
 }
 
-/// Does work that tells of each test when it has ended.
+fn write(path: &Path, text: io::Result<String>) -> Result<(), Failure> {
+    let written = text.and_then(|text| file::write_atomically(path, &text));
+    written.map_err(|source| Failure::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Does work that tells of each test when it has ended; and what it printed if it failed, when
+/// tests run for the first time.
 fn with_progress<T, E: Into<Failure>>(
+    is_first: bool,
     work: impl FnOnce(&(dyn Fn(Finished<'_>) + Sync)) -> Result<T, E>,
 ) -> Result<T, Failure> {
     let is_terminal = io::stderr().is_terminal();
-    let done = work(&|finished| tell(&finished, is_terminal));
+    let done = work(&|finished| tell(&finished, is_first, is_terminal));
     if is_terminal {
         let _ = write!(io::stderr(), "{CLEAR}");
     }
     done.map_err(Into::into)
 }
 
-/// Shows how far it is, and what a test printed that failed.
-fn tell(finished: &Finished<'_>, is_terminal: bool) {
+/// Shows how far it is, and in a first run what a test printed that failed.
+fn tell(finished: &Finished<'_>, is_first: bool, is_terminal: bool) {
     let mut errors = io::stderr().lock();
-    let name = &finished.test.test;
+    let name = printable(&finished.test.test);
     let clear = if is_terminal { CLEAR } else { "" };
-    if finished.test.status == Status::Failed {
+    if is_first && finished.test.status == Status::Failed {
         let output = String::from_utf8_lossy(finished.output);
-        let binary = &finished.test.binary;
+        let binary = printable(&finished.test.binary);
         let _ = writeln!(
             errors,
             "{clear}---- {binary} {name} ----\n{}\n",

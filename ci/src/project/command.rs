@@ -186,8 +186,7 @@ impl Tests<'_> {
     }
 
     fn command(&self, words: &[&str], arguments: &[OsString]) -> Command {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        let mut command = cargo();
         command
             .args(words)
             .args(arguments)
@@ -206,7 +205,17 @@ impl Tests<'_> {
     }
 }
 
-fn not_run(which: &str, status: ExitStatus) -> ProjectError {
+/// The cargo that is there.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The compiler that is there.
+pub(crate) fn rustc() -> Command {
+    Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+}
+
+pub(crate) fn not_run(which: &str, status: ExitStatus) -> ProjectError {
     ProjectError::NotRun {
         which: which.to_owned(),
         status,

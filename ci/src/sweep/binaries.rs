@@ -1,6 +1,7 @@
 //! Builds the test binaries as `cargo test` does, and starts them as it does.
 
 use super::{Place, SweepError, compiler};
+use crate::project::command::{cargo, not_run};
 use crate::project::{ProjectError, not_started};
 use cargo_metadata::{
     Artifact, BuildScript, Message, MetadataCommand, Package, PackageId, TargetKind,
@@ -52,9 +53,14 @@ impl Binary {
         if names.is_empty() && !self.has_harness {
             return Listed::Whole("it has `harness = false` and lists no tests".to_owned());
         }
-        if let Listed::Tests(ignored) = self.list(filters, &["--ignored"]) {
-            let ignored: BTreeSet<_> = ignored.into_iter().collect();
-            names.retain(|name| !ignored.contains(name));
+        match self.list(filters, &["--ignored"]) {
+            Listed::Tests(ignored) => {
+                let ignored: BTreeSet<_> = ignored.into_iter().collect();
+                names.retain(|name| !ignored.contains(name));
+            }
+            failed if self.has_harness => return failed,
+            // Another harness need not know of ignored tests.
+            _ => {}
         }
         Listed::Tests(names)
     }
@@ -133,7 +139,7 @@ pub(super) fn build(place: Place<'_>, arguments: &[OsString]) -> Result<Vec<Bina
 /// What cargo says when it builds the tests. What the compiler says is printed.
 fn messages(place: Place<'_>, arguments: &[OsString]) -> Result<Vec<Message>, ProjectError> {
     let failed = |source| not_started("cargo", source);
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = cargo();
     command.args([
         "test",
         "--no-run",
@@ -160,8 +166,7 @@ fn messages(place: Place<'_>, arguments: &[OsString]) -> Result<Vec<Message>, Pr
     if status.success() {
         return Ok(messages);
     }
-    let which = place.name.to_owned();
-    Err(ProjectError::NotRun { which, status })
+    Err(not_run(place.name, status))
 }
 
 /// What the environment of a test is made of.

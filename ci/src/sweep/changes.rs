@@ -2,7 +2,7 @@
 
 use super::Extent;
 use super::found::{Change, Known, Status, Swept};
-use super::recorded::{Package, Packages};
+use super::recorded::Packages;
 
 /// A test that is known and was not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,27 +13,26 @@ pub struct Gone {
     pub test: String,
 }
 
-/// Sets what each test was `before` and its change; peaks may differ by `tolerance` percent.
-pub fn compare(tests: &mut [Swept], known: &Packages, tolerance: u32) {
+/// Sets what each test was `before` and its change; peaks may differ by `tolerance` percent. `base`
+/// has the tests of the base, if that is what is `known`.
+pub fn compare(tests: &mut [Swept], known: &Packages, base: &[Swept], tolerance: u32) {
     for test in tests.iter_mut() {
         let package = known.get(&test.package);
         let before = package.and_then(|package| package.get(&test.binary)?.get(&test.test));
+        // Of what was there without figures, or in a package of which nothing is known, nobody can
+        // say that its left-overs are new.
+        let is_new = || package.is_some() && !base.iter().any(|of_base| of_base.is_same(test));
+        let change = |now| match before {
+            Some(before) => change(before, &now, tolerance),
+            None if now.left_blocks > 0 && is_new() => Some(Change::Worse),
+            None => Some(Change::New),
+        };
+        test.change = Known::of(test).and_then(change);
         test.before = before.copied();
-        test.change = Known::of(test).and_then(|now| change(before, package, &now, tolerance));
     }
 }
 
-fn change(
-    before: Option<&Known>,
-    package: Option<&Package>,
-    now: &Known,
-    tolerance: u32,
-) -> Option<Change> {
-    let Some(before) = before else {
-        // Where nothing is known of a package, its old left-overs are not new.
-        let is_worse = package.is_some() && now.left_blocks > 0;
-        return Some(if is_worse { Change::Worse } else { Change::New });
-    };
+fn change(before: &Known, now: &Known, tolerance: u32) -> Option<Change> {
     let is_more = |one: &Known, other: &Known| {
         one.left_bytes > other.left_bytes || one.left_blocks > other.left_blocks
     };
@@ -82,6 +81,8 @@ pub fn gone(tests: &[Swept], known: &Packages, extent: Extent) -> Vec<Gone> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sweep::found::Found;
+    use crate::sweep::recorded::Package;
 
     #[test]
     fn what_is_worse() {
@@ -91,8 +92,7 @@ mod tests {
             left_blocks,
         };
         let before = known(1_000, 100, 2);
-        let package = Package::new();
-        let of = |now: Known| change(Some(&before), Some(&package), &now, 10);
+        let of = |now: Known| change(&before, &now, 10);
         assert_eq!(of(before), None);
         assert_eq!(of(known(1_100, 100, 2)), None);
         assert_eq!(of(known(1_101, 0, 0)), Some(Change::Worse));
@@ -101,9 +101,44 @@ mod tests {
         assert_eq!(of(known(1_000, 101, 1)), Some(Change::Worse));
         assert_eq!(of(known(1_000, 50, 3)), Some(Change::Worse));
         assert_eq!(of(known(1_000, 100, 1)), Some(Change::Better));
-        let new = |package: Option<&Package>, now| change(None, package, &now, 10);
-        assert_eq!(new(Some(&package), known(9, 1, 1)), Some(Change::Worse));
-        assert_eq!(new(Some(&package), known(9, 0, 0)), Some(Change::New));
-        assert_eq!(new(None, known(9, 1, 1)), Some(Change::New));
+    }
+
+    #[test]
+    fn what_is_new() {
+        let test = |left: u64| Swept {
+            test: "one".to_owned(),
+            package: "orders".to_owned(),
+            binary: "orders".to_owned(),
+            status: Status::Passed,
+            whole: None,
+            found: Found {
+                peak_bytes: Some(9),
+                total_bytes: Some(9),
+                total_blocks: Some(1),
+                left_bytes: Some(left),
+                left_blocks: Some(left),
+                no_figures: None,
+                left_sites: None,
+                peak_sites: None,
+            },
+            before: None,
+            change: None,
+        };
+        let change = |left, packages: &[&str], base: &[Swept]| {
+            let known = packages
+                .iter()
+                .map(|name| ((*name).to_owned(), Package::new()));
+            let mut tests = [test(left)];
+            compare(&mut tests, &known.collect(), base, 10);
+            tests[0].change
+        };
+        assert_eq!(change(1, &["orders"], &[]), Some(Change::Worse));
+        assert_eq!(change(0, &["orders"], &[]), Some(Change::New));
+        assert_eq!(change(1, &[], &[]), Some(Change::New));
+        let mut failed = test(0);
+        failed.status = Status::Failed;
+        assert_eq!(change(1, &["orders"], &[failed.clone()]), Some(Change::New));
+        failed.test = "two".to_owned();
+        assert_eq!(change(1, &["orders"], &[failed]), Some(Change::Worse));
     }
 }

@@ -3,19 +3,24 @@
 use object::elf::{FileHeader64, PT_INTERP};
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{FileKind, LittleEndian, Object as _, ObjectSymbol as _};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 #[cfg(unix)]
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// How functions begin of allocators that programs bring along, and what those are called.
-const ALLOCATORS: [(&str, &str); 5] = [
+const ALLOCATORS: [(&str, &str); 6] = [
     ("_rjem_", "jemalloc"),
     ("mallocx", "jemalloc"),
+    ("je_mallocx", "jemalloc"),
     ("_mi_", "mimalloc"),
     ("tc_malloc", "tcmalloc"),
     ("sn_rust_", "snmalloc"),
 ];
+
+/// So many bytes have the headers of a program.
+const HEADERS: u64 = 1 << 16;
 
 /// Why the system does not preload a library into this program, if the file says so.
 pub(super) fn not_preloaded(program: &Path) -> Option<&'static str> {
@@ -23,7 +28,10 @@ pub(super) fn not_preloaded(program: &Path) -> Option<&'static str> {
     if fs::metadata(program).ok()?.permissions().mode() & 0o6000 != 0 {
         return Some("is setuid or setgid, and the system preloads nothing into such programs");
     }
-    let file = fs::read(program).ok()?;
+    // The headers are at the start.
+    let mut file = Vec::new();
+    let start = File::open(program).ok()?.take(HEADERS);
+    { start }.read_to_end(&mut file).ok()?;
     match FileKind::parse(&*file) {
         Ok(FileKind::Elf64) => {}
         Ok(FileKind::Elf32) => return Some("is a program of 32 bits"),
@@ -37,8 +45,17 @@ pub(super) fn not_preloaded(program: &Path) -> Option<&'static str> {
     (!is_dynamic).then_some("is linked statically, and does not load other libraries")
 }
 
+/// Why the blocks of this program are not seen, if its symbols tell of an allocator that it brings
+/// along.
+pub(super) fn not_seen(program: &Path) -> Option<String> {
+    let allocator = allocator(program)?;
+    Some(format!(
+        "the program has {allocator} for its blocks, and only those of C libraries would be seen"
+    ))
+}
+
 /// The name of the allocator that is linked into this program, if it is one that is known.
-pub(super) fn allocator(program: &Path) -> Option<&'static str> {
+fn allocator(program: &Path) -> Option<&'static str> {
     let file = fs::read(program).ok()?;
     let file = object::File::parse(&*file).ok()?;
     let mut names = file

@@ -6,6 +6,7 @@ use super::found::{Status, Swept};
 use super::process::{Ended, Expected, Figures, Processes};
 use super::symbols::Symbols;
 use crate::project::ProjectError;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the main thread of a test binary whose allocations are seen allocates at least when no
@@ -50,7 +51,7 @@ impl Job {
         let (mut test, ended) = match &self.what {
             What::Test(name, empty) => {
                 let ended = processes.run(binary, name, sites)?;
-                let figures = figures(empty, &ended);
+                let figures = figures(empty, &ended, &binary.executable);
                 (swept(binary, name, status(&ended), figures), ended)
             }
             What::Whole(reason) => {
@@ -118,43 +119,42 @@ pub(super) enum EmptyRun {
 impl EmptyRun {
     pub(super) fn of(binary: &Binary, empty: &Ended) -> Self {
         let program = &binary.executable;
-        let fewest = if binary.has_harness { FEWEST_BLOCKS } else { 1 };
-        match &empty.figures {
-            None => {
-                let reason = elf::not_preloaded(program).unwrap_or("does not load other libraries");
-                Self::Unseen(format!("the binary {reason}"))
-            }
-            Some(figures) if figures.main_blocks + figures.total_blocks < fewest => {
-                Self::Unseen(match elf::allocator(program) {
-                    Some(allocator) => format!(
-                        "the binary has {allocator} for Rust's blocks, and only those of C \
-                         libraries would be seen"
-                    ),
-                    None => "the binary, or a library loaded first, has an allocator of its own"
-                        .to_owned(),
+        let Some(figures) = &empty.figures else {
+            let reason = empty.no_figures(program);
+            return Self::Unseen(format!("a run without a test has none: {reason}"));
+        };
+        let seen = figures.main_blocks + figures.total_blocks;
+        let reason = if binary.has_harness && seen >= FEWEST_BLOCKS {
+            None
+        } else {
+            // Few blocks may be those of C libraries alone.
+            elf::not_seen(program).or_else(|| {
+                (binary.has_harness || seen == 0).then(|| {
+                    "the program, or a library loaded first, has an allocator of its own".to_owned()
                 })
-            }
-            Some(figures) => Self::Left(figures.left_bytes, figures.left_blocks),
+            })
+        };
+        match reason {
+            Some(reason) => Self::Unseen(reason),
+            None => Self::Left(figures.left_bytes, figures.left_blocks),
         }
     }
 }
 
 /// The figures of a test, beyond what an empty run leaves; or why there are none.
-fn figures(empty: &EmptyRun, ended: &Ended) -> Result<Figures, String> {
-    let (bytes, blocks) = match empty {
-        EmptyRun::Unseen(reason) => return Err(reason.clone()),
-        EmptyRun::Left(bytes, blocks) => (bytes, blocks),
+fn figures(empty: &EmptyRun, ended: &Ended, program: &Path) -> Result<Figures, String> {
+    let Some(figures) = &ended.figures else {
+        return Err(ended.no_figures(program));
     };
-    match &ended.figures {
-        Some(figures) if figures.total_blocks > 0 => Ok(Figures {
+    match empty {
+        EmptyRun::Unseen(reason) => Err(reason.clone()),
+        EmptyRun::Left(bytes, blocks) if figures.total_blocks > 0 => Ok(Figures {
             left_bytes: figures.left_bytes.saturating_sub(*bytes),
             left_blocks: figures.left_blocks.saturating_sub(*blocks),
             ..figures.clone()
         }),
-        Some(_) => Err("the test ran on the main thread, with the test runner".to_owned()),
-        None => Err(ended.no_figures().unwrap_or_else(|| {
-            "its process ended by `_exit`, became another program, or could not write them"
-                .to_owned()
-        })),
+        EmptyRun::Left(..) => {
+            Err("the test ran on the main thread, with the test runner".to_owned())
+        }
     }
 }

@@ -4,6 +4,7 @@
 use super::SweepError;
 use super::compiler::{self, HOST};
 use super::process::{Processes, Threads};
+use crate::project::command::rustc;
 use crate::project::{io_error, not_started};
 use std::ffi::OsStr;
 use std::fs;
@@ -12,10 +13,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The files of the library, its root first.
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 10] = [
     ("lib.rs", include_str!("preload/lib.rs")),
     ("blocks.rs", include_str!("preload/blocks.rs")),
     ("check.rs", include_str!("preload/check.rs")),
+    ("counts.rs", include_str!("preload/counts.rs")),
     ("family.rs", include_str!("preload/family.rs")),
     ("limit.rs", include_str!("preload/limit.rs")),
     ("output.rs", include_str!("preload/output.rs")),
@@ -36,6 +38,7 @@ fn main() {
 }
 ";
 const LEFT: u64 = 1_234;
+
 /// How processes with the library in `directory` are started. It is compiled now if it is not
 /// there, and checked in a process of its own.
 ///
@@ -51,7 +54,7 @@ pub(super) fn checked(directory: &Path) -> Result<Processes, SweepError> {
 
 /// The library and the program that it is checked with.
 fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
-    let version = String::from_utf8_lossy(&compiler::run(&["-vV"])?.stdout).into_owned();
+    let version = compiler::said("-vV")?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     if host != Some(HOST) {
         let host = host.unwrap_or(std::env::consts::OS);
@@ -82,7 +85,7 @@ fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
         ("checked.rs", &[], &program),
     ] {
         let made = unfinished.path().join("made");
-        let status = compiler::command()
+        let status = rustc()
             .args(["--edition=2024", "-O", "-o"])
             .args([&made, &unfinished.path().join(source)])
             .args(flags)
@@ -103,6 +106,15 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
     let wrong = |what: String| Err(SweepError::Untrusted(what));
     let glibc = match *words {
         [version, "holds", ..] => version,
+        [_, "pthread_create", .., error] => {
+            return wrong(format!("`pthread_create` failed with error {error}"));
+        }
+        [_, "memory", size, ..] => {
+            return wrong(format!("there was no memory for a block of {size} bytes"));
+        }
+        [version, "malloc_usable_size", ..] => {
+            return wrong(format!("glibc {version} has no `malloc_usable_size`"));
+        }
         [version, what, size, right, found] => {
             return wrong(format!(
                 "in glibc {version}, `{what}` of a block of {size} bytes is {right}, and the \

@@ -1,8 +1,8 @@
 //! Runs one test in a process of its own, and reads what the counting library wrote at its end.
 
 use super::binaries::Binary;
-use super::elf;
 use super::stacks::Stacks;
+use super::{SweepError, elf};
 use crate::project::{ProjectError, io_error, not_started};
 use highwater::__private::Size;
 use std::ffi::OsString;
@@ -25,6 +25,13 @@ const SITES: &str = "HIGHWATER_SWEEP_SITES";
 const BLOCKS: &str = "HIGHWATER_SWEEP_BLOCKS";
 /// The variable that has it check what it takes for granted.
 const CHECK: &str = "HIGHWATER_SWEEP_CHECK";
+
+/// Why there are no figures of a process that ended by itself.
+const NOT_WRITTEN: &str =
+    "its process ended by `_exit`, became another program, or could not write them";
+/// Why there are none of one that wrote zeros.
+const NOTHING_SEEN: &str =
+    "it did not call `malloc`: it allocates nothing, or has an allocator of its own";
 
 /// Whose allocations count.
 #[derive(Clone, Copy)]
@@ -80,13 +87,18 @@ pub(in crate::sweep) struct Figures {
 }
 
 impl Processes {
-    pub(super) fn new(library: &Path) -> Result<Self, ProjectError> {
+    pub(super) fn new(library: &Path) -> Result<Self, SweepError> {
         let temporary = std::env::temp_dir();
         let directory = tempfile::tempdir().map_err(io_error(&temporary))?;
         let mut library = std::path::absolute(library).map_err(io_error(library))?;
-        if library.to_string_lossy().contains([' ', ':']) {
-            // These separate the libraries of the variable.
+        // The first two separate the libraries of the variable, and the third one stands for
+        // directories.
+        let is_odd = |path: &Path| path.to_string_lossy().contains([' ', ':', '$']);
+        if is_odd(&library) {
             let copy = directory.path().join("counting.so");
+            if is_odd(&copy) {
+                return Err(SweepError::NotPreloadable(library, temporary));
+            }
             fs::copy(&library, &copy).map_err(io_error(&library))?;
             library = copy;
         }
@@ -200,7 +212,9 @@ impl Processes {
         let status = command.status();
         let status = status
             .map_err(|source| not_started(&command.get_program().to_string_lossy(), source))?;
-        Ok((status, fs::read_to_string(&written).unwrap_or_default()))
+        // Paths of mapped files need not be text.
+        let text = fs::read(&written).unwrap_or_default();
+        Ok((status, String::from_utf8_lossy(&text).into_owned()))
     }
 }
 
@@ -246,29 +260,34 @@ impl Ended {
         status.trim_end_matches(" (core dumped)").to_owned()
     }
 
-    /// Why there are no figures, if the end of the process says so.
-    pub(super) fn no_figures(&self) -> Option<String> {
+    /// Why the process, which was one of `program`, wrote no figures.
+    pub(super) fn no_figures(&self, program: &Path) -> String {
         if let Some([bytes, live]) = self.passed_limit {
-            return Some(format!(
+            return format!(
                 "an allocation of {} passed the limit: {} would have been live",
                 Size(bytes),
                 Size(live)
-            ));
+            );
         }
-        let is_signal = self.status.code().is_none();
-        is_signal.then(|| format!("its process ended by {}", self.how()))
+        if let Some(reason) = elf::not_preloaded(program) {
+            return format!("the program {reason}");
+        }
+        match self.status.code() {
+            None => format!("its process ended by {}", self.how()),
+            Some(_) => NOT_WRITTEN.to_owned(),
+        }
     }
 
     /// The figures of a process of `program` whose threads all count; or why there are none.
     pub(super) fn all_figures(&self, program: &Path) -> Result<Figures, String> {
         match &self.figures {
-            Some(figures) if figures.total_blocks > 0 => Ok(figures.clone()),
-            Some(_) => Err("it has an allocator of its own".to_owned()),
-            None => Err(self.no_figures().unwrap_or_else(|| {
-                let reason = elf::not_preloaded(program)
-                    .unwrap_or("ended by `_exit`, became another program, or could not write them");
-                format!("it {reason}")
-            })),
+            None => Err(self.no_figures(program)),
+            Some(figures) => match elf::not_seen(program) {
+                // Its C libraries may have called `malloc`.
+                Some(reason) => Err(reason),
+                None if figures.total_blocks == 0 => Err(NOTHING_SEEN.to_owned()),
+                None => Ok(figures.clone()),
+            },
         }
     }
 }

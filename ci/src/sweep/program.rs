@@ -5,11 +5,11 @@ use super::process::{Expected, Threads};
 use super::symbols::Symbols;
 use super::text::{figures_told, site_told};
 use super::{SweepError, elf, library};
-use highwater_reports::fitted;
+use crate::table::printable;
+use highwater::__private::wrapped_to;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -69,26 +69,24 @@ pub fn run(asked: Asked<'_>) -> Result<Program, SweepError> {
     })
 }
 
-/// One line; and the call sites, if they were found.
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = &self.found;
-        match &found.no_figures {
-            Some(reason) => writeln!(f, "no figures: {reason}")?,
-            None => writeln!(f, "{}", figures_told(found))?,
+/// The figures, behind the tool's name; and the call sites, if they were found.
+pub fn render(program: &Program, width: usize) -> String {
+    let found = &program.found;
+    let figures = match &found.no_figures {
+        Some(reason) => format!("no figures: {}", printable(reason)),
+        None => figures_told(found),
+    };
+    let mut text = wrapped_to(&format!("highwater: {figures}"), 0, width);
+    for (what, sites) in [
+        ("left", &found.left_sites),
+        ("at the peak", &found.peak_sites),
+    ] {
+        let sites = sites.as_deref().unwrap_or_default();
+        if !sites.is_empty() {
+            text += &format!("{what}:\n");
         }
-        for (what, sites) in [
-            ("left", &found.left_sites),
-            ("at the peak", &found.peak_sites),
-        ] {
-            let sites = sites.as_deref().unwrap_or_default();
-            if !sites.is_empty() {
-                writeln!(f, "{what}:")?;
-            }
-            for site in sites.iter().take(SITES) {
-                f.write_str(&site_told(site, fitted::width()))?;
-            }
-        }
-        Ok(())
+        let sites = sites.iter().take(SITES);
+        text.extend(sites.map(|site| site_told(site, width)));
     }
+    text
 }

@@ -5,11 +5,11 @@
 
 use super::found::{Known, Status, Swept};
 use super::{Extent, SweepError};
-use crate::project::{ProjectError, io_error};
+use crate::project::io_error;
 use highwater::__private::Thousands;
 use highwater_reports::file::write_atomically;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,17 +46,14 @@ pub fn found(tests: &[Swept]) -> Packages {
     packages
 }
 
-/// What is recorded in `folder` of the packages that have tests; of one without a file, nothing.
+/// What is recorded in `folder` of these packages; of one without a file, nothing.
 ///
 /// # Errors
 /// If a file can't be read or understood.
-pub fn read(folder: &Path, tests: &[Swept]) -> Result<Packages, SweepError> {
+pub fn read(folder: &Path, names: &BTreeSet<&str>) -> Result<Packages, SweepError> {
     let mut packages = Packages::new();
-    for test in tests {
-        if packages.contains_key(&test.package) {
-            continue;
-        }
-        let path = file(folder, &test.package);
+    for name in names {
+        let path = file(folder, name);
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             text => text.map_err(io_error(&path))?,
@@ -73,7 +70,7 @@ pub fn read(folder: &Path, tests: &[Swept]) -> Result<Packages, SweepError> {
                 "`version` is {version}, and this tool knows {VERSION}\n"
             )));
         }
-        packages.insert(test.package.clone(), recorded.binary);
+        packages.insert((*name).to_owned(), recorded.binary);
     }
     Ok(packages)
 }
@@ -110,12 +107,7 @@ pub fn write(
         }
         package.retain(|_, tests| !tests.is_empty());
         let path = file(folder, &name);
-        write_atomically(&path, &text(&package)).map_err(|source| {
-            SweepError::from(ProjectError::Io {
-                path: path.clone(),
-                source,
-            })
-        })?;
+        write_atomically(&path, &text(&package)).map_err(io_error(&path))?;
     }
     Ok(())
 }

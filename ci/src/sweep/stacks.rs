@@ -15,8 +15,8 @@ const SITES: usize = 10;
 const FRAMES: usize = 6;
 /// Files whose frames tell nobody anything.
 const SYSTEM: [&str; 4] = ["libc.so", "ld-linux", "libgcc_s", "libpthread"];
-/// How the name of the counting library's file begins.
-const OURS: &str = "counting";
+/// How the name of the counting library's file begins and ends.
+const OURS: [&str; 2] = ["counting", ".so"];
 
 /// A function in a call stack.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -139,6 +139,16 @@ impl Stacks {
         sites
     }
 
+    /// Where the start of the file is mapped that this mapping is a part of: a file may be mapped
+    /// several times.
+    fn base(&self, part: &Mapping) -> u64 {
+        let is_base = |mapping: &&Mapping| {
+            mapping.file == part.file && mapping.offset == 0 && mapping.start <= part.start
+        };
+        let base = self.maps.iter().rev().find(is_base);
+        base.map_or(part.start, |mapping| mapping.start)
+    }
+
     /// The frames of the program, or if there are none, the innermost ones.
     fn frames(&self, symbols: &mut Symbols, stack: &Stack) -> Vec<SiteFrame> {
         let mut all = Vec::new();
@@ -151,16 +161,11 @@ impl Stacks {
             };
             let name = mapping.file.file_name().unwrap_or_default();
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with(OURS) {
+            if name.starts_with(OURS[0]) && name.ends_with(OURS[1]) {
                 continue;
             }
             let is_system = SYSTEM.iter().any(|system| name.starts_with(system));
-            let base = self
-                .maps
-                .iter()
-                .find(|m| m.file == mapping.file && m.offset == 0);
-            let base = base.map_or(mapping.start, |mapping| mapping.start);
-            for raw in symbols.frames(&mapping.file, base, address) {
+            for raw in symbols.frames(&mapping.file, self.base(mapping), address) {
                 let is_told = !is_system && !raw.is_std;
                 let place = || format!("{name}+{:#x}", address - mapping.start + mapping.offset);
                 let frame = SiteFrame {
@@ -254,6 +259,32 @@ mod tests {
         // A file that is not there still has its name.
         assert_eq!(sites[0].frames[0].function, "with a space+0x0");
         assert!(Stacks::read("figures 1 2 3 4 5 6 ").is_none());
+    }
+
+    #[test]
+    fn only_the_library_itself_is_left_out() {
+        let text = "figures\nstack 10 1 0 0 4097 \nstack 20 1 0 0 8193 \nmaps\n\
+                    1000-2000 r-xp 00000000 fe:00 1 /tmp/counting-0f\n\
+                    2000-3000 r-xp 00000000 fe:00 2 /tmp/counting-0f.so\n";
+        let stacks = Stacks::read(text).expect("it is whole");
+        let mut symbols = Symbols::new(Path::new("/tmp"));
+        let sites = stacks.sites(&mut symbols, Blocks::Left);
+        assert_eq!(sites[0].frames, []);
+        assert_eq!(sites[1].frames[0].function, "counting-0f+0x0");
+    }
+
+    #[test]
+    fn a_part_belongs_to_the_start_before_it() {
+        let text = "figures\nmaps\n\
+                    1000-2000 r--p 00000000 fe:00 1 /tmp/one\n\
+                    2000-3000 r--p 00000000 fe:00 2 /tmp/two\n\
+                    5000-6000 r--p 00000000 fe:00 1 /tmp/one\n\
+                    6000-7000 r-xp 00001000 fe:00 1 /tmp/one\n\
+                    8000-9000 r--p 00000000 fe:00 1 /tmp/one\n";
+        let stacks = Stacks::read(text).expect("it is whole");
+        let bases = stacks.maps.iter().map(|mapping| stacks.base(mapping));
+        let bases: Vec<_> = bases.collect();
+        assert_eq!(bases, [0x1000, 0x2000, 0x5000, 0x5000, 0x8000]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Functions and lines of addresses in the files of a process.
 
 use addr2line::Loader;
-use highwater::__private::without_detours;
+use highwater::__private::{in_registry, is_std_source, without_detours};
 use object::{Object as _, ObjectSymbol as _};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,8 +11,6 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Parts of paths that are std's, or what it is made of.
-const STD_PATHS: [&str; 3] = ["/rustc/", "/rustlib/src/rust/", "/rust/deps/"];
 /// How functions of std begin, where no path tells.
 const STD_FUNCTIONS: [&str; 12] = [
     "std::",
@@ -28,6 +26,7 @@ const STD_FUNCTIONS: [&str; 12] = [
     "__rust",
     "rust_",
 ];
+
 /// A frame as it was found.
 #[derive(Clone, Debug)]
 pub(super) struct Raw {
@@ -41,9 +40,7 @@ pub(super) struct Raw {
 pub(super) struct Symbols {
     /// Paths below it are told from there.
     root: PathBuf,
-    loaders: HashMap<PathBuf, Option<Loader>>,
-    /// Of the files without debug information for what was looked for.
-    functions: HashMap<PathBuf, Vec<Function>>,
+    files: HashMap<PathBuf, Binary>,
     known: HashMap<(PathBuf, u64), Vec<Raw>>,
 }
 
@@ -58,8 +55,7 @@ impl Symbols {
     pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.canonicalize().unwrap_or_else(|_| root.to_owned()),
-            loaders: HashMap::new(),
-            functions: HashMap::new(),
+            files: HashMap::new(),
             known: HashMap::new(),
         }
     }
@@ -67,7 +63,9 @@ impl Symbols {
     /// The functions at an address in a file whose start is mapped at `base`, inlined ones with
     /// them, the innermost first.
     pub(super) fn frames(&mut self, file: &Path, base: u64, address: u64) -> Vec<Raw> {
-        let place = if is_moved(file) {
+        let opened = self.files.entry(file.to_owned());
+        let opened = opened.or_insert_with(|| Binary::open(file));
+        let place = if opened.is_moved {
             address - base
         } else {
             address
@@ -76,15 +74,15 @@ impl Symbols {
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
-        let loader = self.loaders.entry(file.to_owned());
-        let loader = loader.or_insert_with(|| Loader::new(file).ok());
+        let loader = opened.loader.as_ref();
         let mut frames = loader
-            .as_ref()
             .map(|loader| frames(loader, place))
             .unwrap_or_default();
         if frames.iter().all(|frame| frame.function.is_none()) {
-            let functions = self.functions.entry(file.to_owned());
-            let functions = functions.or_insert_with(|| Function::all(file).unwrap_or_default());
+            let functions = opened.functions.get_or_insert_with(|| {
+                // Names alone, of a file without debug information for this place.
+                Function::all(file).unwrap_or_default()
+            });
             let function = functions
                 .iter()
                 .find(|function| function.range.contains(&place));
@@ -105,21 +103,16 @@ impl Symbols {
     /// The path of a source as a reader knows it.
     pub(super) fn short(&self, file: &str) -> String {
         let path = without_detours(Path::new(file));
-        if let Ok(below) = path.strip_prefix(&self.root) {
-            return below.display().to_string();
-        }
-        // A dependency: behind the directory of its registry.
-        let text = path.display().to_string();
-        let in_registry = text.split_once("/registry/src/");
-        let package = in_registry.and_then(|(_, rest)| Some(rest.split_once('/')?.1.to_owned()));
-        package.unwrap_or(text)
+        let short = path.strip_prefix(&self.root).ok().map(Path::to_owned);
+        let short = short.or_else(|| in_registry(&path));
+        short.unwrap_or(path).display().to_string()
     }
 }
 
 impl Raw {
     fn new(function: Option<String>, file: Option<String>, line: Option<u32>) -> Self {
         let is_std = match (&file, &function) {
-            (Some(file), _) => STD_PATHS.iter().any(|part| file.contains(part)),
+            (Some(file), _) => is_std_source(Path::new(file)),
             (None, Some(name)) => {
                 let is_start = ["main", "_start"].contains(&&**name);
                 is_start || STD_FUNCTIONS.iter().any(|start| name.starts_with(start))
@@ -152,6 +145,25 @@ fn frames(loader: &Loader, place: u64) -> Vec<Raw> {
     all.into_iter()
         .map(|(name, file, line)| Raw::new(name, file, line))
         .collect()
+}
+
+/// A file that was looked at.
+struct Binary {
+    loader: Option<Loader>,
+    /// Whether the system chose where it is mapped.
+    is_moved: bool,
+    /// Those of the table of symbols, once they were needed.
+    functions: Option<Vec<Function>>,
+}
+
+impl Binary {
+    fn open(file: &Path) -> Self {
+        Self {
+            loader: Loader::new(file).ok(),
+            is_moved: is_moved(file),
+            functions: None,
+        }
+    }
 }
 
 /// A function by the table of symbols.

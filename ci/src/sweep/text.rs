@@ -3,7 +3,7 @@
 use super::changes::Gone;
 use super::found::{Found, Status, Swept};
 use crate::table::printable;
-use highwater::__private::{Size, Thousands};
+use highwater::__private::{Size, Thousands, wrapped_to};
 use highwater_reports::fitted::{self, Column, Row};
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub struct Compared {
 /// if they were compared; and what has no figures, and why.
 pub fn render(all: &[Swept], compared: Option<&Compared>, top: usize, width: usize) -> String {
     let is_run = |test: &&Swept| test.status != Status::Skipped;
-    let tests: Vec<_> = all.iter().filter(is_run).cloned().collect();
+    let tests: Vec<_> = all.iter().filter(is_run).collect();
     let tests = &tests[..];
     let shown = tests.iter().take(top);
     let rows: Vec<_> = shown.map(|test| row(test, tests)).collect();
@@ -61,8 +61,8 @@ pub fn render(all: &[Swept], compared: Option<&Compared>, top: usize, width: usi
         let of_kind = |test: &&Swept| (test.status == Status::Skipped) == is_skipped;
         for test in all.iter().filter(of_kind) {
             if let Some(reason) = &test.whole {
-                let binary = printable(&test.binary);
-                text += &format!("\n{title}: {binary}\n  {}\n", printable(reason));
+                let title = format!("{title}: {}", printable(&test.binary));
+                text += &told_why(&title, reason, width);
             }
         }
     }
@@ -74,16 +74,26 @@ pub fn render(all: &[Swept], compared: Option<&Compared>, top: usize, width: usi
     }
     for ((reason, binary), number) in reasons {
         let tests = count(number, "test has", "tests have");
-        text += &format!(
-            "\nno figures: {tests} none in {}:\n  {reason}\n",
-            printable(binary)
-        );
+        let title = format!("no figures: {tests} none in {}:", printable(binary));
+        text += &told_why(&title, reason, width);
     }
     text
 }
 
+/// A title and a reason, behind an empty line.
+fn told_why(title: &str, reason: &str, width: usize) -> String {
+    let reason = wrapped_to(&printable(reason), 2, width);
+    format!("\n{}{reason}", wrapped_to(title, 0, width))
+}
+
+/// The test with the highest peak, if any is known; the first of those that are alike.
+fn highest<'a>(tests: impl DoubleEndedIterator<Item = &'a Swept>) -> Option<&'a Swept> {
+    let known = tests.filter(|test| test.found.peak_bytes.is_some());
+    known.rev().max_by_key(|test| test.found.peak_bytes)
+}
+
 /// One line, and a second one if something failed or is not known.
-fn summary(tests: &[Swept], width: usize) -> String {
+fn summary(tests: &[&Swept], width: usize) -> String {
     let number = |is: fn(&Swept) -> bool| tests.iter().filter(|test| is(test)).count() as u64;
     let unknown = number(|test| test.found.no_figures.is_some());
     let failed = number(|test| test.status == Status::Failed);
@@ -94,9 +104,7 @@ fn summary(tests: &[Swept], width: usize) -> String {
         _ => ", ".to_owned() + &count(leaving, "leaves memory behind", "leave memory behind"),
     };
     let mut text = count(tests.len() as u64, "test", "tests");
-    let known = tests.iter().filter(|test| test.found.peak_bytes.is_some());
-    // The first of those that are alike.
-    if let Some(test) = known.rev().max_by_key(|test| test.found.peak_bytes) {
+    if let Some(test) = highest(tests.iter().copied()) {
         text += &format!(
             ", peak {} in `",
             Size(test.found.peak_bytes.unwrap_or_default())
@@ -127,7 +135,7 @@ pub(super) fn figures_told(found: &Found) -> String {
     format!("peak {peak}, allocated {total} in {total_blocks}, left {left} in {left_blocks}")
 }
 
-fn row(test: &Swept, all: &[Swept]) -> Row {
+fn row(test: &Swept, all: &[&Swept]) -> Row {
     let verdict = match test.status {
         Status::Passed | Status::Skipped => "",
         Status::Failed => "FAILED",
@@ -154,7 +162,7 @@ fn figures(test: &Swept) -> [String; 5] {
 }
 
 /// The name of a test, with that of its binary if others are called the same.
-fn name(test: &Swept, all: &[Swept]) -> String {
+fn name(test: &Swept, all: &[&Swept]) -> String {
     let alike = all.iter().filter(|other| other.test == test.test).count();
     let name = printable(&test.test);
     if alike > 1 {
@@ -175,7 +183,7 @@ fn end(text: &str, width: usize) -> String {
 }
 
 /// So many of something, in a word for one and another for several.
-fn count(number: u64, one: &str, many: &str) -> String {
+pub fn count(number: u64, one: &str, many: &str) -> String {
     let noun = if number == 1 { one } else { many };
     format!("{} {noun}", Thousands(number))
 }
@@ -226,6 +234,27 @@ mod tests {
             insta::assert_snapshot!(format!("what_is_printed_at_{width}"), printed);
         }
         insta::assert_snapshot!(render(&tests[1..3], None, 1, 80));
+    }
+
+    #[test]
+    fn reasons_fit_and_hide_nothing() {
+        let long = "`--list --format terse` ended with exit status: 3, so that no filter can \
+                    choose among them\u{1b}[31m";
+        let mut tests = [
+            test("one", 0, 1_000),
+            test("two", 0, 1_000),
+            test("three", 0, 1_000),
+        ];
+        tests[0].status = Status::Skipped;
+        tests[0].whole = Some(long.to_owned());
+        tests[0].binary =
+            "orders::a_name_of_a_binary_that_takes_much_of_a_line::and_more\u{7}".to_owned();
+        tests[1].whole = Some(long.to_owned());
+        tests[2].found.peak_bytes = None;
+        tests[2].found.no_figures = Some(long.to_owned());
+        let printed = render(&tests, None, 20, 80);
+        assert!(fitted::fits(&printed, 80), "{printed}");
+        insta::assert_snapshot!(printed);
     }
 
     #[test]

@@ -5,9 +5,9 @@
 //! is not std's, and frames outside of the scenario, are left out.
 
 use super::short::{closing, short, shortened};
-use crate::text::paths::{package, project_root, without_detours};
+use crate::text::paths::{in_registry, is_std_source, package, project_root, without_detours};
 use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// A function in a call stack.
@@ -223,25 +223,9 @@ fn has_closures(known: &Known) -> bool {
         && is_run("builder::Scenario>::run")
 }
 
-/// Of a file in cargo's registry, the path from the package on.
-fn in_registry(file: &Path) -> Option<PathBuf> {
-    let mut parts = file.components();
-    parts.find(|part| *part == Component::Normal("registry".as_ref()))?;
-    parts
-        .next()
-        .filter(|part| *part == Component::Normal("src".as_ref()))?;
-    // The registry's own name.
-    parts.next()?;
-    Some(parts.collect())
-}
-
 fn owner(raw: &Raw) -> Owner {
     let function = raw.function.trim_start_matches(['<', '&']);
     let is_of = |prefixes: &[&str]| prefixes.iter().any(|prefix| function.starts_with(prefix));
-    let is_in = |part: &str| {
-        let file = raw.file.as_deref().map(Path::to_string_lossy);
-        file.is_some_and(|file| file.contains(part))
-    };
     // A method of a number, or a string, by a trait of std's.
     let by_std = function.split_once(" as ").is_some_and(|(name, by)| {
         !name.contains("::") && STD.iter().any(|prefix| by.starts_with(prefix))
@@ -252,7 +236,7 @@ fn owner(raw: &Raw) -> Owner {
     let has_path = function.contains("::") || file.is_some_and(is_of_rust);
     if is_of(&["highwater::"]) || file.is_some_and(|file| file.starts_with(OUR_SOURCE)) {
         Owner::Ours
-    } else if STD_SOURCES.iter().any(|part| is_in(part)) || is_of(&STD) || by_std || !has_path {
+    } else if file.is_some_and(is_std_source) || is_of(&STD) || by_std || !has_path {
         Owner::Std
     } else if file.is_some_and(|file| in_registry(file).is_some()) {
         Owner::Dependency
@@ -264,9 +248,6 @@ fn owner(raw: &Raw) -> Owner {
 /// Where this library was compiled. With line tables alone, an inlined function is known
 /// by its file, and by its name without a path.
 const OUR_SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-
-/// Where std was compiled, and what it depends on.
-const STD_SOURCES: [&str; 4] = ["/rustc/", "/rustlib/src/", "/rust/deps/", "/usr/src/rustc-"];
 
 /// What the paths of std's functions start with.
 const STD: [&str; 6] = [

@@ -18,6 +18,29 @@ pub fn without_detours(file: &Path) -> PathBuf {
     direct
 }
 
+/// Where std was compiled, and what it depends on.
+const STD_SOURCES: [&str; 4] = ["/rustc/", "/rustlib/src/", "/rust/deps/", "/usr/src/rustc-"];
+
+/// Whether a source is one of std's, or of what std is built with.
+#[doc(hidden)]
+pub fn is_std_source(file: &Path) -> bool {
+    let file = file.to_string_lossy();
+    STD_SOURCES.iter().any(|part| file.contains(part))
+}
+
+/// Of a file in cargo's registry, the path from the package on.
+#[doc(hidden)]
+pub fn in_registry(file: &Path) -> Option<PathBuf> {
+    let mut parts = file.components();
+    parts.find(|part| *part == Component::Normal("registry".as_ref()))?;
+    parts
+        .next()
+        .filter(|part| *part == Component::Normal("src".as_ref()))?;
+    // The registry's own name.
+    parts.next()?;
+    Some(parts.collect())
+}
+
 /// Where the reports of the project at `root` are, below the target directory: in `highwater/`.
 /// A target directory outside of the project may serve others too, and there each project has a
 /// folder of its own.

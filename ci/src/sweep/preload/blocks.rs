@@ -1,6 +1,7 @@
 //! What is known of a block: its footer.
 
-use crate::{LIVE_BLOCKS, MAIN_BLOCKS, TOTAL_BLOCKS, is_counted, rise, stacks};
+use crate::counts::{LIVE_BLOCKS, MAIN_BLOCKS, TOTAL_BLOCKS, is_counted, is_started, rise};
+use crate::stacks;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -119,7 +120,7 @@ pub(crate) unsafe fn counted(block: *mut c_void, size: usize) -> *mut c_void {
         rise(size);
         LIVE_BLOCKS.fetch_add(1, Relaxed);
         TOTAL_BLOCKS.fetch_add(1, Relaxed);
-    } else {
+    } else if is_started() {
         MAIN_BLOCKS.fetch_add(1, Relaxed);
     }
     block

@@ -4,10 +4,10 @@
 //! The tool runs this in a process of its own before it trusts any figure.
 
 use crate::blocks::{Block, FOOTER, known, usable};
+use crate::counts::{LIVE_BLOCKS, LIVE_BYTES, MAIN, NOBODY, TOTAL_BLOCKS, TOTAL_BYTES};
 use crate::family::{free, malloc, memalign, realloc};
 use crate::output::Output;
 use crate::system::*;
-use crate::{LIVE_BLOCKS, LIVE_BYTES, MAIN, NOBODY, TOTAL_BLOCKS, TOTAL_BYTES};
 use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -42,8 +42,11 @@ pub(crate) fn run() -> ! {
         // SAFETY: the thread has ended before its argument, a place for its result, goes away.
         unsafe {
             let place = (&raw mut of_thread).cast();
-            if pthread_create(&mut thread, ptr::null(), in_thread, place) == 0 {
+            let error = pthread_create(&mut thread, ptr::null(), in_thread, place);
+            if error == 0 {
                 pthread_join(thread, ptr::null_mut());
+            } else {
+                of_thread = Some((b"pthread_create", 0, 0, error as usize));
             }
         }
         wrong = of_thread;
@@ -94,6 +97,9 @@ fn check() -> Result<(), Wrong> {
         // SAFETY: as above.
         unsafe {
             let block = memalign(alignment, 100);
+            if block.is_null() {
+                return Err((b"memory", 100, 100, 0));
+            }
             let found = known(block).map_or(0, |known| known.size);
             let misplaced = block.addr() % alignment;
             free(block);

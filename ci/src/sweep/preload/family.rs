@@ -1,8 +1,9 @@
 //! C's `malloc` family, under C's contract. A size near `usize::MAX` saturates; glibc refuses it.
 
 use crate::blocks::{Block, FOOTER, counted, known, seal, unseal, usable};
+use crate::counts::{LIVE_BLOCKS, LIVE_BYTES, rise};
+use crate::stacks;
 use crate::system::*;
-use crate::{LIVE_BLOCKS, LIVE_BYTES, rise, stacks};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;

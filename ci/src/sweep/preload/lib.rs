@@ -7,57 +7,29 @@
 //! the requested size, a check, and the number of a call stack. A block without a valid footer
 //! is foreign: glibc gave it out by another way. It is passed on and not counted.
 //!
-//! Nothing here allocates, takes a lock or panics. When the process ends by `exit` or by a return
-//! from `main`, the figures are written to the file that the environment names.
+//! Nothing here allocates, takes a lock or panics, but for what it calls of C: glibc's own `malloc`
+//! family; `__cxa_atexit` at the start; the unwinder, where call stacks are taken; a thread, where
+//! all of this is checked; and `__libc_freeres` at the end. When the process ends by `exit` or by a
+//! return from `main`, the figures are written to the file that the environment names.
 //!
-//! - `family` has C's functions; `blocks` knows the blocks that they give out.
-//! - `process` is what happens at the start and at the end.
+//! Each of these uses only those before it:
+//! - `system` declares what is called of C.
+//! - `output` writes the file for the figures, and standard error.
 //! - `stacks` has the call stacks that allocate, if they are asked for.
 //! - `limit` ends a process that takes too much memory.
+//! - `counts` has the figures.
+//! - `blocks` knows the blocks, and `family` has C's functions that give them out.
 //! - `check` finds out whether all of this holds on this machine.
-//! - `system` declares what is called of C, and `output` writes files with it.
+//! - `process` is what happens at the start and at the end.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod blocks;
 mod check;
+mod counts;
 mod family;
 mod limit;
 mod output;
 mod process;
 mod stacks;
 mod system;
-
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use system::pthread_self;
-
-// Of all threads that count.
-static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
-static LIVE_BLOCKS: AtomicUsize = AtomicUsize::new(0);
-static PEAK_BYTES: AtomicUsize = AtomicUsize::new(0);
-static TOTAL_BYTES: AtomicUsize = AtomicUsize::new(0);
-static TOTAL_BLOCKS: AtomicUsize = AtomicUsize::new(0);
-/// The blocks of the main thread, by which the tool sees whether the program can be seen.
-static MAIN_BLOCKS: AtomicUsize = AtomicUsize::new(0);
-/// The main thread, or [`NOBODY`] if it counts too; 0 before the start, when nothing counts.
-static MAIN: AtomicUsize = AtomicUsize::new(0);
-/// No thread's number, which is an address.
-const NOBODY: usize = 1;
-
-/// Whether this thread's allocations count.
-fn is_counted() -> bool {
-    let main = MAIN.load(Relaxed);
-    // SAFETY: it takes nothing and always answers.
-    main != 0 && main != unsafe { pthread_self() }
-}
-
-/// Adds to what is live, and raises the peak. Ends the process if that is above the limit.
-fn rise(bytes: usize) {
-    let live = LIVE_BYTES.fetch_add(bytes, Relaxed).wrapping_add(bytes);
-    PEAK_BYTES.fetch_max(live, Relaxed);
-    TOTAL_BYTES.fetch_add(bytes, Relaxed);
-    stacks::rose(live);
-    if live > limit::LIMIT.load(Relaxed) {
-        limit::pass(bytes, live);
-    }
-}

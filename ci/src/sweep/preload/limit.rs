@@ -1,41 +1,24 @@
 //! Ends a process that takes more memory than the tool allows, before the machine has none left.
+//!
+//! A forked child has the limit too, and what its parent had live counts for it.
 
-use crate::output::Output;
-use crate::system::*;
-use crate::{process, stacks};
-use std::ffi::{CStr, c_char};
+use crate::output::{self, Output};
+use crate::stacks;
+use crate::system::abort;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The most live bytes.
 pub(crate) static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// Sets the limit to the decimal number in `text`.
-///
-/// # Safety
-/// `text` ends with a zero.
-pub(crate) unsafe fn set(text: *const c_char) {
-    // SAFETY: the same contract.
-    LIMIT.store(unsafe { decimal(text) }, Relaxed);
-}
-
-/// The decimal number in `text`.
-///
-/// # Safety
-/// `text` ends with a zero.
-pub(crate) unsafe fn decimal(text: *const c_char) -> usize {
-    // SAFETY: the same contract.
-    let digits = unsafe { CStr::from_ptr(text) }.to_bytes();
-    digits.iter().fold(0_usize, |number, digit| {
-        let digit = usize::from(digit.wrapping_sub(b'0'));
-        number.saturating_mul(10).saturating_add(digit)
-    })
+/// Sets the limit.
+pub(crate) fn set(bytes: usize) {
+    LIMIT.store(bytes, Relaxed);
 }
 
 /// Says which allocation passed the limit, and ends the process. The program has not got the
 /// memory yet, so the system has not given most of it either.
 #[cold]
-pub(crate) fn pass(bytes: usize, live: usize) -> ! {
-    let limit = LIMIT.swap(usize::MAX, Relaxed);
+pub(crate) fn pass(bytes: usize, live: usize, limit: usize) -> ! {
     let mut said = Output::of_errors();
     said.text(b"\nhighwater: an allocation of ");
     said.number(bytes);
@@ -45,7 +28,7 @@ pub(crate) fn pass(bytes: usize, live: usize) -> ! {
     said.number(limit);
     said.text(b"B\n");
     drop(said);
-    if process::is_watched()
+    if output::is_watched()
         && let Some(mut output) = Output::of_figures()
     {
         output.word(b"limit");

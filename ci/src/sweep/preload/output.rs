@@ -1,8 +1,43 @@
-//! Words and numbers in a file, written without allocating.
+//! Words and numbers in a file, written without allocating: in that for the figures, or standard
+//! error.
 
-use crate::process;
 use crate::system::*;
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+/// The process that was started with this library. Its forked children are not it.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+/// The file for the figures, ended by a zero; empty if its path is too long.
+static mut PATH: [u8; PAGE] = [0; PAGE];
+
+/// Has the figures of this process written to the file at `path`.
+///
+/// # Safety
+/// `path` ends with a zero, and no other thread uses this module.
+pub(crate) unsafe fn watch(path: *const c_char) {
+    // SAFETY: by the contract the path is read within its bounds, and `PATH` is ours. It keeps
+    // its last zero.
+    unsafe {
+        let length = strlen(path);
+        if length < PAGE {
+            ptr::copy_nonoverlapping(path.cast::<u8>(), (&raw mut PATH).cast::<u8>(), length);
+        }
+        PROCESS.store(getpid(), Relaxed);
+    }
+}
+
+/// Whether this is the process that is watched.
+pub(crate) fn is_watched() -> bool {
+    // SAFETY: it takes nothing.
+    PROCESS.load(Relaxed) == unsafe { getpid() }
+}
+
+/// Ends the watch; whether this is the process that was watched.
+pub(crate) fn stop_watching() -> bool {
+    // SAFETY: it takes nothing.
+    PROCESS.swap(0, Relaxed) == unsafe { getpid() }
+}
 
 /// The most digits of a number.
 const DIGITS: usize = 20;
@@ -19,14 +54,9 @@ pub(crate) struct Output {
 impl Output {
     /// The file for the figures; none if it can't be opened.
     pub(crate) fn of_figures() -> Option<Self> {
-        // SAFETY: the path ends with a zero.
-        let file = unsafe {
-            open(
-                process::path(),
-                O_WRONLY_CREAT_TRUNC_CLOEXEC,
-                0o600 as c_int,
-            )
-        };
+        let path = (&raw const PATH).cast();
+        // SAFETY: the path ends with a zero. `watch` wrote it, before anything counted.
+        let file = unsafe { open(path, O_WRONLY_CREAT_TRUNC_CLOEXEC, 0o600 as c_int) };
         (file >= 0).then_some(Self::to(file))
     }
 

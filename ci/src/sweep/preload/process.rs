@@ -1,14 +1,14 @@
 //! The beginning and the end of the process.
 
-use crate::output::Output;
-use crate::system::*;
-use crate::{
+use crate::counts::{
     LIVE_BLOCKS, LIVE_BYTES, MAIN, MAIN_BLOCKS, NOBODY, PEAK_BYTES, TOTAL_BLOCKS, TOTAL_BYTES,
-    check, limit, stacks,
 };
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use crate::output::{self, Output};
+use crate::system::*;
+use crate::{check, limit, stacks};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// How often the end of the process waits for other threads to end, and how long each time, in
 /// microseconds: 50 milliseconds in all.
@@ -28,46 +28,29 @@ const BLOCKS: &[u8] = b"HIGHWATER_SWEEP_BLOCKS=";
 const CHECK: &[u8] = b"HIGHWATER_SWEEP_CHECK=";
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
 
-/// The process that was started with this library. Its forked children are not it.
-static PROCESS: AtomicI32 = AtomicI32::new(0);
-/// The file for the figures, ended by a zero.
-static mut PATH: [u8; PAGE] = [0; PAGE];
-
-/// Whether this is the process that is watched.
-pub(crate) fn is_watched() -> bool {
-    // SAFETY: it takes nothing.
-    PROCESS.load(Relaxed) == unsafe { getpid() }
-}
-
-/// Where the figures go.
-pub(crate) fn path() -> *const c_char {
-    (&raw const PATH).cast()
-}
-
 #[used]
 #[unsafe(link_section = ".init_array")]
 static START: unsafe extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) = start;
 
 /// Notes where the figures go, and hides the library from the program and its children.
 unsafe extern "C" fn start(_: c_int, _: *mut *mut c_char, environment: *mut *mut c_char) {
-    // SAFETY: glibc passes the arguments of `main`. The process has one thread so far, so the
-    // environment and `PATH` are ours. Its strings may be written to. `getenv` and `unsetenv`
-    // may be the program's own, as a shell's are, and are not called.
+    // SAFETY: glibc passes the arguments of `main`, before `main`. The environment's list and its
+    // strings may be written to, and have zeros at their ends. `getenv` and `unsetenv` may be the
+    // program's own, as a shell's are, and are not called. Other libraries may have started before
+    // this one, and one of them a thread: it must not read the environment now, as it must not
+    // while the program sets a variable. Before `MAIN` is set, no thread counts, so none writes.
     unsafe {
         let Some(path) = take(environment, FILE) else {
             return;
         };
-        let length = strlen(path);
-        if length < PAGE {
-            ptr::copy_nonoverlapping(path.cast::<u8>(), (&raw mut PATH).cast::<u8>(), length);
-        }
-        PROCESS.store(getpid(), Relaxed);
-        if let Some(limit) = take(environment, LIMIT) {
+        output::watch(path);
+        let number = |name| take(environment, name).map(|text| decimal(text));
+        if let Some(limit) = number(LIMIT) {
             limit::set(limit);
         }
-        let blocks = take(environment, BLOCKS);
-        if let Some(peak) = take(environment, SITES) {
-            stacks::start(peak, blocks.unwrap_or(c"0".as_ptr().cast_mut()));
+        let blocks = number(BLOCKS).unwrap_or_default();
+        if let Some(peak) = number(SITES) {
+            stacks::start(peak, blocks);
         }
         let is_check = take(environment, CHECK).is_some();
         let is_all = take(environment, ALL).is_some();
@@ -89,7 +72,8 @@ unsafe extern "C" fn start(_: c_int, _: *mut *mut c_char, environment: *mut *mut
 /// # Safety
 /// `environment` is a list of strings, ended by null, that nobody else uses.
 unsafe fn take(environment: *mut *mut c_char, name: &[u8]) -> Option<*mut c_char> {
-    // SAFETY: neither the list nor a string is read beyond its end.
+    // SAFETY: the list is read up to its null, and a string up to the first byte that is not the
+    // name's: its zero at the latest, since no name has one.
     unsafe {
         let mut entry = environment;
         while !(*entry).is_null() {
@@ -109,13 +93,28 @@ unsafe fn take(environment: *mut *mut c_char, name: &[u8]) -> Option<*mut c_char
     }
 }
 
+/// The decimal number in `text`.
+///
+/// # Safety
+/// `text` ends with a zero.
+unsafe fn decimal(text: *const c_char) -> usize {
+    // SAFETY: the same contract.
+    let digits = unsafe { CStr::from_ptr(text) }.to_bytes();
+    digits.iter().fold(0_usize, |number, digit| {
+        let digit = usize::from(digit.wrapping_sub(b'0'));
+        number.saturating_mul(10).saturating_add(digit)
+    })
+}
+
 /// Puts the libraries before the last one back, if there are any: the tool puts this library
 /// behind those of the user.
 ///
 /// # Safety
 /// As for [`take`], which took `preloaded` and left room for one entry.
 unsafe fn restore(environment: *mut *mut c_char, preloaded: *mut c_char) {
-    // SAFETY: neither the list nor the string is left, and the name stands before the value.
+    // SAFETY: the colon stands before the string's end. `take` moved the list's null down by one, so
+    // there is room for an entry before a new null. The name stands before the value, in the same
+    // string, so the entry begins there.
     unsafe {
         let colon = (0..strlen(preloaded))
             .rev()
@@ -134,23 +133,21 @@ unsafe fn restore(environment: *mut *mut c_char, preloaded: *mut c_char) {
 
 /// Writes the figures.
 unsafe extern "C" fn end(_: *mut c_void) {
-    // SAFETY: nobody writes to `PATH` any more, and it ends with a zero.
-    unsafe {
-        if PROCESS.swap(0, Relaxed) != getpid() {
-            return;
-        }
-        let totals = [&MAIN_BLOCKS, &PEAK_BYTES, &TOTAL_BYTES, &TOTAL_BLOCKS];
-        let totals = totals.map(|figure| figure.load(Relaxed));
-        return_caches();
-        let left = [&LIVE_BYTES, &LIVE_BLOCKS].map(|figure| figure.load(Relaxed));
-        if let Some(mut output) = Output::of_figures() {
-            output.word(b"figures");
-            totals
-                .into_iter()
-                .chain(left)
-                .for_each(|figure| output.number(figure));
-            stacks::write(&mut output);
-        }
+    if !output::stop_watching() {
+        return;
+    }
+    let totals = [&MAIN_BLOCKS, &PEAK_BYTES, &TOTAL_BYTES, &TOTAL_BLOCKS];
+    let totals = totals.map(|figure| figure.load(Relaxed));
+    // SAFETY: this was the first function that was registered, so it is the last that `exit` calls.
+    unsafe { return_caches() };
+    let left = [&LIVE_BYTES, &LIVE_BLOCKS].map(|figure| figure.load(Relaxed));
+    if let Some(mut output) = Output::of_figures() {
+        output.word(b"figures");
+        totals
+            .into_iter()
+            .chain(left)
+            .for_each(|figure| output.number(figure));
+        stacks::write(&mut output);
     }
 }
 
@@ -182,20 +179,23 @@ unsafe fn return_caches() {
 
 /// Whether this process has one thread, by the system's word.
 fn is_only_thread() -> bool {
-    let mut status = [0_u8; 2048];
+    let mut stat = [0_u8; 1024];
     // SAFETY: the buffer is as long as is said.
     let length = unsafe {
-        let file = open(c"/proc/self/status".as_ptr(), O_RDONLY_CLOEXEC);
+        let file = open(c"/proc/self/stat".as_ptr(), O_RDONLY_CLOEXEC);
         if file < 0 {
             return false;
         }
-        let length = read(file, status.as_mut_ptr().cast(), status.len());
+        let length = read(file, stat.as_mut_ptr().cast(), stat.len());
         close(file);
         length
     };
     let text = usize::try_from(length)
         .ok()
-        .and_then(|length| status.get(..length));
-    let line = b"\nThreads:\t1\n";
-    text.is_some_and(|text| text.windows(line.len()).any(|window| window == line))
+        .and_then(|length| stat.get(..length));
+    // The program's name is in brackets, and may have any character. The number of threads is the
+    // eighteenth word behind it.
+    let mut parts = text.unwrap_or_default().rsplitn(2, |byte| *byte == b')');
+    let mut words = parts.next().unwrap_or_default().split(|byte| *byte == b' ');
+    words.nth(18) == Some(b"1")
 }

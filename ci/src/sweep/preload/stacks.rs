@@ -4,10 +4,9 @@
 //! The unwinder of the C compiler's library walks the stacks, so programs need no frame pointers.
 //! It takes microseconds for each block, so this is for a second run of few tests.
 
-use crate::limit::decimal;
 use crate::output::Output;
 use crate::system::*;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// The most frames of a stack.
@@ -58,16 +57,10 @@ static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 /// The threads that take a stack.
 static AT_WORK: [AtomicUsize; WALKERS] = [const { AtomicUsize::new(0) }; WALKERS];
 
-/// Begins to take stacks. `peak` and `blocks` are those of a run before as decimal numbers, or 0.
-///
-/// # Safety
-/// Both end with a zero.
-pub(crate) unsafe fn start(peak: *const c_char, blocks: *const c_char) {
-    // SAFETY: the same contract.
-    unsafe {
-        EXPECTED.store(decimal(peak), Relaxed);
-        BLOCKS.store(decimal(blocks), Relaxed);
-    }
+/// Begins to take stacks. `peak` and `blocks` are those of a run before, or 0.
+pub(crate) fn start(peak: usize, blocks: usize) {
+    EXPECTED.store(peak, Relaxed);
+    BLOCKS.store(blocks, Relaxed);
     IS_ON.store(true, Relaxed);
 }
 

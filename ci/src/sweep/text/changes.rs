@@ -11,10 +11,10 @@ use highwater::__private::{Thousands, wrapped_to};
 const MOST: usize = 20;
 
 /// How many tests of each kind there are, in a line behind a line break.
-pub(super) fn summary(tests: &[Swept], compared: &Compared) -> String {
+pub(super) fn summary(tests: &[&Swept], compared: &Compared) -> String {
     let number = |change| {
-        let is_it = |test: &&Swept| test.change == Some(change);
-        tests.iter().filter(is_it).count()
+        let changed = tests.iter().map(|test| test.change);
+        changed.filter(|of_test| *of_test == Some(change)).count()
     };
     let kinds = [
         (number(Change::Worse), "worse"),
@@ -36,29 +36,30 @@ pub(super) fn summary(tests: &[Swept], compared: &Compared) -> String {
 }
 
 /// The tests of each kind, with what they were.
-pub(super) fn lists(tests: &[Swept], compared: &Compared, width: usize) -> String {
+pub(super) fn lists(tests: &[&Swept], compared: &Compared, width: usize) -> String {
     let of = |change| {
-        let is_it = move |test: &&Swept| test.change == Some(change);
-        let lines = tests.iter().filter(is_it);
-        lines.map(|test| line(test, tests)).collect::<Vec<_>>()
+        let tests_of = tests.iter().filter(|test| test.change == Some(change));
+        tests_of.map(|test| line(test, tests)).collect::<Vec<_>>()
     };
     let gone = compared.gone.iter();
     let gone = gone.map(|gone| format!("{} {}", printable(&gone.binary), printable(&gone.test)));
+    let in_json = ", which --json FILE has";
     let kinds = [
-        ("worse", of(Change::Worse)),
-        ("better", of(Change::Better)),
-        ("new", of(Change::New)),
-        ("gone", gone.collect()),
+        ("worse", of(Change::Worse), in_json),
+        ("better", of(Change::Better), in_json),
+        ("new", of(Change::New), in_json),
+        // JSON has the tests that are there.
+        ("gone", gone.collect(), ""),
     ];
     let mut text = String::new();
-    for (kind, lines) in kinds.iter().filter(|(_, lines)| !lines.is_empty()) {
+    for (kind, lines, place) in kinds.iter().filter(|(_, lines, _)| !lines.is_empty()) {
         text += &format!("\n{kind}:\n");
         for line in lines.iter().take(MOST) {
             text += &wrapped_to(line, 2, width);
         }
         if lines.len() > MOST {
             let more = Thousands((lines.len() - MOST) as u64);
-            text += &format!("  and {more} more, which --json FILE has\n");
+            text += &format!("  and {more} more{place}\n");
         }
     }
     if !text.is_empty() && compared.can_bless {
@@ -69,7 +70,7 @@ pub(super) fn lists(tests: &[Swept], compared: &Compared, width: usize) -> Strin
 }
 
 /// The test with its figures that changed.
-fn line(test: &Swept, all: &[Swept]) -> String {
+fn line(test: &Swept, all: &[&Swept]) -> String {
     format!("{}: {}", name(test, all), told(test))
 }
 

@@ -1,7 +1,6 @@
 //! Where what tests leave behind was allocated, and what they have at the peak, for people.
 
-use super::count;
-use super::name;
+use super::{count, highest, name};
 use crate::sweep::found::{Change, Swept};
 use crate::sweep::stacks::SiteFound;
 use crate::table::printable;
@@ -17,15 +16,17 @@ const NOTABLE: u64 = 100_000;
 
 /// The test with the highest peak, if that is notable.
 pub fn highest_peak(tests: &[Swept]) -> Option<&Swept> {
-    // The first of those that are alike.
-    let highest = tests.iter().rev().max_by_key(|test| test.found.peak_bytes);
-    highest.filter(|test| test.found.peak_bytes >= Some(NOTABLE))
+    notable(tests.iter())
+}
+
+fn notable<'a>(tests: impl DoubleEndedIterator<Item = &'a Swept>) -> Option<&'a Swept> {
+    highest(tests).filter(|test| test.found.peak_bytes >= Some(NOTABLE))
 }
 
 /// The call sites of what is left of each test that has them, and of the peak where that is what
 /// one wants to know.
-pub(super) fn lists(tests: &[Swept], width: usize) -> String {
-    let highest = highest_peak(tests);
+pub(super) fn lists(tests: &[&Swept], width: usize) -> String {
+    let highest = notable(tests.iter().copied());
     let mut text = String::new();
     for test in tests {
         let found = &test.found;
@@ -52,7 +53,7 @@ pub(super) fn lists(tests: &[Swept], width: usize) -> String {
     text
 }
 
-fn list(what: &str, sites: &[SiteFound], test: &Swept, all: &[Swept], width: usize) -> String {
+fn list(what: &str, sites: &[SiteFound], test: &Swept, all: &[&Swept], width: usize) -> String {
     let mut list = format!(
         "\n{}",
         wrapped_to(&format!("{}, {what}:", name(test, all)), 0, width)
