@@ -121,17 +121,24 @@ impl Judge {
         }
     }
 
+    /// Whether it grows over this time or nearly; none if too little was seen, or it is not clear.
+    pub(crate) fn grows_over(&self, time: Duration, interval: Duration) -> Option<bool> {
+        let fits = |period: &Period<'_>| times(interval, period.intervals()) <= time;
+        let period = self.history.periods().find(fits)?;
+        Course::new(period.stretches()).law().map(Law::is_growing)
+    }
+
     /// Asks the rule about all that was seen, if there is more of it than before.
     fn judge_whole(&mut self) {
-        let span = self.history.whole();
-        if self.whole.number == span.number() {
+        let whole = self.history.whole();
+        if self.whole.number == whole.number() {
             return;
         }
-        let course = Course::new(span.stretches());
+        let course = Course::new(whole.stretches());
         let law = course.law();
         let is_known = law.is_some_and(|law| !law.is_growing());
         self.whole = Whole {
-            number: span.number(),
+            number: whole.number(),
             law,
             is_at_rest: course.is_at_rest(),
             rate: course.rate(),

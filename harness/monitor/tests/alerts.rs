@@ -96,3 +96,24 @@ fn the_heap_tells_a_leak_from_what_the_allocator_keeps() {
     ];
     insta::assert_snapshot!(alerts.join("\n"));
 }
+
+#[test]
+fn the_longest_times_are_no_overflow() {
+    let rare = Monitor::builder().interval(Duration::MAX).build();
+    for minute in 0..5 {
+        assert_eq!(rare.observe(sample(minute, MB)), []);
+    }
+    let early = Monitor::builder().time_to_limit(Duration::MAX).build();
+    let told = (0..240).flat_map(|minute| early.observe(sample(minute, (200 + minute) * MB)));
+    let told: Vec<_> = told.map(|event| short(&event)).collect();
+    assert_eq!(told, ["memory: growing", "memory: near limit"]);
+}
+
+/// A gap is told when it begins, not with each sample while they come late.
+#[test]
+fn samples_that_come_late_are_noted_once() {
+    let monitor = Monitor::builder().build();
+    let minutes = [0, 1, 11, 21, 31, 32, 42];
+    let told = minutes.map(|minute| monitor.observe(sample(minute, 200 * MB)).len());
+    assert_eq!(told, [0, 0, 1, 0, 0, 0, 1]);
+}
