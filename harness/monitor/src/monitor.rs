@@ -100,7 +100,9 @@ impl Builder {
     }
 
     /// The memory that the service may have, resident or swapped out; 1 GB unless set. If its
-    /// control group has a lower limit, that holds.
+    /// control group has a lower limit, that holds, for what is not swapped out. Other processes of
+    /// the group and its page cache count towards that, too, and are not known here: set a lower
+    /// limit if there are some.
     pub fn limit(mut self, limit: ByteSize) -> Self {
         self.limit = limit;
         self

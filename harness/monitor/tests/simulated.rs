@@ -333,6 +333,21 @@ fn a_limit_of_the_control_group_that_is_lower_holds() {
     insta::assert_snapshot!(alert.text);
 }
 
+/// Its limit is without swap, and what is judged is with it.
+#[test]
+fn what_is_swapped_out_does_not_count_in_the_control_group() {
+    let monitor = monitor();
+    let mut sample = sample(0, 400.0 * MB);
+    sample.swap_bytes = Some(300_000_000);
+    let mut cgroup = highwater_monitor::Cgroup::default();
+    cgroup.max_bytes = Some(500_000_000);
+    sample.cgroup = Some(cgroup);
+    assert_eq!(monitor.observe(sample), []);
+    let status = monitor.status();
+    let memory = status.verdict(&Figure::Memory).expect("it is known");
+    assert_eq!(memory.limit(), Some(800_000_000));
+}
+
 /// Descriptors have the limit of the process, and threads none.
 #[test]
 fn descriptors_and_threads_are_judged_too() {
@@ -363,5 +378,9 @@ fn how_verdicts_read() {
             read.push(format!("after {minute} minutes\n{}", monitor.status()));
         }
     }
+    // At rest, but above the limit, below which no leak can be told to be small.
+    let above = self::monitor();
+    assert_eq!(alerts(&above, 0..100, |_| 1_200.0 * MB).len(), 1);
+    read.push(format!("above the limit\n{}", above.status()));
     insta::assert_snapshot!(read.join("\n"));
 }
