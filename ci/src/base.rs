@@ -6,6 +6,7 @@
 //! releases when the process ends for any reason. So the next gate can find a worktree that a
 //! killed gate left behind, and remove it.
 
+use highwater_reports::page::short_hash;
 use same_file::Handle;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -315,7 +316,7 @@ fn must_be_ancestor(repository: &Path, revision: &str, commit: &str) -> Result<(
     }
     Err(BaseError::NotAnAncestor {
         revision: revision.to_owned(),
-        fork: fork.and_then(|fork| fork.get(..12).map(str::to_owned)),
+        fork: fork.map(|fork| short_hash(&fork).to_owned()),
     })
 }
 

@@ -8,6 +8,7 @@
 use highwater::__private::Thousands;
 use highwater_reports::figure::{Figure, Figures, Unit, figures};
 use highwater_reports::file::write_atomically;
+use highwater_reports::page::blocks;
 use highwater_reports::report::{Ceiling, Report, Site};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -29,7 +30,7 @@ pub struct Baseline {
     pub verdict: String,
     /// The law of growth; none if the verdict was open.
     pub law: Option<String>,
-    /// What it is held to, by the names of its ceilings.
+    /// What it is held to, by the names of its ceilings: the lowest of each.
     pub ceilings: BTreeMap<String, String>,
     /// The call sites that grew most, if the report knows them: for the reader of a diff.
     /// They are not compared, for the names of functions are no memory.
@@ -188,7 +189,7 @@ impl Baseline {
             let text = plain((number, text.trim()))?;
             match name.trim_end() {
                 "ceiling" => {
-                    let (name, limit) = text.split_once(": ").ok_or_else(problem)?;
+                    let (name, limit) = text.rsplit_once(": ").ok_or_else(problem)?;
                     ceilings.insert(name.to_owned(), limit.to_owned());
                 }
                 "site" => sites.push(text),
@@ -260,8 +261,10 @@ fn ceilings(report: &Report) -> BTreeMap<String, String> {
         "bytes" => format!("{} B", Thousands(set.limit)),
         unit => format!("{} {unit}", Thousands(set.limit)),
     };
-    let all = report.ceilings.iter();
-    all.map(|set| (set.ceiling.clone(), limit(set))).collect()
+    let names = report.ceilings.iter().map(|set| &set.ceiling);
+    let binding =
+        names.filter_map(|name| Some((name.clone(), limit(report.lowest_ceiling(name)?))));
+    binding.collect()
 }
 
 fn sites(report: &Report) -> Vec<String> {
@@ -269,15 +272,11 @@ fn sites(report: &Report) -> Vec<String> {
     let grown = all.filter(|site| site.growth_bytes != 0 && !site.frames.is_empty());
     let told = |site: &Site| {
         let bytes = Figure::Growth.display(site.growth_bytes);
-        let blocks = Figure::LiveBlocks.display(site.growth_blocks);
+        let count = Figure::LiveBlocks.display(site.growth_blocks);
         let kind = site.type_name.as_deref().unwrap_or("type unknown");
         let function = &site.frames[0].function;
-        let noun = if site.growth_blocks.unsigned_abs() == 1 {
-            "block"
-        } else {
-            "blocks"
-        };
-        format!("{bytes}, {blocks} {noun}: {kind} in {function}")
+        let noun = blocks(site.growth_blocks.into());
+        format!("{bytes}, {count} {noun}: {kind} in {function}")
     };
     grown.take(SITES).map(told).collect()
 }

@@ -9,6 +9,7 @@ use crate::kind::Kind;
 use crate::table::printable;
 use highwater::__private::Thousands;
 use highwater_reports::figure::{Figure, Unit};
+use highwater_reports::page::signed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -232,14 +233,25 @@ impl Change {
         }
     }
 
+    /// By how much a figure changed; none for words.
+    pub fn by(&self) -> Option<i128> {
+        match (&self.before, &self.after) {
+            (Value::Number(before), Value::Number(after)) => {
+                Some(i128::from(*after) - i128::from(*before))
+            }
+            _ => None,
+        }
+    }
+
     /// By how much a figure changed in all, with its share; empty for words.
     pub fn amount(&self) -> String {
-        let (Value::Number(before), Value::Number(after)) = (&self.before, &self.after) else {
+        let (Some(by), Value::Number(before), Value::Number(after)) =
+            (self.by(), &self.before, &self.after)
+        else {
             return String::new();
         };
         let (before, after) = (i128::from(*before), i128::from(*after));
-        let sign = if after > before { "+" } else { "" };
-        let mut text = format!("{sign}{}{}", Thousands(after - before), self.suffix());
+        let mut text = signed(by) + self.suffix();
         if before > 0 && after >= 10 * before {
             text += &format!(", ×{}", Thousands(after / before));
         } else if before > 0 {

@@ -3,7 +3,7 @@
 use highwater::__private::{Thousands, wrapped_to};
 use highwater_reports::fitted::{self, Column, Row};
 use highwater_reports::report::{Breach, Report, Resource, Verdict};
-use highwater_reports::visible::is_hidden;
+pub use highwater_reports::visible::printable;
 use std::fmt;
 
 /// The columns, and what is left out first where lines are short.
@@ -104,20 +104,6 @@ pub fn remarks(of: &[(String, Vec<String>)], width: usize) -> String {
         text.push('\n');
     }
     text
-}
-
-/// `text` with its hidden characters escaped: a name with a line break in it must not break
-/// the table, nor one with escape codes the terminal, nor one that is read backwards the reader.
-pub fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_hidden(character) {
-            printable.extend(character.escape_default());
-        } else {
-            printable.push(character);
-        }
-    }
-    printable
 }
 
 /// Prints a number of bytes with its unit. Wide enough for every sum and

@@ -7,10 +7,9 @@ use crate::compare::Change;
 use crate::kind::Kind;
 use crate::outcome::{Against, Comparison, Evidence, Outcome, Part, Reports, Status};
 use highwater::__private::Thousands;
-use highwater_reports::figure::Figure;
 use highwater_reports::page::{
-    Differences, Origin, Sides, about, chart, document, failures, figures_of, limit,
-    location_in_code, lowest,
+    Differences, Origin, Said, Sides, about, chart, command, document, failures, figures_of, limit,
+    location_in_code, short_hash, signed,
 };
 use highwater_reports::report::{Ceiling, Diagnosis, Report};
 use maud::{Markup, html};
@@ -110,7 +109,7 @@ fn head(outcome: &Outcome, origin: &Markup) -> Markup {
             }
             @if let Some(base) = &outcome.base {
                 p { "Compared with " code { (base.revision) } ", commit "
-                    code { (base.commit.get(..12).unwrap_or(&base.commit)) } "." }
+                    code { (short_hash(&base.commit)) } "." }
             }
             @for note in &outcome.notes { p.note { (note) } }
             @if let Some(next) = outcome.next_step() { p { (next.replace('`', "")) } }
@@ -175,7 +174,7 @@ impl Scenario<'_> {
     /// A figure, how much of its ceiling it takes, and how it differs from the base.
     fn cell(&self, report: &Report, name: &str, of: impl Fn(&Report) -> i128) -> Markup {
         let value = of(report);
-        let ceiling = lowest(report, name);
+        let ceiling = report.lowest_ceiling(name);
         let share = |ceiling: &Ceiling| match (value.max(0), i128::from(ceiling.limit)) {
             (0, _) => 0,
             (value, limit) if value > limit => 100,
@@ -187,8 +186,7 @@ impl Scenario<'_> {
                 (Thousands(value)) " B"
                 @if difference != 0 {
                     span.difference.more[difference > 0].less[difference < 0] {
-                        @if difference > 0 { "+" }
-                        (Thousands(difference)) " B"
+                        (signed(difference)) " B"
                     }
                 }
                 @if let Some(ceiling) = ceiling {
@@ -222,6 +220,7 @@ impl Scenario<'_> {
                 @for note in &comparison.notes { p.note { (note) } }
                 @for range in &comparison.ranges { p.note { (range) } }
                 @if let Some(report) = self.shown() { (about(&sides(report))) }
+                @if let Some(report) = self.head { (command(report)) }
                 details open[comparison.is_changed()] {
                     summary { "All figures" }
                     (figures_of(self.base, self.head, &self.differences()))
@@ -236,10 +235,10 @@ impl Scenario<'_> {
             changes, against, ..
         } = self.comparison;
         let of_figure = |change: &Change| match change.what {
-            Kind::Figure(figure) => Some((figure, change.difference())),
+            Kind::Figure(figure) => Some((figure, (change.by()?, change.difference()))),
             _ => None,
         };
-        let said: BTreeMap<Figure, String> = changes.iter().filter_map(of_figure).collect();
+        let said: Said = changes.iter().filter_map(of_figure).collect();
         match against {
             Against::Base if self.beside().is_some() => Differences::FromBase(said),
             Against::Baseline if !said.is_empty() => Differences::FromBaseline(said),

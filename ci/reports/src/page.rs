@@ -13,18 +13,20 @@ mod parts;
 
 use crate::figure::{Figure, Unit, figures};
 use crate::report::{Ceiling, Diagnosis, Location, Report, Verdict};
-use crate::visible::is_hidden;
+use crate::visible::printable;
 use highwater::__private::{Thousands, shell_word};
 use highwater::ByteSize;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-pub use origin::Origin;
-use parts::{change, difference_cell, figure_cell};
+pub use origin::{Origin, short_hash};
+pub use parts::{blocks, signed};
+use parts::{difference_cell, figure_cell};
 use std::collections::BTreeMap;
 
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 /// What the browser holds the page to: whatever is in it, nothing is loaded.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+    script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'";
 
 /// A report, and what it is shown beside.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,7 @@ pub fn render(report: &Report, origin: &Origin) -> String {
             @if let Some(location) = &report.location { (location_in_code(location)) }
             (failures(&report.failures, Some(report)))
             (about(&sides))
+            (command(report))
             h3 { "All figures" }
             (figures_of(None, Some(report), &Differences::None))
         } }
@@ -86,15 +89,10 @@ pub fn document(title: &str, body: &Markup) -> String {
         }
     };
     let page = page.into_string();
-    let mut visible = String::with_capacity(page.len());
-    for character in page.chars() {
-        if character != '\n' && is_hidden(character) {
-            visible.extend(character.escape_default());
-        } else {
-            visible.push(character);
-        }
-    }
-    visible
+    page.split('\n')
+        .map(printable)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Where in the code a scenario is run.
@@ -112,23 +110,32 @@ pub fn failures(failures: &[String], report: Option<&Report>) -> Markup {
     }
 }
 
-/// The verdict on a report, its curve, the command that runs it again, and where its memory
-/// comes from if that is known; all that beside the base, if there is one.
+/// The verdict on a report, its curve, and where its memory comes from if that is known; all
+/// that beside the base, if there is one.
 pub fn about(sides: &Sides<'_>) -> Markup {
     let report = sides.head;
     html! {
         @let fails = report.verdict != Verdict::Bounded && report.is_failure();
         p .failure[fails] { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
         (chart::large(report, sides.base))
+        @if let Some(found) = sides.sites { (diagnosis::render(sides, found)) }
+    }
+}
+
+/// The command that runs a scenario again with call stacks, if its test is known.
+pub fn command(report: &Report) -> Markup {
+    html! {
         @if let Some(test) = &report.test {
             p.command {
                 "Run it again: "
                 code.copy { "cargo highwater repro " (shell_word(test)) }
             }
         }
-        @if let Some(found) = sides.sites { (diagnosis::render(sides, found)) }
     }
 }
+
+/// By how much figures differ, and what is said of that.
+pub type Said = BTreeMap<Figure, (i128, String)>;
 
 /// What is said of how figures differ.
 #[derive(Debug)]
@@ -136,9 +143,9 @@ pub enum Differences {
     /// Nothing: there is nothing to compare with.
     None,
     /// From the base, of those figures of which more is to be said than the difference.
-    FromBase(BTreeMap<Figure, String>),
+    FromBase(Said),
     /// From what is recorded, of the figures that differ from it.
-    FromBaseline(BTreeMap<Figure, String>),
+    FromBaseline(Said),
 }
 
 impl Differences {
@@ -150,12 +157,10 @@ impl Differences {
         }
     }
 
-    fn of(&self, figure: Figure) -> Option<&str> {
+    fn of(&self, figure: Figure) -> Option<&(i128, String)> {
         match self {
             Self::None => None,
-            Self::FromBase(texts) | Self::FromBaseline(texts) => {
-                texts.get(&figure).map(String::as_str)
-            }
+            Self::FromBase(said) | Self::FromBaseline(said) => said.get(&figure),
         }
     }
 }
@@ -186,10 +191,10 @@ pub fn figures_of(
                         th scope="row" { (figure.name()) }
                         @if base.is_some() { (known_cell("base", figure, before)) }
                         (known_cell("now", figure, after))
-                        @if differences.header().is_some() {
-                            (difference(figure, before, after, differences))
+                        @if let Some(header) = differences.header() {
+                            (difference(header, figure, (before, after), differences))
                         }
-                        @let ceiling = head.and_then(|report| lowest(report, figure.name()));
+                        @let ceiling = head.and_then(|report| report.lowest_ceiling(figure.name()));
                         @let a_step = if figure.is_of_steps() { " a step" } else { "" };
                         (figure_cell(
                             "ceiling",
@@ -209,33 +214,27 @@ fn known_cell(label: &str, figure: Figure, value: Option<i64>) -> Markup {
 }
 
 fn difference(
+    header: &str,
     figure: Figure,
-    before: Option<i64>,
-    after: Option<i64>,
+    (before, after): (Option<i64>, Option<i64>),
     said: &Differences,
 ) -> Markup {
     let known = before
         .zip(after)
         .map(|(before, after)| i128::from(after) - i128::from(before));
-    let difference = known.unwrap_or(0);
+    let from_base = known.unwrap_or(0);
     match (said.of(figure), said) {
-        (Some(text), _) => difference_cell(difference, text),
-        (None, Differences::FromBase(_)) if difference != 0 => {
+        (Some((difference, text)), _) => difference_cell(header, *difference, text),
+        (None, Differences::FromBase(_)) if from_base != 0 => {
             let unit = if figure.unit() == Unit::Bytes {
                 " B"
             } else {
                 ""
             };
-            difference_cell(difference, &(change(difference) + unit))
+            difference_cell(header, from_base, &(signed(from_base) + unit))
         }
-        (None, _) => difference_cell(0, ""),
+        (None, _) => difference_cell(header, 0, ""),
     }
-}
-
-/// The lowest of the ceilings on what has this name.
-pub fn lowest<'a>(report: &'a Report, name: &str) -> Option<&'a Ceiling> {
-    let ceilings = report.ceilings.iter().filter(|set| set.ceiling == name);
-    ceilings.min_by_key(|set| set.limit)
 }
 
 /// The ceiling, as a size if it is one.

@@ -440,6 +440,13 @@ impl Diagnosis {
 }
 
 impl Report {
+    /// The lowest of the ceilings on what has this name: that of the code, or of
+    /// `highwater.toml`.
+    pub fn lowest_ceiling(&self, name: &str) -> Option<&Ceiling> {
+        let ceilings = self.ceilings.iter().filter(|set| set.ceiling == name);
+        ceilings.min_by_key(|set| set.limit)
+    }
+
     /// The name, with the variant in brackets if there is one.
     pub fn full_name(&self) -> String {
         full_name(&self.name, self.variant.as_deref())

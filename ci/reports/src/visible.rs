@@ -23,6 +23,20 @@ pub fn is_hidden(character: char) -> bool {
         )
 }
 
+/// `text` with its hidden characters escaped: a name with a line break in it must not break
+/// a table, nor one with escape codes a terminal, nor one that is read backwards the reader.
+pub fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hidden(character) {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_hidden;

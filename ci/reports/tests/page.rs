@@ -165,3 +165,23 @@ fn what_is_known_of_its_origin_is_said() {
     let line = "<p class=\"origin\"><span>release, x86_64-linux-gnu, above System</span></p>";
     assert!(render(&report, &Origin::default()).contains(line));
 }
+
+/// A page of many curves stays small.
+#[test]
+fn a_curve_has_few_strips_and_shows_its_highest_value() {
+    let mut report: Value = serde_json::from_str(GROWING).expect("JSON");
+    let point = report["curve"][0].clone();
+    let points = (0..5_000_u64).map(|step| {
+        let mut point = point.clone();
+        point["step"] = step.into();
+        point["live_bytes"] = if step == 3_333 { 999_999_u64 } else { step }.into();
+        point
+    });
+    report["curve"] = points.collect();
+    let page = render(
+        &serde_json::from_value(report).expect("a report"),
+        &Origin::default(),
+    );
+    assert_eq!(page.matches("class=\"at\"").count(), 100);
+    assert!(page.contains("step 3,333: 999,999 B"));
+}

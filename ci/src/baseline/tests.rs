@@ -93,6 +93,8 @@ fn every_text_is_read_as_it_was_written() {
         name.clone_into(&mut baseline.scenario);
         name.clone_into(&mut baseline.verdict);
         baseline.sites = vec![name.to_owned(); 2];
+        let ceiling = (format!("live blocks of `{name}: b`"), "3 blocks".to_owned());
+        baseline.ceilings = [ceiling].into();
         assert_eq!(Baseline::parse(&baseline.to_text()), Ok(baseline));
     }
     // As an earlier version wrote quotes.
@@ -101,6 +103,20 @@ fn every_text_is_read_as_it_was_written() {
     let broken = text.replace("last-hundred", "last\\hundred");
     let problem = Baseline::parse(&broken).unwrap_err();
     assert_eq!(problem.0, 3);
+}
+
+/// `highwater.toml` may add one to that of the code.
+#[test]
+fn the_lowest_ceiling_is_recorded() {
+    let mut report = report();
+    for limit in [1_000, 1_000_000] {
+        let growth = Ceiling {
+            limit,
+            ..report.ceilings[0].clone()
+        };
+        report.ceilings.push(growth);
+    }
+    assert_eq!(Baseline::of(&report).ceilings["growth"], "1,000 B");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use cargo_highwater::history::{Commit, Search};
 use cargo_highwater::project::{Project, ProjectError};
 use cargo_highwater::sites::{self, SiteChange};
 use cargo_highwater::{exit_code, outside, table};
+use highwater_reports::page::short_hash;
 use highwater_reports::report::{self, ReadError, Report};
 use std::ffi::OsString;
 use std::path::Path;
@@ -124,7 +125,7 @@ impl Bench<'_> {
             let left = search.candidates().map_err(git)?;
             say(&format!(
                 "{left} commits left; measuring {}",
-                short(&commit)
+                short_hash(&commit)
             ));
             match self.at(&commit, false) {
                 Ok(Some(report)) if self.changes(same, &report)?.is_empty() => {
@@ -132,11 +133,14 @@ impl Bench<'_> {
                 }
                 Ok(Some(_)) => search.is_changed(commit),
                 Ok(None) => {
-                    say(&format!("{} has no such scenario; skipped", short(&commit)));
+                    say(&format!(
+                        "{} has no such scenario; skipped",
+                        short_hash(&commit)
+                    ));
                     search.skip(commit);
                 }
                 Err(Failure::Project(error)) if is_of_commit(&error) => {
-                    say(&format!("{} is skipped: {error}", short(&commit)));
+                    say(&format!("{} is skipped: {error}", short_hash(&commit)));
                     search.skip(commit);
                 }
                 Err(error) => return Err(error),
@@ -163,11 +167,11 @@ impl Bench<'_> {
 
     /// The scenario at one of the ends, which must have it and be alike in two runs.
     fn end(&mut self, commit: &str) -> Result<Report, Failure> {
-        say(&format!("measuring {}, twice", short(commit)));
+        say(&format!("measuring {}, twice", short_hash(commit)));
         let mut once = || {
             let report = self.at(commit, false)?;
             report.ok_or_else(|| {
-                let (asked, commit) = (self.asked.to_owned(), short(commit).to_owned());
+                let (asked, commit) = (self.asked.to_owned(), short_hash(commit).to_owned());
                 Failure::from(BisectError::NoScenario { asked, commit })
             })
         };
@@ -176,7 +180,7 @@ impl Bench<'_> {
             None => Ok(first),
             Some(change) => Err(BisectError::Unsteady {
                 scenario: first.full_name(),
-                commit: short(commit).to_owned(),
+                commit: short_hash(commit).to_owned(),
                 change: change.to_string(),
             }
             .into()),
@@ -271,7 +275,7 @@ impl Found {
         let mut text = format!(
             "`{}` changed first in {}\n{}{}\n",
             table::printable(scenario),
-            short(hash),
+            short_hash(hash),
             line(subject),
             line(author)
         );
@@ -280,12 +284,8 @@ impl Found {
         if !self.skipped.is_empty() {
             text.push_str("\nor in one of these, which could not be measured:\n");
             let skipped = self.skipped.iter();
-            text.extend(skipped.map(|c| line(&format!("{} {}", short(&c.hash), c.subject))));
+            text.extend(skipped.map(|c| line(&format!("{} {}", short_hash(&c.hash), c.subject))));
         }
         text
     }
-}
-
-fn short(hash: &str) -> &str {
-    hash.get(..12).unwrap_or(hash)
 }

@@ -21,8 +21,8 @@ pub(crate) fn repro(
 ) -> Result<u8, Failure> {
     let (project, config) = project()?;
     let _lock = lock(&project)?;
-    let found = find(&project, asked, steps, arguments)?;
     let origin = project.origin();
+    let found = find(&project, asked, steps, arguments)?;
     let mut code = exit_code::PASSED;
     for (file, mut report) in found {
         config.apply(&mut report)?;

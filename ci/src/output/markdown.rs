@@ -2,6 +2,7 @@
 
 use crate::outcome::{Comparison, Outcome, Part, Status};
 use highwater::__private::sparkline;
+use highwater_reports::page::short_hash;
 use highwater_reports::visible::is_hidden;
 
 /// What a comment may have, with room to spare: GitHub takes 65,536 characters.
@@ -15,7 +16,7 @@ const LONGEST: usize = 60_000;
 /// markup, a link or a mention.
 pub fn render(outcome: &Outcome) -> String {
     let base = outcome.base.as_ref().map(|base| {
-        let commit = base.commit.get(..12).unwrap_or(&base.commit);
+        let commit = short_hash(&base.commit);
         format!(
             ", compared with {} ({})",
             code(&base.revision),

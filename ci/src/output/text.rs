@@ -7,6 +7,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use highwater::__private::wrapped_to;
 use highwater_reports::figure::Unit;
 use highwater_reports::fitted::{self, Column, Row};
+use highwater_reports::page::short_hash;
 
 /// The columns: the scenario and what became of it, and a figure that changed. What is left
 /// out of them where lines are short can be told from the others.
@@ -36,7 +37,7 @@ pub fn render(outcome: &Outcome, width: usize) -> String {
         text.push_str(&wrapped_to(&note, 0, width));
     }
     let base = outcome.base.as_ref().map(|base| {
-        let commit = base.commit.get(..12).unwrap_or(&base.commit);
+        let commit = short_hash(&base.commit);
         format!(", compared with {} ({commit})", printable(&base.revision))
     });
     let counts = format!("{}{}", outcome.counts(), base.unwrap_or_default());

@@ -16,12 +16,14 @@ impl Project {
     /// As it is now. What cannot be found out is left out.
     pub fn origin(&self) -> Origin {
         let commit = git(&self.root, &["rev-parse", "--verify", "--quiet", "HEAD"]).ok();
-        let status = ["status", "--porcelain", "--untracked-files=no"];
-        let changes = git(&self.root, &status).unwrap_or_default();
+        // New files count: cargo finds a test that nobody has added yet.
+        let status = ["--no-optional-locks", "status", "--porcelain", "--", "."];
+        let changes = git(&self.root, &status).ok();
         Origin {
             project: self.name.clone(),
+            // Where git does not say, there may be some.
+            has_changes: commit.is_some() && changes.is_none_or(|changes| !changes.is_empty()),
             commit,
-            has_changes: !changes.is_empty(),
             toolchain: self.toolchain().ok(),
             date: Some(Timestamp::now().strftime("%Y-%m-%d %H:%M").to_string()),
         }

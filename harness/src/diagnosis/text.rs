@@ -2,7 +2,7 @@
 
 use super::types::growth_by_type;
 use super::{Diagnosis, Site, Subject, Trap};
-use crate::alloc::{Live, Total};
+use crate::alloc::{self, Live, Total};
 use crate::holders::Holder;
 use crate::symbols::Stack;
 use crate::text::{Blocks, RateWithin, Steps, Thousands};
@@ -56,11 +56,14 @@ impl Diagnosis {
             ));
         }
         if self.has_lines && !has_type {
-            notes.push(
-                "types are not known: build with -Csymbol-mangling-version=v0 and debug = \
+            let of_c = match alloc::why_c_heap_is_uncounted() {
+                None => "C's blocks have none; for Rust's ",
+                Some(_) => "",
+            };
+            notes.push(format!(
+                "types are not known: {of_c}build with -Csymbol-mangling-version=v0 and debug = \
                  \"limited\" or more"
-                    .to_owned(),
-            );
+            ));
         }
         if !self.has_lines && !self.sites.is_empty() {
             notes.push(

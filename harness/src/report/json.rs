@@ -69,7 +69,12 @@ impl Report {
             let (name, unit) = (quoted(ceiling.name()), quoted(ceiling.unit()));
             format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": {unit}}}")
         });
-        json.list("ceilings", ceilings);
+        let of_types = self.types.iter().map(|of_type| {
+            let (name, limit) = (format!("live blocks of `{}`", of_type.name), of_type.limit);
+            let name = quoted(&name);
+            format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": \"blocks\"}}")
+        });
+        json.list("ceilings", ceilings.chain(of_types));
         json.list("breaches", self.breaches.iter().map(breach));
         let curve = self.curve.iter().map(|point| {
             format!(

@@ -92,15 +92,20 @@ impl Measurement for Allocated {
     }
 }
 
+/// So much for each; nothing of what stands for nothing.
+fn per(value: f64, divisor: f64) -> f64 {
+    if value <= NOTHING {
+        0.0
+    } else {
+        value / divisor
+    }
+}
+
 impl ValueFormatter for Allocated {
     fn scale_values(&self, typical: f64, values: &mut [f64]) -> &'static str {
         let (divisor, unit) = self.unit(typical);
         for value in values {
-            *value = if *value <= NOTHING {
-                0.0
-            } else {
-                *value / divisor
-            };
+            *value = per(*value, divisor);
         }
         unit
     }
@@ -123,11 +128,7 @@ impl ValueFormatter for Allocated {
             } => (count, ["B/element", "blocks/element"]),
         };
         for value in values {
-            *value = if *value <= NOTHING {
-                0.0
-            } else {
-                *value / count.max(1) as f64
-            };
+            *value = per(*value, count.max(1) as f64);
         }
         match self {
             Self::Bytes => bytes,

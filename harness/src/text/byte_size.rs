@@ -137,12 +137,8 @@ impl Rate {
     /// Without the zeros at its end.
     pub(crate) fn significant(self) -> String {
         let text = self.to_string();
-        let short = text.trim_end_matches('0').trim_end_matches('.');
-        if text.contains('.') {
-            short.to_owned()
-        } else {
-            text
-        }
+        // It has at least two places.
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 }
 

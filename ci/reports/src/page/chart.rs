@@ -60,8 +60,7 @@ pub fn small(report: &Report, base: Option<&Report>) -> Markup {
 /// The curve with its scale, beside that of the base if there is one, the end of the
 /// requested steps, and the ceiling on the peak if it is near.
 pub(super) fn large(report: &Report, base: Option<&Report>) -> Markup {
-    let peak = report.ceilings.iter().filter(|set| set.ceiling == "peak");
-    let peak = peak.map(|set| set.limit).min();
+    let peak = report.lowest_ceiling("peak").map(|set| set.limit);
     let highest = highest(report, base);
     let near = peak.filter(|limit| *limit / 2 <= highest);
     let scale = scale(report, base, near);
@@ -134,9 +133,16 @@ fn axes(scale: &Scale) -> Markup {
     }
 }
 
-/// A strip around each point of the curve, which shows its value as long as it is pointed at.
+/// How many strips a curve has at most.
+const STRIPS: usize = 100;
+
+/// Strips over the curve, each of which shows its highest value as long as it is pointed at.
 fn values(scale: &Scale, report: &Report, base: Option<&Report>) -> Markup {
-    let curve = &report.curve;
+    let each = report.curve.len().div_ceil(STRIPS).max(1);
+    let parts = report.curve.chunks(each);
+    let curve: Vec<_> = parts
+        .filter_map(|part| part.iter().max_by_key(|at| at.live_bytes))
+        .collect();
     let x = |index: usize| curve.get(index).map(|at| scale.x(at.step));
     let strip = |index: usize| {
         let here = x(index).unwrap_or(0.0);

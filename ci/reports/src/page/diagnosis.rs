@@ -3,7 +3,7 @@
 
 mod tables;
 
-use super::parts::{blocks, change, place, type_or_unknown};
+use super::parts::{blocks, place, signed, type_or_unknown};
 use super::{Sides, flame};
 use crate::report::{Diagnosis, Frame, Holder, Trap};
 use highwater::__private::{Thousands, how_held};
@@ -34,12 +34,12 @@ fn headline(diagnosis: &Diagnosis) -> String {
         (0, [_, last]) => format!("{last} steps"),
         (_, [first, last]) => format!("steps {first} to {last}"),
     };
-    let growth = change(diagnosis.growth_bytes.into());
+    let growth = signed(diagnosis.growth_bytes.into());
     let mut text = format!("Over {steps} live memory changed by {growth} B");
     let unexplained = i128::from(diagnosis.growth_bytes) - i128::from(diagnosis.explained_bytes);
     text.push_str(&match unexplained {
         0 => ", all of it explained.".to_owned(),
-        rest => format!(", of which {} B have no known call stack.", change(rest)),
+        rest => format!(", of which {} B have no known call stack.", signed(rest)),
     });
     if diagnosis.lost_blocks > 0 {
         let count = Thousands(diagnosis.lost_blocks);

@@ -6,9 +6,9 @@
 
 mod tree;
 
-use super::parts::{change, place, type_or_unknown};
+use super::parts::{place, share, signed, type_or_unknown};
 use crate::report::{Diagnosis, Site};
-use crate::sites::differences;
+use crate::sites::{Difference, differences};
 use highwater::__private::Thousands;
 use maud::{Markup, html};
 use tree::{Function, Leaf, Node, Owner, Part, tree};
@@ -58,14 +58,12 @@ fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<
             .collect()
     };
     let changed = |value: fn(&Site) -> i64| {
-        let differences = base
-            .into_iter()
-            .flat_map(move |base| differences(Some(base), head, value));
-        let leaf = |difference: crate::sites::Difference<'a>| Leaf {
+        let differences = base.map(|base| differences(Some(base), head, value));
+        let leaf = |difference: Difference<'a>| Leaf {
             site: difference.site,
             bytes: difference.bytes(),
         };
-        differences.map(leaf).collect()
+        differences.into_iter().flatten().map(leaf).collect()
     };
     let knows_peak = head.knows_peak() && base.is_none_or(Diagnosis::knows_peak);
     let view = |name, label, leaves, is_change| View {
@@ -139,7 +137,7 @@ impl View<'_> {
         }
         let sums = [bytes(1), bytes(-1)];
         let sums = sums.iter().filter(|bytes| **bytes != 0);
-        let sums: Vec<_> = sums.map(|bytes| change(*bytes) + " B").collect();
+        let sums: Vec<_> = sums.map(|bytes| signed(*bytes) + " B").collect();
         sums.join(", ")
     }
 
@@ -160,7 +158,7 @@ impl View<'_> {
 
     fn drawn(&self, node: &Node<'_>, whole: u128) -> Markup {
         let amount = if self.is_change {
-            change(node.bytes) + " B"
+            signed(node.bytes) + " B"
         } else {
             format!("{} B", Thousands(node.bytes))
         };
@@ -194,7 +192,9 @@ impl View<'_> {
         match &node.part {
             Part::Narrow(_) => "narrow",
             _ if self.is_change && node.bytes > 0 => "more",
-            _ if self.is_change => "less",
+            _ if self.is_change && node.bytes < 0 => "less",
+            // What became more in it and what became less are as much.
+            _ if self.is_change => "unknown",
             Part::Functions(Owner::Project, _) => "project",
             Part::Functions(Owner::Dependency, _) => "dependency",
             Part::Functions(Owner::Unknown, _) | Part::NoStack => "unknown",
@@ -254,9 +254,4 @@ fn places(function: &Function<'_>) -> Markup {
 /// As a style takes it. A box is never wider than the one above it.
 fn percent(part: u128, whole: u128) -> String {
     format!("{:.3}%", part as f64 * 100.0 / whole.max(1) as f64)
-}
-
-fn share(part: u128, whole: u128) -> String {
-    let per_mille = part * 1000 / whole.max(1);
-    format!("{}.{} %", per_mille / 10, per_mille % 10)
 }

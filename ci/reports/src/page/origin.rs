@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// What was measured, by what and when. What is not known is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The name of the project.
+    /// The name of the root package, or of the folder of a workspace that has none.
     pub project: Option<String>,
     /// The full hash of the commit that was checked out.
     pub commit: Option<String>,
@@ -25,13 +25,12 @@ impl Origin {
     pub fn line<'a>(&self, reports: impl Iterator<Item = &'a Report>) -> Markup {
         let builds: BTreeSet<_> = reports.map(build).collect();
         let builds: Vec<_> = builds.into_iter().collect();
-        let short = |commit: &str| commit.get(..12).unwrap_or(commit).to_owned();
         html! {
             p.origin {
                 @if let Some(project) = &self.project { span { b { (project) } } }
                 @if let Some(commit) = &self.commit {
                     span {
-                        "commit " code { (short(commit)) }
+                        "commit " code { (short_hash(commit)) }
                         @if self.has_changes { " and changes that are not committed" }
                     }
                 }
@@ -41,6 +40,11 @@ impl Origin {
             }
         }
     }
+}
+
+/// The first characters of a commit's hash, by which people name it.
+pub fn short_hash(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
 }
 
 fn build(report: &Report) -> String {

@@ -63,8 +63,9 @@
     if (table.tBodies[0].rows.length > LONG) filter(table);
     if (!isOverview) continue;
     const asked = () => {
-      const [, less, name] = decodeURIComponent(location.hash).match(/^#sort=(-?)(.*)$/) ?? [];
-      const column = names.indexOf(name);
+      const [, less, wanted] = location.hash.match(/^#sort=(-?)(.*)$/) ?? [];
+      // Compared as it is written there: who writes it otherwise asks for nothing.
+      const column = names.findIndex((name) => encodeURIComponent(name) === wanted);
       if (column >= 0) sort(table, column, less ? -1 : 1);
     };
     window.addEventListener("hashchange", asked);

@@ -16,7 +16,8 @@ pub(super) fn type_or_unknown(name: Option<&str>) -> Markup {
     }
 }
 
-pub(super) fn blocks(count: i128) -> &'static str {
+/// The noun for so many.
+pub fn blocks(count: i128) -> &'static str {
     if count.unsigned_abs() == 1 {
         "block"
     } else {
@@ -25,9 +26,15 @@ pub(super) fn blocks(count: i128) -> &'static str {
 }
 
 /// With its sign, also above zero.
-pub(super) fn change(figure: i128) -> String {
+pub fn signed(figure: i128) -> String {
     let plus = if figure > 0 { "+" } else { "" };
     format!("{plus}{}", Thousands(figure))
+}
+
+/// So much of the whole, in per cent.
+pub(super) fn share(part: u128, whole: u128) -> String {
+    let per_mille = part * 1000 / whole.max(1);
+    format!("{}.{} %", per_mille / 10, per_mille % 10)
 }
 
 /// A cell with a figure, which is sorted by its value.
@@ -36,9 +43,9 @@ pub(super) fn figure_cell(label: &str, value: i128, text: &str) -> Markup {
 }
 
 /// A cell with a difference, in the colour of more or of less.
-pub(super) fn difference_cell(value: i128, text: &str) -> Markup {
+pub(super) fn difference_cell(label: &str, value: i128, text: &str) -> Markup {
     html! {
-        td.figure.more[value > 0].less[value < 0] data-label="difference" data-sort=(value) {
+        td.figure.more[value > 0].less[value < 0] data-label=(label) data-sort=(value) {
             (text)
         }
     }

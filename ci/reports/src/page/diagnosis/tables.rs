@@ -1,7 +1,7 @@
 //! What is known of types, of call sites and of what holds them, as tables.
 
 use super::{held, retention, stack};
-use crate::page::parts::{blocks, change, difference_cell, figure_cell, type_or_unknown};
+use crate::page::parts::{self, blocks, difference_cell, figure_cell, signed, type_or_unknown};
 use crate::report::{Diagnosis, Holder, Site};
 use crate::sites::{Difference, differences};
 use highwater::__private::Thousands;
@@ -43,8 +43,8 @@ impl Sum {
         let known_peak = self.peak_bytes.map(bytes);
         let peak = known_peak.unwrap_or_else(|| "not known".to_owned());
         html! {
-            (figure_cell("growth", self.growth_bytes, &(change(self.growth_bytes) + " B")))
-            (figure_cell("in blocks", self.growth_blocks, &change(self.growth_blocks)))
+            (figure_cell("growth", self.growth_bytes, &(signed(self.growth_bytes) + " B")))
+            (figure_cell("in blocks", self.growth_blocks, &signed(self.growth_blocks)))
             (figure_cell("at the peak", self.peak_bytes.unwrap_or(-1), &peak))
             (figure_cell("at the end", self.live_bytes, &bytes(self.live_bytes)))
         }
@@ -123,13 +123,11 @@ pub(super) fn sites(diagnosis: &Diagnosis) -> Markup {
 
 /// How much of the growth this is; nothing for what did not grow.
 fn share(part: i64, growth: i64) -> Markup {
-    let is_part = part > 0 && growth > 0;
-    let per_mille = is_part.then(|| i128::from(part) * 1000 / i128::from(growth));
+    let [part, growth] = [part, growth].map(|bytes| u128::try_from(bytes).unwrap_or(0));
     html! {
-        @if let Some(share) = per_mille {
-            @let (whole, rest) = (share / 10, share % 10);
-            (whole) "." (rest) " %"
-            span.bar { span style={ "width:" (whole.min(100)) "%" } {} }
+        @if part > 0 && growth > 0 {
+            (parts::share(part, growth))
+            span.bar { span style={ "width:" ((part * 100 / growth).min(100)) "%" } {} }
         }
     }
 }
@@ -191,7 +189,7 @@ fn difference_cells(before: i128, after: i128) -> Markup {
     html! {
         (figure_cell("base", before, &bytes(before)))
         (figure_cell("now", after, &bytes(after)))
-        (difference_cell(after - before, &(change(after - before) + " B")))
+        (difference_cell("difference", after - before, &(signed(after - before) + " B")))
     }
 }
 
