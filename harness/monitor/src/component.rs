@@ -106,9 +106,9 @@ impl Component {
         let scope = self.scope.as_ref()?;
         let mut components = lock();
         let is_own = |entered: &&mut Entered| entered.number == self.number;
-        let own = components.iter_mut().find(is_own);
-        own.into_iter()
-            .for_each(|entered| entered.has_handle = true);
+        if let Some(own) = components.iter_mut().find(is_own) {
+            own.has_handle = true;
+        }
         Some(scope.handle())
     }
 }
