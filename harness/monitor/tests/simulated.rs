@@ -160,8 +160,8 @@ fn its_leaky_twin_raises_one_early(
     };
     let monitor = monitor();
     // What rose in the days before hides some of it.
-    let part = if sound_hours < 100 { 10 } else { 5 };
-    let found = alerts(&monitor, 0..start + hours * HOUR / part, leaky);
+    let percent = if sound_hours < 100 { 10 } else { 16 };
+    let found = alerts(&monitor, 0..start + hours * HOUR * percent / 100, leaky);
     let status = monitor.status();
     let [(_, alert), ..] = found.as_slice() else {
         panic!("no alert: {status}");
