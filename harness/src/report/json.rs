@@ -65,16 +65,7 @@ impl Report {
         json.text("ending", self.ending.as_deref());
         let damage = self.overruns.as_ref().map(ToString::to_string);
         json.text("damage", damage.as_deref());
-        let ceilings = self.ceilings.iter().map(|(ceiling, limit)| {
-            let (name, unit) = (quoted(ceiling.name()), quoted(ceiling.unit()));
-            format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": {unit}}}")
-        });
-        let of_types = self.types.iter().map(|of_type| {
-            let (name, limit) = (format!("live blocks of `{}`", of_type.name), of_type.limit);
-            let name = quoted(&name);
-            format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": \"blocks\"}}")
-        });
-        json.list("ceilings", ceilings.chain(of_types));
+        self.write_ceilings(&mut json);
         json.list("breaches", self.breaches.iter().map(breach));
         let curve = self.curve.iter().map(|point| {
             format!(
@@ -88,6 +79,20 @@ impl Report {
         json.text("diagnosis_obstacle", self.diagnosis_obstacle.as_deref());
         json.text("explanation", Some(&self.explanation()));
         json.finish()
+    }
+
+    /// The ceilings that the scenario sets, with those on types.
+    fn write_ceilings(&self, json: &mut Object) {
+        let ceilings = self.ceilings.iter().map(|(ceiling, limit)| {
+            let (name, unit) = (quoted(ceiling.name()), quoted(ceiling.unit()));
+            format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": {unit}}}")
+        });
+        let of_types = self.types.iter().map(|of_type| {
+            let (name, limit) = (format!("live blocks of `{}`", of_type.name), of_type.limit);
+            let name = quoted(&name);
+            format!("{{\"ceiling\": {name}, \"limit\": {limit}, \"unit\": \"blocks\"}}")
+        });
+        json.list("ceilings", ceilings.chain(of_types));
     }
 
     /// The verdict and what else was judged.
