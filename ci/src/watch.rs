@@ -113,7 +113,10 @@ impl Watch {
     /// If the line for programs cannot be written.
     pub fn observe(&mut self, sample: &Sample) -> Result<Option<Vec<String>>, WatchError> {
         let now = Instant::now();
-        let is_other = |begun: &Begun| begun.started.is_some() && sample.started != begun.started;
+        let is_other = |begun: &Begun| {
+            let both = begun.started.zip(sample.started);
+            both.is_some_and(|(first, now)| first != now)
+        };
         if sample.is_gone() || self.begun.as_ref().is_some_and(is_other) {
             return Ok(None);
         }

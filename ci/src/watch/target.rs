@@ -1,6 +1,7 @@
 //! What is watched: a process that is there, or one that is started and waited for.
 
 use super::{WatchError, signal};
+use highwater_monitor::Sample;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -139,14 +140,11 @@ impl Target {
         if !self.is_command {
             return Ok(Ended::RunsOn(why, self.pid));
         }
-        let mut deadline = Instant::now() + GRACE;
-        for news in self.news.try_iter() {
-            match news {
-                // It ended by itself, a moment ago.
-                News::Ended(status) => return Ok(Ended::Command(status?)),
-                News::Signal(_) => deadline = Instant::now(),
-            }
+        if Sample::of_tree(self.pid).is_gone() {
+            // It ended by itself, a moment ago.
+            return self.gone();
         }
+        let deadline = Instant::now() + GRACE;
         signal::send(self.pid, why.signal());
         let mut status = self.status_until(deadline)?;
         if status.is_some() {
@@ -225,5 +223,31 @@ impl fmt::Display for Ended {
             Self::RunsOn(why, pid) => write!(f, "{why}; process {pid} runs on"),
             Self::Gone(pid) => write!(f, "process {pid} is gone"),
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::{Ended, Target, Why};
+    use highwater_monitor::Sample;
+    use std::process::ExitStatus;
+    use std::thread;
+
+    #[test]
+    fn a_command_that_ended_by_itself_was_not_stopped() {
+        let target = Target::command(&["true".into()]).expect("there is such a program");
+        while !Sample::of_tree(target.pid()).is_gone() {
+            thread::yield_now();
+        }
+        let ended = target.stop(Why::TimeOver).expect("it is waited for");
+        assert_eq!(ended, Ended::Command(ExitStatus::default()));
+    }
+
+    #[test]
+    fn a_process_that_is_no_command_is_not_stopped() {
+        let own = std::process::id();
+        let ended = Target::process(own).stop(Why::TimeOver);
+        let ended = ended.expect("nothing is waited for");
+        assert_eq!(ended, Ended::RunsOn(Why::TimeOver, own));
     }
 }
