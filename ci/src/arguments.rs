@@ -115,7 +115,8 @@ pub(crate) enum Command {
     RunProgram(ProgramArguments),
     /// Watches the memory of a process and of those that it started, and says whether it is
     /// bounded, or when it reaches its limit (Linux). Exits with 0 if it is bounded, 1 if it grew or
-    /// was above the limit, or the command failed, and 2 if that is not clear
+    /// was above the limit, threads or descriptors grew, or the command failed, and 2 if that is
+    /// not clear
     Watch(WatchArguments),
     /// Joins the reports of a suite that ran in shards
     Merge {
@@ -207,7 +208,8 @@ pub(crate) struct WatchArguments {
     /// How long it is from one sample to the next; 32 are needed to judge
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub(crate) interval: Duration,
-    /// End after this time, and the command with it [default: when the process ends]
+    /// End after this time, and the command and what it started with it [default: when the
+    /// process ends]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub(crate) length: Option<Duration>,
     /// Write each sample as a line of JSON

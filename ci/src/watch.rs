@@ -2,26 +2,32 @@
 //! `highwater-monitor` does from inside.
 //!
 //! [`Watch`] takes samples and tells what they show, as [`row`] words it. [`target`] starts, waits
-//! for and ends the process.
+//! for and ends the process, by signals.
 
 pub mod row;
+mod signal;
 pub mod target;
 
 use crate::exit_code;
 use highwater::ByteSize;
 use highwater_monitor::{AlertKind, Event, Figure, Monitor, Sample, State, Verdict};
 use row::{Record, Told};
-use serde::Serialize as _;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use target::Ended;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {
+    /// Nothing can be read of processes here.
+    #[error(
+        "nothing can be watched here: {0}; the crate `highwater-monitor` watches a program from \
+         inside"
+    )]
+    Unsupported(String),
     /// There is no such program.
     #[error("`{program}` could not be started: {source}; name a program that is there")]
     Start {
@@ -31,7 +37,10 @@ pub enum WatchError {
         source: io::Error,
     },
     /// Nothing can be read of the process.
-    #[error("nothing is known of process {pid}: {reason}")]
+    #[error(
+        "nothing is known of process {pid}: {reason}; name one that runs and that you may look \
+         into: `ps -e` lists all"
+    )]
     NoProcess {
         /// Its number.
         pid: u32,
@@ -39,7 +48,11 @@ pub enum WatchError {
         reason: String,
     },
     /// The file for the samples.
-    #[error("{}: {source}", .path.display())]
+    #[error(
+        "{}: the samples could not be written: {source}; make room, or name another file with \
+         `--json`",
+        .path.display()
+    )]
     File {
         /// Where it is.
         path: PathBuf,
@@ -47,17 +60,28 @@ pub enum WatchError {
         source: io::Error,
     },
     /// The system.
-    #[error("the process could not be waited for: {0}")]
+    #[error(
+        "the system does not say how the command ended: {0}; if it runs still, watch it with \
+         `--pid`"
+    )]
     Wait(#[from] io::Error),
 }
 
 /// A process that is watched.
 pub struct Watch {
     monitor: Monitor,
-    first: Option<Sample>,
-    last: Option<Sample>,
+    begun: Option<Begun>,
     was_over: bool,
     json: Option<(PathBuf, File)>,
+}
+
+/// What the first sample says, and the last one.
+struct Begun {
+    at: Instant,
+    /// When the process was started.
+    started: Option<Duration>,
+    /// After what time the last sample came, and the processor time that it had.
+    last: (Duration, Option<Duration>),
 }
 
 impl Watch {
@@ -76,39 +100,49 @@ impl Watch {
         };
         Ok(Self {
             monitor: Monitor::builder().interval(interval).limit(limit).build(),
-            first: None,
-            last: None,
+            begun: None,
             was_over: false,
             json: json.map(create).transpose()?,
         })
     }
 
-    /// Takes note of a sample. Returns its line for people, and what begins or is over with it;
-    /// none if the process is gone.
+    /// Takes note of a sample that was taken now. Returns its line for people, and what begins or
+    /// is over with it; none if the process is gone, or another one has its number.
     ///
     /// # Errors
     /// If the line for programs cannot be written.
-    pub fn observe(&mut self, sample: Sample) -> Result<Option<Vec<String>>, WatchError> {
-        if sample.memory_bytes().is_none() && self.first.is_some() {
+    pub fn observe(&mut self, sample: &Sample) -> Result<Option<Vec<String>>, WatchError> {
+        let now = Instant::now();
+        let is_other = |begun: &Begun| {
+            let both = begun.started.zip(sample.started);
+            both.is_some_and(|(first, now)| first != now)
+        };
+        if sample.is_gone() || self.begun.as_ref().is_some_and(is_other) {
             return Ok(None);
         }
         let events = self.monitor.observe(sample.clone());
         let is_over = |event: &Event| matches!(event, Event::Raised(alert) if alert.kind == AlertKind::OverLimit);
         self.was_over |= events.iter().any(is_over);
         let verdict = self.memory();
-        let first = self.first.get_or_insert_with(|| sample.clone());
-        let elapsed = sample.time.duration_since(first.time).unwrap_or_default();
+        let begun = self.begun.get_or_insert(Begun {
+            at: now,
+            started: sample.started,
+            last: (Duration::ZERO, None),
+        });
+        let elapsed = now.saturating_duration_since(begun.at);
+        let (before, cpu_before) = std::mem::replace(&mut begun.last, (elapsed, sample.cpu_time));
+        let busy = sample.cpu_time.zip(cpu_before);
+        let busy = busy.and_then(|(now, before)| now.checked_sub(before));
+        let passed = elapsed.saturating_sub(before);
         let told = Told {
-            sample: &sample,
-            before: self.last.as_ref(),
+            sample,
             elapsed,
+            cpu: busy.map(|busy| busy.as_secs_f64() / passed.as_secs_f64()),
             verdict: verdict.as_ref(),
         };
         let mut lines = vec![told.line()];
         lines.extend(events.iter().map(ToString::to_string));
-        let record = Record::of(&told, &events);
-        self.write(&record)?;
-        self.last = Some(sample);
+        self.write(&Record::of(&told, &events))?;
         Ok(Some(lines))
     }
 
@@ -116,11 +150,11 @@ impl Watch {
         let Some((path, file)) = &mut self.json else {
             return Ok(());
         };
-        let mut line = Vec::new();
-        let written = record.serialize(&mut serde_json::Serializer::new(&mut line));
-        line.push(b'\n');
-        let written = written.map_err(io::Error::from);
-        let written = written.and_then(|()| file.write_all(&line));
+        let line = serde_json::to_vec(record).map_err(io::Error::from);
+        let written = line.and_then(|mut line| {
+            line.push(b'\n');
+            file.write_all(&line)
+        });
         written.map_err(|source| WatchError::File {
             path: path.clone(),
             source,
@@ -128,11 +162,7 @@ impl Watch {
     }
 
     fn memory(&self) -> Option<Verdict> {
-        let verdicts = self.monitor.status().verdicts;
-        let mut of_memory = verdicts
-            .into_iter()
-            .filter(|v| *v.figure() == Figure::Memory);
-        of_memory.next()
+        self.monitor.status().verdict(&Figure::Memory).cloned()
     }
 
     /// The verdicts at the end, one a line, and how the process ended.
@@ -159,5 +189,69 @@ impl Watch {
         } else {
             exit_code::NO_ANSWER
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Watch;
+    use highwater::ByteSize;
+    use highwater_monitor::{Note, Sample};
+    use std::time::{Duration, SystemTime};
+
+    const INTERVAL: Duration = Duration::from_mins(1);
+
+    fn watch() -> Watch {
+        Watch::new(INTERVAL, ByteSize::gb(1), None).expect("there is no file")
+    }
+
+    fn sample(time: SystemTime) -> Sample {
+        let mut sample = Sample::at(time);
+        sample.resident_bytes = Some(1_000_000);
+        sample.started = Some(Duration::from_secs(77));
+        sample
+    }
+
+    /// The lines of these samples, one after the other; none for a process that is gone.
+    fn lines(samples: &[Sample]) -> Vec<Option<Vec<String>>> {
+        let mut watch = watch();
+        let lines = samples.iter().map(|sample| watch.observe(sample));
+        lines.collect::<Result<_, _>>().expect("no file is written")
+    }
+
+    #[test]
+    fn a_process_that_has_the_number_of_one_that_ended_is_not_taken_for_it() {
+        let first = sample(SystemTime::UNIX_EPOCH);
+        let mut other = first.clone();
+        other.started = Some(Duration::from_secs(78));
+        let lines = lines(&[first.clone(), first, other]);
+        let is_there: Vec<_> = lines.iter().map(Option::is_some).collect();
+        assert_eq!(is_there, [true, true, false]);
+    }
+
+    #[test]
+    fn a_process_is_gone_when_it_is_noted_and_not_when_its_memory_is_unknown() {
+        let first = sample(SystemTime::UNIX_EPOCH);
+        let mut unknown = first.clone();
+        unknown.resident_bytes = None;
+        unknown.notes.push(Note::Unreadable("/proc/PID/status"));
+        let mut gone = Sample::at(SystemTime::UNIX_EPOCH);
+        gone.notes.push(Note::ProcessGone);
+        let lines = lines(&[first, unknown, gone]);
+        let unknown = lines[1].as_ref().expect("it is there");
+        assert_eq!(
+            unknown[unknown.len() - 1],
+            "note: /proc/PID/status could not be read, so its figures are unknown"
+        );
+        assert_eq!(lines[2], None);
+    }
+
+    #[test]
+    fn the_clock_on_the_wall_does_not_say_how_long_it_is_watched() {
+        let first = sample(SystemTime::UNIX_EPOCH);
+        let later = sample(SystemTime::UNIX_EPOCH + Duration::from_hours(72));
+        let lines = lines(&[first, later]);
+        let line = &lines[1].as_ref().expect("it is there")[0];
+        assert!(!line.contains("3 d"), "{line}");
     }
 }

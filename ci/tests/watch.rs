@@ -7,6 +7,9 @@
 mod support;
 
 use cargo_highwater::exit_code::{FAILED, NO_ANSWER, PASSED};
+use highwater_monitor::Sample;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -39,19 +42,40 @@ impl Watching {
         line
     }
 
+    /// The next line that is like this. It fails if the tool ends before.
+    fn line_like(&mut self, is_it: impl Fn(&str) -> bool) -> String {
+        let mut seen = String::new();
+        loop {
+            let line = self.line();
+            assert!(!line.is_empty(), "the tool ended: {seen}");
+            if is_it(&line) {
+                return line;
+            }
+            seen += &line;
+        }
+    }
+
+    /// Sends the tool a signal.
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.tool.id()).expect("numbers of processes are small");
+        kill(Pid::from_raw(pid), signal).expect("the tool is there");
+    }
+
     /// Ends the program's input. Returns what else the tool prints, and its exit code.
     fn end(mut self) -> (String, u8) {
         drop(self.input.take());
+        self.rest()
+    }
+
+    /// What else the tool prints while nobody ends the program's input, and its exit code.
+    fn rest(mut self) -> (String, u8) {
         let mut rest = String::new();
         self.lines
             .read_to_string(&mut rest)
             .expect("it prints text");
         let code = self.tool.wait().expect("it ends").code();
-        (
-            rest,
-            code.and_then(|code| u8::try_from(code).ok())
-                .expect("no signal ended it"),
-        )
+        let code = code.and_then(|code| u8::try_from(code).ok());
+        (rest, code.expect("no signal ended it"))
     }
 }
 
@@ -62,7 +86,7 @@ fn a_program_that_rests_is_bounded() {
     let json = json.to_str().expect("the path is text");
     let mut watching = Watching::start(&["--interval", "2ms", "--json", json, "--", "cat"]);
     assert!(watching.line().ends_with("memory is\n"));
-    while !watching.line().ends_with("  bounded\n") {}
+    watching.line_like(|line| line.ends_with("  bounded\n"));
     let (end, code) = watching.end();
     assert_eq!(code, PASSED, "{end}");
     assert!(end.contains("memory: bounded over the last "), "{end}");
@@ -101,7 +125,7 @@ fn a_program_that_keeps_more_and_more_grows() {
     while !line.starts_with("alert: memory: growing by ") {
         assert!(!line.is_empty(), "it ended");
         let input = watching.input.as_mut().expect("it is open");
-        input.write_all(b"\n").expect("awk reads on");
+        input.write_all(b"\n").expect("the shell reads on");
         line = watching.line();
     }
     let (end, code) = watching.end();
@@ -111,12 +135,7 @@ fn a_program_that_keeps_more_and_more_grows() {
 #[test]
 fn a_program_above_the_limit_fails_and_what_it_exits_with_is_told() {
     let mut watching = Watching::start(&["--limit", "1KB", "--", "sh", "-c", "cat; exit 3"]);
-    let alert = loop {
-        let line = watching.line();
-        if line.starts_with("alert: ") {
-            break line;
-        }
-    };
+    let alert = watching.line_like(|line| line.starts_with("alert: "));
     assert!(
         alert.ends_with("is above the limit of 1,000 B\n"),
         "{alert}"
@@ -132,21 +151,52 @@ fn a_program_above_the_limit_fails_and_what_it_exits_with_is_told() {
 #[test]
 fn a_watch_ends_when_its_time_is_over_and_the_command_with_it() {
     let arguments = ["--interval", "1ms", "--for", "5ms", "--", "cat"];
-    let watching = Watching::start(&arguments);
-    let mut watching = Watching {
-        // Nobody ends its input.
-        input: watching.input,
-        ..watching
-    };
-    let mut text = String::new();
-    watching
-        .lines
-        .read_to_string(&mut text)
-        .expect("it prints text");
-    let code = watching.tool.wait().expect("it ends").code();
-    assert_eq!(code, Some(NO_ANSWER.into()), "{text}");
+    let (text, code) = Watching::start(&arguments).rest();
+    assert_eq!(code, NO_ANSWER, "{text}");
     let end = "the time was over, and the command was ended: signal: 15 (SIGTERM)\n";
     assert!(text.ends_with(end), "{text}");
+}
+
+/// What a shell starts in the background ignores SIGINT.
+#[test]
+fn what_the_command_started_ends_with_it() {
+    let shell = "tail -f /dev/null 2>/dev/null & echo $!; wait";
+    let arguments = ["--interval", "1ms", "--", "sh", "-c", shell];
+    let mut watching = Watching::start(&arguments);
+    let mut printed = BufReader::new(watching.tool.stdout.take().expect("it is piped"));
+    let mut pid = String::new();
+    printed.read_line(&mut pid).expect("it prints text");
+    let pid = pid.trim().parse().expect("it is a number");
+    assert!(!Sample::of_tree(pid).is_gone());
+    watching.line_like(|line| line.ends_with("  settling\n"));
+    watching.signal(Signal::SIGINT);
+    // With the second one it does not wait for what ignores the first.
+    watching.signal(Signal::SIGTERM);
+    let (text, _) = watching.rest();
+    let end = "SIGINT was received, and the command was ended: signal: ";
+    assert!(text.contains(end), "{text}");
+    assert!(Sample::of_tree(pid).is_gone());
+}
+
+#[test]
+fn an_interrupted_watch_says_what_it_saw() {
+    let mut watching = Watching::start(&["--interval", "1ms", "--", "cat"]);
+    watching.line_like(|line| line.ends_with("  bounded\n"));
+    watching.signal(Signal::SIGINT);
+    let (text, code) = watching.rest();
+    assert!(text.contains("memory: bounded over the last "), "{text}");
+    let end = "SIGINT was received, and the command was ended: signal: 2 (SIGINT)\n";
+    assert!(text.ends_with(end), "{text}");
+    assert_eq!(code, PASSED);
+}
+
+#[test]
+fn samples_that_cannot_be_written_end_the_watch_and_the_command() {
+    let (text, code) = Watching::start(&["--json", "/dev/full", "--", "cat"]).rest();
+    let message = "the watch failed, and the command was ended: signal: 15 (SIGTERM)
+error: /dev/full: the samples could not be written: No space left on device (os error 28); make \
+                   room, or name another file with `--json`\n";
+    assert_eq!((text.as_str(), code), (message, NO_ANSWER));
 }
 
 #[test]
@@ -167,7 +217,8 @@ fn a_process_that_is_there_runs_on() {
     assert!(cat.wait().expect("it ends").success());
     let (gone, code) = Watching::start(&["--pid", &pid]).end();
     let gone = gone.replace(&pid, "PID");
-    let message = "error: nothing is known of process PID: the process does not exist any more\n";
+    let message = "error: nothing is known of process PID: the process does not exist any more; \
+                   name one that runs and that you may look into: `ps -e` lists all\n";
     assert_eq!((gone.as_str(), code), (message, NO_ANSWER));
 }
 

@@ -102,7 +102,8 @@ impl Law {
         }
     }
 
-    fn is_growing(self) -> bool {
+    /// Whether it rises without end: as a square root or faster.
+    pub fn is_growing(self) -> bool {
         self >= Self::Sublinear
     }
 }

@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::arguments::WatchArguments;
 use cargo_highwater::watch::row::HEAD;
-use cargo_highwater::watch::target::{Ended, Target};
+use cargo_highwater::watch::target::{Ended, Target, Why};
 use cargo_highwater::watch::{Watch, WatchError};
 use highwater_monitor::Sample;
 use std::io::{self, Write as _};
@@ -11,12 +11,25 @@ use std::time::Duration;
 
 /// What the process prints is its own, so what is found goes to standard error.
 pub(crate) fn watch(asked: &WatchArguments) -> Result<u8, Failure> {
+    let own = Sample::of_this_process();
+    if own.memory_bytes().is_none() {
+        return Err(WatchError::Unsupported(reason(&own)).into());
+    }
     let mut watch = Watch::new(asked.interval, asked.limit, asked.json.clone())?;
     let target = match asked.pid {
         Some(pid) => Target::process(pid),
         None => Target::command(&asked.command)?,
     };
-    let ended = follow(&mut watch, &target, asked)?;
+    let ended = match follow(&mut watch, &target, asked) {
+        Ok(ended) => ended,
+        Err(failure) => {
+            // A command that nobody watches is not left behind.
+            if let Ok(ended @ Ended::Stopped(..)) = target.stop(Why::Failed) {
+                tell(&format!("{ended}\n"));
+            }
+            return Err(failure.into());
+        }
+    };
     tell(&watch.finding(&ended));
     Ok(watch.exit_code(&ended))
 }
@@ -27,13 +40,12 @@ fn follow(watch: &mut Watch, target: &Target, asked: &WatchArguments) -> Result<
     loop {
         let sample = Sample::of_tree(target.pid());
         if is_first && sample.memory_bytes().is_none() && asked.pid.is_some() {
-            let reason = sample.notes.first().map(ToString::to_string);
             return Err(WatchError::NoProcess {
                 pid: target.pid(),
-                reason: reason.unwrap_or_default(),
+                reason: reason(&sample),
             });
         }
-        let Some(lines) = watch.observe(sample)? else {
+        let Some(lines) = watch.observe(&sample)? else {
             return target.gone();
         };
         if std::mem::take(&mut is_first) {
@@ -41,7 +53,7 @@ fn follow(watch: &mut Watch, target: &Target, asked: &WatchArguments) -> Result<
         }
         tell(&(lines.join("\n") + "\n"));
         if left.is_zero() {
-            return target.stop();
+            return target.stop(Why::TimeOver);
         }
         let pause = asked.interval.min(left);
         if let Some(ended) = target.wait(pause)? {
@@ -49,6 +61,12 @@ fn follow(watch: &mut Watch, target: &Target, asked: &WatchArguments) -> Result<
         }
         left = left.saturating_sub(pause);
     }
+}
+
+/// Why a sample has no memory.
+fn reason(sample: &Sample) -> String {
+    let note = sample.notes.first();
+    note.map_or_else(|| "no figures".to_owned(), ToString::to_string)
 }
 
 /// With standard error gone, the exit code and the file can still tell.

@@ -1,6 +1,6 @@
 //! A sample as a line of a table, and as a line of JSON.
 
-use highwater::__private::Size;
+use highwater::__private::{Size, Thousands};
 use highwater_monitor::__private::Span;
 use highwater_monitor::{Event, Sample, Verdict};
 use serde::Serialize;
@@ -14,10 +14,10 @@ pub const HEAD: &str =
 pub struct Told<'a> {
     /// The sample.
     pub sample: &'a Sample,
-    /// The one before.
-    pub before: Option<&'a Sample>,
     /// Since the first.
     pub elapsed: Duration,
+    /// Processors that were busy since the sample before, on average.
+    pub cpu: Option<f64>,
     /// What is known of memory.
     pub verdict: Option<&'a Verdict>,
 }
@@ -28,7 +28,7 @@ impl Told<'_> {
         let sample = self.sample;
         let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
         let size = |bytes: Option<u64>| known(bytes.map(|bytes| Size(bytes).to_string()));
-        let count = |count: Option<u64>| known(count.map(|count| count.to_string()));
+        let count = |count: Option<u64>| known(count.map(|count| Thousands(count).to_string()));
         let percent =
             |share: Option<f64>| known(share.map(|share| format!("{:.0} %", share * 100.0)));
         let limit = self.verdict.and_then(Verdict::limit);
@@ -45,17 +45,9 @@ impl Told<'_> {
             size(sample.swap_bytes),
             count(sample.threads),
             count(sample.descriptors),
-            percent(self.cpu()),
+            percent(self.cpu.filter(|share| share.is_finite())),
             known(state)
         )
-    }
-
-    /// Processors that were busy since the sample before, on average.
-    fn cpu(&self) -> Option<f64> {
-        let before = self.before?;
-        let passed = self.sample.time.duration_since(before.time).ok()?;
-        let busy = self.sample.cpu_time?.checked_sub(before.cpu_time?)?;
-        Some(busy.as_secs_f64() / passed.as_secs_f64()).filter(|share| share.is_finite())
     }
 }
 
@@ -119,7 +111,6 @@ mod tests {
             sample.swap_bytes = Some(0);
             sample.threads = Some(12);
             sample.descriptors = Some(1_040);
-            sample.cpu_time = Some(Duration::from_secs(80 * minute));
             sample
         };
         let monitor = Monitor::builder().build();
@@ -127,11 +118,10 @@ mod tests {
         for minute in 0..100 {
             monitor.observe(at(minute));
             let status = monitor.status();
-            let before = minute.checked_sub(1).map(at);
             let told = Told {
                 sample: &at(minute),
-                before: before.as_ref(),
                 elapsed: Duration::from_secs(60 * minute),
+                cpu: (minute > 0).then_some(4.0 / 3.0),
                 verdict: status.verdicts.first(),
             };
             if minute % 33 == 0 {
@@ -140,8 +130,8 @@ mod tests {
         }
         let unknown = Told {
             sample: &Sample::at(SystemTime::UNIX_EPOCH),
-            before: None,
             elapsed: Duration::from_secs(400_000),
+            cpu: Some(f64::INFINITY),
             verdict: None,
         };
         lines.push(unknown.line());

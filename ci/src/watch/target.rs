@@ -1,25 +1,48 @@
 //! What is watched: a process that is there, or one that is started and waited for.
 
-use super::WatchError;
+use super::{WatchError, signal};
+use highwater_monitor::Sample;
 use std::ffi::OsString;
 use std::fmt;
-use std::io;
-use std::process::{Command, ExitStatus};
+use std::io::{self, IsTerminal as _};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a command may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long what was killed may take to end.
+const KILLED: Duration = Duration::from_secs(1);
+
+/// How often what a command started is looked for while it ends.
+const POLL: Duration = Duration::from_millis(20);
+
 /// A process to watch.
 pub struct Target {
     pid: u32,
-    /// Says how the command ended; silent for a process that was there.
-    ended: Receiver<io::Result<ExitStatus>>,
-    /// Keeps the channel of a process that was there open.
-    _silent: Option<Sender<io::Result<ExitStatus>>>,
     is_command: bool,
+    news: Receiver<News>,
+}
+
+/// What happens while a process is watched.
+enum News {
+    /// The command ended.
+    Ended(io::Result<ExitStatus>),
+    /// The tool is to end, by the signal of this name.
+    Signal(&'static str),
+}
+
+/// Why a watch ends while the process is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It was to take no longer.
+    TimeOver,
+    /// The tool got the signal of this name.
+    Signal(&'static str),
+    /// What was seen could not be written.
+    Failed,
 }
 
 /// How the watch ended.
@@ -27,46 +50,53 @@ pub struct Target {
 pub enum Ended {
     /// The command ended.
     Command(ExitStatus),
-    /// The time was over, and the command was asked to end.
-    Stopped(ExitStatus),
-    /// The time was over, and the process runs on.
-    RunsOn(u32),
+    /// The watch ended, and the command was asked to end.
+    Stopped(Why, ExitStatus),
+    /// The watch ended, and the process runs on.
+    RunsOn(Why, u32),
     /// The process is gone.
     Gone(u32),
 }
 
 impl Target {
-    /// A process that is there.
+    /// A process that is there. From now on a signal ends the watch, not the tool.
     pub fn process(pid: u32) -> Self {
-        let (silent, ended) = mpsc::channel();
+        let (send, news) = mpsc::channel();
+        receive_signals(send);
         Self {
             pid,
-            ended,
-            _silent: Some(silent),
             is_command: false,
+            news,
         }
     }
 
-    /// Starts a command. What it reads and prints is the caller's.
+    /// Starts a command, in a process group of its own. What it reads and prints is the caller's,
+    /// but it does not read from a terminal. From now on a signal ends the watch, not the tool.
     ///
     /// # Errors
     /// If there is no such program.
-    pub fn command(command: &[OsString]) -> Result<Self, WatchError> {
-        let program = command.first().cloned().unwrap_or_default();
-        let started = Command::new(&program).args(command.iter().skip(1)).spawn();
-        let mut child = started.map_err(|source| WatchError::Start {
+    pub fn command(words: &[OsString]) -> Result<Self, WatchError> {
+        let program = words.first().cloned().unwrap_or_default();
+        let mut command = Command::new(&program);
+        command.args(words.iter().skip(1));
+        signal::own_group(&mut command);
+        if io::stdin().is_terminal() {
+            // The system would stop a group that reads there and is not the terminal's.
+            command.stdin(Stdio::null());
+        }
+        let mut child = command.spawn().map_err(|source| WatchError::Start {
             program: program.to_string_lossy().into_owned(),
             source,
         })?;
         let pid = child.id();
-        let (send, ended) = mpsc::channel();
+        let (send, news) = mpsc::channel();
+        receive_signals(send.clone());
         // Nobody listens any more if the tool ends.
-        thread::spawn(move || drop(send.send(child.wait())));
+        thread::spawn(move || drop(send.send(News::Ended(child.wait()))));
         Ok(Self {
             pid,
-            ended,
-            _silent: None,
             is_command: true,
+            news,
         })
     }
 
@@ -75,15 +105,16 @@ impl Target {
         self.pid
     }
 
-    /// Waits so long, or until the command ends.
+    /// Waits so long, or until the command ends. A signal ends the watch, as
+    /// [`stop`](Self::stop) does.
     ///
     /// # Errors
     /// If the system does not say how it ended.
     pub fn wait(&self, time: Duration) -> Result<Option<Ended>, WatchError> {
-        match self.ended.recv_timeout(time) {
-            Ok(status) => Ok(Some(Ended::Command(status?))),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Ok(Some(Ended::Gone(self.pid))),
+        match self.news.recv_timeout(time) {
+            Ok(News::Ended(status)) => Ok(Some(Ended::Command(status?))),
+            Ok(News::Signal(name)) => self.stop(Why::Signal(name)).map(Some),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(None),
         }
     }
 
@@ -100,22 +131,64 @@ impl Target {
         Ok(ended.unwrap_or(Ended::Gone(self.pid)))
     }
 
-    /// Ends the watch: asks a command to end, and kills it if it does not. Another process runs
-    /// on.
+    /// Ends the watch: asks a command and what it started to end, and kills what does not in ten
+    /// seconds, or at the next signal. Another process runs on.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
-    pub fn stop(&self) -> Result<Ended, WatchError> {
+    pub fn stop(&self, why: Why) -> Result<Ended, WatchError> {
         if !self.is_command {
-            return Ok(Ended::RunsOn(self.pid));
+            return Ok(Ended::RunsOn(why, self.pid));
         }
-        for ask in [signal::end, signal::kill] {
-            ask(self.pid);
-            if let Some(Ended::Command(status)) = self.wait(GRACE)? {
-                return Ok(Ended::Stopped(status));
+        if Sample::of_tree(self.pid).is_gone() {
+            // It ended by itself, a moment ago.
+            return self.gone();
+        }
+        let deadline = Instant::now() + GRACE;
+        signal::send(self.pid, why.signal());
+        let mut status = self.status_until(deadline)?;
+        if status.is_some() {
+            self.wait_for_group(deadline);
+        }
+        signal::send(self.pid, "SIGKILL");
+        if status.is_none() {
+            status = self.status_until(Instant::now() + GRACE)?;
+        }
+        self.wait_for_group(Instant::now() + KILLED);
+        Ok(status.map_or(Ended::Gone(self.pid), |status| Ended::Stopped(why, status)))
+    }
+
+    /// Waits until all that the ended command started ended, or until then, or until the next
+    /// signal.
+    fn wait_for_group(&self, deadline: Instant) {
+        while signal::is_group_there(self.pid) && Instant::now() < deadline {
+            if let Ok(News::Signal(_)) = self.news.recv_timeout(POLL) {
+                return;
             }
         }
-        Ok(Ended::Gone(self.pid))
+    }
+
+    /// How the command ended; none if it did not until then, or until the next signal.
+    fn status_until(&self, deadline: Instant) -> Result<Option<ExitStatus>, WatchError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.news.recv_timeout(left) {
+            Ok(News::Ended(status)) => Ok(Some(status?)),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn receive_signals(send: Sender<News>) {
+    signal::receive(move |name| send.send(News::Signal(name)).is_ok());
+}
+
+impl Why {
+    /// What the command is asked to end with.
+    fn signal(self) -> &'static str {
+        match self {
+            Self::Signal(name) => name,
+            Self::TimeOver | Self::Failed => "SIGTERM",
+        }
     }
 }
 
@@ -123,6 +196,16 @@ impl Ended {
     /// Whether the command failed by itself.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Command(status) if !status.success())
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimeOver => f.write_str("the time was over"),
+            Self::Signal(name) => write!(f, "{name} was received"),
+            Self::Failed => f.write_str("the watch failed"),
+        }
     }
 }
 
@@ -136,52 +219,35 @@ impl fmt::Display for Ended {
                 }
                 Ok(())
             }
-            Self::Stopped(status) => {
-                write!(f, "the time was over, and the command was ended: {status}")
-            }
-            Self::RunsOn(pid) => write!(f, "the time was over; process {pid} runs on"),
+            Self::Stopped(why, status) => write!(f, "{why}, and the command was ended: {status}"),
+            Self::RunsOn(why, pid) => write!(f, "{why}; process {pid} runs on"),
             Self::Gone(pid) => write!(f, "process {pid} is gone"),
         }
     }
 }
 
-#[cfg(target_os = "linux")]
-mod signal {
-    use nix::sys::signal::{Signal, kill as send};
-    use nix::unistd::Pid;
-    use std::os::unix::process::ExitStatusExt as _;
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::{Ended, Target, Why};
+    use highwater_monitor::Sample;
     use std::process::ExitStatus;
+    use std::thread;
 
-    pub(super) fn end(pid: u32) {
-        tell(pid, Signal::SIGTERM);
-    }
-
-    pub(super) fn kill(pid: u32) {
-        tell(pid, Signal::SIGKILL);
-    }
-
-    /// The process has not been waited for, so the number is still its own.
-    fn tell(pid: u32, signal: Signal) {
-        if let Ok(pid) = i32::try_from(pid) {
-            // One that has just ended needs no signal.
-            let _ = send(Pid::from_raw(pid), signal);
+    #[test]
+    fn a_command_that_ended_by_itself_was_not_stopped() {
+        let target = Target::command(&["true".into()]).expect("there is such a program");
+        while !Sample::of_tree(target.pid()).is_gone() {
+            thread::yield_now();
         }
+        let ended = target.stop(Why::TimeOver).expect("it is waited for");
+        assert_eq!(ended, Ended::Command(ExitStatus::default()));
     }
 
-    pub(super) fn is_kill(status: ExitStatus) -> bool {
-        status.signal() == Some(Signal::SIGKILL as i32)
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod signal {
-    use std::process::ExitStatus;
-
-    pub(super) fn end(_pid: u32) {}
-
-    pub(super) fn kill(_pid: u32) {}
-
-    pub(super) fn is_kill(_status: ExitStatus) -> bool {
-        false
+    #[test]
+    fn a_process_that_is_no_command_is_not_stopped() {
+        let own = std::process::id();
+        let ended = Target::process(own).stop(Why::TimeOver);
+        let ended = ended.expect("nothing is waited for");
+        assert_eq!(ended, Ended::RunsOn(Why::TimeOver, own));
     }
 }

@@ -105,7 +105,7 @@ impl Alerts {
         if verdict.state == State::Growing {
             (self.quiet, self.over) = (Duration::ZERO, verdict.over);
         } else {
-            self.quiet += judged.passed;
+            self.quiet = self.quiet.saturating_add(judged.passed);
         }
         let changed = AlertKind::ALL.into_iter().filter_map(|kind| {
             let now = self.is_on(kind, judged);
@@ -127,6 +127,20 @@ impl Alerts {
         changed.collect()
     }
 
+    /// What is over because the component of these alerts ended and holds nothing.
+    pub(crate) fn end(&self, figure: &Figure) -> impl Iterator<Item = Event> {
+        let raised = AlertKind::ALL
+            .into_iter()
+            .filter(|kind| self.is_raised(*kind));
+        raised.map(move |kind| {
+            Event::Cleared(Alert {
+                kind,
+                figure: figure.clone(),
+                text: format!("{figure} ended and holds nothing"),
+            })
+        })
+    }
+
     fn is_on(&self, kind: AlertKind, judged: &Judged<'_>) -> bool {
         let verdict = judged.verdict;
         let was_on = self.is_raised(kind);
@@ -144,7 +158,11 @@ impl Alerts {
             }
             AlertKind::NearLimit => {
                 let is_growing = verdict.state == State::Growing;
-                let soon = if was_on { judged.soon * 2 } else { judged.soon };
+                let soon = if was_on {
+                    judged.soon.saturating_mul(2)
+                } else {
+                    judged.soon
+                };
                 let is_soon = verdict.until_limit.is_some_and(|until| until <= soon);
                 // Of growing it has been decided before.
                 is_growing && is_soon || was_on && !is_growing && self.is_raised(AlertKind::Growing)

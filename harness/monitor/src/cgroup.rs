@@ -22,12 +22,22 @@ pub(crate) fn read(process: &Process) -> Result<Cgroup, Note> {
     }
     let group = groups.0.iter().find(|group| group.hierarchy == 0);
     let group = group.ok_or(Note::NoCgroup)?;
-    let folders = MOUNTS.map(|mount| (PathBuf::from(mount), below(mount, &group.pathname)));
-    let found = folders
-        .into_iter()
-        .find(|(_, folder)| folder.join("memory.current").exists());
-    let (mount, folder) = found.ok_or(Note::NoCgroup)?;
-    read_folder(&mount, &folder)
+    let found = MOUNTS.iter().find_map(|mount| {
+        let folder = below(mount, &group.pathname);
+        counting(Path::new(mount), &folder).map(|folder| read_folder(Path::new(mount), folder))
+    });
+    found.unwrap_or(Err(Note::NoCgroup))
+}
+
+/// The group that counts memory: this one, or the nearest around it.
+fn counting<'a>(mount: &Path, folder: &'a Path) -> Option<&'a Path> {
+    around(mount, folder).find(|folder| folder.join("memory.current").exists())
+}
+
+/// A group and those around it.
+fn around<'a>(mount: &Path, folder: &'a Path) -> impl Iterator<Item = &'a Path> {
+    let all = folder.ancestors();
+    all.take_while(move |folder| folder.starts_with(mount))
 }
 
 /// The folder of a group. Where only part of the hierarchy is mounted, as in a container, it is
@@ -52,15 +62,9 @@ fn read_folder(mount: &Path, folder: &Path) -> Result<Cgroup, Note> {
             .and_then(|(_, count)| count.parse().ok())
             .unwrap_or(0)
     };
-    let around = || {
-        folder
-            .ancestors()
-            .take_while(|folder| folder.starts_with(mount))
-    };
     let lowest = |file: &str| {
-        around()
-            .filter_map(|folder| number(&folder.join(file)))
-            .min()
+        let limits = around(mount, folder).filter_map(|folder| number(&folder.join(file)));
+        limits.min()
     };
     Ok(Cgroup {
         current_bytes: current.ok_or(Note::Unreadable("memory.current"))?,
@@ -79,7 +83,7 @@ fn number(file: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::read_folder;
+    use super::{counting, read_folder};
     use crate::sample::Note;
     use std::fs;
     use std::path::Path;
@@ -116,6 +120,18 @@ mod tests {
         assert_eq!(found.high_bytes, Some(400_000_000));
         let events = (found.high_events, found.max_events, found.oom_kills);
         assert_eq!(events, (17, 3, 2));
+    }
+
+    /// A group whose controller is off is counted in the one around it.
+    #[test]
+    fn the_nearest_group_that_counts_is_read() {
+        let mount = tempfile::tempdir().expect("there is room");
+        let around = mount.path().join("service");
+        write(&around, &[("memory.current", "5\n"), ("memory.max", "7\n")]);
+        let group = around.join("main/worker");
+        write(&group, &[("cgroup.procs", "1\n")]);
+        assert_eq!(counting(mount.path(), &group), Some(around.as_path()));
+        assert_eq!(counting(&group, &group), None);
     }
 
     #[test]

@@ -91,7 +91,9 @@ impl Cleanup {
     pub fn after_unit<T: fmt::Display>(&mut self, trim: impl FnOnce() -> T) -> Option<Cleaned> {
         self.units += 1;
         let is_full = self.every.is_some_and(|every| self.units >= every);
-        if !is_full && !self.is_above() {
+        // One clean-up answers both.
+        let is_above = self.is_above();
+        if !is_full && !is_above {
             return None;
         }
         self.units = 0;

@@ -4,13 +4,18 @@ use highwater::{Scope, ScopeHandle};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Every component that was entered and is entered still, or owns blocks.
+/// Every component that was entered and is entered still, owns blocks, or has a handle.
 static COMPONENTS: Mutex<Vec<Entered>> = Mutex::new(Vec::new());
+
+/// So many components are known that ended, hold nothing and gave handles. Nobody says when the
+/// last handle is gone.
+const MOST_IDLE: usize = 64;
 
 struct Entered {
     name: String,
     scope: ScopeHandle,
     has_ended: bool,
+    has_handle: bool,
     number: u64,
 }
 
@@ -22,8 +27,13 @@ struct Entered {
 /// until they are freed, also after the guard was dropped. A component inside another counts
 /// towards both.
 ///
-/// Every sample of this process has the components, and every monitor judges them. Without
-/// highwater's allocator a component has no figures.
+/// Every sample of this process has the components, and every monitor judges them. A component whose
+/// guards were dropped is forgotten once it holds nothing, and its alerts are over. Those that gave
+/// [handles](Self::handle) are forgotten when there are more than 64 of them. Without highwater's
+/// allocator a component has no figures.
+///
+/// Each name that is known costs each monitor about 75 kB, so name the parts of the service, not
+/// its requests or users.
 ///
 /// ```
 /// # #[global_allocator]
@@ -81,6 +91,7 @@ impl Component {
             name,
             scope: scope.handle(),
             has_ended: false,
+            has_handle: false,
             number,
         });
         Self {
@@ -90,9 +101,15 @@ impl Component {
     }
 
     /// A handle with which other threads and futures work in the component; none without
-    /// highwater's allocator.
+    /// highwater's allocator. It is of use after the guard was dropped, too.
     pub fn handle(&self) -> Option<ScopeHandle> {
-        self.scope.as_ref().map(Scope::handle)
+        let scope = self.scope.as_ref()?;
+        let mut components = lock();
+        let is_own = |entered: &&mut Entered| entered.number == self.number;
+        if let Some(own) = components.iter_mut().find(is_own) {
+            own.has_handle = true;
+        }
+        Some(scope.handle())
     }
 }
 
@@ -100,12 +117,21 @@ impl Drop for Component {
     fn drop(&mut self) {
         self.scope = None;
         let mut components = lock();
-        let own = components
-            .iter_mut()
-            .find(|entered| entered.number == self.number);
-        if let Some(entered) = own {
-            entered.has_ended = true;
-        }
+        components.retain_mut(|entered| {
+            entered.has_ended |= entered.number == self.number;
+            entered.is_there()
+        });
+        let too_many = components
+            .iter()
+            .filter(|entered| entered.is_idle())
+            .count();
+        let mut too_many = too_many.saturating_sub(MOST_IDLE);
+        // The oldest go first.
+        components.retain(|entered| {
+            let goes = too_many > 0 && entered.is_idle();
+            too_many -= usize::from(goes);
+            !goes
+        });
     }
 }
 
@@ -117,11 +143,22 @@ impl fmt::Debug for Component {
     }
 }
 
-/// What each component holds, by name. Those that ended and hold nothing are forgotten.
+impl Entered {
+    /// Whether it is entered still, owns blocks, or may again.
+    fn is_there(&self) -> bool {
+        !self.is_idle() || self.has_handle
+    }
+
+    fn is_idle(&self) -> bool {
+        self.has_ended && self.scope.usage().live_blocks == 0
+    }
+}
+
+/// What each component holds, by name.
 pub(crate) fn all() -> Vec<ComponentHeap> {
-    let mut components = lock();
+    let components = lock();
     let mut found: Vec<ComponentHeap> = Vec::new();
-    components.retain(|entered| {
+    for entered in components.iter().filter(|entered| entered.is_there()) {
         let usage = entered.scope.usage();
         match found.iter_mut().find(|heap| heap.name == entered.name) {
             Some(heap) => {
@@ -134,8 +171,7 @@ pub(crate) fn all() -> Vec<ComponentHeap> {
                 live_blocks: usage.live_blocks,
             }),
         }
-        !entered.has_ended || usage.live_blocks > 0
-    });
+    }
     found
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct History {
 
 /// The latest cells of one ring: a length of time up to now.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Span<'a> {
+pub(crate) struct Period<'a> {
     history: &'a History,
     level: usize,
     cells: usize,
@@ -80,10 +80,10 @@ impl History {
     }
 
     /// All that was seen, or the year before now if that is less.
-    pub(crate) fn whole(&self) -> Span<'_> {
+    pub(crate) fn whole(&self) -> Period<'_> {
         let fits = |ring: &Ring| ring.count <= CELLS as u64;
         let level = self.rings.iter().position(fits).unwrap_or(LEVELS - 1);
-        Span {
+        Period {
             history: self,
             level,
             cells: self.rings[level].cells.len(),
@@ -91,26 +91,26 @@ impl History {
     }
 
     /// The lengths of time up to now that are looked at, the longest first. The first is all
-    /// that was seen.
-    pub(crate) fn spans(&self) -> impl Iterator<Item = Span<'_>> {
+    /// that was seen. None has fewer than the fewest cells.
+    pub(crate) fn periods(&self) -> impl Iterator<Item = Period<'_>> {
         let whole = self.whole();
         let of_ring = |level| [(level, CELLS), (level, CELLS / 4 * 3)];
         let of_rings = (0..=whole.level).rev().flat_map(of_ring);
         let of_first = [2, 4, 8].map(|part| [(0, CELLS / part), (0, CELLS / part / 4 * 3)]);
         let of_first = of_first.into_iter().flatten();
-        let shorter = of_rings.chain(of_first).map(|(level, cells)| Span {
+        let shorter = of_rings.chain(of_first).map(|(level, cells)| Period {
             history: self,
             level,
             cells,
         });
         let intervals = whole.intervals();
-        std::iter::once(whole).chain(
-            shorter.filter(move |span| span.intervals() < intervals && span.cells >= Span::FEWEST),
-        )
+        let shorter = shorter.filter(move |period| period.intervals() < intervals);
+        let all = std::iter::once(whole).chain(shorter);
+        all.filter(|period| period.cells >= Period::FEWEST)
     }
 }
 
-impl<'a> Span<'a> {
+impl<'a> Period<'a> {
     /// The fewest cells that can be judged: two windows of the rule, and the start.
     pub(crate) const FEWEST: usize = CELLS / 8;
 
@@ -147,9 +147,19 @@ impl<'a> Span<'a> {
 
     /// The lowest level in its last sixteenth.
     pub(crate) fn last_floor(self) -> u64 {
-        let last = (self.cells / 16).max(1);
-        let levels = self.stretches().skip(self.cells.saturating_sub(last));
-        levels.map(|cell| cell.lowest).min().unwrap_or(0)
+        self.floor_now(0.0)
+    }
+
+    /// Where a figure that rises by so much a cell stands now, swings aside: the lowest level in
+    /// the last sixteenth, if each had risen until now.
+    // It does not fall, and past a u64 nobody looks closely.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub(crate) fn floor_now(self, rate: f64) -> u64 {
+        let last = (self.cells / 16).max(1).min(self.cells);
+        let levels = self.stretches().skip(self.cells - last);
+        let now = (0..last).rev().zip(levels);
+        let now = now.map(|(age, cell)| cell.lowest.saturating_add((rate * age as f64) as u64));
+        now.min().unwrap_or(0)
     }
 
     /// The highest level before it that lasted, for an eighth of its length or longer.
@@ -220,9 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn spans_get_shorter_down_to_the_fewest_cells() {
+    fn periods_get_shorter_down_to_the_fewest_cells() {
         let history = history(1_000, |_| 0);
-        let lengths: Vec<_> = history.spans().map(super::Span::intervals).collect();
+        let lengths: Vec<_> = history.periods().map(super::Period::intervals).collect();
         assert_eq!(
             lengths,
             [1_000, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32]
@@ -230,15 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn what_lasted_before_a_span_is_known() {
+    fn what_lasted_before_a_period_is_known() {
         // High for 200 intervals, with a spike that does not last; then low.
         let history = history(1_000, |interval| match interval {
             300 => 900,
             100..500 => 500,
             _ => 100,
         });
-        let spans: Vec<_> = history.spans().collect();
-        let mut before = spans.iter().map(|span| span.highest_floor_before());
+        let periods: Vec<_> = history.periods().collect();
+        let mut before = periods.iter().map(|period| period.highest_floor_before());
         assert_eq!(before.next(), Some(0));
         assert!(before.all(|level| level == 500));
     }

@@ -3,11 +3,11 @@
 //! The rule is asked about all that was seen and about shorter and shorter lengths of time up to
 //! now, so that a leak that began late is found. A rise of some hours is not yet a leak: a day's
 //! traffic rises so, and a cache that fills. It counts once it took a fourteenth of the room that
-//! there was below the limit, on ground that was not reached before; or once two days were seen,
-//! in which a day's rhythm shows as what it is.
+//! there was below the limit, on ground that was not reached before. Without a limit it counts once
+//! two days were seen, in which a day's rhythm shows as what it is.
 
 use crate::figure::Figure;
-use crate::history::{History, Span, joined};
+use crate::history::{History, Period, joined};
 use crate::verdict::{State, Verdict};
 use highwater::__private::{Course, Stretch};
 use highwater::Law;
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Which part of the room below the limit a rise takes until it counts.
 const PART: f64 = 14.0;
 
-/// After so long a daily rhythm shows as one.
+/// After so long a daily rhythm shows as one, and any rise of a figure without a limit counts.
 const LONG: Duration = Duration::from_hours(48);
 
 /// A leak that would reach the limit in so many times what was seen must have shown.
@@ -48,6 +48,8 @@ struct Rise {
     intervals: u64,
     per_interval: f64,
     error: f64,
+    /// Where the figure stands at its end, swings aside.
+    floor: u64,
 }
 
 impl Judge {
@@ -84,11 +86,15 @@ impl Judge {
         let whole = self.history.whole();
         let hours = interval.as_secs_f64() / 3_600.0;
         let rise = self.rise(limit, interval);
-        let floor = whole.last_floor();
+        let is_growing = self.whole.law.is_some_and(Law::is_growing);
+        let rate = self.whole.rate.0;
+        let floor = rise.as_ref().map_or_else(
+            || whole.floor_now(if is_growing { rate } else { 0.0 }),
+            |rise| rise.floor,
+        );
         let room = limit.map(|limit| limit.saturating_sub(floor));
         let per_hour = |per_cell: f64| per_cell / whole.intervals_per_cell() as f64 / hours;
-        let is_growing = self.whole.law.is_some_and(is_growing);
-        let missing = Span::FEWEST.saturating_sub(whole.cells());
+        let missing = Period::FEWEST.saturating_sub(whole.cells());
         let (state, rate, intervals) = match &rise {
             Some(rise) => {
                 let rate = (rise.per_interval / hours, rise.error / hours);
@@ -115,17 +121,24 @@ impl Judge {
         }
     }
 
+    /// Whether it grows over this time or nearly; none if too little was seen, or it is not clear.
+    pub(crate) fn grows_over(&self, time: Duration, interval: Duration) -> Option<bool> {
+        let fits = |period: &Period<'_>| times(interval, period.intervals()) <= time;
+        let period = self.history.periods().find(fits)?;
+        Course::new(period.stretches()).law().map(Law::is_growing)
+    }
+
     /// Asks the rule about all that was seen, if there is more of it than before.
     fn judge_whole(&mut self) {
-        let span = self.history.whole();
-        if self.whole.number == span.number() {
+        let whole = self.history.whole();
+        if self.whole.number == whole.number() {
             return;
         }
-        let course = Course::new(span.stretches());
+        let course = Course::new(whole.stretches());
         let law = course.law();
-        let is_known = law.is_some_and(|law| !is_growing(law));
+        let is_known = law.is_some_and(|law| !law.is_growing());
         self.whole = Whole {
-            number: span.number(),
+            number: whole.number(),
             law,
             is_at_rest: course.is_at_rest(),
             rate: course.rate(),
@@ -134,10 +147,10 @@ impl Judge {
     }
 
     /// Whether it is at rest, or nearly, and no leak that matters could hide.
-    fn is_bounded(&self, whole: Span<'_>, room: Option<u64>) -> bool {
+    fn is_bounded(&self, whole: Period<'_>, room: Option<u64>) -> bool {
         let rests = self.whole.law.is_some_and(|law| match law {
             Law::Constant => self.whole.is_at_rest,
-            law => !is_growing(law),
+            law => !law.is_growing(),
         });
         let shows = |smallest: f64| {
             let most = smallest * whole.cells() as f64 * HORIZON;
@@ -148,46 +161,50 @@ impl Judge {
 
     /// The rise that counts, over the longest time in which there is one.
     fn rise(&self, limit: Option<u64>, interval: Duration) -> Option<Rise> {
-        let spans = self.history.spans();
-        let mut spans = spans
-            .enumerate()
-            .filter(|(_, span)| span.cells() >= Span::FEWEST);
-        spans.find_map(|(index, span)| {
-            let is_whole = index == 0;
-            let is_long = is_whole && times(interval, span.intervals()) >= LONG;
-            if !is_long && limit.is_none() {
-                return None;
-            }
-            let floor = span.last_floor();
-            let takes_much = |rise: f64| {
-                let room = limit.map(|limit| limit as f64 - floor as f64 + rise);
-                room.is_some_and(|room| rise > 0.0 && rise * PART >= room)
-            };
-            let is_above = |level: u64| takes_much(floor as f64 - level as f64);
-            // Each of these costs more than the one before, and the rule most.
-            let may_count = || is_above(span.lowest()) && is_above(span.highest_floor_before());
-            if !is_long && !may_count() {
-                return None;
-            }
-            let (law, (rate, error)) = if is_whole {
-                (self.whole.law, self.whole.rate)
-            } else {
-                let course = Course::new(span.stretches());
-                (course.law(), course.rate())
-            };
-            let counts = is_long || takes_much(rate * span.cells() as f64);
-            let per_cell = span.intervals_per_cell() as f64;
-            (law.is_some_and(is_growing) && counts).then_some(Rise {
-                intervals: span.intervals(),
-                per_interval: rate / per_cell,
-                error: error / per_cell,
-            })
+        let mut periods = self.history.periods().enumerate();
+        periods.find_map(|(index, period)| self.rise_over(period, index == 0, limit, interval))
+    }
+
+    /// The rise over this time, if it counts.
+    fn rise_over(
+        &self,
+        period: Period<'_>,
+        is_whole: bool,
+        limit: Option<u64>,
+        interval: Duration,
+    ) -> Option<Rise> {
+        let floor = period.last_floor();
+        let takes_much = |rise: f64, limit: u64| {
+            let room = limit as f64 - floor as f64 + rise;
+            rise > 0.0 && rise * PART >= room
+        };
+        // Each of these costs more than the one before, and the rule most.
+        let may_count = limit.map_or_else(
+            || is_whole && times(interval, period.intervals()) >= LONG,
+            |limit| {
+                let is_above = |level: u64| takes_much(floor as f64 - level as f64, limit);
+                is_above(period.lowest()) && is_above(period.highest_floor_before())
+            },
+        );
+        if !may_count {
+            return None;
+        }
+        let (law, (rate, error)) = if is_whole {
+            (self.whole.law, self.whole.rate)
+        } else {
+            let course = Course::new(period.stretches());
+            (course.law(), course.rate())
+        };
+        let rise = rate * period.cells() as f64;
+        let counts = rise > 0.0 && limit.is_none_or(|limit| takes_much(rise, limit));
+        let per_cell = period.intervals_per_cell() as f64;
+        (law.is_some_and(Law::is_growing) && counts).then_some(Rise {
+            intervals: period.intervals(),
+            per_interval: rate / per_cell,
+            error: error / per_cell,
+            floor: period.floor_now(rate),
         })
     }
-}
-
-fn is_growing(law: Law) -> bool {
-    law >= Law::Sublinear
 }
 
 /// How long it takes at this rate.

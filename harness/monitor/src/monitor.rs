@@ -3,6 +3,7 @@
 #[cfg(feature = "tracing")]
 use crate::alert::Alert;
 use crate::alert::{AlertKind, Alerts, Event, Judged};
+use crate::component::ComponentHeap;
 use crate::figure::Figure;
 use crate::judge::{Judge, times};
 use crate::sample::{Note, Sample};
@@ -10,6 +11,7 @@ use crate::text::{Amount, Span};
 use crate::verdict::{State, Verdict};
 use highwater::ByteSize;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -52,13 +54,16 @@ pub struct Monitor(Arc<Shared>);
 struct Shared {
     settings: Builder,
     watch: Mutex<Watch>,
+    /// How many samples there were.
+    samples: AtomicU64,
+    /// The memory of the last one.
+    memory: AtomicU64,
 }
 
 /// What was seen so far.
 #[derive(Default)]
 struct Watch {
     last: Option<Sample>,
-    samples: u64,
     /// The time since the last interval ended.
     begun: Duration,
     /// The highest live bytes of all samples.
@@ -71,7 +76,6 @@ struct Watched {
     judge: Judge,
     alerts: Alerts,
     verdict: Verdict,
-    level: u64,
 }
 
 /// What a monitor knows at one moment. Printed, it is a line for each figure.
@@ -96,7 +100,9 @@ impl Builder {
     }
 
     /// The memory that the service may have, resident or swapped out; 1 GB unless set. If its
-    /// control group has a lower limit, that holds.
+    /// control group has a lower limit, that holds, for what is not swapped out. Other processes of
+    /// the group and its page cache count towards that, too, and are not known here: set a lower
+    /// limit if there are some.
     pub fn limit(mut self, limit: ByteSize) -> Self {
         self.limit = limit;
         self
@@ -121,6 +127,8 @@ impl Builder {
         Monitor(Arc::new(Shared {
             settings: self,
             watch: Mutex::default(),
+            samples: AtomicU64::new(0),
+            memory: AtomicU64::new(0),
         }))
     }
 }
@@ -148,7 +156,12 @@ impl Monitor {
 
     /// Takes note of a sample and judges all figures. Returns what begins or is over with it.
     pub fn observe(&self, sample: Sample) -> Vec<Event> {
-        let events = self.lock().observe(sample, &self.0.settings);
+        let memory = sample.memory_bytes().unwrap_or(0);
+        let mut watch = self.lock();
+        let events = watch.observe(sample, &self.0.settings);
+        self.0.memory.store(memory, Ordering::Relaxed);
+        self.0.samples.fetch_add(1, Ordering::Release);
+        drop(watch);
         // The callback may ask for the status.
         for event in &events {
             trace(event);
@@ -176,11 +189,11 @@ impl Monitor {
         }
     }
 
-    /// How many samples there were, and the memory of the last one.
+    /// How many samples there were, and the memory of the last one or of one after it. Nobody is
+    /// waited for.
     pub(crate) fn last_memory(&self) -> (u64, u64) {
-        let watch = self.lock();
-        let memory = watch.last.as_ref().and_then(Sample::memory_bytes);
-        (watch.samples, memory.unwrap_or(0))
+        let samples = self.0.samples.load(Ordering::Acquire);
+        (samples, self.0.memory.load(Ordering::Relaxed))
     }
 
     fn lock(&self) -> MutexGuard<'_, Watch> {
@@ -198,13 +211,15 @@ impl Watch {
             heap.peak_bytes = self.heap_peak;
         }
         let before = self.last.as_ref().map_or(&[][..], |sample| &sample.notes);
-        let is_new = |note: &&Note| {
-            matches!(note, Note::ClockSetBack(_) | Note::Gap(_)) || !before.contains(note)
+        let is_gap = |note: &Note| matches!(note, Note::Gap(_));
+        let is_new = |note: &&Note| match note {
+            Note::ClockSetBack(_) => true,
+            Note::Gap(_) => !before.iter().any(is_gap),
+            note => !before.contains(note),
         };
         let notes = sample.notes.iter().filter(is_new);
         let mut events: Vec<_> = notes.copied().map(Event::Noted).collect();
-        let of_cgroup = sample.cgroup.and_then(|group| group.max_bytes);
-        let limit = settings.limit.bytes().min(of_cgroup.unwrap_or(u64::MAX));
+        let limit = settings.limit.bytes().min(of_cgroup(&sample));
         let levels = [
             (
                 Figure::Heap,
@@ -223,7 +238,11 @@ impl Watch {
         let room = limit.saturating_sub(sample.memory_bytes().unwrap_or(0));
         let components = sample.components.iter().map(|heap| {
             let figure = Figure::Component(heap.name.clone());
-            (figure, Some(heap.live_bytes), Some(room + heap.live_bytes))
+            (
+                figure,
+                Some(heap.live_bytes),
+                Some(room.saturating_add(heap.live_bytes)),
+            )
         });
         for (figure, level, limit) in levels.into_iter().chain(components) {
             if let Some(level) = level {
@@ -231,7 +250,19 @@ impl Watch {
                 events.extend(self.judge(&figure, seen, limit, settings));
             }
         }
-        self.samples += 1;
+        // A component that is gone needs no memory here.
+        self.watched.retain(|watched| {
+            let figure = watched.judge.figure();
+            let is_it = |heap: &ComponentHeap| {
+                matches!(figure, Figure::Component(name) if *name == heap.name)
+            };
+            let is_there =
+                !matches!(figure, Figure::Component(_)) || sample.components.iter().any(is_it);
+            if !is_there {
+                events.extend(watched.alerts.end(figure));
+            }
+            is_there
+        });
         self.last = Some(sample);
         events
     }
@@ -242,13 +273,16 @@ impl Watch {
         let last = self.last.as_ref().map(|sample| sample.time);
         let (passed, note) = match last.map(|last| time.duration_since(last)) {
             None => (interval, None),
-            Some(Ok(passed)) if passed > interval * GAP => (interval, Some(Note::Gap(passed))),
+            Some(Ok(passed)) if passed > interval.saturating_mul(GAP) => {
+                (interval, Some(Note::Gap(passed)))
+            }
             Some(Ok(passed)) => (passed, None),
             Some(Err(back)) => (interval, Some(Note::ClockSetBack(back.duration()))),
         };
-        self.begun += passed;
+        self.begun = self.begun.saturating_add(passed);
         // A timer that is a little early ends an interval, too.
-        let ended = (self.begun + interval / 10).as_nanos() / interval.as_nanos().max(1);
+        let begun = self.begun.saturating_add(interval / 10);
+        let ended = begun.as_nanos() / interval.as_nanos().max(1);
         let ended = u64::try_from(ended).unwrap_or(u64::MAX);
         self.begun = self.begun.saturating_sub(times(interval, ended));
         (ended, passed, note)
@@ -261,7 +295,6 @@ impl Watch {
         limit: Option<u64>,
         settings: &Builder,
     ) -> Vec<Event> {
-        let cause = self.cause(figure);
         let known = |watched: &Watched| watched.judge.figure() == figure;
         let index = self.watched.iter().position(known).unwrap_or_else(|| {
             self.watched.push(Watched::new(figure.clone()));
@@ -270,7 +303,15 @@ impl Watch {
         let watched = &mut self.watched[index];
         watched.judge.observe(level, intervals);
         watched.verdict = watched.judge.judge(limit, settings.interval);
-        watched.level = level;
+        let is_growing = watched.verdict.state == State::Growing;
+        let is_new = is_growing && !watched.alerts.is_raised(AlertKind::Growing);
+        let over = watched.verdict.over;
+        let cause = if is_new && *figure == Figure::Memory {
+            self.cause(over, settings.interval)
+        } else {
+            ""
+        };
+        let watched = &mut self.watched[index];
         watched.alerts.update(&Judged {
             verdict: &watched.verdict,
             level,
@@ -280,25 +321,27 @@ impl Watch {
         })
     }
 
-    /// What the heap says of memory that grows.
-    fn cause(&self, figure: &Figure) -> &'static str {
+    /// What the heap says of memory that grows over this time.
+    fn cause(&self, over: Duration, interval: Duration) -> &'static str {
         let is_heap = |watched: &&Watched| *watched.judge.figure() == Figure::Heap;
-        let heap = self
-            .watched
-            .iter()
-            .find(is_heap)
-            .filter(|_| *figure == Figure::Memory);
-        match heap.map(|heap| (heap.verdict.state, heap.verdict.per_hour > 0.0)) {
-            Some((State::Growing, _) | (State::Settling, true)) => {
-                "; the heap grows, too: the program keeps what it allocates"
-            }
-            Some((State::Bounded, _)) => {
-                "; the heap is bounded: the allocator keeps what was freed, or memory comes from \
+        let heap = self.watched.iter().find(is_heap);
+        match heap.and_then(|heap| heap.judge.grows_over(over, interval)) {
+            Some(true) => "; the heap grows, too: the program keeps what it allocates",
+            Some(false) => {
+                "; the heap does not grow: the allocator keeps what was freed, or memory comes from \
                  elsewhere"
             }
-            _ => "",
+            None => "",
         }
     }
+}
+
+/// The most that a process can have in its control group. What is swapped out does not count there.
+fn of_cgroup(sample: &Sample) -> u64 {
+    let max = sample.cgroup.and_then(|group| group.max_bytes);
+    max.map_or(u64::MAX, |max| {
+        max.saturating_add(sample.swap_bytes.unwrap_or(0))
+    })
 }
 
 impl Watched {
@@ -308,8 +351,16 @@ impl Watched {
             verdict: judge.judge(None, Duration::ZERO),
             alerts: Alerts::default(),
             judge,
-            level: 0,
         }
+    }
+}
+
+impl Status {
+    /// The verdict on this figure; none if it is not known.
+    pub fn verdict(&self, figure: &Figure) -> Option<&Verdict> {
+        self.verdicts
+            .iter()
+            .find(|verdict| verdict.figure == *figure)
     }
 }
 
@@ -320,10 +371,7 @@ impl fmt::Display for Status {
         };
         if let Some(memory) = sample.memory_bytes() {
             write!(f, "{}", Amount(&Figure::Memory, memory))?;
-            let verdict = self
-                .verdicts
-                .iter()
-                .find(|verdict| verdict.figure == Figure::Memory);
+            let verdict = self.verdict(&Figure::Memory);
             if let Some(limit) = verdict.and_then(|verdict| verdict.limit) {
                 let share = memory as f64 / limit as f64 * 100.0;
                 write!(f, " ({share:.0} % of {})", Amount(&Figure::Memory, limit))?;

@@ -62,11 +62,15 @@ fn read_all(process: ProcResult<Process>, descendants: Vec<Process>, sample: &mu
         }
     };
     read(&process, sample);
+    if sample.is_gone() {
+        sample.processes = 0;
+        return;
+    }
     for descendant in descendants {
         let mut of_it = Sample::at(sample.time);
         read(&descendant, &mut of_it);
         // One that ended in the meantime is not missed.
-        if of_it.resident_bytes.is_some() {
+        if !of_it.is_gone() {
             add(sample, &of_it);
         }
     }
@@ -80,25 +84,13 @@ fn read_all(process: ProcResult<Process>, descendants: Vec<Process>, sample: &mu
     }
 }
 
-/// Reads one process.
+/// Reads one process. If it is gone before all was read, that alone is noted.
 fn read(process: &Process, sample: &mut Sample) {
-    match process.status() {
-        Ok(status) => {
-            let bytes = |kibibytes: Option<u64>| kibibytes.map(|kibibytes| kibibytes * 1_024);
-            sample.resident_bytes = bytes(status.vmrss);
-            sample.virtual_bytes = bytes(status.vmsize);
-            sample.swap_bytes = bytes(status.vmswap);
-            sample.threads = Some(status.threads);
-            if status.vmrss.is_none() {
-                // It ended, and its parent has not asked for its exit code.
-                sample.notes.push(Note::ProcessGone);
-            }
-        }
-        Err(ProcError::NotFound(_)) => sample.notes.push(Note::ProcessGone),
-        Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/status")),
-    }
     match process.stat() {
-        Ok(stat) => sample.cpu_time = Some(cpu_time(&stat)),
+        Ok(stat) => {
+            sample.cpu_time = Some(cpu_time(&stat));
+            sample.started = Some(of_ticks(stat.starttime));
+        }
         Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/stat")),
     }
     match process.fd_count() {
@@ -113,11 +105,31 @@ fn read(process: &Process, sample: &mut Sample) {
         Ok(LimitValue::Unlimited) => {}
         Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/limits")),
     }
+    // This is read last: a process that is there now was there before.
+    match process.status() {
+        Ok(status) if status.vmrss.is_some() => {
+            let bytes = |kibibytes: Option<u64>| kibibytes.map(|kibibytes| kibibytes * 1_024);
+            sample.resident_bytes = bytes(status.vmrss);
+            sample.virtual_bytes = bytes(status.vmsize);
+            sample.swap_bytes = bytes(status.vmswap);
+            sample.threads = Some(status.threads);
+        }
+        // Without memory it ended, and its parent has not asked for its exit code.
+        Ok(_) | Err(ProcError::NotFound(_)) => {
+            *sample = Sample::at(sample.time);
+            sample.notes.push(Note::ProcessGone);
+        }
+        Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/status")),
+    }
 }
 
 fn cpu_time(stat: &Stat) -> Duration {
     let of_children = [stat.cutime, stat.cstime].map(|ticks| u64::try_from(ticks).unwrap_or(0));
     let ticks = stat.utime + stat.stime + of_children.iter().sum::<u64>();
+    of_ticks(ticks)
+}
+
+fn of_ticks(ticks: u64) -> Duration {
     Duration::from_millis(ticks * 1_000 / procfs::ticks_per_second().max(1))
 }
 
@@ -147,7 +159,9 @@ mod tests {
     use super::{add, read};
     use crate::sample::{Note, Sample};
     use procfs::process::Process;
-    use std::fs;
+    use std::fs::{self, File};
+    use std::process::Command;
+    use std::thread;
     use std::time::SystemTime;
 
     const STATUS: &str = include_str!("../tests/data/status");
@@ -184,6 +198,30 @@ mod tests {
         let sample = figures(&[("status", &(status.join("\n") + "\n"))]);
         assert_eq!(sample.memory_bytes(), None);
         assert_eq!(sample.notes[0], Note::ProcessGone);
+    }
+
+    /// Its `stat` waits until the rest is gone.
+    #[test]
+    fn a_process_that_ends_while_it_is_read_has_no_figures() {
+        let proc = tempfile::tempdir().expect("there is room");
+        let folder = proc.path().join("1234");
+        fs::create_dir(&folder).expect("the folder is new");
+        let (status, stat) = (folder.join("status"), folder.join("stat"));
+        fs::write(&status, STATUS).expect("the file is new");
+        let made = Command::new("mkfifo").arg(&stat).status();
+        assert!(made.expect("there is mkfifo").success());
+        let process = Process::new_with_root(folder).expect("it is there");
+        let ends = thread::spawn(move || {
+            let stat = File::options().write(true).open(stat);
+            fs::remove_file(status).expect("it is there");
+            drop(stat.expect("it can be written"));
+        });
+        let mut sample = Sample::at(SystemTime::UNIX_EPOCH);
+        read(&process, &mut sample);
+        ends.join().expect("it does not panic");
+        let mut gone = Sample::at(SystemTime::UNIX_EPOCH);
+        gone.notes.push(Note::ProcessGone);
+        assert_eq!(sample, gone);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Sample {
     pub descriptors: Option<u64>,
     /// The most descriptors that a process may have; none if it is not limited.
     pub descriptor_limit: Option<u64>,
+    /// When the process was started, after the system was. Another process of its number differs.
+    pub started: Option<Duration>,
     /// Processor time since the start, of ended children that were waited for too.
     pub cpu_time: Option<Duration>,
     /// The memory of the machine.
@@ -57,10 +59,11 @@ pub struct Heap {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cgroup {
-    /// `memory.current`: what the group uses, with files in the page cache.
+    /// `memory.current`: what all processes of the group use, with files in the page cache. If the
+    /// group does not count memory, all of this is of the nearest around it that does.
     pub current_bytes: u64,
     /// `memory.max`, of the group or of one around it if that is lower: above it, the system
-    /// kills. None if it is not limited.
+    /// kills. It is for all processes together, without swap. None if it is not limited.
     pub max_bytes: Option<u64>,
     /// `memory.high`, likewise: above it, the system slows the group down.
     pub high_bytes: Option<u64>,
@@ -138,6 +141,7 @@ impl Sample {
             threads: None,
             descriptors: None,
             descriptor_limit: None,
+            started: None,
             cpu_time: None,
             machine_bytes: None,
             heap: None,
@@ -145,6 +149,11 @@ impl Sample {
             cgroup: None,
             notes: Vec::new(),
         }
+    }
+
+    /// Whether the process was gone when it was to be read.
+    pub fn is_gone(&self) -> bool {
+        self.notes.contains(&Note::ProcessGone)
     }
 
     /// Resident memory and what is swapped out: what is compared with the limit.

@@ -91,44 +91,97 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (figure, over) = (&self.figure, Span(self.over));
+        let rate = Hourly(figure, self.per_hour);
+        let smallest = self.smallest_per_hour.map(|rate| Hourly(figure, rate));
         write!(f, "{figure}: {}", self.state)?;
-        match self.state {
-            State::Bounded => write!(f, " over the last {over}")?,
-            State::Growing => {
-                write!(f, " by {}", Hourly(figure, self.per_hour))?;
-                if self.error_per_hour >= self.per_hour / 100.0 {
-                    write!(f, " ± {:.0} %", self.error_per_hour / self.per_hour * 100.0)?;
-                }
-                write!(f, " over the last {over}")?;
-            }
-            State::Settling if !self.missing.is_zero() => {
-                let missing = Span(self.missing);
-                return write!(f, ", watched for {over}; it can be judged in {missing}");
-            }
-            State::Settling if self.per_hour > 0.0 => {
-                let rate = Hourly(figure, self.per_hour);
-                write!(f, "; it rose by {rate} over the last {over}, which may end")?;
-            }
-            State::Settling => write!(f, "; what moved over the last {over} may come to rest")?,
-        }
-        if let (Some(until), Some(limit)) = (self.until_limit, self.limit) {
-            let (limit, until) = (Amount(figure, limit), Span(until));
-            let at = if self.state == State::Growing {
-                "it"
-            } else {
-                "at that rate it"
-            };
-            write!(f, "; {at} reaches the limit of {limit} in {until}")?;
-        }
-        match self.smallest_per_hour {
-            Some(smallest) if self.state == State::Bounded => {
+        match (self.state, smallest) {
+            (State::Bounded, None) => write!(f, " over the last {over}")?,
+            (State::Bounded, Some(smallest)) => {
                 write!(
                     f,
-                    "; a leak of {} would have shown",
-                    Hourly(figure, smallest)
-                )
+                    " over the last {over}; a leak of {smallest} would have shown"
+                )?;
+            }
+            (State::Growing, _) => {
+                write!(f, " by {rate}{} over the last {over}", self.error())?;
+            }
+            (State::Settling, _) if !self.missing.is_zero() => {
+                let missing = Span(self.missing);
+                write!(f, ", watched for {over}; it can be judged in {missing}")?;
+            }
+            (State::Settling, _) if self.per_hour > 0.0 => {
+                write!(
+                    f,
+                    "; it rose by {rate} over the last {over}, not enough to be called growing"
+                )?;
+            }
+            (State::Settling, Some(smallest)) => write!(
+                f,
+                "; no steady rise over the last {over}, but a leak of less than {smallest} would \
+                 not have shown"
+            )?,
+            (State::Settling, None) => {
+                write!(
+                    f,
+                    "; over the last {over} it neither rested nor rose evenly"
+                )?;
+            }
+        }
+        let at = match self.state {
+            State::Growing => "it",
+            State::Bounded | State::Settling => "at that rate it",
+        };
+        match (self.until_limit, self.limit) {
+            (Some(until), Some(limit)) => {
+                let (limit, until) = (Amount(figure, limit), Span(until));
+                write!(f, "; {at} reaches the limit of {limit} in {until}")
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Verdict {
+    /// How far the rate may be off, in words; nothing below one percent.
+    fn error(&self) -> String {
+        let percent = self.error_per_hour / self.per_hour * 100.0;
+        if percent >= 1.0 && percent.is_finite() {
+            format!(" ± {percent:.0} %")
+        } else {
+            String::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{State, Verdict};
+    use crate::figure::Figure;
+    use std::time::Duration;
+
+    #[test]
+    fn an_error_that_is_no_number_is_not_printed() {
+        let text = |per_hour: f64, error_per_hour: f64| {
+            let verdict = Verdict {
+                figure: Figure::Memory,
+                state: State::Growing,
+                per_hour,
+                error_per_hour,
+                limit: None,
+                until_limit: None,
+                smallest_per_hour: None,
+                over: Duration::from_hours(2),
+                missing: Duration::ZERO,
+            };
+            verdict.to_string()
+        };
+        let sure = "memory: growing by 30.0 MB an hour over the last 2 h";
+        assert_eq!(text(30e6, 0.0), sure);
+        assert_eq!(text(30e6, 0.2e6), sure);
+        assert_eq!(text(30e6, f64::NAN), sure);
+        let unsure = "memory: growing by 30.0 MB an hour ± 10 % over the last 2 h";
+        assert_eq!(text(30e6, 3e6), unsure);
+        let none = "memory: growing by 0 B an hour over the last 2 h";
+        assert_eq!([text(0.0, 0.0), text(0.0, 5.0)], [none, none]);
     }
 }

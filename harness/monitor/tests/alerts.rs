@@ -62,26 +62,58 @@ fn the_callback_may_ask_for_the_status() {
     assert_eq!(seen, [("memory: over limit".to_owned(), expected)]);
 }
 
-/// What an alert about memory says when the heap grows with it, and when it does not.
+/// The alert about memory that grows by a megabyte a minute after ten days at rest.
+fn alert_of_memory(heap: impl Fn(u64) -> Option<u64>) -> String {
+    let start = 10 * 24 * 60;
+    let monitor = Monitor::builder().build();
+    let told = (0..start + 240).flat_map(|minute| {
+        let grown = u64::saturating_sub(minute, start);
+        let mut sample = sample(minute, (200 + grown) * MB);
+        sample.heap = heap(grown).map(|bytes| {
+            let mut live = Heap::default();
+            live.live_bytes = bytes;
+            live.peak_bytes = bytes;
+            live
+        });
+        monitor.observe(sample)
+    });
+    let of_memory =
+        |event: &Event| matches!(event, Event::Raised(alert) if alert.figure == Figure::Memory);
+    let told: Vec<_> = told.filter(of_memory).collect();
+    assert_eq!(told.len(), 1);
+    told[0].to_string()
+}
+
+/// What an alert about memory says when the heap grows with it, when it does not, when too little
+/// of it was seen, and without one.
 #[test]
 fn the_heap_tells_a_leak_from_what_the_allocator_keeps() {
-    let alert = |heap: fn(u64) -> u64| {
-        let monitor = Monitor::builder().build();
-        let told = (0..240).flat_map(|minute| {
-            let mut sample = sample(minute, (200 + minute) * MB);
-            let mut live = Heap::default();
-            live.live_bytes = heap(minute);
-            live.peak_bytes = live.live_bytes;
-            sample.heap = Some(live);
-            monitor.observe(sample)
-        });
-        let of_memory =
-            |event: &Event| matches!(event, Event::Raised(alert) if alert.figure == Figure::Memory);
-        let told: Vec<_> = told.filter(of_memory).collect();
-        assert_eq!(told.len(), 1);
-        told[0].to_string()
-    };
-    let grows = alert(|minute| (100 + minute) * MB);
-    let rests = alert(|minute| (100 + minute % 7) * MB);
-    insta::assert_snapshot!(grows + "\n" + &rests);
+    let alerts = [
+        alert_of_memory(|grown| Some((100 + grown) * MB)),
+        alert_of_memory(|grown| Some((100 + grown % 7) * MB)),
+        alert_of_memory(|grown| (grown > 40).then_some((100 + grown) * MB)),
+        alert_of_memory(|_| None),
+    ];
+    insta::assert_snapshot!(alerts.join("\n"));
+}
+
+#[test]
+fn the_longest_times_are_no_overflow() {
+    let rare = Monitor::builder().interval(Duration::MAX).build();
+    for minute in 0..5 {
+        assert_eq!(rare.observe(sample(minute, MB)), []);
+    }
+    let early = Monitor::builder().time_to_limit(Duration::MAX).build();
+    let told = (0..240).flat_map(|minute| early.observe(sample(minute, (200 + minute) * MB)));
+    let told: Vec<_> = told.map(|event| short(&event)).collect();
+    assert_eq!(told, ["memory: growing", "memory: near limit"]);
+}
+
+/// A gap is told when it begins, not with each sample while they come late.
+#[test]
+fn samples_that_come_late_are_noted_once() {
+    let monitor = Monitor::builder().build();
+    let minutes = [0, 1, 11, 21, 31, 32, 42];
+    let told = minutes.map(|minute| monitor.observe(sample(minute, 200 * MB)).len());
+    assert_eq!(told, [0, 0, 1, 0, 0, 0, 1]);
 }

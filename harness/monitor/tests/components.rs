@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use highwater::Scope;
 use highwater_monitor::{ByteSize, Component, ComponentHeap, Figure, Monitor, Sample, State};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -30,17 +31,101 @@ fn a_component_is_told_by_its_name() {
     let of_thread = of_thread.join().expect("it does not panic");
     let book = Component::enter("order book");
     let orders = vec![0_u8; 5_000];
-    let handle = book.handle().expect("the allocator is installed");
     drop(book);
-    let more = handle.in_scope(|| vec![0_u8; 400]);
     let heap = component("order book").expect("it is there");
-    assert_eq!((heap.live_bytes, heap.live_blocks), (8_400, 3));
-    drop((orders, of_thread, more));
-    drop(handle);
-    // What ended and holds nothing is told once more, and forgotten.
-    let empty = component("order book").expect("it is told");
-    assert_eq!((empty.live_bytes, empty.live_blocks), (0, 0));
+    assert_eq!((heap.live_bytes, heap.live_blocks), (8_000, 2));
+    drop((orders, of_thread));
     assert_eq!(component("order book"), None);
+}
+
+#[test]
+fn handles_are_of_use_after_the_guard_was_dropped() {
+    let _turn = turn();
+    let handle = Component::enter("parser").handle();
+    let handle = handle.expect("the allocator is installed");
+    let empty = component("parser").expect("it is there");
+    assert_eq!((empty.live_bytes, empty.live_blocks), (0, 0));
+    let held = handle.in_scope(|| vec![0_u8; 400]);
+    let heap = component("parser").expect("it is there");
+    assert_eq!((heap.live_bytes, heap.live_blocks), (400, 1));
+    drop(held);
+    // Nobody knows whether a handle is left, so the latest are known, and no more.
+    for number in 0..1_000 {
+        drop(Component::enter(&format!("request {number}")).handle());
+    }
+    let known = Sample::of_this_process().components;
+    let first = known.first().expect("there are some");
+    assert_eq!((known.len(), first.name.as_str()), (64, "request 936"));
+}
+
+#[test]
+fn components_that_come_and_go_leave_nothing() {
+    let _turn = turn();
+    let scope = Scope::enter("monitor");
+    let monitor = Monitor::builder().build();
+    let come_and_go = |number: u64| {
+        let component = Component::enter(&format!("order {number:04}"));
+        let held = vec![0_u8; 1_000];
+        drop(component);
+        // What it holds counts on.
+        monitor.sample();
+        let figures = monitor.status().verdicts.len();
+        drop(held);
+        monitor.sample();
+        assert_eq!(monitor.status().verdicts.len() + 1, figures);
+    };
+    (0..3).for_each(come_and_go);
+    let early = scope.usage();
+    (3..1_000).for_each(come_and_go);
+    let late = scope.usage();
+    assert_eq!(late.live_bytes, early.live_bytes);
+    assert_eq!(late.live_blocks, early.live_blocks);
+}
+
+/// A sample at this minute, with the components as they are.
+fn sample(minute: u64) -> Sample {
+    let mut sample = Sample::at(SystemTime::UNIX_EPOCH + Duration::from_secs(60 * minute));
+    sample.components = Sample::of_this_process().components;
+    sample
+}
+
+#[test]
+fn an_alert_of_a_component_that_ended_is_over() {
+    let _turn = turn();
+    let monitor = Monitor::builder().limit(ByteSize::mb(200)).build();
+    let mut kept = Vec::new();
+    let mut told = Vec::new();
+    for minute in 0..240 {
+        let component = Component::enter("feed");
+        kept.push(vec![0_u8; 500_000]);
+        drop(component);
+        told.extend(monitor.observe(sample(minute)));
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+    drop(kept);
+    let over = monitor.observe(sample(240));
+    let over: Vec<_> = over.iter().map(ToString::to_string).collect();
+    assert_eq!(over, ["over: feed ended and holds nothing"]);
+    let is_feed = |figure: &Figure| *figure == Figure::Component("feed".to_owned());
+    let status = monitor.status();
+    assert!(
+        !status
+            .verdicts
+            .iter()
+            .any(|verdict| is_feed(verdict.figure()))
+    );
+    assert!(!status.alerts.iter().any(|(figure, _)| is_feed(figure)));
+}
+
+#[test]
+fn the_most_memory_is_no_overflow() {
+    let _turn = turn();
+    let monitor = Monitor::builder().limit(ByteSize::b(u64::MAX)).build();
+    let component = Component::enter("feed");
+    let held = vec![0_u8; 1_000];
+    drop(component);
+    assert_eq!(monitor.observe(sample(0)), []);
+    drop(held);
 }
 
 /// Two components of a service, one of which leaks 40 kB a minute, in a day.
@@ -59,10 +144,7 @@ fn the_component_that_leaks_is_named() {
             rings.drain(..rings.len().saturating_sub(50));
         });
         leak.in_scope(|| leaks.push(vec![0_u8; 40_000]));
-        let real = Sample::of_this_process();
-        let mut sample = Sample::at(SystemTime::UNIX_EPOCH + Duration::from_secs(60 * minute));
-        sample.components = real.components;
-        let events = monitor.observe(sample);
+        let events = monitor.observe(sample(minute));
         told.extend(events.iter().map(|event| format!("{minute} {event}")));
     }
     let [alert] = told.as_slice() else {
@@ -72,13 +154,12 @@ fn the_component_that_leaks_is_named() {
         alert.contains(" alert: leak: growing by 2.40 MB an hour"),
         "{alert}"
     );
-    let verdicts = monitor.status().verdicts;
+    let status = monitor.status();
     let state = |name: &str| {
         let figure = Figure::Component(name.to_owned());
-        let mut of_it = verdicts
-            .iter()
-            .filter(|verdict| *verdict.figure() == figure);
-        of_it.next().map(highwater_monitor::Verdict::state)
+        status
+            .verdict(&figure)
+            .map(highwater_monitor::Verdict::state)
     };
     assert_eq!(state("ring"), Some(State::Bounded));
     assert_eq!(state("leak"), Some(State::Growing));
@@ -131,4 +212,21 @@ fn a_clean_up_comes_once_for_each_sample_above_the_threshold() {
         counts.map(|(memory, minute)| units(memory, minute)),
         [0, 1, 1, 0]
     );
+}
+
+/// One that came after so many units has seen the sample.
+#[test]
+fn a_sample_asks_for_no_second_clean_up() {
+    let _turn = turn();
+    let monitor = Monitor::builder().build();
+    let mut sample = Sample::at(SystemTime::UNIX_EPOCH);
+    sample.resident_bytes = Some(600_000_000);
+    monitor.observe(sample);
+    let mut cleanup = monitor.cleanup().every(1).above(ByteSize::mb(500));
+    assert!(cleanup.after_unit(|| "by units").is_some());
+    let mut cleanup = cleanup.every(3);
+    let units: Vec<_> = (0..3)
+        .map(|_| cleanup.after_unit(|| "nothing").is_some())
+        .collect();
+    assert_eq!(units, [false, false, true]);
 }
