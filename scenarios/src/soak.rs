@@ -11,7 +11,7 @@ mod text;
 use crate::arguments::Soak as Asked;
 use crate::{EXIT_SOUND, EXIT_UNSOUND, EXIT_USAGE};
 use highwater::ByteSize;
-use highwater_monitor::{ComponentHeap, Event, Figure, Monitor, Sample, State, Status, Verdict};
+use highwater_monitor::{ComponentHeap, Event, Figure, Monitor, Sample, State, Status};
 use indicatif::{ProgressBar, ProgressStyle};
 use parts::{CleanUps, Service};
 use std::path::Path;
@@ -117,7 +117,7 @@ impl Watched {
         let events = self.alarm.observe(sample.clone());
         self.limit.observe(sample.clone());
         let status = self.limit.status();
-        let verdict = verdict_on(&status, &Figure::Memory);
+        let verdict = status.verdict(&Figure::Memory);
         if let Some(verdict) = verdict
             && verdict.state() == State::Growing
             && let Some(until) = verdict.time_to_limit()
@@ -200,13 +200,6 @@ impl<'a> Soak<'a> {
         let longest = self.lives.iter().max_by_key(|life| life.end - life.begin);
         longest.expect("there is one at least")
     }
-}
-
-fn verdict_on<'a>(status: &'a Status, figure: &Figure) -> Option<&'a Verdict> {
-    status
-        .verdicts
-        .iter()
-        .find(|verdict| verdict.figure() == figure)
 }
 
 fn bar(minutes: u64) -> ProgressBar {

@@ -1,7 +1,7 @@
 //! What a soak says: the answer, the criteria of the post-mortems, each part, and what happened.
 
 use super::parts::{Part, TRADES};
-use super::{HOUR, Life, MINUTE, Soak, verdict_on};
+use super::{HOUR, Life, MINUTE, Soak};
 use clap::ValueEnum as _;
 use highwater::__private::{Size, Thousands, sparkline, wrapped_to};
 use highwater_monitor::__private::Span;
@@ -192,7 +192,7 @@ impl Soak<'_> {
             .rises()
             .map(|(heap, rise)| {
                 let figure = Figure::Component(heap.name.clone());
-                let verdict = verdict_on(status, &figure);
+                let verdict = status.verdict(&figure);
                 row(&heap.name, Some(heap.live_bytes), Some(rise), verdict)
             })
             .collect();
@@ -204,13 +204,13 @@ impl Soak<'_> {
             "the whole heap",
             live,
             None,
-            verdict_on(status, &Figure::Heap),
+            status.verdict(&Figure::Heap),
         ));
         rows.push(row(
             "resident memory",
             memory,
             rise,
-            verdict_on(status, &Figure::Memory),
+            status.verdict(&Figure::Memory),
         ));
         fitted::table(&columns, &rows, width)
     }
