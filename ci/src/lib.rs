@@ -29,6 +29,7 @@ pub mod config;
 pub mod exit_code;
 pub mod history;
 pub mod init;
+pub mod judge;
 pub mod kind;
 pub mod merge;
 pub mod outcome;

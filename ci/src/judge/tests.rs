@@ -1,0 +1,119 @@
+//! Series of profiles whose verdict is known.
+
+use super::order::Order;
+use super::*;
+
+/// A stack whose site is this function.
+fn stack(function: &str) -> Vec<Frame> {
+    let located = highwater::__private::Located {
+        function,
+        file: Some("/app/src/lib.rs"),
+        line: Some(1),
+    };
+    highwater::__private::frames_told(&[located], Path::new("/app"))
+}
+
+fn judge(count: usize, levels: &[(String, Vec<u64>)]) -> Found {
+    let times: Vec<_> = (1..)
+        .take(count)
+        .map(|hour: i64| Some(hour * 3_600_000_000_000))
+        .collect();
+    let order = Order::of(&times).expect("they are even");
+    let stacks = levels
+        .iter()
+        .map(|(name, levels)| (stack(name), levels.clone()));
+    found(&order, Some(SAMPLE), stacks.collect())
+}
+
+/// How many bytes lie between two samples, as by default in jemalloc and Go.
+const SAMPLE: u64 = 524_288;
+
+/// Numbers that look random and are the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A number of events of which so many are expected.
+    fn poisson(&mut self, expected: f64) -> u64 {
+        let (mut left, mut events) = (expected, 0);
+        loop {
+            left += self.next().max(f64::MIN_POSITIVE).ln();
+            if left < 0.0 {
+                return events;
+            }
+            events += 1;
+        }
+    }
+}
+
+/// The levels of a stack whose blocks live for some profiles each, as samples tell them.
+fn sampled(random: &mut Random, count: usize, mean: f64, life: usize) -> Vec<u64> {
+    let mut ends = vec![0_u64; count + life * 4];
+    let mut live = random.poisson(mean);
+    let mut levels = Vec::new();
+    // What is there at the start goes one by one.
+    for _ in 0..live {
+        let end = (random.next() * life as f64 * 2.0) as usize;
+        ends[end] += 1;
+    }
+    for at in 0..count {
+        live -= ends[at].min(live);
+        levels.push(live * SAMPLE);
+        for _ in 0..random.poisson(mean / life as f64) {
+            live += 1;
+            let end = (random.next() * life as f64 * 2.0) as usize;
+            ends[at + 1 + end] += 1;
+        }
+    }
+    levels
+}
+
+/// What is sampled moves by chance. That is no growth.
+#[test]
+fn samples_of_steady_memory_do_not_grow() {
+    for (count, life) in [(32, 1), (48, 3), (96, 8), (200, 5)] {
+        let mut random = Random(0x1234_5678_9abc_def1 + count as u64);
+        let levels = (0..400).map(|number| {
+            let mean = [0.3, 1.0, 3.0, 10.0, 40.0][number % 5];
+            let levels = sampled(&mut random, count, mean, life);
+            (format!("shop::f{number}"), levels)
+        });
+        let found = judge(count, &levels.collect::<Vec<_>>());
+        assert_eq!(found.growing().count(), 0, "{count} profiles");
+        assert_ne!(found.whole.state, State::Growing, "{count} profiles");
+    }
+}
+
+/// A leak of a few samples from one profile to the next is told, with a rate that is right
+/// within its error but for chance: twice the deviation leaves one in 20.
+#[test]
+fn samples_of_a_leak_grow() {
+    for leaked in [2_u64, 4, 20] {
+        let mut right = 0;
+        for seed in 1..=20 {
+            let mut random = Random(0x9e37_79b9_7f4a_7c15 + seed);
+            let rest = sampled(&mut random, 64, 10.0, 3);
+            let mut leak = 0;
+            let levels = rest.iter().map(|level| {
+                leak += random.poisson(leaked as f64);
+                level + leak * SAMPLE
+            });
+            let found = judge(64, &[("shop::leak".to_owned(), levels.collect())]);
+            let course = &found.stacks[0].course;
+            assert_eq!(
+                course.state,
+                State::Growing,
+                "{leaked} samples, seed {seed}"
+            );
+            let off = (course.rate - (leaked * SAMPLE) as f64).abs();
+            right += u32::from(off <= course.rate_error);
+        }
+        assert!(right >= 18, "{right} rates of {leaked} samples are right");
+    }
+}
