@@ -1,13 +1,14 @@
 //! Judges a series of heap profiles: which call stacks grow, and whether a scenario covers them.
 //!
-//! `stacks` follows call stacks through the profiles, by the names that `names` knows. `order`
-//! puts the profiles in order and asks the rule for time series. [`found`] is what comes of it,
+//! `stacks` follows call stacks through the profiles, by the names that `names` knows, some of them
+//! from the files in `programs`. `order` puts the profiles in order and asks the rule for time series. [`found`] is what comes of it,
 //! with what `coverage` knows of the project's scenarios, and [`text`] prints it.
 
 mod coverage;
 pub mod found;
 mod names;
 mod order;
+mod programs;
 mod stacks;
 pub mod text;
 
@@ -80,12 +81,14 @@ pub enum JudgeError {
 }
 
 /// A project whose scenarios may cover what grows.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+#[derive(Clone, Debug)]
+pub struct Place {
     /// Where it is. Files of the program below it are told from there.
-    pub root: &'a Path,
-    /// Where its reports are; none if there is no project, for this reason.
-    pub reports: Result<&'a [PathBuf], &'a str>,
+    pub root: PathBuf,
+    /// Where cargo builds programs; none if there is no project.
+    pub target: Option<PathBuf>,
+    /// Where its reports are; if there is no project, the reason why nothing is known of them.
+    pub reports: Result<Vec<PathBuf>, String>,
 }
 
 /// What the first profile says, which all of them must.
@@ -101,7 +104,7 @@ struct First {
 /// # Errors
 /// If they are too few or too uneven in time, one of them cannot be read, or they are not of one
 /// process.
-pub fn judge(paths: &[PathBuf], place: Place<'_>) -> Result<Found, JudgeError> {
+pub fn judge(paths: &[PathBuf], place: &Place) -> Result<Found, JudgeError> {
     if paths.len() < Course::FEWEST {
         return Err(JudgeError::TooFew(paths.len()));
     }
@@ -116,7 +119,7 @@ pub fn judge(paths: &[PathBuf], place: Place<'_>) -> Result<Found, JudgeError> {
         stacks.add(index, &profile)?;
     }
     let order = Order::of(&times)?;
-    let mut names = Names::new(place.root);
+    let mut names = Names::new(&place.root, place.target.as_deref());
     let stacks = stacks.named(&mut names);
     let sampled_bytes = first.as_ref().and_then(|first| first.sampled_bytes);
     let mut found = found(&order, sampled_bytes, stacks);
@@ -277,10 +280,10 @@ fn stack(frames: &[Frame], course: found::Course, replaces: bool) -> Stack {
 }
 
 /// Looks for scenarios that allocate where a growing stack does.
-fn cover(found: &mut Found, place: Place<'_>) {
-    let scenarios = match place.reports {
-        Ok(directories) => Scenarios::read(place.root, directories),
-        Err(reason) => Scenarios::unknown(reason.to_owned()),
+fn cover(found: &mut Found, place: &Place) {
+    let scenarios = match &place.reports {
+        Ok(directories) => Scenarios::read(&place.root, directories),
+        Err(reason) => Scenarios::unknown(reason.clone()),
     };
     let is_growing = |stack: &&mut Stack| stack.course.state == State::Growing;
     for stack in found.stacks.iter_mut().filter(is_growing) {

@@ -222,6 +222,74 @@ fn addresses_do_for_names() {
     judge_all((0..48).map(at)).check(FAILED, "addresses");
 }
 
+/// A function whose address is known.
+fn keeps_more() -> u64 {
+    std::hint::black_box(7)
+}
+
+/// The program's file, its build, and where the function is: in the part of the file that starts
+/// there. None if the linker writes no identifiers of builds.
+#[cfg(target_os = "linux")]
+fn this_program() -> Option<(String, String, u64, u64, u64)> {
+    use object::Object as _;
+    let path = std::env::current_exe().expect("it runs");
+    let data = fs::read(&path).expect("it is there");
+    let id = object::File::parse(&*data).expect("it is ELF").build_id();
+    let id = id
+        .expect("it is sound")?
+        .iter()
+        .map(|byte| format!("{byte:02x}"));
+    let address = keeps_more as fn() -> u64 as usize as u64;
+    let maps = fs::read_to_string("/proc/self/maps").expect("it is Linux");
+    let part = maps.lines().find_map(|line| {
+        let (range, rest) = line.split_once(' ')?;
+        let (start, end) = range.split_once('-')?;
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        let offset = number(rest.split(' ').nth(1)?)?;
+        let (start, end) = (number(start)?, number(end)?);
+        (start..end).contains(&address).then_some((start, offset))
+    });
+    let (start, offset) = part.expect("it is mapped");
+    let path = path.to_str().expect("it is text").to_owned();
+    Some((path, id.collect(), start, offset, address + 1))
+}
+
+/// As `jemalloc_pprof` writes profiles by default: addresses, and the build.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_is_here_names_its_functions() {
+    let Some((path, build, start, offset, address)) = this_program() else {
+        return;
+    };
+    let (path, build) = (&*path.leak(), &*build.leak());
+    let at = |number: i64| {
+        let stack: &[Frame] = &[("", "", address)];
+        Profile {
+            program: (path, build, start),
+            offset,
+            ..Profile::of_jemalloc(number * 10, &[(stack, number * 100_000)])
+        }
+    };
+    let judged = judge_all((0..48).map(at));
+    assert!(
+        judged.text.contains("`judge::keeps_more`"),
+        "{}",
+        judged.text
+    );
+    let line = "judge::keeps_more  tests/judge.rs:";
+    assert!(judged.text.contains(line), "{}", judged.text);
+    let other = |profile| Profile {
+        program: (path, "b01d", start),
+        ..profile
+    };
+    let judged = judge_all((0..48).map(at).map(other));
+    assert!(
+        judged.text.contains("functions are not known"),
+        "{}",
+        judged.text
+    );
+}
+
 #[test]
 fn too_few_profiles_are_counted() {
     judge_all(growing().into_iter().take(31)).check(NO_ANSWER, "too-few");

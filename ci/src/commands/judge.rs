@@ -10,25 +10,21 @@ use highwater_reports::fitted;
 
 /// Profiles may be judged anywhere; in a project, its scenarios are looked at too.
 pub(crate) fn judge(asked: &JudgeArguments) -> Result<u8, Failure> {
-    let here = std::env::current_dir()?;
-    let project = Project::find();
-    let found = match &project {
-        Ok(project) => {
-            let reports = [reports_of_tests(project), project.repro_reports.clone()];
-            let place = Place {
-                root: &project.root,
-                reports: Ok(&reports),
-            };
-            judge::judge(&asked.profiles, place)?
+    let place = if let Ok(project) = Project::find() {
+        Place {
+            reports: Ok(vec![reports_of_tests(&project), project.repro_reports]),
+            target: Some(project.target),
+            root: project.root,
         }
-        Err(_) => {
-            let place = Place {
-                root: &here,
-                reports: Err("this is no cargo project; run this inside of the service's"),
-            };
-            judge::judge(&asked.profiles, place)?
+    } else {
+        let reason = "this is no cargo project; run this inside of the service's";
+        Place {
+            reports: Err(reason.to_owned()),
+            target: None,
+            root: std::env::current_dir()?,
         }
     };
+    let found = judge::judge(&asked.profiles, &place)?;
     write_json(asked.json.as_ref(), &found)?;
     print(&text::render(&found, asked.top, fitted::width()))?;
     Ok(match found.state() {

@@ -1,5 +1,7 @@
 //! Names of the frames of profiles, as a diagnosis has them.
 
+use super::programs::Programs;
+use crate::sweep::symbols::Raw;
 use highwater::__private::{Located, frames_told};
 use highwater::Frame;
 use highwater_reports::heap_profile::{self, Code};
@@ -20,16 +22,18 @@ pub(super) struct Name {
 pub(super) struct Names<'a> {
     root: &'a Path,
     files: HashMap<String, String>,
+    programs: Programs,
     /// Whether any function had a name.
     pub(super) has_functions: bool,
 }
 
 impl<'a> Names<'a> {
-    /// For a project in the directory `root`.
-    pub(super) fn new(root: &'a Path) -> Self {
+    /// For a project in the directory `root`, which is built in `target`.
+    pub(super) fn new(root: &'a Path, target: Option<&Path>) -> Self {
         Self {
             root,
             files: HashMap::new(),
+            programs: Programs::new(root, target),
             has_functions: false,
         }
     }
@@ -45,12 +49,24 @@ impl<'a> Names<'a> {
                 line: frame.line,
             }];
         }
-        let at = frame.code.iter().map(|code| Name {
-            function: address(code),
-            file: None,
-            line: None,
-        });
-        at.collect()
+        let Some(code) = &frame.code else {
+            return Vec::new();
+        };
+        let functions = self.programs.functions(code);
+        if functions.is_empty() {
+            return vec![Name {
+                function: address(code),
+                file: None,
+                line: None,
+            }];
+        }
+        self.has_functions = true;
+        let name = |raw: Raw| Name {
+            function: raw.function.unwrap_or_default(),
+            file: raw.file.map(|file| self.file(&file)),
+            line: raw.line,
+        };
+        functions.into_iter().map(name).collect()
     }
 
     /// The frames for a reader.

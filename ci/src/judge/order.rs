@@ -26,9 +26,9 @@ impl Order {
     /// Of profiles with these times, in nanoseconds since 1970.
     pub(super) fn of(times: &[Option<i64>]) -> Result<Self, JudgeError> {
         let (mut known, mut indices) = (Vec::new(), Vec::new());
-        let mut timed: Vec<_> = times.iter().copied().zip(0..).collect();
-        timed.sort();
-        for (time, index) in timed {
+        let mut by_time: Vec<_> = times.iter().copied().zip(0..).collect();
+        by_time.sort();
+        for (time, index) in by_time {
             known.extend(time);
             indices.push(index);
         }

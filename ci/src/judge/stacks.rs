@@ -62,16 +62,16 @@ impl Stacks {
         let mut frames: Vec<_> = self.frames.iter().collect();
         frames.sort_by_key(|(_, number)| **number);
         let frames: Vec<_> = frames.iter().map(|(frame, _)| names.of(frame)).collect();
-        let mut named: HashMap<Vec<Frame>, Vec<u64>> = HashMap::new();
+        let mut told: HashMap<Vec<Frame>, Vec<u64>> = HashMap::new();
         for (stack, levels) in &self.levels {
-            let told = names.told(stack.iter().flat_map(|number| &frames[*number]));
-            let sums = named.entry(told).or_insert_with(|| vec![0; self.profiles]);
+            let stack = names.told(stack.iter().flat_map(|number| &frames[*number]));
+            let sums = told.entry(stack).or_insert_with(|| vec![0; self.profiles]);
             for (sum, level) in sums.iter_mut().zip(levels) {
                 *sum = sum.saturating_add(*level);
             }
         }
-        let mut named: Vec<_> = named.into_iter().collect();
-        named.sort();
-        named
+        let mut told: Vec<_> = told.into_iter().collect();
+        told.sort();
+        told
     }
 }

@@ -248,8 +248,10 @@ fn notes(found: &Found) -> Vec<String> {
     }
     if !found.has_functions {
         notes.push(
-            "functions are not known, for the profiles have addresses alone: of `jemalloc_pprof`, \
-             the feature `symbolize` writes names"
+            "functions are not known: the profiles have addresses alone, and no program of that \
+             build is here. Build it here, or copy it to its path, with debug = \
+             \"line-tables-only\" or more; or let `jemalloc_pprof` write names, with its feature \
+             `symbolize`"
                 .to_owned(),
         );
     }

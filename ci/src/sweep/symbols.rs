@@ -30,15 +30,15 @@ const STD_FUNCTIONS: [&str; 12] = [
 ];
 /// A frame as it was found.
 #[derive(Clone, Debug)]
-pub(super) struct Raw {
-    pub(super) function: Option<String>,
-    pub(super) file: Option<String>,
-    pub(super) line: Option<u32>,
-    pub(super) is_std: bool,
+pub(crate) struct Raw {
+    pub(crate) function: Option<String>,
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<u32>,
+    pub(crate) is_std: bool,
 }
 
 /// The symbols of the files that were looked at.
-pub(super) struct Symbols {
+pub(crate) struct Symbols {
     /// Paths below it are told from there.
     root: PathBuf,
     loaders: HashMap<PathBuf, Option<Loader>>,
@@ -55,7 +55,7 @@ impl fmt::Debug for Symbols {
 }
 
 impl Symbols {
-    pub(super) fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         Self {
             root: root.canonicalize().unwrap_or_else(|_| root.to_owned()),
             loaders: HashMap::new(),
@@ -66,7 +66,7 @@ impl Symbols {
 
     /// The functions at an address in a file whose start is mapped at `base`, inlined ones with
     /// them, the innermost first.
-    pub(super) fn frames(&mut self, file: &Path, base: u64, address: u64) -> Vec<Raw> {
+    pub(crate) fn frames(&mut self, file: &Path, base: u64, address: u64) -> Vec<Raw> {
         let place = if is_moved(file) {
             address - base
         } else {
@@ -103,7 +103,7 @@ impl Symbols {
     }
 
     /// The path of a source as a reader knows it.
-    pub(super) fn short(&self, file: &str) -> String {
+    pub(crate) fn short(&self, file: &str) -> String {
         let path = without_detours(Path::new(file));
         if let Ok(below) = path.strip_prefix(&self.root) {
             return below.display().to_string();

@@ -27,6 +27,8 @@ pub(crate) struct Profile {
     pub(crate) period: i64,
     /// The program's file, build and start.
     pub(crate) program: (&'static str, &'static str, u64),
+    /// Where in that file what is mapped starts.
+    pub(crate) offset: u64,
     /// Stacks, the innermost frame first, each with its values. A frame without a function is an
     /// address, its line.
     pub(crate) stacks: Vec<(Vec<Frame>, Vec<i64>)>,
@@ -40,6 +42,7 @@ impl Profile {
             time: START + minute * MINUTE,
             period: 0,
             program: ("/srv/bin/shop", "b01d", 0x5500_0000_0000),
+            offset: 0,
             stacks: stacks
                 .iter()
                 .map(|(frames, bytes)| (frames.to_vec(), vec![*bytes]))
@@ -82,6 +85,7 @@ impl Profile {
         let mapping = [
             (1, 1),
             (2, start),
+            (4, self.offset),
             (5, texts.number(file)),
             (6, texts.number(build)),
         ];
