@@ -127,6 +127,8 @@ pub fn judge(paths: &[PathBuf], place: &Place) -> Result<Found, JudgeError> {
     if let Some(first) = first {
         let program = first.process.program.as_deref();
         found.program = program.map(ToOwned::to_owned);
+        found.has_start = first.process.start.is_some();
+        doubt_restarts(&mut found);
         found.value = first.value;
     }
     cover(&mut found, place);
@@ -202,6 +204,8 @@ fn found(order: &Order, sampled_bytes: Option<u64>, stacks: Vec<(Vec<Frame>, Vec
         schema: SCHEMA,
         profiles: order.indices.len() as u64,
         program: None,
+        has_start: false,
+        halved_in: None,
         value: String::new(),
         sampled_bytes,
         no_times: order.no_times.clone(),
@@ -249,6 +253,17 @@ fn judged(
         rate_error: error.hypot(by_chance) / hours,
         smallest_leak: shown.map(|smallest| smallest / hours),
         bytes: order.indices.iter().map(|index| levels[*index]).collect(),
+    }
+}
+
+/// Each start begins with little memory, so that a leak between restarts has a floor that rests.
+fn doubt_restarts(found: &mut Found) {
+    let mut pairs = found.whole.bytes.windows(2);
+    let halved = pairs.position(|pair| pair[1] < pair[0] / 2);
+    found.halved_in = halved.filter(|_| !found.has_start).map(|at| at as u64 + 1);
+    if found.halved_in.is_some() && found.whole.state == State::Bounded {
+        found.whole.state = State::Inconclusive;
+        found.whole.smallest_leak = None;
     }
 }
 

@@ -143,6 +143,22 @@ fn steady_memory_is_bounded() {
     judge_all(steady()).check(PASSED, "steady");
 }
 
+/// Newer versions of `jemalloc_pprof` leave out where the program is.
+#[test]
+fn a_restart_that_cannot_show_is_told() {
+    let unmoved = |profile: Profile| {
+        let (file, build, _) = profile.program;
+        Profile {
+            program: (file, build, 0),
+            ..profile
+        }
+    };
+    judge_all(steady().into_iter().map(unmoved)).check(PASSED, "restart-unknown");
+    // A leak in a service that is started again every two hours.
+    let restarts = series(|number| [100_000 + number % 12 * 900_000, 1_000_000]);
+    judge_all(restarts.into_iter().map(unmoved)).check(NO_ANSWER, "restart-likely");
+}
+
 #[test]
 fn what_replaces_another_is_no_leak_yet() {
     let moves = series(|number| [number * 200_000, 10_000_000 - number * 200_000]);

@@ -51,7 +51,7 @@ pub struct Process {
     pub program: Option<Arc<str>>,
     /// That of its build.
     pub build_id: Option<Arc<str>>,
-    /// Where it is in memory.
+    /// Where it is in memory, if that is not left out.
     pub start: Option<u64>,
 }
 
@@ -75,8 +75,17 @@ pub struct Code {
     pub module: Arc<str>,
     /// That of its build, if it is known.
     pub build_id: Option<Arc<str>>,
-    /// From the start of the file on, in bytes.
-    pub offset: u64,
+    /// Where it is.
+    pub at: At,
+}
+
+/// Where in the file of a program code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum At {
+    /// At this offset from the start of the file, in bytes.
+    Offset(u64),
+    /// At this address, by the file itself.
+    Address(u64),
 }
 
 impl HeapProfile {
@@ -276,9 +285,14 @@ fn code(
     }
     let mapping = mapping.copied().unwrap_or_default();
     let inside = location.address.wrapping_sub(mapping.memory_start);
+    let at = match (mapping.memory_start, mapping.file_offset) {
+        // So `jemalloc_pprof` writes addresses from which it took where the file is in memory.
+        (0, 0) => At::Address(location.address),
+        (_, offset) => At::Offset(inside.wrapping_add(offset)),
+    };
     Ok(Some(Code {
         module: texts.get(mapping.filename)?.unwrap_or_default(),
         build_id: texts.get(mapping.build_id)?,
-        offset: inside.wrapping_add(mapping.file_offset),
+        at,
     }))
 }

@@ -17,6 +17,12 @@ pub struct Found {
     pub profiles: u64,
     /// The program that they are of, if they tell.
     pub program: Option<String>,
+    /// Whether the profiles say where the program is in memory, so that a restart between them
+    /// would have shown.
+    pub has_start: bool,
+    /// The first profile, from 0 on, in which memory as a whole is less than half of that in the
+    /// one before, where a restart would not have shown. Then it is not called bounded.
+    pub halved_in: Option<u64>,
     /// Which of their values was judged.
     pub value: String,
     /// How many bytes are allocated between two samples, on average: 1 if nothing is left out;

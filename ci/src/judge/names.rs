@@ -4,7 +4,7 @@ use super::programs::Programs;
 use crate::sweep::symbols::Raw;
 use highwater::__private::{Located, frames_told};
 use highwater::Frame;
-use highwater_reports::heap_profile::{self, Code};
+use highwater_reports::heap_profile::{self, At, Code};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -112,5 +112,6 @@ fn address(code: &Code) -> String {
     let name = Path::new(&*code.module).file_name().unwrap_or_default();
     let name = name.to_string_lossy();
     let name = if name.is_empty() { "?" } else { &*name };
-    format!("{name}+{:#x}", code.offset)
+    let (At::Offset(at) | At::Address(at)) = code.at;
+    format!("{name}+{at:#x}")
 }

@@ -4,7 +4,7 @@
 //! cargo builds programs.
 
 use crate::sweep::symbols::{Raw, Symbols};
-use highwater_reports::heap_profile::Code;
+use highwater_reports::heap_profile::{At, Code};
 use object::{Object as _, ObjectSegment as _, ReadCache};
 use std::collections::HashMap;
 use std::fs::File;
@@ -57,18 +57,27 @@ impl Programs {
         let Some(program) = program else {
             return Vec::new();
         };
-        let inside = |segment: &&Segment| {
-            let within = code.offset.checked_sub(segment.offset);
-            within.is_some_and(|within| within < segment.length)
+        let address = match code.at {
+            At::Address(address) => Some(address),
+            At::Offset(offset) => {
+                let mut segments = program.segments.iter();
+                segments.find_map(|segment| segment.address_of(offset))
+            }
         };
-        let Some(segment) = program.segments.iter().find(inside) else {
-            return Vec::new();
-        };
-        let address = (code.offset - segment.offset).checked_add(segment.address);
         let frames = address.map(|address| self.symbols.frames(&program.path, 0, address));
         let mut frames = frames.unwrap_or_default();
         frames.retain(|frame| frame.function.is_some());
         frames
+    }
+}
+
+impl Segment {
+    /// The address of what is at an offset of the file, if it is in this part.
+    fn address_of(&self, offset: u64) -> Option<u64> {
+        let within = offset.checked_sub(self.offset)?;
+        self.address
+            .checked_add(within)
+            .filter(|_| within < self.length)
     }
 }
 

@@ -123,7 +123,7 @@ fn row(stack: &Stack) -> Row {
         |frame| printable(&frame.to_string()),
     );
     let rate = match course.state {
-        State::Growing => size(course.rate) + &error(course),
+        State::Growing => size(course.rate),
         _ => String::new(),
     };
     let cells = [
@@ -221,6 +221,8 @@ fn test(place: &SiteFrame, width: usize) -> String {
     let words = plain(&place.function).replace("::", "_").to_lowercase();
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let name: String = words.chars().filter(|c| is_of_name(*c)).collect();
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    let name = if is_name { &*name } else { "service" };
     let called = format!("`{}`{}", printable(&place.function), at(place));
     let head = "a test to begin with (`cargo highwater init` adds the library):";
     format!(
@@ -246,6 +248,9 @@ fn notes(found: &Found) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let Some(note) = about_restarts(found) {
+        notes.push(note);
+    }
     if !found.has_functions {
         notes.push(
             "functions are not known: the profiles have addresses alone, and no program of that \
@@ -256,6 +261,23 @@ fn notes(found: &Found) -> Vec<String> {
         );
     }
     notes
+}
+
+/// What a restart of the service would mean, if it could not show and nothing grows.
+fn about_restarts(found: &Found) -> Option<String> {
+    if found.has_start || found.state() == State::Growing {
+        return None;
+    }
+    let unknown = "the profiles do not say where the program is in memory, so a restart between \
+                   them does not show; it would hide a leak";
+    let Some(at) = found.halved_in else {
+        return Some(unknown.to_owned());
+    };
+    Some(format!(
+        "{unknown}. In profile {} memory is less than half of that before: if the service was \
+         started again there, judge those from there on",
+        Thousands(at + 1)
+    ))
 }
 
 fn at(frame: &SiteFrame) -> String {

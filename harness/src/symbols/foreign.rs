@@ -62,7 +62,9 @@ pub fn stack_told(frames: &[Frame]) -> String {
 /// Whether it is what a program allocates through, behind which are the allocator's frames.
 fn is_of_allocator(located: &Located<'_>) -> bool {
     const CALLS: [&str; 3] = ["__rust_alloc", "__rust_realloc", "GlobalAlloc>::"];
+    let is_jemalloc = |file: &str| file.contains("jemallocator-");
     CALLS.iter().any(|call| located.function.contains(call))
+        || located.file.is_some_and(is_jemalloc)
 }
 
 /// A path without the hash that symbols in the form of C++ end with.
@@ -159,6 +161,24 @@ mod tests {
         ];
         let expected = ["via hyper (2 frames)", "Sessions::serve  src/lib.rs:7"];
         check(&stack, &expected);
+    }
+
+    /// Of inlined functions, line tables have the name alone.
+    #[test]
+    fn names_without_paths_are_known_by_their_files() {
+        let stack = [
+            ("malloc", "/app/target/build/out/src/jemalloc.c"),
+            (
+                "alloc",
+                "/root/.cargo/registry/src/a/tikv-jemallocator-0.6.1/src/lib.rs",
+            ),
+            (
+                "with_capacity_in<u8>",
+                "/rustc/abc/library/alloc/src/vec/mod.rs",
+            ),
+            ("put", "/app/src/lib.rs"),
+        ];
+        check(&stack, &["put  src/lib.rs:7"]);
     }
 
     #[test]

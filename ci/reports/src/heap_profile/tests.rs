@@ -82,7 +82,20 @@ fn what_there_is_is_read() {
         (Some("src/lib.rs"), Some(50))
     );
     let code = unnamed.code.as_ref().expect("it has an address");
-    assert_eq!((&*code.module, code.offset), ("/srv/shop", 0x220));
+    assert_eq!((&*code.module, code.at), ("/srv/shop", At::Offset(0x220)));
+}
+
+#[test]
+fn addresses_may_be_those_of_the_file() {
+    let mut moved = profile();
+    (moved.mapping[0].memory_start, moved.mapping[0].file_offset) = (0, 0);
+    let read = read(&moved).expect("it is sound");
+    let code = read.locations()[1][0]
+        .code
+        .as_ref()
+        .expect("it has an address");
+    assert_eq!(code.at, At::Address(0x1020));
+    assert_eq!(read.process.start, None);
 }
 
 /// A profile that is nearly sound.
