@@ -91,8 +91,16 @@ impl Place {
             let (a, b) = (Path::new(a), Path::new(b));
             a.ends_with(b) || b.ends_with(a)
         };
-        let files = self.file.as_ref().zip(other.file.as_ref());
-        self.function == other.function && files.is_none_or(is_one_file)
+        // Of a function that was inlined, line tables have the name without its path.
+        let is_end = |long: &str, short: &str| {
+            let path = long.strip_suffix(short);
+            path.is_some_and(|path| path.is_empty() || path.ends_with("::"))
+        };
+        let (ours, theirs) = (&self.function, &other.function);
+        match self.file.as_ref().zip(other.file.as_ref()) {
+            Some(files) => is_one_file(files) && (is_end(ours, theirs) || is_end(theirs, ours)),
+            None => ours == theirs,
+        }
     }
 }
 
@@ -107,4 +115,34 @@ fn own(frames: &[Frame], root: &Path) -> Option<Place> {
         function: plain(&frame.function),
         file: frame.file.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(scenario: [&str; 2], profile: [&str; 2], is_same: bool) {
+        let [a, b] = [scenario, profile].map(|[function, file]| Place {
+            function: plain(function),
+            file: Some(file.to_owned()).filter(|file| !file.is_empty()),
+        });
+        assert_eq!((a.is_same(&b), b.is_same(&a)), (is_same, is_same));
+    }
+
+    #[test]
+    fn functions_are_known_again() {
+        let serve = ["<Sessions>::serve", "crates/shop/src/sessions.rs"];
+        check(
+            serve,
+            ["sessions::Sessions::serve", "src/sessions.rs"],
+            true,
+        );
+        check(serve, ["serve", "crates/shop/src/sessions.rs"], true);
+        check(serve, ["Sessions::serve::{{closure}}", ""], true);
+        check(serve, ["serve", ""], false);
+        check(serve, ["observe", "src/sessions.rs"], false);
+        check(serve, ["Orders::serve", "src/sessions.rs"], false);
+        check(serve, ["Sessions::serve", "src/orders.rs"], false);
+    }
 }
