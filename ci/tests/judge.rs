@@ -307,6 +307,22 @@ fn a_program_that_is_here_names_its_functions() {
 }
 
 #[test]
+fn names_command_no_terminal_and_break_no_line() {
+    let at = |number: i64| {
+        let hostile: [Frame; 1] = [("a::b\n\u{1b}[2Jfine", "/x/\u{202e}lib\n.rs", 1)];
+        Profile::of_jemalloc(number * 10, &[(&hostile, number * 100_000)])
+    };
+    let judged = judge_all((0..48).map(at));
+    let hidden = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+    assert!(!judged.text.contains(hidden), "{}", judged.text);
+    assert!(
+        judged.text.contains("a::b\\n\\u{1b}[2Jfine"),
+        "{}",
+        judged.text
+    );
+}
+
+#[test]
 fn too_few_profiles_are_counted() {
     judge_all(growing().into_iter().take(31)).check(NO_ANSWER, "too-few");
     assert_eq!(judge_all([]).code, NO_ANSWER);

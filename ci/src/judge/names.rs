@@ -5,6 +5,7 @@ use crate::sweep::symbols::Raw;
 use highwater::__private::{Located, frames_told};
 use highwater::Frame;
 use highwater_reports::heap_profile::{self, At, Code};
+use highwater_reports::visible::printable;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -38,13 +39,13 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The functions of a frame; none if nothing is known of it.
+    /// The functions of a frame, with what hides in their names escaped; none if nothing is known of it.
     pub(super) fn of(&mut self, frame: &heap_profile::Frame) -> Vec<Name> {
         if let Some(function) = &frame.function {
             self.has_functions = true;
             let function = addr2line::demangle_auto(Cow::Borrowed(&**function), None);
             return vec![Name {
-                function: function.into_owned(),
+                function: printable(&function),
                 file: frame.file.as_deref().map(|file| self.file(file)),
                 line: frame.line,
             }];
@@ -62,7 +63,7 @@ impl<'a> Names<'a> {
         }
         self.has_functions = true;
         let name = |raw: Raw| Name {
-            function: raw.function.unwrap_or_default(),
+            function: printable(&raw.function.unwrap_or_default()),
             file: raw.file.map(|file| self.file(&file)),
             line: raw.line,
         };
@@ -85,6 +86,7 @@ impl<'a> Names<'a> {
             return known.clone();
         }
         let here = self.here(file).unwrap_or_else(|| file.to_owned());
+        let here = printable(&here);
         self.files.insert(file.to_owned(), here.clone());
         here
     }
@@ -113,5 +115,5 @@ fn address(code: &Code) -> String {
     let name = name.to_string_lossy();
     let name = if name.is_empty() { "?" } else { &*name };
     let (At::Offset(at) | At::Address(at)) = code.at;
-    format!("{name}+{at:#x}")
+    printable(&format!("{name}+{at:#x}"))
 }
