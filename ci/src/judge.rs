@@ -69,8 +69,9 @@ pub enum JudgeError {
     },
     /// There is too much to keep.
     #[error(
-        "{stacks} call stacks or more in {profiles} profiles are too many to be judged at once; \
-         judge every second profile"
+        "the profiles have more than can be judged at once: of {stacks} call stacks and more in \
+         {profiles} profiles, 2,000,000 frames and 16,000,000 levels are kept; judge every second \
+         profile"
     )]
     TooManyStacks {
         /// How many there are already.

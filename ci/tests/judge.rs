@@ -390,6 +390,18 @@ fn no_file_takes_more_than_its_share() {
     // Two million samples without anything.
     let empty = [0x12, 0x00].repeat(2_000_000);
     judge_with(&gzip(&empty)).check(NO_ANSWER, "many-parts");
+    // Stacks of a million frames each.
+    let frames = |number: usize| {
+        let names = ["a::a", "a::b", "a::c", "a::d", "a::e"];
+        let mut frames = vec![("a::f", "", 1); 1_000_000];
+        frames.push((names[number], "", 1));
+        frames
+    };
+    let deep = Profile {
+        stacks: (0..5).map(|number| (frames(number), vec![1])).collect(),
+        ..growing().remove(5)
+    };
+    judge_with(&deep.encode()).check(NO_ANSWER, "deep");
     let mut long = vec![0x32, 0x80, 0x80, 0x80, 0x02];
     long.resize(5 << 20, b'a');
     judge_with(&long).check(NO_ANSWER, "long-part");

@@ -111,7 +111,8 @@ impl HeapProfile {
         }
         decode::check(&bytes)?;
         let profile = pprof::Profile::decode(bytes.as_slice());
-        Self::of(&profile.map_err(|error| Problem::NotPprof(error.to_string()))?)
+        drop(bytes);
+        Self::of(profile.map_err(|error| Problem::NotPprof(error.to_string()))?)
     }
 
     /// The locations that call stacks lead through, each with its frames, the innermost first.
@@ -126,12 +127,13 @@ impl HeapProfile {
         samples.map(|(locations, bytes)| (locations.as_slice(), *bytes))
     }
 
-    fn of(profile: &pprof::Profile) -> Result<Self, Problem> {
-        let texts = Texts::of(profile);
-        let (index, value) = live_bytes(profile, &texts)?;
-        let (locations, indices) = locations(profile, &texts)?;
+    fn of(mut profile: pprof::Profile) -> Result<Self, Problem> {
+        let texts = Texts::of(&profile);
+        let (index, value) = live_bytes(&profile, &texts)?;
+        let (locations, indices) = locations(&profile, &texts)?;
         let mut samples = Vec::with_capacity(profile.sample.len());
-        for sample in &profile.sample {
+        // Each is gone when it was read.
+        for sample in std::mem::take(&mut profile.sample) {
             let value = sample.value.get(index);
             let value = value.ok_or_else(|| damaged("a sample has less values than it should"))?;
             let stack = sample.location_id.iter().map(|id| {
@@ -145,7 +147,7 @@ impl HeapProfile {
         let is_of_bytes = texts.get(period_type.unit)?.as_deref() == Some("bytes");
         Ok(Self {
             time_nanos: Some(profile.time_nanos).filter(|time| *time > 0),
-            process: process(profile, &texts)?,
+            process: process(&profile, &texts)?,
             value: value.to_string(),
             sampled_bytes: u64::try_from(profile.period)
                 .ok()

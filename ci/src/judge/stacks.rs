@@ -7,7 +7,9 @@ use highwater_reports::heap_profile::{self, HeapProfile};
 use std::collections::HashMap;
 
 /// How many levels are kept at most: call stacks times profiles.
-const MOST_LEVELS: usize = 16 << 20;
+const MOST_LEVELS: usize = 16_000_000;
+/// How many frames all call stacks may have together.
+const MOST_FRAMES: usize = 2_000_000;
 
 /// The live bytes of call stacks, one level for each profile.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) struct Stacks {
     frames: HashMap<heap_profile::Frame, usize>,
     /// By the numbers of their frames.
     levels: HashMap<Vec<usize>, Vec<u64>>,
+    /// How many frames these stacks have together.
+    depth: usize,
 }
 
 impl Stacks {
@@ -24,6 +28,7 @@ impl Stacks {
             profiles,
             frames: HashMap::new(),
             levels: HashMap::new(),
+            depth: 0,
         }
     }
 
@@ -34,18 +39,35 @@ impl Stacks {
             .map(|frames| frames.iter().map(|frame| self.number(frame)).collect())
             .collect();
         for (stack, bytes) in profile.stacks() {
-            let frames = stack.iter().flat_map(|at| &locations[*at]).copied();
-            let levels = self.levels.entry(frames.collect());
-            let levels = levels.or_insert_with(|| vec![0; self.profiles]);
-            levels[index] = levels[index].saturating_add(bytes);
-            if self.levels.len().saturating_mul(self.profiles) > MOST_LEVELS {
-                return Err(JudgeError::TooManyStacks {
-                    stacks: self.levels.len(),
-                    profiles: self.profiles,
-                });
+            let depths = stack.iter().map(|at| locations[*at].len());
+            let depth = depths.fold(0, usize::saturating_add);
+            // A hostile profile has more than there is memory for.
+            if depth > MOST_FRAMES {
+                return Err(self.too_many());
             }
+            let frames = stack.iter().flat_map(|at| &locations[*at]).copied();
+            let frames: Vec<_> = frames.collect();
+            if let Some(levels) = self.levels.get_mut(&frames) {
+                levels[index] = levels[index].saturating_add(bytes);
+                continue;
+            }
+            self.depth += depth;
+            let stacks = self.levels.len() + 1;
+            if self.depth > MOST_FRAMES || stacks.saturating_mul(self.profiles) > MOST_LEVELS {
+                return Err(self.too_many());
+            }
+            let mut levels = vec![0; self.profiles];
+            levels[index] = bytes;
+            self.levels.insert(frames, levels);
         }
         Ok(())
+    }
+
+    fn too_many(&self) -> JudgeError {
+        JudgeError::TooManyStacks {
+            stacks: self.levels.len(),
+            profiles: self.profiles,
+        }
     }
 
     fn number(&mut self, frame: &heap_profile::Frame) -> usize {
