@@ -239,6 +239,7 @@ fn addresses_do_for_names() {
 }
 
 /// A function whose address is known.
+#[cfg(target_os = "linux")]
 fn keeps_more() -> u64 {
     std::hint::black_box(7)
 }
