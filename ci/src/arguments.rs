@@ -118,6 +118,10 @@ pub(crate) enum Command {
     /// was above the limit, threads or descriptors grew, or the command failed, and 2 if that is
     /// not clear
     Watch(WatchArguments),
+    /// Judges a series of heap profiles of a process, in pprof's format: which call stacks grow, and
+    /// whether a scenario of this project covers them. Exits with 0 if memory is bounded, 1 if
+    /// something grows, and 2 if that is not clear
+    Judge(JudgeArguments),
     /// Joins the reports of a suite that ran in shards
     Merge {
         /// Directories of reports, one a shard
@@ -218,6 +222,19 @@ pub(crate) struct WatchArguments {
     /// The program to start and its arguments
     #[arg(last = true, value_name = "COMMAND", group = "target")]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub(crate) struct JudgeArguments {
+    /// The profiles, 32 or more, at equal distances in time
+    #[arg(required = true, value_name = "PROFILE")]
+    pub(crate) profiles: Vec<PathBuf>,
+    /// Write all call stacks as JSON, by the schema in `docs/judge.schema.json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// How many call stacks to print, those that grow first
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) top: usize,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -3,6 +3,7 @@
 pub(crate) mod bisect;
 pub(crate) mod gate;
 pub(crate) mod init;
+pub(crate) mod judge;
 mod measure;
 pub(crate) mod repro;
 pub(crate) mod sweep;
@@ -14,6 +15,7 @@ use bisect::BisectError;
 use cargo_highwater::baseline::{self, Baseline, BaselineError};
 use cargo_highwater::config::{Config, ConfigError, Date};
 use cargo_highwater::init::InitError;
+use cargo_highwater::judge::JudgeError;
 use cargo_highwater::merge::{MergeError, Merged};
 use cargo_highwater::outcome::{Again, Base, Evidence, Outcome, Status};
 use cargo_highwater::output::export::{self, Export};
@@ -29,6 +31,7 @@ use highwater_reports::artefacts::ArtefactError;
 use highwater_reports::report::{self, ReadError};
 use highwater_reports::{file, fitted};
 use measure::measure;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -65,6 +68,8 @@ pub(crate) enum Failure {
     Sweep(#[from] SweepError),
     #[error(transparent)]
     Watch(#[from] WatchError),
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error(transparent)]
@@ -147,10 +152,30 @@ pub(crate) fn report(directory: Option<PathBuf>, format: Format) -> Result<u8, F
     }
     let project = Project::find()?;
     let config = Config::read(&project.config, Date::today())?;
-    // Where plain `cargo test` was told to write them.
+    print_reports(&reports_of_tests(&project), &config, format)
+}
+
+/// Where plain `cargo test` was told to write reports.
+fn reports_of_tests(project: &Project) -> PathBuf {
     let told = std::env::var_os("HIGHWATER_REPORTS").filter(|told| !told.is_empty());
-    let reports = told.map_or(project.reports, PathBuf::from);
-    print_reports(&reports, &config, format)
+    told.map_or_else(|| project.reports.clone(), PathBuf::from)
+}
+
+/// Writes what was found for programs, if that was asked for.
+fn write_json(path: Option<&PathBuf>, found: &impl Serialize) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    let json = serde_json::to_string_pretty(found).map_err(io::Error::from);
+    write(path, json.map(|json| json + "\n"))
+}
+
+fn write(path: &Path, text: io::Result<String>) -> Result<(), Failure> {
+    let written = text.and_then(|text| file::write_atomically(path, &text));
+    written.map_err(|source| Failure::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8, Failure> {

@@ -12,6 +12,7 @@
 //!   joins what several machines measured.
 //! - [`view`] makes the page.
 //! - [`sweep`] measures tests that do not use the library.
+//! - [`judge`] judges a series of heap profiles.
 //! - [`watch`] judges the memory of a process while it runs.
 //! - [`init`] adds the library to a package. [`outside`] finds dependencies that a checkout
 //!   elsewhere would miss.
@@ -29,6 +30,7 @@ pub mod config;
 pub mod exit_code;
 pub mod history;
 pub mod init;
+pub mod judge;
 pub mod kind;
 pub mod merge;
 pub mod outcome;

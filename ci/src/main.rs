@@ -87,6 +87,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Sweep(asked) => commands::sweep::sweep(&asked),
         Command::RunProgram(asked) => commands::sweep::run_program(&asked),
         Command::Watch(asked) => commands::watch::watch(&asked),
+        Command::Judge(asked) => commands::judge::judge(&asked),
         Command::Merge { shards, into } => commands::merge(&shards, into),
     }
 }

@@ -63,7 +63,8 @@ pub struct Project {
     pub root: PathBuf,
     /// The name of the package there, or of the folder.
     name: Option<String>,
-    target: PathBuf,
+    /// Where cargo builds.
+    pub target: PathBuf,
     /// The packages that use the library and that cargo tests only if it is told to.
     untested: Vec<String>,
 }

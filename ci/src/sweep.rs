@@ -26,7 +26,7 @@ pub mod program;
 pub mod recorded;
 pub mod scaffold;
 pub mod stacks;
-mod symbols;
+pub(crate) mod symbols;
 pub mod text;
 
 use crate::project::{AGAIN_TIMES, ProjectError};

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use cargo_highwater::config::Config;
+use cargo_highwater::judge::found as judged;
 use cargo_highwater::outcome::{Evidence, Outcome};
 use cargo_highwater::sweep::found::{Change, Found, Known, Status, Swept};
 use cargo_highwater::sweep::program::Program;
@@ -243,4 +244,14 @@ fn programs_are_as_the_published_schema_says() {
     let mut other = program.clone();
     other["peak_bytes"] = "much".into();
     assert!(!jsonschema::is_valid(&schema, &other));
+}
+
+/// What the tool writes is held to the schema in `judge.rs`.
+#[test]
+fn judged_profiles_have_a_published_schema() {
+    let schema = published::<judged::Found>("judge.schema.json");
+    assert!(!jsonschema::is_valid(
+        &schema,
+        &serde_json::json!({"schema": 1})
+    ));
 }

@@ -164,6 +164,7 @@ pub mod __private {
     #[cfg(feature = "tokio")]
     pub use crate::scenario::runtime::block_on;
     pub use crate::scope::live_in_process;
+    pub use crate::symbols::{Located, frames_told, plain, stack_told};
     pub use crate::text::duration::milliseconds;
     pub use crate::text::fitted::wrapped_to;
     pub use crate::text::paths::{in_registry, is_std_source, reports_below, without_detours};

@@ -2,14 +2,17 @@
 //!
 //! `diagnosis` and `holders` use them.
 
+mod foreign;
 mod frames;
 mod short;
 #[cfg(highwater_stacks)]
 mod statics;
 mod text;
 
+pub use foreign::{Located, frames_told, stack_told};
 pub use frames::Frame;
 pub(crate) use frames::{Named, Names};
+pub use short::plain;
 #[cfg(highwater_stacks)]
 pub(crate) use statics::{Symbols, library};
 pub(crate) use text::Stack;

@@ -6,6 +6,7 @@
 //!   of it is typed and whole.
 //! - [`figure`] names the figures of a report.
 //! - [`fitted`] prints tables that fit the terminal.
+//! - [`heap_profile`] reads the heap profiles of other programs.
 //! - [`page`] shows a report, and has the parts that larger pages are made of.
 //! - [`similar`] guesses what a name that is not known was to be.
 //! - [`sites`] tells the call sites of two reports apart.
@@ -22,7 +23,9 @@ pub mod artefacts;
 pub mod figure;
 pub mod file;
 pub mod fitted;
+pub mod heap_profile;
 pub mod page;
+mod pprof;
 pub mod report;
 pub mod similar;
 pub mod sites;

@@ -1,7 +1,7 @@
 //! `cargo highwater sweep`: the memory of the tests that a project already has; and
 //! `cargo highwater run-program`: that of any program.
 
-use super::{Failure, lock, print, say};
+use super::{Failure, lock, print, say, write, write_json};
 use crate::arguments::{ProgramArguments, SweepArguments};
 use cargo_highwater::base::{self, Base};
 use cargo_highwater::config::{Config, Date};
@@ -14,9 +14,7 @@ use cargo_highwater::sweep::text::{self, Compared, highest_peak};
 use cargo_highwater::sweep::{Asked, Finished, Place, Sweep, SweepError, junit, program, scaffold};
 use cargo_highwater::table::printable;
 use highwater::ByteSize;
-use highwater_reports::file;
 use highwater_reports::fitted;
-use serde::Serialize;
 use std::cmp::Reverse;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -332,22 +330,6 @@ pub(crate) fn run_program(asked: &ProgramArguments) -> Result<u8, Failure> {
 /// Where the counting library is kept.
 fn directory(project: &Project) -> PathBuf {
     project.reports.join("sweep")
-}
-
-fn write_json(path: Option<&PathBuf>, found: &impl Serialize) -> Result<(), Failure> {
-    let Some(path) = path else {
-        return Ok(());
-    };
-    let json = serde_json::to_string_pretty(found).map_err(io::Error::from);
-    write(path, json.map(|json| json + "\n"))
-}
-
-fn write(path: &Path, text: io::Result<String>) -> Result<(), Failure> {
-    let written = text.and_then(|text| file::write_atomically(path, &text));
-    written.map_err(|source| Failure::File {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 /// Does work that tells of each test when it has ended; and what it printed if it failed, when

@@ -20,7 +20,7 @@ const OURS: [&str; 2] = ["counting", ".so"];
 
 /// A function in a call stack.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[schemars(title = "Frame of a call site in a sweep")]
+#[schemars(title = "Frame of a call site")]
 pub struct SiteFrame {
     /// Its path; of one without a symbol, the file that it is in.
     pub function: String,

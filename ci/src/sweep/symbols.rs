@@ -29,15 +29,15 @@ const STD_FUNCTIONS: [&str; 12] = [
 
 /// A frame as it was found.
 #[derive(Clone, Debug)]
-pub(super) struct Raw {
-    pub(super) function: Option<String>,
-    pub(super) file: Option<String>,
-    pub(super) line: Option<u32>,
-    pub(super) is_std: bool,
+pub(crate) struct Raw {
+    pub(crate) function: Option<String>,
+    pub(crate) file: Option<String>,
+    pub(crate) line: Option<u32>,
+    pub(crate) is_std: bool,
 }
 
 /// The symbols of the files that were looked at.
-pub(super) struct Symbols {
+pub(crate) struct Symbols {
     /// Paths below it are told from there.
     root: PathBuf,
     files: HashMap<PathBuf, Binary>,
@@ -52,7 +52,7 @@ impl fmt::Debug for Symbols {
 }
 
 impl Symbols {
-    pub(super) fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         Self {
             root: root.canonicalize().unwrap_or_else(|_| root.to_owned()),
             files: HashMap::new(),
@@ -62,7 +62,7 @@ impl Symbols {
 
     /// The functions at an address in a file whose start is mapped at `base`, inlined ones with
     /// them, the innermost first.
-    pub(super) fn frames(&mut self, file: &Path, base: u64, address: u64) -> Vec<Raw> {
+    pub(crate) fn frames(&mut self, file: &Path, base: u64, address: u64) -> Vec<Raw> {
         let opened = self.files.entry(file.to_owned());
         let opened = opened.or_insert_with(|| Binary::open(file));
         let place = if opened.is_moved {
@@ -101,7 +101,7 @@ impl Symbols {
     }
 
     /// The path of a source as a reader knows it.
-    pub(super) fn short(&self, file: &str) -> String {
+    pub(crate) fn short(&self, file: &str) -> String {
         let path = without_detours(Path::new(file));
         let short = path.strip_prefix(&self.root).ok().map(Path::to_owned);
         let short = short.or_else(|| in_registry(&path));

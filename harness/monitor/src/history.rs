@@ -5,7 +5,7 @@
 //! and a cell of each further ring covers two of the ring before. So with an interval of a
 //! minute the first ring covers the last four hours, and the last one a year.
 
-use highwater::__private::Stretch;
+use highwater::__private::{Course, Stretch};
 use std::collections::VecDeque;
 
 /// How many stretches a ring holds: five windows of eight parts each, and the start.
@@ -111,8 +111,8 @@ impl History {
 }
 
 impl<'a> Period<'a> {
-    /// The fewest cells that can be judged: two windows of the rule, and the start.
-    pub(crate) const FEWEST: usize = CELLS / 8;
+    /// The fewest cells that can be judged.
+    pub(crate) const FEWEST: usize = Course::FEWEST;
 
     /// How many intervals one of its cells covers.
     pub(crate) fn intervals_per_cell(self) -> u64 {

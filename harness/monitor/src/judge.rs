@@ -37,7 +37,7 @@ pub(crate) struct Judge {
 struct Whole {
     number: (usize, u64),
     law: Option<Law>,
-    is_at_rest: bool,
+    rests: bool,
     rate: (f64, f64),
     smallest: Option<f64>,
 }
@@ -140,7 +140,7 @@ impl Judge {
         self.whole = Whole {
             number: whole.number(),
             law,
-            is_at_rest: course.is_at_rest(),
+            rests: course.rests(),
             rate: course.rate(),
             smallest: is_known.then(|| course.smallest_leak()).flatten(),
         };
@@ -148,15 +148,11 @@ impl Judge {
 
     /// Whether it is at rest, or nearly, and no leak that matters could hide.
     fn is_bounded(&self, whole: Period<'_>, room: Option<u64>) -> bool {
-        let rests = self.whole.law.is_some_and(|law| match law {
-            Law::Constant => self.whole.is_at_rest,
-            law => !law.is_growing(),
-        });
         let shows = |smallest: f64| {
             let most = smallest * whole.cells() as f64 * HORIZON;
             room.is_none_or(|room| most <= room as f64)
         };
-        rests && self.whole.smallest.is_some_and(shows)
+        self.whole.rests && self.whole.smallest.is_some_and(shows)
     }
 
     /// The rise that counts, over the longest time in which there is one.

@@ -53,13 +53,13 @@ impl Frame {
 
 /// A frame as it was found.
 #[derive(Clone, Debug)]
-struct Raw {
+pub(super) struct Raw {
     /// With the types of generics, where the symbol has them.
-    function: String,
-    file: Option<PathBuf>,
-    line: Option<u32>,
+    pub(super) function: String,
+    pub(super) file: Option<PathBuf>,
+    pub(super) line: Option<u32>,
     /// Whether the symbol says what generics stand for.
-    has_types: bool,
+    pub(super) has_types: bool,
 }
 
 /// A stack as a reader wants to see it.
@@ -71,7 +71,7 @@ pub(crate) struct Named {
 
 /// Whose code a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
+pub(super) enum Owner {
     Std,
     Ours,
     Dependency,
@@ -142,7 +142,7 @@ impl Names {
         let known = resolve(address).into_iter().map(|raw| {
             let owner = owner(&raw);
             let is_foreign = matches!(owner, Owner::Dependency | Owner::Program);
-            let frame = is_foreign.then(|| self.frame(&raw, owner));
+            let frame = is_foreign.then(|| raw.frame(owner, &self.root));
             Known { raw, owner, frame }
         });
         let known: Rc<[Known]> = known.collect();
@@ -182,30 +182,33 @@ impl Names {
             _ => Self::OWN_STACK.to_owned(),
         }
     }
+}
 
-    fn frame(&self, raw: &Raw, owner: Owner) -> Frame {
+impl Raw {
+    /// As a reader wants to see it.
+    pub(super) fn frame(&self, owner: Owner, root: &Path) -> Frame {
         Frame {
-            function: short(&raw.function),
-            file: raw.file.as_deref().map(|file| self.path(file)),
-            line: raw.line,
+            function: short(&self.function),
+            file: self.file.as_deref().map(|file| printed(file, root)),
+            line: self.line,
             is_dependency: owner == Owner::Dependency,
         }
     }
+}
 
-    /// The path as it may be printed.
-    fn path(&self, file: &Path) -> String {
-        let file = &without_detours(file);
-        if let Ok(inside) = file.strip_prefix(&self.root) {
-            return inside.display().to_string();
-        }
-        if let Some(inside) = in_registry(file) {
-            return inside.display().to_string();
-        }
-        let parts: Vec<_> = file.components().collect();
-        let last = parts.iter().skip(parts.len().saturating_sub(2));
-        let last: PathBuf = last.collect();
-        last.display().to_string()
+/// The path as it may be printed.
+fn printed(file: &Path, root: &Path) -> String {
+    let file = &without_detours(file);
+    if let Ok(inside) = file.strip_prefix(root) {
+        return inside.display().to_string();
     }
+    if let Some(inside) = in_registry(file) {
+        return inside.display().to_string();
+    }
+    let parts: Vec<_> = file.components().collect();
+    let last = parts.iter().skip(parts.len().saturating_sub(2));
+    let last: PathBuf = last.collect();
+    last.display().to_string()
 }
 
 /// Whether a scenario's closures are in its frame: of the functions here, those have them by
@@ -223,7 +226,7 @@ fn has_closures(known: &Known) -> bool {
         && is_run("builder::Scenario>::run")
 }
 
-fn owner(raw: &Raw) -> Owner {
+pub(super) fn owner(raw: &Raw) -> Owner {
     let function = raw.function.trim_start_matches(['<', '&']);
     let is_of = |prefixes: &[&str]| prefixes.iter().any(|prefix| function.starts_with(prefix));
     // A method of a number, or a string, by a trait of std's.

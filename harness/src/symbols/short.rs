@@ -48,6 +48,38 @@ fn push_word(shortened: &mut String, word: &str, is_type: bool) {
     shortened.push_str(ends);
 }
 
+/// The type and the name of a function, without closures and what generics stand for: that is
+/// the same for both forms of symbols.
+#[doc(hidden)]
+pub fn plain(function: &str) -> String {
+    let (mut text, mut rest) = (String::new(), function);
+    while let Some((before, inside, after)) = split_at_brackets(rest) {
+        text.push_str(before);
+        let of_impl = inside.strip_prefix("impl ");
+        // What a path begins with in brackets is its type, too.
+        if of_impl.is_some() || text.is_empty() {
+            let kind = of_impl.unwrap_or(inside).split(" as ").next();
+            let kind = kind.and_then(|kind| kind.rsplit(" for ").next());
+            let kind = kind.and_then(|kind| kind.split('<').next());
+            text.push_str(kind.unwrap_or_default());
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    let words = text.split("::");
+    let words = words.filter(|word| !word.is_empty() && !word.starts_with('{'));
+    let words: Vec<_> = words.collect();
+    words[words.len().saturating_sub(2)..].join("::")
+}
+
+/// What is before the first `<`, up to its `>`, and behind that.
+fn split_at_brackets(path: &str) -> Option<(&str, &str, &str)> {
+    let (before, _) = path.split_once('<')?;
+    let inside = closing(&path[before.len()..])?;
+    let after = &path[before.len() + inside.len() + "<>".len()..];
+    Some((before, inside, after))
+}
+
 /// What is between the first `<` and its `>`.
 pub(super) fn closing(function: &str) -> Option<&str> {
     let mut depth = 0;
@@ -148,6 +180,29 @@ mod tests {
                 "<dyn Hook+Send>::call",
             ],
         ]);
+    }
+
+    #[test]
+    fn plain_names_are_the_same_in_both_forms() {
+        let cases = [
+            ["Sessions::serve", "<Sessions>::serve"],
+            [
+                "list::Tx<T>::find_block::{{closure}}",
+                "<Tx<Order>>::find_block::{closure#0}",
+            ],
+            [
+                "<F as Handler<(M,T1),S>>::call",
+                "<F as Handler<(M, u8), S>>::call",
+            ],
+            ["cart::<impl Cart>::add", "<Cart>::add"],
+            ["codec::decode", "codec::decode::<fn(In) -> Out>"],
+        ];
+        for [legacy, v0] in cases {
+            assert_eq!(plain(legacy), plain(v0));
+        }
+        assert_eq!(plain("<Tx<Order>>::find_block"), "Tx::find_block");
+        assert_eq!(plain("main"), "main");
+        assert_eq!(plain("a<b"), "a<b");
     }
 
     #[test]

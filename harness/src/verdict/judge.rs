@@ -317,25 +317,13 @@ fn with_limits_of_sites(whole: Verdict, verdicts: &[Verdict]) -> Verdict {
     verdict
 }
 
-/// Whether what others allocated falls by as much as this call stack's rises: some fall all
-/// the time, by at least half of that together, or memory as a whole would have risen more.
+/// Whether what others allocated falls by as much as this call stack's rises.
 fn is_compensated(seen: &Seen<'_>, index: usize) -> bool {
-    let [.., before, last] = seen.windows else {
-        return false;
-    };
     MEMORY.into_iter().all(|figure| {
-        let rise_of = |windows: &[Window]| Series::new(windows, figure).rise_of_means();
-        let rise = rise_of(seen.sites[index]);
-        if rise <= 0.0 {
-            return true;
-        }
+        let series = |windows| Series::new(windows, figure);
         let others = (seen.sites.iter().enumerate()).filter(|(other, _)| *other != index);
-        let falls = others.filter_map(|(_, site)| {
-            let falls = Series::new(site, figure).falls_all_the_time();
-            falls.then(|| -rise_of(site))
-        });
-        let room = last.highest(figure) as f64 - before.floor(figure).level as f64;
-        falls.sum::<f64>() >= rise / 2.0 || rise > 2.0 * room.max(0.0)
+        let falls = others.map(|(_, site)| series(site).fall()).sum();
+        series(seen.sites[index]).is_offset(&series(seen.windows), falls)
     })
 }
 

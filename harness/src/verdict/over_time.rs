@@ -5,8 +5,8 @@
 
 use super::Law;
 use super::detectability::smallest;
-use super::floors::{Floors, Quantity, memory_levels};
-use super::series::Series;
+use super::floors::{Floors, PARTS, Quantity, memory_levels};
+use super::series::{SEGMENTS, Series};
 
 /// The levels of one figure in a stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub struct Stretch {
 pub struct Course(Floors);
 
 impl Course {
+    /// The fewest stretches that can be judged: two windows of the rule, and the start.
+    pub const FEWEST: usize = 4 * PARTS;
+
     /// Of these stretches, the oldest first. Each counts as a step.
     pub fn new(stretches: impl ExactSizeIterator<Item = Stretch>) -> Self {
         let length = stretches.len() as u64;
@@ -48,15 +51,48 @@ impl Course {
         slope.map_or((0.0, 0.0), |slope| (slope.per_step, slope.error))
     }
 
-    /// Whether no part of the last window steps up for good, nor the figure falls all the time.
-    pub fn is_at_rest(&self) -> bool {
-        self.series().is_some_and(|series| series.ends_level())
+    /// Whether the figure grows without end.
+    pub fn is_growing(&self) -> bool {
+        self.law().is_some_and(Law::is_growing)
+    }
+
+    /// Whether the figure is at rest, or nearly: its law is known and is not that of growth. If
+    /// it is constant, no part of the last window steps up for good, nor falls all the time.
+    pub fn rests(&self) -> bool {
+        let Some(series) = self.series() else {
+            return false;
+        };
+        series.law().is_some_and(|law| match law {
+            Law::Constant => series.ends_level(),
+            law => !law.is_growing(),
+        })
+    }
+
+    /// By how much its average falls from one window to the next, if it falls all through the
+    /// last one; else zero.
+    pub fn fall(&self) -> f64 {
+        self.series().map_or(0.0, |series| series.fall())
+    }
+
+    /// Whether the rise of this part of a whole is offset by others that fall by so much
+    /// together, so that it may replace them.
+    pub fn is_offset(&self, whole: &Self, falls: f64) -> bool {
+        let both = self.series().zip(whole.series());
+        both.is_some_and(|(part, whole)| part.is_offset(&whole, falls))
     }
 
     /// The smallest leak, in units a stretch, that would have been called growing on top of
     /// what was seen; none if there is none.
     pub fn smallest_leak(&self) -> Option<f64> {
         smallest(self.0.windows(), Quantity::Bytes)
+    }
+
+    /// The least that a leak can be, in units a stretch, to be seen where it comes in pieces of so
+    /// many units: one in each part of the last windows.
+    pub fn least_in_pieces_of(&self, units: u64) -> f64 {
+        let last = self.0.windows().last();
+        let stretches = last.map_or(1, |last| last.to_step);
+        units as f64 * SEGMENTS as f64 / 2.0 / stretches as f64
     }
 
     fn series(&self) -> Option<Series<'_>> {
@@ -98,17 +134,32 @@ mod tests {
     fn a_sawtooth_rests_and_states_its_limit() {
         let course = course(256, |step| 1_000_000 + step % 70 * 100);
         assert_eq!(course.law(), Some(Law::Constant));
-        assert!(course.is_at_rest());
+        assert!(course.rests() && !course.is_growing());
         let limit = course.smallest_leak().expect("it is level");
         assert!(limit > 0.0 && limit < 1_000.0, "{limit}");
     }
 
     #[test]
     fn a_few_stretches_are_too_few() {
-        let course = course(31, |step| step);
+        assert_eq!(
+            course(Course::FEWEST as u64, |step| step).law(),
+            Some(Law::Linear)
+        );
+        let course = course(Course::FEWEST as u64 - 1, |step| step);
         assert_eq!(course.law(), None);
         assert_eq!(course.rate(), (0.0, 0.0));
         assert_eq!(course.smallest_leak(), None);
-        assert!(!course.is_at_rest());
+        assert!(!course.rests());
+    }
+
+    #[test]
+    fn what_replaces_others_is_offset_by_them() {
+        let (old, new) = (|step| 5_000 - step, |step| step);
+        let whole = course(64, |step| old(step) + new(step));
+        let (old, new) = (course(64, old), course(64, new));
+        assert!(new.is_growing() && old.fall() > 0.0 && new.fall() <= 0.0);
+        assert!(new.is_offset(&whole, old.fall()));
+        let alone = course(64, |step| 5_000 + step);
+        assert!(!new.is_offset(&alone, 0.0));
     }
 }

@@ -77,6 +77,27 @@ impl<'a> Series<'a> {
         parts.sum::<f64>() / PARTS as f64
     }
 
+    /// By how much its average falls from one window to the next, if it falls all through the
+    /// last one; else zero.
+    pub(super) fn fall(&self) -> f64 {
+        if self.falls_all_the_time() {
+            -self.rise_of_means()
+        } else {
+            0.0
+        }
+    }
+
+    /// Whether what others allocated falls by as much as this rises: some fall all the time, by
+    /// at least half of that together, or the whole would have risen more. Needs two windows.
+    pub(super) fn is_offset(&self, whole: &Series<'_>, falls: f64) -> bool {
+        let [.., before, last] = whole.windows else {
+            return false;
+        };
+        let rise = self.rise_of_means();
+        let room = last.highest(self.figure) as f64 - whole.floor(before).level as f64;
+        rise <= 0.0 || falls >= rise / 2.0 || rise > 2.0 * room.max(0.0)
+    }
+
     /// The highest levels of the sixteenths, each over the middle of it. Needs two windows.
     pub(super) fn highs(&self) -> [Point; SEGMENTS] {
         let [.., before, last] = self.windows else {

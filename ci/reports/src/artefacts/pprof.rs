@@ -1,9 +1,8 @@
-//! The format of pprof, as far as there is something to say in it.
-//!
-//! The messages are those of its `profile.proto`, with the numbers of their fields. A
-//! sample is a site, its type is a label.
+//! A diagnosis in the format of pprof, as far as there is something to say in it. A sample is a
+//! site, its type is a label.
 
 use super::{NO_STACK, type_of};
+use crate::pprof::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
 use crate::report::{Diagnosis, Frame, Report, Site};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -11,102 +10,6 @@ use highwater::__private::Thousands;
 use prost::Message;
 use std::collections::HashMap;
 use std::io::Write as _;
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Profile {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) sample_type: Vec<ValueType>,
-    #[prost(message, repeated, tag = "2")]
-    pub(super) sample: Vec<Sample>,
-    #[prost(message, repeated, tag = "3")]
-    pub(super) mapping: Vec<Mapping>,
-    #[prost(message, repeated, tag = "4")]
-    pub(super) location: Vec<Location>,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) function: Vec<Function>,
-    #[prost(string, repeated, tag = "6")]
-    pub(super) string_table: Vec<String>,
-    #[prost(message, optional, tag = "11")]
-    pub(super) period_type: Option<ValueType>,
-    #[prost(int64, tag = "12")]
-    pub(super) period: i64,
-    #[prost(int64, repeated, tag = "13")]
-    pub(super) comment: Vec<i64>,
-    #[prost(int64, tag = "14")]
-    pub(super) default_sample_type: i64,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct ValueType {
-    #[prost(int64, tag = "1")]
-    pub(super) r#type: i64,
-    #[prost(int64, tag = "2")]
-    pub(super) unit: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Sample {
-    /// The innermost first.
-    #[prost(uint64, repeated, tag = "1")]
-    pub(super) location_id: Vec<u64>,
-    #[prost(int64, repeated, tag = "2")]
-    pub(super) value: Vec<i64>,
-    #[prost(message, repeated, tag = "3")]
-    pub(super) label: Vec<Label>,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct Label {
-    #[prost(int64, tag = "1")]
-    pub(super) key: i64,
-    #[prost(int64, tag = "2")]
-    pub(super) str: i64,
-}
-
-/// The program. That it has functions, files and lines keeps pprof from looking for them.
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct Mapping {
-    #[prost(uint64, tag = "1")]
-    pub(super) id: u64,
-    #[prost(int64, tag = "5")]
-    pub(super) filename: i64,
-    #[prost(bool, tag = "7")]
-    pub(super) has_functions: bool,
-    #[prost(bool, tag = "8")]
-    pub(super) has_filenames: bool,
-    #[prost(bool, tag = "9")]
-    pub(super) has_line_numbers: bool,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Location {
-    #[prost(uint64, tag = "1")]
-    pub(super) id: u64,
-    #[prost(uint64, tag = "2")]
-    pub(super) mapping_id: u64,
-    #[prost(message, repeated, tag = "4")]
-    pub(super) line: Vec<Line>,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct Line {
-    #[prost(uint64, tag = "1")]
-    pub(super) function_id: u64,
-    #[prost(int64, tag = "2")]
-    pub(super) line: i64,
-}
-
-/// Without the name that the linker knows: pprof would take `name` for a symbol of C++, and
-/// `<Book>` off it.
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct Function {
-    #[prost(uint64, tag = "1")]
-    pub(super) id: u64,
-    #[prost(int64, tag = "2")]
-    pub(super) name: i64,
-    #[prost(int64, tag = "4")]
-    pub(super) filename: i64,
-}
 
 /// What a sample has a value of: its name, its unit, and the value.
 type Value = (&'static str, &'static str, fn(&Site) -> i64);
@@ -185,11 +88,13 @@ pub(super) fn message(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) ->
             has_functions: true,
             has_filenames: true,
             has_line_numbers: true,
+            ..Mapping::default()
         }],
         period_type: Some(tables.value_type("space", "bytes")),
         period: 1,
         comment,
         default_sample_type: tables.text(default),
+        time_nanos: 0,
         location: tables.locations,
         function: tables.functions,
         string_table: tables.texts,
@@ -247,7 +152,12 @@ impl Tables {
         let next = self.functions.len() as u64 + 1;
         let id = *self.function_ids.entry((name, filename)).or_insert(next);
         if id == next {
-            self.functions.push(Function { id, name, filename });
+            self.functions.push(Function {
+                id,
+                name,
+                filename,
+                system_name: 0,
+            });
         }
         id
     }
@@ -262,6 +172,7 @@ impl Tables {
             self.locations.push(Location {
                 id,
                 mapping_id: 1,
+                address: 0,
                 line: vec![Line { function_id, line }],
             });
         }

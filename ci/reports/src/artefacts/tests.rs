@@ -1,6 +1,7 @@
 //! What each format has of one report, and reports that there is nothing to write of.
 
 use super::*;
+use crate::pprof::Profile;
 use crate::report::Diagnosis;
 use flate2::read::GzDecoder;
 use prost::Message as _;
@@ -29,7 +30,7 @@ fn dhat_of(report: &Report) -> serde_json::Value {
     serde_json::from_slice(&json).expect("JSON")
 }
 
-fn pprof_of(report: &Report) -> pprof::Profile {
+fn pprof_of(report: &Report) -> Profile {
     let diagnosis = report.diagnosis.as_ref().expect("a diagnosis");
     pprof::message(report, diagnosis, &totals(diagnosis))
 }
@@ -80,13 +81,13 @@ fn what_pprof_reads() {
     let mut bytes = Vec::new();
     let mut decoder = GzDecoder::new(file.as_slice());
     decoder.read_to_end(&mut bytes).expect("it is compressed");
-    let profile = pprof::Profile::decode(bytes.as_slice()).expect("a profile");
+    let profile = Profile::decode(bytes.as_slice()).expect("a profile");
     assert_eq!(profile, pprof_of(&report));
     insta::assert_snapshot!(in_words(&profile));
 }
 
 /// The profile with texts in place of numbers.
-fn in_words(profile: &pprof::Profile) -> String {
+fn in_words(profile: &Profile) -> String {
     let text =
         |index: i64| profile.string_table[usize::try_from(index).expect("an index")].as_str();
     let at = |id: u64| usize::try_from(id - 1).expect("a number");
@@ -125,7 +126,7 @@ fn in_words(profile: &pprof::Profile) -> String {
 
 #[test]
 fn pprof_shows_first_what_there_is_to_see() {
-    let default = |profile: &pprof::Profile| {
+    let default = |profile: &Profile| {
         let index = usize::try_from(profile.default_sample_type).expect("an index");
         profile.string_table[index].clone()
     };
