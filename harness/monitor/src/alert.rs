@@ -37,16 +37,18 @@ pub struct Alert {
 pub enum AlertKind {
     /// Memory is above the limit. Over at nine tenths of the limit.
     OverLimit,
-    /// A figure is growing. Over when it was not called that for half as long as it took to, or
-    /// for six hours.
+    /// A figure is growing. Over when it was not called that for half as long again as it took
+    /// to, since a table that doubles rests for that long, or for a day. If it fell by a tenth,
+    /// half as long as it took and six hours are enough.
     Growing,
     /// A figure is growing and reaches its limit soon. Over when the time left doubled, or it
     /// does not grow any more.
     NearLimit,
 }
 
-/// After so long without growth it is over in any case.
-const LONGEST_QUIET: Duration = Duration::from_hours(6);
+/// After so long without growth it is over in any case, and once it fell.
+const LONGEST_QUIET: Duration = Duration::from_hours(24);
+const LONGEST_QUIET_BELOW: Duration = Duration::from_hours(6);
 
 impl AlertKind {
     pub(crate) const ALL: [Self; 3] = [Self::OverLimit, Self::Growing, Self::NearLimit];
@@ -80,6 +82,8 @@ pub(crate) struct Alerts {
     quiet: Duration,
     /// Over what it was called growing last.
     over: Duration,
+    /// Its highest level while it was called that.
+    highest: u64,
 }
 
 /// What alerts are decided by, when a figure was judged.
@@ -104,6 +108,12 @@ impl Alerts {
         let verdict = judged.verdict;
         if verdict.state == State::Growing {
             (self.quiet, self.over) = (Duration::ZERO, verdict.over);
+            let before = if self.is_raised(AlertKind::Growing) {
+                self.highest
+            } else {
+                0
+            };
+            self.highest = judged.level.max(before);
         } else {
             self.quiet = self.quiet.saturating_add(judged.passed);
         }
@@ -153,7 +163,11 @@ impl Alerts {
                 })
             }
             AlertKind::Growing => {
-                let quiet = (self.over / 2).min(LONGEST_QUIET);
+                let quiet = if judged.level < self.highest - self.highest / 10 {
+                    (self.over / 2).min(LONGEST_QUIET_BELOW)
+                } else {
+                    (self.over.saturating_mul(3) / 2).min(LONGEST_QUIET)
+                };
                 verdict.state == State::Growing || was_on && self.quiet < quiet
             }
             AlertKind::NearLimit => {

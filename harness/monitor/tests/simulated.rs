@@ -259,6 +259,20 @@ fn a_late_leak_is_near_its_limit_in_time(
     assert!(right.contains(&hours), "{hours} h were left");
 }
 
+/// A table that doubles rests between two jumps for as long as it was seen before. That it grows
+/// is told once.
+#[test]
+fn a_table_that_doubles_is_told_once() {
+    let monitor = monitor();
+    let table = |minute: u64| (minute * 160 * 1_024).next_power_of_two() as f64;
+    let told = alerts(&monitor, 0..2 * DAY, table);
+    let growing: Vec<_> = told
+        .iter()
+        .filter(|(_, text)| text.contains("grow"))
+        .collect();
+    assert_eq!(growing.len(), 1, "{told:?}");
+}
+
 /// What takes less than a fourteenth of the room raises no alert, however long it rises.
 #[test]
 fn a_small_rise_raises_no_alert() {
