@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::soak::Part;
+use crate::part::Part;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use highwater::ByteSize;
 use std::path::PathBuf;

@@ -9,6 +9,7 @@
 mod arguments;
 mod findings_output;
 mod hypotheses_output;
+mod part;
 mod repro;
 mod shown;
 mod soak;

@@ -17,8 +17,6 @@ use parts::{CleanUps, Service};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-pub(crate) use parts::Part;
-
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;
 /// What an alert is raised at, or half of what the service is restarted at if that is less.

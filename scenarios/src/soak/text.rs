@@ -1,7 +1,8 @@
 //! What a soak says: the answer, the criteria of the post-mortems, each part, and what happened.
 
-use super::parts::{Part, TRADES};
+use super::parts::TRADES;
 use super::{HOUR, Life, MINUTE, Soak};
+use crate::part::Part;
 use clap::ValueEnum as _;
 use highwater::__private::{Size, Thousands, sparkline, wrapped_to};
 use highwater_monitor::__private::Span;
