@@ -34,8 +34,8 @@ pub enum JudgeError {
     Profile(#[from] ProfileError),
     /// There are less than the rule needs.
     #[error(
-        "{0} profiles are too few: the rule needs {needed}, taken at equal distances; as with one \
-         every 15 min for 8 h",
+        "too few profiles, {0}: the rule needs {needed}, taken at equal distances, such as one every \
+         15 min for 8 h",
         needed = Course::FEWEST
     )]
     TooFew(usize),

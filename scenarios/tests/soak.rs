@@ -68,7 +68,7 @@ fn a_leak_is_found_in_its_part(#[case] part: &str, #[case] component: &str) {
 
 /// As many hours as the post-mortems asked for, and all criteria hold.
 #[test]
-#[ignore = "takes half a minute"]
+#[ignore = "takes a minute"]
 fn eight_hours_of_the_sound_service_hold_all_criteria() {
     let sandbox = Sandbox::new();
     let output = sandbox.run(&["soak"]);

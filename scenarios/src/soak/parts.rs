@@ -27,7 +27,7 @@ const TICK_BARS: usize = 10;
 const BOTS: usize = 59;
 const SESSIONS: u64 = 50;
 pub(super) const TRADES: u64 = 170;
-const LINES: u64 = TailedService::LINES_A_SECOND / 10;
+const LINES: u64 = TailedService::LINES_A_SECOND;
 /// The seconds between two fetches and two cycles.
 const FETCH_EVERY: u64 = 10;
 const CYCLE_EVERY: u64 = 10;
