@@ -1,8 +1,9 @@
 //! Judges a series of heap profiles: which call stacks grow, and whether a scenario covers them.
 //!
-//! `stacks` follows call stacks through the profiles, by the names that `names` knows, some of them
-//! from the files in `programs`. `order` puts the profiles in order and asks the rule for time series. [`found`] is what comes of it,
-//! with what `coverage` knows of the project's scenarios, and [`text`] prints it.
+//! `stacks` follows call stacks through the profiles, by the names that `names` knows, some of
+//! them from the files in `programs`. `order` puts the profiles in order and asks the rule for
+//! time series. [`found`] is what comes of it, with what `coverage` knows of the project's
+//! scenarios, and [`text`] prints it.
 
 mod coverage;
 pub mod found;

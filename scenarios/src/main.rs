@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 when everything is within its ceilings and nothing grows, 1
 //! when a ceiling is breached, memory grows or a scenario fails, 2 for bad usage
-//! or bad input.
+//! or bad input, or if a soak is too short to tell.
 
 #![forbid(unsafe_code)]
 
@@ -35,6 +35,8 @@ const EXIT_SOUND: u8 = 0;
 const EXIT_UNSOUND: u8 = 1;
 /// The command line or an input file is wrong; nothing was run.
 const EXIT_USAGE: u8 = 2;
+/// A soak was too short to tell.
+const EXIT_UNKNOWN: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -191,14 +193,7 @@ struct Outcome {
 
 impl Plan {
     fn run(&self) -> Vec<Outcome> {
-        let bar = ProgressBar::new(self.entries.len() as u64);
-        let template = "{spinner} {bar:30} {pos}/{len} {elapsed} {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        if !bar.is_hidden() {
-            bar.enable_steady_tick(Duration::from_millis(100));
-        }
+        let bar = progress_bar(self.entries.len() as u64);
         let mut outcomes = Vec::new();
         for entry in &self.entries {
             bar.set_message(entry.id);
@@ -209,6 +204,19 @@ impl Plan {
         bar.finish_and_clear();
         outcomes
     }
+}
+
+/// A bar on a terminal, and nothing elsewhere.
+fn progress_bar(length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    let template = "{spinner} {bar:30} {pos}/{len} {elapsed} {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(Duration::from_millis(100));
+    }
+    bar
 }
 
 fn exit_code(outcomes: &[Outcome]) -> u8 {

@@ -9,16 +9,19 @@ mod parts;
 mod text;
 
 use crate::arguments::Soak as Asked;
-use crate::{EXIT_SOUND, EXIT_UNSOUND, EXIT_USAGE};
+use crate::{EXIT_SOUND, EXIT_UNKNOWN, EXIT_UNSOUND, progress_bar};
+use highwater::__private::Course;
 use highwater::ByteSize;
 use highwater_monitor::{ComponentHeap, Event, Figure, Monitor, Sample, State, Status};
-use indicatif::{ProgressBar, ProgressStyle};
 use parts::{CleanUps, Service};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;
+/// As many minutes as a verdict takes, in seconds.
+const SETTLED: u64 = Course::FEWEST as u64 * MINUTE;
 /// What an alert is raised at, or half of what the service is restarted at if that is less.
 const ALERT_ABOVE: ByteSize = ByteSize::gb(1);
 
@@ -29,8 +32,10 @@ struct Soak<'a> {
     begin: u64,
     /// Resident memory at each minute.
     memory: Vec<u64>,
-    swap: u64,
-    processor_seconds: f64,
+    /// The most that was swapped out; none if that is not known.
+    swap: Option<u64>,
+    /// The time of processors that it took; none if that is not known.
+    processor: Option<Duration>,
     /// What became of the service, from one start to the next.
     lives: Vec<Life>,
     /// When, and what.
@@ -43,12 +48,20 @@ struct Life {
     begin: u64,
     end: u64,
     status: Status,
-    /// What each part held after a tenth of the time.
-    early: Vec<ComponentHeap>,
+    early: Option<Early>,
     clean_ups: CleanUps,
     projection: Option<Projection>,
-    /// Where the limit was reached, if it was.
-    reached: Option<u64>,
+    /// Whether it ended because the limit was reached.
+    is_over: bool,
+}
+
+/// What there was when the service had run for as long as a verdict takes. What came since is its
+/// rise.
+#[derive(Clone)]
+struct Early {
+    second: u64,
+    memory: u64,
+    parts: Vec<ComponentHeap>,
 }
 
 /// When memory was first said to grow without end, and when it was said to reach the limit.
@@ -70,7 +83,7 @@ pub(crate) fn run(asked: &Asked) -> Result<(String, u8), String> {
     {
         EXIT_UNSOUND
     } else if criteria.iter().any(|criterion| criterion.holds.is_none()) {
-        EXIT_USAGE
+        EXIT_UNKNOWN
     } else {
         EXIT_SOUND
     };
@@ -85,13 +98,12 @@ struct Watched {
     /// For when the service has to be restarted.
     limit: Monitor,
     begin: u64,
-    /// What each part held after each minute.
-    parts: Vec<Vec<ComponentHeap>>,
+    early: Option<Early>,
     projection: Option<Projection>,
 }
 
 impl Watched {
-    fn start(asked: &Asked, folder: &Path, begin: Option<u64>) -> std::io::Result<Self> {
+    fn start(asked: &Asked, folder: &Path, begin: Option<u64>) -> io::Result<Self> {
         let alert_above = asked.limit.bytes() / 2;
         let alert_above = ByteSize::b(alert_above).min(ALERT_ABOVE);
         let monitor = |limit| Monitor::builder().limit(limit).build();
@@ -103,14 +115,22 @@ impl Watched {
             alarm: monitor(alert_above),
             limit,
             begin,
-            parts: Vec::new(),
+            early: None,
             projection: None,
         })
     }
 
-    /// Takes a sample, `second` seconds after the first start, and returns what is to be said.
-    fn sample(&mut self, second: u64) -> (Sample, Vec<String>) {
+    /// Takes a sample, `second` seconds after the first start, and returns it with its memory
+    /// and what is to be said.
+    fn sample(&mut self, second: u64) -> io::Result<(Sample, u64, Vec<String>)> {
         let mut sample = Sample::of_this_process();
+        let Some(memory) = sample.memory_bytes() else {
+            let notes: Vec<_> = sample.notes.iter().map(ToString::to_string).collect();
+            let reason = notes.join("; ");
+            return Err(io::Error::other(format!(
+                "its memory is not known: {reason}"
+            )));
+        };
         sample.time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
         let events = self.alarm.observe(sample.clone());
         self.limit.observe(sample.clone());
@@ -126,42 +146,49 @@ impl Watched {
                 reaches,
             });
         }
-        self.parts.push(sample.components.clone());
+        if self.early.is_none() && second >= self.begin + SETTLED {
+            self.early = Some(Early {
+                second,
+                memory,
+                parts: sample.components.clone(),
+            });
+        }
         let is_alert = |event: &&Event| !matches!(event, Event::Noted(_));
         let said = events.iter().filter(is_alert).map(Event::to_string);
-        (sample, said.collect())
+        let said = said.collect();
+        Ok((sample, memory, said))
     }
 
-    fn end(mut self, end: u64, reached: Option<u64>) -> Life {
-        let early = self.parts.len() / 10;
+    fn end(self, end: u64, is_over: bool) -> Life {
         Life {
-            early: self.parts.drain(early..).next().unwrap_or_default(),
             begin: self.begin,
             end,
             status: self.alarm.status(),
+            early: self.early,
             clean_ups: self.service.clean_ups(),
             projection: self.projection,
-            reached,
+            is_over,
         }
     }
 }
 
 impl<'a> Soak<'a> {
-    fn run(asked: &'a Asked, folder: &Path) -> std::io::Result<Self> {
+    fn run(asked: &'a Asked, folder: &Path) -> io::Result<Self> {
         let mut watched = Watched::start(asked, folder, None)?;
         let begin = watched.begin;
         let mut soak = Self {
             asked,
             begin,
             memory: Vec::new(),
-            swap: 0,
-            processor_seconds: 0.0,
+            swap: Some(0),
+            processor: None,
             lives: Vec::new(),
             alerts: Vec::new(),
             trades: 0,
         };
         let end = begin + asked.hours * HOUR;
-        let bar = bar(asked.hours * MINUTE);
+        let bar = progress_bar(asked.hours * MINUTE);
+        bar.set_message("simulated minutes");
         let before = Sample::of_this_process().cpu_time;
         for second in begin..end {
             watched.service.second(second)?;
@@ -171,25 +198,23 @@ impl<'a> Soak<'a> {
             }
             bar.inc(1);
             watched.service.save()?;
-            let (sample, said) = watched.sample(now);
+            let (sample, memory, said) = watched.sample(now)?;
             soak.alerts.extend(said.into_iter().map(|said| (now, said)));
-            let memory = sample.memory_bytes().unwrap_or(0);
             soak.memory.push(memory);
-            soak.swap = soak.swap.max(sample.swap_bytes.unwrap_or(0));
+            let swap = soak.swap.zip(sample.swap_bytes);
+            soak.swap = swap.map(|(most, now)| most.max(now));
             if memory > asked.limit.bytes() && now < end {
                 // All of its memory goes before the next one starts.
-                soak.lives.push(watched.end(now, Some(now)));
+                soak.lives.push(watched.end(now, true));
                 highwater::return_to_system();
                 watched = Watched::start(asked, folder, Some(now))?;
             }
         }
         bar.finish_and_clear();
-        let after = Sample::of_this_process().cpu_time;
-        if let Some((before, after)) = before.zip(after) {
-            soak.processor_seconds = after.saturating_sub(before).as_secs_f64();
-        }
+        let processor = before.zip(Sample::of_this_process().cpu_time);
+        soak.processor = processor.map(|(before, after)| after.saturating_sub(before));
         soak.trades = watched.service.account().trades;
-        soak.lives.push(watched.end(end, None));
+        soak.lives.push(watched.end(end, false));
         Ok(soak)
     }
 
@@ -198,13 +223,4 @@ impl<'a> Soak<'a> {
         let longest = self.lives.iter().max_by_key(|life| life.end - life.begin);
         longest.expect("there is one at least")
     }
-}
-
-fn bar(minutes: u64) -> ProgressBar {
-    let bar = ProgressBar::new(minutes);
-    let template = "{spinner} {bar:30} {pos}/{len} simulated minutes {elapsed}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -127,6 +127,11 @@ fn killed_by_its_limit_the_service_comes_back_with_every_trade() {
     let output = run("unlimited", "1");
     let text = sandbox.stdout(&output);
     assert!(text.contains("trades in the account, 0 lost"), "{text}");
+    let growth = text.lines().find(|line| line.starts_with("growth "));
+    assert!(
+        growth.is_some_and(|line| !line.contains("unknown")),
+        "{text}"
+    );
     assert_eq!(newest_trade(&state), recorded + 3_600 * 170);
 }
 

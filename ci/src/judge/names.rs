@@ -2,7 +2,7 @@
 
 use super::programs::Programs;
 use crate::sweep::symbols::Raw;
-use highwater::__private::{Located, frames_told};
+use highwater::__private::{Located, frames_told, in_registry, is_std_source};
 use highwater::Frame;
 use highwater_reports::heap_profile::{self, At, Code};
 use highwater_reports::visible::printable;
@@ -39,7 +39,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The functions of a frame, with what hides in their names escaped; none if nothing is known of it.
+    /// The functions of a frame, with what hides in their names escaped; none if nothing is known
+    /// of it.
     pub(super) fn of(&mut self, frame: &heap_profile::Frame) -> Vec<Name> {
         if let Some(function) = &frame.function {
             self.has_functions = true;
@@ -94,8 +95,12 @@ impl<'a> Names<'a> {
     /// The longest end of the path that is a file of this project, of two names at least.
     fn here(&self, file: &str) -> Option<String> {
         let path = Path::new(file);
-        let is_foreign = ["/.cargo/", "/registry/src/", "/rustc/", "/pkg/mod/"];
-        if is_foreign.iter().any(|part| file.contains(part)) || path.is_relative() {
+        // Of git dependencies, and of Go's.
+        let is_foreign = ["/.cargo/", "/pkg/mod/"]
+            .iter()
+            .any(|part| file.contains(part));
+        let is_foreign = is_foreign || in_registry(path).is_some() || is_std_source(path);
+        if is_foreign || path.is_relative() {
             return None;
         }
         let parts: Vec<_> = path.components().collect();

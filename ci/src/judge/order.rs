@@ -1,6 +1,7 @@
 //! The order of profiles, and the equal stretches of time that they stand for.
 
 use super::JudgeError;
+use crate::sweep::text::count;
 use highwater::__private::{Course, Stretch};
 use highwater_monitor::__private::Span;
 use std::time::Duration;
@@ -38,7 +39,10 @@ impl Order {
             (0, false) => None,
             (0, true) => Some("some of their times are equal".to_owned()),
             (unknown, _) if unknown == times.len() => Some("they have no times".to_owned()),
-            (unknown, _) => Some(format!("{unknown} of them have no time")),
+            (unknown, _) => {
+                let noun = count(unknown as u64, "of them has", "of them have");
+                Some(format!("{noun} no time"))
+            }
         };
         if no_times.is_some() {
             return Ok(Self {
@@ -196,7 +200,7 @@ mod tests {
         assert_eq!(order.indices, (0..40).collect::<Vec<_>>());
         times[7] = None;
         let order = Order::of(&times).expect("an order");
-        assert_eq!(order.no_times.as_deref(), Some("1 of them have no time"));
+        assert_eq!(order.no_times.as_deref(), Some("1 of them has no time"));
         assert_eq!(order.hours(), None);
         let order = Order::of(&[None; 40]).expect("an order");
         assert_eq!(order.no_times.as_deref(), Some("they have no times"));

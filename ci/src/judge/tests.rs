@@ -58,7 +58,8 @@ impl Random {
     }
 }
 
-/// The levels of a stack whose blocks live for less than so many profiles each, as samples tell them.
+/// The levels of a stack whose blocks live for less than so many profiles each, as samples tell
+/// them.
 fn sampled(random: &mut Random, count: usize, mean: f64, longest: usize) -> Vec<u64> {
     let mut ends = vec![0_u64; count + longest + 1];
     let mut samples = random.poisson(mean);

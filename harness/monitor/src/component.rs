@@ -27,10 +27,10 @@ struct Entered {
 /// until they are freed, also after the guard was dropped. A component inside another counts
 /// towards both.
 ///
-/// Every sample of this process has the components, and every monitor judges them. A component whose
-/// guards were dropped is forgotten once it holds nothing, and its alerts are over. Those that gave
-/// [handles](Self::handle) are forgotten when there are more than 64 of them. Without highwater's
-/// allocator a component has no figures.
+/// Every sample of this process has the components, and every monitor judges them. A component
+/// whose guards were dropped is forgotten once it holds nothing, and its alerts are over. Those
+/// that gave [handles](Self::handle) are forgotten when there are more than 64 of them. Without
+/// highwater's allocator a component has no figures.
 ///
 /// Each name that is known costs each monitor about 75 kB, so name the parts of the service, not
 /// its requests or users.

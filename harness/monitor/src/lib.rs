@@ -20,8 +20,8 @@
 //! # What it does not tell
 //! A rise counts once it took a fourteenth of the room below the limit, on ground that was not
 //! reached before; without a limit, once two days were seen. So a daily rhythm raises no alert,
-//! nor does a cache that fills, if they take less than that. What takes more looks as a leak does: set the
-//! limit for it. At least 32 intervals are needed for any verdict.
+//! nor does a cache that fills, if they take less than that. What takes more looks as a leak does:
+//! set the limit for it. At least 32 intervals are needed for any verdict.
 
 #![forbid(unsafe_code)]
 

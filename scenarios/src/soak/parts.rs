@@ -10,11 +10,10 @@ use highwater::ScopeHandle;
 use highwater_fixtures::{
     Account, Aggregator, AggregatorConfig, Bot, BotConfig, CandleSource, Caps, Collector,
     CollectorConfig, DrainOrder, FeatureRetention, Ledger, LogPath, MarketFeed, OhlcvStore,
-    PaperExecutor, Processor, Retention, Session, SessionStore, TailedService, Trade, TradeFeed,
+    PaperExecutor, Processor, Retention, Session, SessionStore, TailedService, TradeFeed,
 };
 use highwater_monitor::{Cleanup, Component};
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -36,15 +35,12 @@ const CANDLES_A_FETCH: usize = 500;
 const SYMBOLS: usize = 10;
 /// How many trades the history holds, of a service that has no defect there.
 const HISTORY: usize = 1_000;
-/// How many clean-ups are remembered.
-const CLEAN_UPS: usize = 3;
-
 /// What clean-ups came to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CleanUps {
     pub(crate) count: u64,
-    /// The lines that the last of them wrote to the log.
-    pub(crate) last: VecDeque<String>,
+    /// The line that the last of them wrote to the log.
+    pub(crate) last: Option<String>,
 }
 
 /// All parts, at work.
@@ -54,9 +50,26 @@ pub(crate) struct Service {
     clean_ups: Rc<RefCell<CleanUps>>,
 }
 
+/// What a part does in a second, by its number.
+type Second = Box<dyn FnMut(u64) -> io::Result<()>>;
+
 struct Running {
     scope: Option<ScopeHandle>,
-    second: Box<dyn FnMut(u64) -> io::Result<()>>,
+    second: Second,
+}
+
+impl Running {
+    /// Starts a part in its component, with its defect if it is the `leaky` one.
+    fn start(
+        part: Part,
+        leaky: Option<Part>,
+        start: impl FnOnce(bool) -> io::Result<Second>,
+    ) -> io::Result<Self> {
+        let component = Component::enter(part.name());
+        let scope = component.handle();
+        let second = start(leaky == Some(part))?;
+        Ok(Self { scope, second })
+    }
 }
 
 impl Service {
@@ -67,44 +80,26 @@ impl Service {
         leaky: Option<Part>,
         clean_up: &Cleanup,
     ) -> io::Result<Self> {
-        let is_leaky = |part| leaky == Some(part);
         let clean_ups = Rc::default();
-        let mut parts = Vec::new();
-        let mut start = |part: Part, start: &mut dyn FnMut() -> io::Result<Second>| {
-            let component = Component::enter(part.name());
-            let scope = component.handle();
-            let second = start()?;
-            parts.push(Running { scope, second });
-            io::Result::Ok(())
-        };
-        start(Part::Bots, &mut || Ok(bots(is_leaky(Part::Bots))))?;
-        start(Part::Sessions, &mut || {
-            Ok(sessions(is_leaky(Part::Sessions)))
-        })?;
+        let log = Rc::clone(&clean_ups);
         let mut desk = None;
-        start(Part::Trades, &mut || {
-            let opened = Desk::open(folder, is_leaky(Part::Trades))?;
-            let opened = Rc::new(RefCell::new(opened));
-            desk = Some(Rc::clone(&opened));
-            Ok(Box::new(move |_| opened.borrow_mut().second()))
-        })?;
-        start(Part::MarketData, &mut || {
-            let clean_ups = Rc::clone(&clean_ups);
-            Ok(market_data(
-                is_leaky(Part::MarketData),
-                clean_up.clone(),
-                clean_ups,
-            ))
-        })?;
-        start(Part::Collector, &mut || {
-            collector(folder, is_leaky(Part::Collector))
-        })?;
-        start(Part::Aggregator, &mut || {
-            Ok(aggregator(is_leaky(Part::Aggregator)))
-        })?;
-        start(Part::TailWatcher, &mut || {
-            tail_watcher(folder, is_leaky(Part::TailWatcher))
-        })?;
+        let parts = vec![
+            Running::start(Part::Bots, leaky, |leaks| Ok(bots(leaks)))?,
+            Running::start(Part::Sessions, leaky, |leaks| Ok(sessions(leaks)))?,
+            Running::start(Part::Trades, leaky, |leaks| {
+                let opened = Rc::new(RefCell::new(Desk::open(folder, leaks)?));
+                desk = Some(Rc::clone(&opened));
+                Ok(Box::new(move |_| opened.borrow_mut().second()))
+            })?,
+            Running::start(Part::MarketData, leaky, |leaks| {
+                Ok(market_data(leaks, clean_up.clone(), log))
+            })?,
+            Running::start(Part::Collector, leaky, |leaks| collector(folder, leaks))?,
+            Running::start(Part::Aggregator, leaky, |leaks| Ok(aggregator(leaks)))?,
+            Running::start(Part::TailWatcher, leaky, |leaks| {
+                tail_watcher(folder, leaks)
+            })?,
+        ];
         Ok(Self {
             parts,
             desk: desk.expect("it was started"),
@@ -146,8 +141,6 @@ impl Service {
         self.clean_ups.borrow().clone()
     }
 }
-
-type Second = Box<dyn FnMut(u64) -> io::Result<()>>;
 
 fn bots(is_leaky: bool) -> Second {
     let config = BotConfig {
@@ -222,12 +215,8 @@ impl Desk {
         }
         self.next = end;
         let count = usize::try_from(count).map_err(io::Error::other)?;
-        self.ledger.record(
-            self.executor
-                .trades()
-                .latest(count)
-                .map(|trade: &Trade| trade),
-        )
+        let trades = self.executor.trades().latest(count);
+        self.ledger.record(trades)
     }
 }
 
@@ -249,21 +238,13 @@ fn market_data(is_leaky: bool, mut clean_up: Cleanup, log: Rc<RefCell<CleanUps>>
                 format!("{} candles trimmed", Thousands(trimmed))
             });
             if let Some(cleaned) = cleaned {
-                log.borrow_mut().note(cleaned.to_string());
+                let mut log = log.borrow_mut();
+                log.count += 1;
+                log.last = Some(cleaned.to_string());
             }
         }
         Ok(())
     })
-}
-
-impl CleanUps {
-    fn note(&mut self, line: String) {
-        self.count += 1;
-        self.last.push_back(line);
-        if self.last.len() > CLEAN_UPS {
-            self.last.pop_front();
-        }
-    }
 }
 
 fn collector(folder: &Path, is_leaky: bool) -> io::Result<Second> {

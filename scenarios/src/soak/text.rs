@@ -1,7 +1,7 @@
 //! What a soak says: the answer, the criteria of the post-mortems, each part, and what happened.
 
 use super::parts::TRADES;
-use super::{HOUR, Life, MINUTE, Soak};
+use super::{HOUR, Life, SETTLED, Soak};
 use crate::part::Part;
 use clap::ValueEnum as _;
 use highwater::__private::{Size, Thousands, sparkline, wrapped_to};
@@ -16,9 +16,6 @@ const MOST_GROWTH: i64 = 50_000_000;
 const MOST_AT_HALF_AN_HOUR: u64 = 2_000_000_000;
 const LONG: u64 = 8 * HOUR;
 const MOST_PROCESSOR: f64 = 40.0;
-
-/// As many as a verdict takes.
-const FEWEST_MINUTES: usize = 32;
 
 /// So many alerts are printed.
 const ALERTS: usize = 3;
@@ -41,7 +38,8 @@ impl Soak<'_> {
     pub(super) fn criteria(&self) -> Vec<Criterion> {
         let growth = self.growth();
         let longest = self.longest().end - self.longest().begin;
-        let processor = self.processor_seconds / self.seconds() as f64 * 100.0;
+        let of_time = |busy: Duration| busy.as_secs_f64() / self.seconds() as f64 * 100.0;
+        let processor = self.processor.map(of_time);
         let early = self.memory.get(30 - 1);
         let restarts = self.lives.len() as u64 - 1;
         vec![
@@ -73,18 +71,19 @@ impl Soak<'_> {
                 name: "swap",
                 asked: "none".to_owned(),
                 measured: match self.swap {
-                    0 => "none".to_owned(),
-                    bytes => Size(bytes).to_string(),
+                    None => "unknown".to_owned(),
+                    Some(0) => "none".to_owned(),
+                    Some(bytes) => Size(bytes).to_string(),
                 },
                 before: "",
-                holds: Some(self.swap == 0),
+                holds: self.swap.map(|bytes| bytes == 0),
             },
             Criterion {
                 name: "one processor",
                 asked: format!("< {MOST_PROCESSOR:.0} %"),
-                measured: format!("{processor:.2} %"),
+                measured: processor.map_or("unknown".to_owned(), |share| format!("{share:.2} %")),
                 before: "",
-                holds: Some(processor < MOST_PROCESSOR),
+                holds: processor.map(|share| share < MOST_PROCESSOR),
             },
             Criterion {
                 name: "trades lost",
@@ -105,7 +104,7 @@ impl Soak<'_> {
         let mut text = wrapped_to(&self.headline(criteria), 0, width);
         let highest = self.memory.iter().copied().max().unwrap_or(0);
         let last = self.memory.last().copied().unwrap_or(0);
-        let curve = sparkline(&thinned(&self.memory), &[]);
+        let curve = sparkline(&self.memory, &[]);
         // Writing to a `String` cannot fail, here and below.
         let _ = writeln!(
             text,
@@ -128,30 +127,20 @@ impl Soak<'_> {
         (end * TRADES).abs_diff(self.trades)
     }
 
-    /// What came to resident memory since a tenth of the longest time without a restart; none if
-    /// that is shorter than what a verdict takes.
-    fn rise(&self) -> Option<(i64, u64)> {
+    /// What came to resident memory in the longest time without a restart, since it had run for as
+    /// long as a verdict takes; none if it was shorter.
+    fn rise(&self) -> Option<i64> {
         let longest = self.longest();
-        let index = |second: u64| usize::try_from((second - self.begin) / MINUTE).ok();
-        let memory = self
-            .memory
-            .get(index(longest.begin)?..index(longest.end)?)?;
-        let since = memory
-            .get(memory.len() / 10..)
-            .filter(|_| memory.len() >= FEWEST_MINUTES)?;
-        let [first, .., last] = since else {
-            return None;
-        };
-        Some((
-            last.cast_signed() - first.cast_signed(),
-            since.len() as u64 - 1,
-        ))
+        let early = longest.early.as_ref()?;
+        let now = longest.status.sample.as_ref()?.memory_bytes()?;
+        Some(now.cast_signed() - early.memory.cast_signed())
     }
 
     /// That for each hour.
     fn growth(&self) -> Option<i64> {
-        let (rise, minutes) = self.rise()?;
-        Some(rise * 60 / minutes.cast_signed())
+        let longest = self.longest();
+        let seconds = longest.end - longest.early.as_ref()?.second;
+        (self.rise()? * HOUR.cast_signed()).checked_div(seconds.cast_signed())
     }
 
     fn seconds(&self) -> u64 {
@@ -178,7 +167,7 @@ impl Soak<'_> {
         )
     }
 
-    /// What each part holds, what of it came since a tenth of the time, and whether it is bounded.
+    /// What each part holds, what of it came since it had settled, and whether it is bounded.
     fn parts(&self, width: usize) -> String {
         let columns = [
             Column::new("part", false, 0),
@@ -191,16 +180,14 @@ impl Soak<'_> {
         let status = &self.longest().status;
         let mut rows: Vec<_> = self
             .rises()
-            .map(|(heap, rise)| {
-                let figure = Figure::Component(heap.name.clone());
-                let verdict = status.verdict(&figure);
-                row(&heap.name, Some(heap.live_bytes), Some(rise), verdict)
+            .map(|(part, live, rise)| {
+                let figure = Figure::Component(part.name().to_owned());
+                row(part.name(), Some(live), rise, status.verdict(&figure))
             })
             .collect();
         let heap = status.sample.as_ref().and_then(|sample| sample.heap);
         let live = heap.map(|heap| heap.live_bytes);
         let memory = status.sample.as_ref().and_then(Sample::memory_bytes);
-        let rise = self.rise().map(|(rise, _)| rise);
         rows.push(row(
             "the whole heap",
             live,
@@ -210,27 +197,26 @@ impl Soak<'_> {
         rows.push(row(
             "resident memory",
             memory,
-            rise,
+            self.rise(),
             status.verdict(&Figure::Memory),
         ));
         fitted::table(&columns, &rows, width)
     }
 
-    /// Each part with what came to it since a tenth of the time.
-    fn rises(&self) -> impl Iterator<Item = (&ComponentHeap, i64)> {
+    /// Each part with what it holds, and what of it came since it had settled.
+    fn rises(&self) -> impl Iterator<Item = (Part, u64, Option<i64>)> {
         let longest = self.longest();
-        let parts = Part::value_variants().iter();
-        let heap = |part: &Part| {
-            let sample = longest.status.sample.as_ref()?;
-            sample
-                .components
-                .iter()
-                .find(|heap| heap.name == part.name())
+        let of = |parts: &[ComponentHeap], part: Part| {
+            let heap = parts.iter().find(|heap| heap.name == part.name());
+            heap.map(|heap| heap.live_bytes)
         };
-        parts.filter_map(heap).map(|heap| {
-            let early = longest.early.iter().find(|early| early.name == heap.name);
-            let early = early.map_or(0, |early| early.live_bytes);
-            (heap, heap.live_bytes.cast_signed() - early.cast_signed())
+        let parts = Part::value_variants().iter().copied();
+        parts.filter_map(move |part| {
+            let live = of(&longest.status.sample.as_ref()?.components, part)?;
+            let early = longest.early.as_ref();
+            let early = early.map(|early| of(&early.parts, part).unwrap_or(0));
+            let rise = early.map(|early| live.cast_signed() - early.cast_signed());
+            Some((part, live, rise))
         })
     }
 
@@ -241,7 +227,7 @@ impl Soak<'_> {
         for life in &self.lives {
             let projection = projection(life);
             lines.extend(projection.map(|line| format!("the limit of {limit} {line}")));
-            if life.reached.is_some() {
+            if life.is_over {
                 lines.push(format!("restarted after {}", span(life.end - self.begin)));
             }
         }
@@ -256,7 +242,7 @@ impl Soak<'_> {
         }
         let clean_ups = &self.longest().clean_ups;
         let times = Thousands(clean_ups.count);
-        lines.push(match clean_ups.last.back() {
+        lines.push(match &clean_ups.last {
             Some(last) => format!("{times} times cleaned up; the last: {last}"),
             None => "never cleaned up".to_owned(),
         });
@@ -275,25 +261,23 @@ impl Soak<'_> {
 
     /// Which part it is, and what names its line.
     fn next(&self, width: usize) -> String {
-        let part_of = |name: &str| {
-            Part::value_variants()
-                .iter()
-                .find(|part| part.name() == name)
-        };
-        let most = self.rises().max_by_key(|(_, rise)| *rise);
-        let most = most.and_then(|(heap, rise)| Some((part_of(&heap.name)?, rise)));
+        let rises = self
+            .rises()
+            .filter_map(|(part, _, rise)| Some((part, rise?)));
+        let most = rises.max_by_key(|(_, rise)| *rise);
         let Some((part, rise)) = most.filter(|(_, rise)| *rise >= A_LOT) else {
             return String::new();
         };
+        let settled = span(SETTLED);
         let (name, scenario) = (part.name(), part.scenario());
         let rise = Size(rise.unsigned_abs());
-        let leaky = if self.asked.leaky == Some(*part) {
+        let leaky = if self.asked.leaky == Some(part) {
             " --leaky"
         } else {
             ""
         };
         let line =
-            format!("it is the {name}, where {rise} came since a tenth of the time; the line:");
+            format!("it is the {name}, where {rise} came since the first {settled}; the line:");
         let command = format!("  cargo run --release -- repro {scenario}{leaky}\n");
         wrapped_to(&line, 0, width) + &command
     }
@@ -361,17 +345,15 @@ fn projection(life: &Life) -> Option<String> {
         after(projection.said),
         after(projection.reaches)
     );
-    Some(match life.reached {
-        Some(end) => {
-            let took = (end - life.begin) as f64;
-            let off = projection.reaches.abs_diff(end) as f64 / took * 100.0;
-            format!(
-                "{said}; it was reached after {}: {off:.1} % off",
-                after(end)
-            )
-        }
-        None => said,
-    })
+    if !life.is_over {
+        return Some(said);
+    }
+    let took = (life.end - life.begin) as f64;
+    let off = projection.reaches.abs_diff(life.end) as f64 / took * 100.0;
+    let reached = after(life.end);
+    Some(format!(
+        "{said}; it was reached after {reached}: {off:.1} % off"
+    ))
 }
 
 /// Bytes that come in an hour, rounded up.
@@ -379,15 +361,6 @@ fn projection(life: &Life) -> Option<String> {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn hourly(rate: f64) -> String {
     format!("{}/h", Size(rate.ceil() as u64))
-}
-
-/// At most 40 of these levels, each the highest of some.
-fn thinned(levels: &[u64]) -> Vec<u64> {
-    let each = levels.len().div_ceil(40).max(1);
-    let chunks = levels.chunks(each);
-    chunks
-        .filter_map(|chunk| chunk.iter().copied().max())
-        .collect()
 }
 
 fn span(seconds: u64) -> Span {

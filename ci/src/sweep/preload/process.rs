@@ -112,9 +112,9 @@ unsafe fn decimal(text: *const c_char) -> usize {
 /// # Safety
 /// As for [`take`], which took `preloaded` and left room for one entry.
 unsafe fn restore(environment: *mut *mut c_char, preloaded: *mut c_char) {
-    // SAFETY: the colon stands before the string's end. `take` moved the list's null down by one, so
-    // there is room for an entry before a new null. The name stands before the value, in the same
-    // string, so the entry begins there.
+    // SAFETY: the colon stands before the string's end. `take` moved the list's null down by one,
+    // so there is room for an entry before a new null. The name stands before the value, in the
+    // same string, so the entry begins there.
     unsafe {
         let colon = (0..strlen(preloaded))
             .rev()
