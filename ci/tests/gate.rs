@@ -204,10 +204,7 @@ first: git fetch --deepen=1000 origin
 /// Starts a gate, and sends it and its children a signal when the base is being compiled.
 fn interrupted(project: &Project, signal: &str) {
     let mut child = project
-        .runs(support::program("env"))
-        // Background jobs of a script ignore interrupts, and so does what they start.
-        .arg("--default-signal=INT")
-        .arg(env!("CARGO_BIN_EXE_cargo-highwater"))
+        .runs(support::interruptible_tool())
         .args(["gate", "--base", "HEAD"])
         .process_group(0)
         .stderr(Stdio::piped())

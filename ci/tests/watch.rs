@@ -24,7 +24,7 @@ struct Watching {
 
 impl Watching {
     fn start(arguments: &[&str]) -> Self {
-        let mut command = support::tool();
+        let mut command = support::interruptible_tool();
         command.arg("watch").args(arguments).stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut tool = command.spawn().expect("the tool starts");

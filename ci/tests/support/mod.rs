@@ -72,6 +72,15 @@ pub(crate) fn tool() -> Command {
     program(env!("CARGO_BIN_EXE_cargo-highwater"))
 }
 
+/// The tool, which an interrupt ends: background jobs of a script ignore that, and so does what
+/// they start.
+pub(crate) fn interruptible_tool() -> Command {
+    let mut command = program("env");
+    command.arg("--default-signal=INT");
+    command.arg(env!("CARGO_BIN_EXE_cargo-highwater"));
+    command
+}
+
 /// A version that no other project of this run has, and the same in every run: in one build
 /// directory cargo tells packages at the roots of their workspaces apart by name and version
 /// alone.
