@@ -3,7 +3,7 @@
 use super::{Expected, Memory, Tested};
 use crate::findings::{signed_bytes, thousands};
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
 use serde_json::Value;
 use std::fmt;
 
@@ -16,6 +16,9 @@ const COLUMNS: [(&str, bool); 6] = [
     ("verdict", false),
     ("claim", false),
 ];
+
+/// What a terminal has at least. Claims are wrapped to it.
+const WIDTH: u16 = 80;
 
 /// Hypotheses that were tested, in order.
 ///
@@ -50,6 +53,8 @@ impl fmt::Display for Register {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
         table.load_style(NOTHING);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(WIDTH);
         table.set_header(COLUMNS.map(|(name, _)| name));
         for tested in &self.0 {
             let hypothesis = tested.hypothesis;
@@ -62,8 +67,11 @@ impl fmt::Display for Register {
                 hypothesis.claim.to_owned(),
             ]);
         }
-        for (column, (_, is_figure)) in table.column_iter_mut().zip(COLUMNS) {
+        for (column, (name, is_figure)) in table.column_iter_mut().zip(COLUMNS) {
             column.set_padding((0, 2));
+            if name != "claim" {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
             if is_figure {
                 column.set_cell_alignment(CellAlignment::Right);
             }
