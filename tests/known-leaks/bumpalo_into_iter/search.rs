@@ -36,6 +36,14 @@ fn operation() -> impl Strategy<Value = Op> {
 }
 
 fn apply(arena: &mut Bump, op: &Op) {
+    with_texts(arena, op);
+    // An arena grows until it is reset.
+    if matches!(op, Op::Reset) || arena.allocated_bytes() > 4_096 {
+        arena.reset();
+    }
+}
+
+fn with_texts(arena: &Bump, op: &Op) {
     let mut texts = BumpVec::new_in(arena);
     texts.extend((0..3).map(|text| format!("text {text}")));
     match op {
@@ -44,10 +52,6 @@ fn apply(arena: &mut Bump, op: &Op) {
         Op::Truncate(length) => texts.truncate(*length),
         Op::Drain(end) => drop(texts.drain(..*end.min(&3))),
         Op::Take(count) => texts.into_iter().take(*count).for_each(drop),
-    }
-    // An arena grows until it is reset.
-    if matches!(op, Op::Reset) || arena.allocated_bytes() > 4_096 {
-        arena.reset();
     }
 }
 
