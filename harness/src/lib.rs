@@ -45,6 +45,7 @@
 //! - [`measure`] counts one piece of work, [`measure_async`] a future, [`Scope`] a stretch.
 //! - [`assert_no_allocation`] fails if a piece of code allocates, with the call stack.
 //! - [`Scaling`] tells how memory grows with the size of some work, and what a unit takes.
+//! - `Search` (feature `proptest`) looks for a sequence of operations that leaks.
 //! - [`audit`] compares the memory that a program says it holds with what is live.
 //! - [`return_to_system`] returns freed memory to the system, and reports how much.
 //!
@@ -116,6 +117,8 @@ pub use report::{
 };
 pub use scenario::process::{Returned, return_to_system};
 pub use scenario::{Sample, Scaled, Scaling, Scenario};
+#[cfg(feature = "proptest")]
+pub use scenario::{Search, Searched};
 #[cfg(feature = "criterion")]
 pub use scope::Allocated;
 pub use scope::{

@@ -4,7 +4,7 @@
 //! `under_way` is a scenario that runs, `phases` its way from set-up to drop, `recorder`
 //! writes down and concludes, `replay` runs it again with call stacks, `lookout` looks for
 //! work that left it. `scaling` asks how memory grows with the size of some work, not with its
-//! steps.
+//! steps. `search` looks for steps that leak.
 
 mod accepted;
 mod builder;
@@ -20,7 +20,11 @@ pub(crate) mod runtime;
 #[path = "scenario/no_runtime.rs"]
 mod runtime;
 mod scaling;
+#[cfg(feature = "proptest")]
+mod search;
 mod under_way;
 
 pub use builder::Scenario;
 pub use scaling::{Sample, Scaled, Scaling};
+#[cfg(feature = "proptest")]
+pub use search::{Search, Searched};

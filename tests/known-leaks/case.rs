@@ -206,12 +206,28 @@ impl Variant {
         format!("{}-{}", self.case, self.kind.name())
     }
 
-    /// All drivers share a target directory, so that what they have in common is
-    /// built once. Returns the program.
+    /// Builds the driver and returns it.
     pub(crate) fn build(&self) -> Result<PathBuf, String> {
+        self.build_program(&[], &self.name())
+    }
+
+    /// Builds the program that looks for the leak, if there is one, and returns it.
+    pub(crate) fn build_search(&self) -> Result<Option<PathBuf>, String> {
+        if !self.directory.join("../search.rs").is_file() {
+            return Ok(None);
+        }
+        let name = format!("{}-search", self.name());
+        let program = self.build_program(&["--features", "search", "--bin", &name], &name)?;
+        Ok(Some(program))
+    }
+
+    /// All programs share a target directory, so that what they have in common is
+    /// built once.
+    fn build_program(&self, flags: &[&str], name: &str) -> Result<PathBuf, String> {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/known-leaks");
         let output = Command::new(env!("CARGO"))
             .args(["build", "--release", "--locked", "--quiet"])
+            .args(flags)
             .env("CARGO_TARGET_DIR", &target)
             // For the names of what leaks.
             .env("CARGO_PROFILE_RELEASE_DEBUG", "limited")
@@ -220,9 +236,9 @@ impl Variant {
             .map_err(|error| format!("cargo did not start: {error}"))?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{} does not build:\n{text}", self.name()));
+            return Err(format!("{name} does not build:\n{text}"));
         }
-        Ok(target.join("release").join(self.name()))
+        Ok(target.join("release").join(name))
     }
 
     pub(crate) fn run(&self, program: &Path) -> Result<Outcome, String> {

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod case;
+mod search;
 mod table;
 
 use case::Outcome;
@@ -35,6 +36,9 @@ struct Arguments {
     /// How often to run each; the verdicts must be the same
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Look for the leaks by search instead, in the cases that have a search program
+    #[arg(long, conflicts_with_all = ["rounds", "markdown"])]
+    search: bool,
     /// Write the table as Markdown, too
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -53,6 +57,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<bool, String> {
     let variants = case::find(&arguments.cases)?;
+    if arguments.search {
+        return search::all(&variants);
+    }
     let bar = ProgressBar::new(variants.len() as u64 * (1 + u64::from(arguments.rounds)));
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}") {
         bar.set_style(style);

@@ -42,7 +42,7 @@ impl Report {
             text.push_str(&trap_text(trap));
         } else if !places.is_empty() {
             text.push('\n');
-            text.push_str(&self.places_text(&places));
+            text.push_str(&self.places_text(&places, PLACES));
         }
         let notes = others + &self.notes(&places);
         if !notes.is_empty() {
@@ -54,6 +54,12 @@ impl Report {
         text.push('\n');
         text.push_str(&self.commands());
         text
+    }
+
+    /// The line that allocated most of what grew, and who holds it; empty if that is not known.
+    #[cfg(feature = "proptest")]
+    pub(crate) fn first_place(&self) -> String {
+        self.places_text(&self.places(), 1)
     }
 
     /// The first reason, with the scenario's name, and the others.
@@ -193,10 +199,10 @@ impl Report {
         places
     }
 
-    fn places_text(&self, places: &[Place<'_>]) -> String {
+    fn places_text(&self, places: &[Place<'_>], most: usize) -> String {
         let diagnosis = self.diagnosis.as_ref();
         let subject = diagnosis.map_or(Subject::Growth, |known| known.subject);
-        let rows: Vec<_> = { places.iter().take(PLACES) }
+        let rows: Vec<_> = { places.iter().take(most) }
             .map(|place| place.row(subject))
             .collect();
         let columns = [Align::Left, Align::Left, Align::Right, Align::Left];
@@ -209,7 +215,7 @@ impl Report {
                 text.push_str(&place.holder().unwrap_or_default());
             }
         }
-        let rest = places.get(PLACES..).unwrap_or_default();
+        let rest = places.get(most..).unwrap_or_default();
         if !rest.is_empty() {
             let all: i64 = rest.iter().map(|place| place.amount(subject)).sum();
             let places = if rest.len() == 1 { "place" } else { "places" };
