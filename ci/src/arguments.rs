@@ -216,6 +216,10 @@ pub(crate) struct WatchArguments {
     /// process ends]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub(crate) length: Option<Duration>,
+    /// Start the command again when it has more memory than its limit, or the system killed it for
+    /// memory: after 1 s, then 2 s, up to a minute
+    #[arg(long, conflicts_with = "pid")]
+    pub(crate) restart: bool,
     /// Write each sample as a line of JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

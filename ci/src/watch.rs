@@ -2,20 +2,24 @@
 //! `highwater-monitor` does from inside.
 //!
 //! [`Watch`] takes samples and tells what they show, as [`row`] words it. [`target`] starts, waits
-//! for and ends the process, by signals.
+//! for and ends the process, by signals. [`restart`] says whether it is started again, and when.
 
+pub mod restart;
 pub mod row;
 mod signal;
 pub mod target;
 
 use crate::exit_code;
+use highwater::__private::Thousands;
 use highwater::ByteSize;
+use highwater_monitor::__private::Span;
 use highwater_monitor::{AlertKind, Event, Figure, Monitor, Sample, State, Verdict};
+use restart::Reason;
 use row::{Record, Told};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use target::Ended;
 
 /// Why there is no answer.
@@ -69,13 +73,19 @@ pub enum WatchError {
 
 /// A process that is watched.
 pub struct Watch {
+    /// When the first sample was taken.
+    at: Option<Instant>,
+    /// With which settings there is a monitor.
+    settings: (Duration, ByteSize),
     monitor: Monitor,
     begun: Option<Begun>,
     was_over: bool,
+    /// How often the command was started again.
+    restarts: u64,
     json: Option<(PathBuf, File)>,
 }
 
-/// What the first sample says, and the last one.
+/// What the first sample of the process says, and the last one.
 struct Begun {
     at: Instant,
     /// When the process was started.
@@ -98,10 +108,14 @@ impl Watch {
             Ok(file) => Ok((path, file)),
             Err(source) => Err(WatchError::File { path, source }),
         };
+        let settings = (interval, limit);
         Ok(Self {
-            monitor: Monitor::builder().interval(interval).limit(limit).build(),
+            at: None,
+            settings,
+            monitor: monitor(settings),
             begun: None,
             was_over: false,
+            restarts: 0,
             json: json.map(create).transpose()?,
         })
     }
@@ -124,12 +138,12 @@ impl Watch {
         let is_over = |event: &Event| matches!(event, Event::Raised(alert) if alert.kind == AlertKind::OverLimit);
         self.was_over |= events.iter().any(is_over);
         let verdict = self.memory();
+        let elapsed = now.saturating_duration_since(*self.at.get_or_insert(now));
         let begun = self.begun.get_or_insert(Begun {
             at: now,
             started: sample.started,
-            last: (Duration::ZERO, None),
+            last: (elapsed, None),
         });
-        let elapsed = now.saturating_duration_since(begun.at);
         let (before, cpu_before) = std::mem::replace(&mut begun.last, (elapsed, sample.cpu_time));
         let busy = sample.cpu_time.zip(cpu_before);
         let busy = busy.and_then(|(now, before)| now.checked_sub(before));
@@ -139,6 +153,7 @@ impl Watch {
             elapsed,
             cpu: busy.map(|busy| busy.as_secs_f64() / passed.as_secs_f64()),
             verdict: verdict.as_ref(),
+            restart: None,
         };
         let mut lines = vec![told.line()];
         lines.extend(events.iter().map(ToString::to_string));
@@ -161,6 +176,63 @@ impl Watch {
         })
     }
 
+    /// The memory that it has and its limit, if it passed that and has not come well below it.
+    pub fn over_limit(&self) -> Option<Reason> {
+        let status = self.monitor.status();
+        let memory = status.sample.as_ref()?.memory_bytes()?;
+        let limit = status.verdict(&Figure::Memory)?.limit()?;
+        let over = (Figure::Memory, AlertKind::OverLimit);
+        status
+            .alerts
+            .contains(&over)
+            .then_some(Reason::Limit { memory, limit })
+    }
+
+    /// The last sample of the process.
+    pub fn last(&self) -> Option<Sample> {
+        self.monitor.status().sample
+    }
+
+    /// How long the process ran, from its first sample.
+    pub fn ran(&self) -> Duration {
+        let begun = self.begun.as_ref();
+        begun.map_or(Duration::ZERO, |begun| begun.at.elapsed())
+    }
+
+    /// The process ended, and is started again after `pause`. Returns what to say of both; what
+    /// comes now is a new process.
+    ///
+    /// # Errors
+    /// If the line for programs cannot be written.
+    pub fn restart(
+        &mut self,
+        ended: &Ended,
+        reason: &Reason,
+        pause: Duration,
+    ) -> Result<String, WatchError> {
+        let finding = self.finding(ended);
+        self.restarts += 1;
+        let mut none = Sample::at(SystemTime::now());
+        none.processes = 0;
+        self.write(&Record::of(
+            &Told {
+                sample: &none,
+                elapsed: self.at.map_or(Duration::ZERO, |at| at.elapsed()),
+                cpu: None,
+                verdict: None,
+                restart: Some(reason),
+            },
+            &[],
+        ))?;
+        self.begun = None;
+        self.monitor = monitor(self.settings);
+        let number = Thousands(self.restarts);
+        Ok(format!(
+            "{finding}restart {number} in {}: {reason}\n",
+            Span(pause)
+        ))
+    }
+
     fn memory(&self) -> Option<Verdict> {
         self.monitor.status().verdict(&Figure::Memory).cloned()
     }
@@ -173,6 +245,17 @@ impl Watch {
         lines.join("\n") + "\n"
     }
 
+    /// How often it was started again; nothing if it was not.
+    pub fn restarts(&self) -> String {
+        match self.restarts {
+            0 => String::new(),
+            restarts => format!(
+                "restarts: {}; the verdicts are of the time since the last one\n",
+                Thousands(restarts)
+            ),
+        }
+    }
+
     /// What the tool exits with. At the end nothing more comes that could show a rise to be a
     /// day's rhythm, so memory that rose all the time counts as growing.
     pub fn exit_code(&self, ended: &Ended) -> u8 {
@@ -182,7 +265,11 @@ impl Watch {
                 || *verdict.figure() == Figure::Memory && verdict.per_hour() > 0.0
         };
         let is_bounded = |verdict: Verdict| verdict.state() == State::Bounded;
-        if self.was_over || ended.is_failure() || verdicts.iter().any(is_growing) {
+        if self.was_over
+            || self.restarts > 0
+            || ended.is_failure()
+            || verdicts.iter().any(is_growing)
+        {
             exit_code::FAILED
         } else if self.memory().is_some_and(is_bounded) {
             exit_code::PASSED
@@ -190,6 +277,10 @@ impl Watch {
             exit_code::NO_ANSWER
         }
     }
+}
+
+fn monitor((interval, limit): (Duration, ByteSize)) -> Monitor {
+    Monitor::builder().interval(interval).limit(limit).build()
 }
 
 #[cfg(test)]

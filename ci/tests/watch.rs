@@ -25,7 +25,12 @@ struct Watching {
 impl Watching {
     fn start(arguments: &[&str]) -> Self {
         let mut command = support::interruptible_tool();
-        command.arg("watch").args(arguments).stdin(Stdio::piped());
+        command.arg("watch").args(arguments);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut tool = command.spawn().expect("the tool starts");
         Self {
@@ -237,4 +242,123 @@ fn bad_usage_has_no_answer() {
         assert_eq!(code, NO_ANSWER, "{text}");
     }
     assert_eq!(none.1, NO_ANSWER);
+}
+
+/// The first time it keeps more than the limit; the second time it says why there is one.
+#[test]
+fn a_command_above_its_limit_is_started_again_and_told_why() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let json = directory.path().join("samples.jsonl");
+    let json = json.to_str().expect("the path is text");
+    let shell = "if [ -z \"$HIGHWATER_RESTARTED\" ]; then
+            s=x; while [ ${#s} -lt 60000000 ]; do s=$s$s; done
+        else echo \"$HIGHWATER_RESTARTED\"; fi; cat";
+    let arguments = [
+        "--restart",
+        "--limit",
+        "50MB",
+        "--interval",
+        "5ms",
+        "--json",
+        json,
+        "--",
+        "sh",
+        "-c",
+        shell,
+    ];
+    let mut watching = Watching::start(&arguments);
+    let ended = watching.line_like(|line| line.starts_with("memory was above"));
+    let by = "memory was above the limit, and the command was ended: signal: 15 (SIGTERM)\n";
+    assert_eq!(ended, by);
+    let restart = watching.line_like(|line| line.starts_with("restart "));
+    let mut printed = BufReader::new(watching.tool.stdout.take().expect("it is piped"));
+    let mut told = String::new();
+    printed.read_line(&mut told).expect("it prints text");
+    assert!(told.starts_with("limit: "), "{told}");
+    assert!(told.ends_with(" MB of 50.0 MB\n"), "{told}");
+    assert_eq!(restart, format!("restart 1 in 1 s: {told}"));
+    let (end, code) = watching.end();
+    let last = "the command ended: exit status: 0
+restarts: 1; the verdicts are of the time since the last one\n";
+    assert!(end.ends_with(last), "{end}");
+    assert_eq!(code, FAILED);
+    let lines = fs::read_to_string(json).expect("the file is there");
+    let reasons = lines.lines().filter_map(|line| {
+        let line: Value = serde_json::from_str(line).expect("each line is JSON");
+        Some(line["restart"].as_str()?.to_owned())
+    });
+    assert_eq!(reasons.collect::<Vec<_>>(), [told.trim_end()]);
+}
+
+/// That a program which may not have much address space aborts for memory is a guess.
+#[test]
+fn a_command_that_aborts_under_a_limit_is_started_again() {
+    let shell = "echo \"$HIGHWATER_RESTARTED\"; read -r line
+        if [ -z \"$HIGHWATER_RESTARTED\" ]; then kill -ABRT $$; fi";
+    let limit = "ulimit -c 0; ulimit -v 4000000; exec env --default-signal=INT \"$@\"";
+    let mut command = support::program("sh");
+    command.args(["-c", limit, "sh", env!("CARGO_BIN_EXE_cargo-highwater")]);
+    command.args(["watch", "--restart", "--interval", "5ms", "--"]);
+    command.args(["sh", "-c", shell]);
+    let mut watching = Watching::of(command);
+    let mut printed = BufReader::new(watching.tool.stdout.take().expect("it is piped"));
+    let mut told = String::new();
+    printed.read_line(&mut told).expect("it prints text");
+    assert_eq!(told, "\n");
+    watching.line_like(|line| line.ends_with("  settling\n"));
+    let input = watching.input.as_mut().expect("it is open");
+    input.write_all(b"\n").expect("the shell reads");
+    let restart = watching.line_like(|line| line.starts_with("restart "));
+    told.clear();
+    printed.read_line(&mut told).expect("it prints text");
+    assert!(
+        told.starts_with("aborted: perhaps for memory, with "),
+        "{told}"
+    );
+    assert!(
+        told.ends_with(" at the last sample of 4.10 GB of address space\n"),
+        "{told}"
+    );
+    assert_eq!(restart, format!("restart 1 in 1 s: {told}"));
+    let (end, code) = watching.end();
+    assert!(end.contains("restarts: 1; "), "{end}");
+    assert_eq!(code, FAILED);
+}
+
+#[test]
+fn a_command_that_fails_by_itself_is_not_started_again() {
+    let arguments = ["--restart", "--", "sh", "-c", "cat; exit 3"];
+    let (text, code) = Watching::start(&arguments).end();
+    assert!(
+        text.ends_with("the command ended: exit status: 3\n"),
+        "{text}"
+    );
+    assert_eq!(code, FAILED);
+}
+
+/// It comes while nothing runs, or if this test is slow, when the command runs again.
+#[test]
+fn a_signal_ends_a_watch_that_waits_to_start_again() {
+    let shell = "s=x; while [ ${#s} -lt 60000000 ]; do s=$s$s; done; cat";
+    let arguments = [
+        "--restart",
+        "--limit",
+        "50MB",
+        "--interval",
+        "5ms",
+        "--",
+        "sh",
+        "-c",
+        shell,
+    ];
+    let mut watching = Watching::start(&arguments);
+    watching.line_like(|line| line.starts_with("restart 1 in 1 s: limit: "));
+    watching.signal(Signal::SIGTERM);
+    let (text, code) = watching.rest();
+    assert!(
+        text.contains("SIGTERM was received, and the command was "),
+        "{text}"
+    );
+    assert!(text.contains("restarts: 1; "), "{text}");
+    assert_eq!(code, FAILED);
 }

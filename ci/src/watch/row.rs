@@ -1,5 +1,6 @@
 //! A sample as a line of a table, and as a line of JSON.
 
+use super::restart::Reason;
 use highwater::__private::{Size, Thousands};
 use highwater_monitor::__private::Span;
 use highwater_monitor::{Event, Sample, Verdict};
@@ -20,6 +21,8 @@ pub struct Told<'a> {
     pub cpu: Option<f64>,
     /// What is known of memory.
     pub verdict: Option<&'a Verdict>,
+    /// Why the process is started again, if there is none now.
+    pub restart: Option<&'a Reason>,
 }
 
 impl Told<'_> {
@@ -68,6 +71,7 @@ pub struct Record {
     bytes_per_hour: Option<f64>,
     seconds_to_limit: Option<f64>,
     events: Vec<String>,
+    restart: Option<String>,
 }
 
 impl Record {
@@ -92,6 +96,7 @@ impl Record {
                 .and_then(Verdict::time_to_limit)
                 .map(|until| until.as_secs_f64()),
             events: events.iter().map(ToString::to_string).collect(),
+            restart: told.restart.map(ToString::to_string),
         }
     }
 }
@@ -123,6 +128,7 @@ mod tests {
                 elapsed: Duration::from_secs(60 * minute),
                 cpu: (minute > 0).then_some(4.0 / 3.0),
                 verdict: status.verdicts.first(),
+                restart: None,
             };
             if minute % 33 == 0 {
                 lines.push(told.line());
@@ -133,6 +139,7 @@ mod tests {
             elapsed: Duration::from_secs(400_000),
             cpu: Some(f64::INFINITY),
             verdict: None,
+            restart: None,
         };
         lines.push(unknown.line());
         assert!(lines.iter().all(|line| line.len() <= 80));
