@@ -232,10 +232,12 @@ fn bad_usage_has_no_answer() {
     let none = Watching::start(&["--", "no-such-program"]).end();
     let message = "error: `no-such-program` could not be started: ";
     assert!(none.0.starts_with(message), "{}", none.0);
-    let wrong: [&[&str]; 3] = [
+    let wrong: [&[&str]; 5] = [
         &[],
         &["--pid", "1", "--", "cat"],
         &["--interval", "0s", "--", "cat"],
+        &["--restart", "--pid", "1"],
+        &["--steps-from-log", "(", "--", "cat"],
     ];
     for arguments in wrong {
         let (text, code) = Watching::start(arguments).end();
@@ -334,6 +336,94 @@ fn a_command_that_fails_by_itself_is_not_started_again() {
         "{text}"
     );
     assert_eq!(code, FAILED);
+}
+
+/// Each line of input is a step, in which it keeps 100 kB, and whose line is passed on.
+#[test]
+fn memory_that_grows_with_the_work_is_told_by_the_step() {
+    let keeps = "s=x; while [ ${#s} -lt 100000 ]; do s=$s$s; done; n=0
+        while read -r line; do n=$((n + 1)); eval \"kept$n=\\$s\"; echo \"candle $n\"; done";
+    let arguments = [
+        "--steps-from-log",
+        "^candle [0-9]+$",
+        "--interval",
+        "2ms",
+        "--limit",
+        "1GB",
+        "--",
+        "sh",
+        "-c",
+        keeps,
+    ];
+    let mut watching = Watching::start(&arguments);
+    let mut printed = BufReader::new(watching.tool.stdout.take().expect("it is piped"));
+    let mut steps = 0;
+    let mut line = watching.line();
+    assert!(line.starts_with("     steps    memory"), "{line}");
+    while !line.starts_with("alert: memory: growing by ") {
+        assert!(!line.is_empty(), "it ended");
+        let input = watching.input.as_mut().expect("it is open");
+        input.write_all(b"\n").expect("the shell reads on");
+        steps += 1;
+        let mut candle = String::new();
+        printed.read_line(&mut candle).expect("it prints text");
+        assert_eq!(candle, format!("candle {steps}\n"));
+        line = watching.line();
+    }
+    assert!(line.contains(" kB a step"), "{line}");
+    assert!(
+        line.contains("; it reaches the limit of 1.00 GB in "),
+        "{line}"
+    );
+    assert!(line.ends_with(" steps\n"), "{line}");
+    let (end, code) = watching.end();
+    assert!(end.contains("memory: growing by "), "{end}");
+    assert_eq!(code, FAILED, "{end}");
+}
+
+#[test]
+fn memory_that_rests_while_work_is_done_is_bounded() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let json = directory.path().join("samples.jsonl");
+    let path = json.to_str().expect("the path is text");
+    let arguments = [
+        "--steps-from-log",
+        "candle",
+        "--interval",
+        "2ms",
+        "--json",
+        path,
+        "--",
+        "cat",
+    ];
+    let mut watching = Watching::start(&arguments);
+    let mut line = watching.line();
+    while !line.ends_with("  bounded\n") {
+        assert!(!line.is_empty(), "it ended");
+        let input = watching.input.as_mut().expect("it is open");
+        input.write_all(b"candle\nother\n").expect("it reads on");
+        line = watching.line();
+    }
+    let (end, code) = watching.end();
+    assert!(end.contains("memory: bounded over the last "), "{end}");
+    assert!(end.contains(" a step would have shown\n"), "{end}");
+    assert_eq!(code, PASSED, "{end}");
+    let lines = fs::read_to_string(json).expect("the file is there");
+    let last = lines.lines().last().expect("there are some");
+    let last: Value = serde_json::from_str(last).expect("it is JSON");
+    assert!(last["steps"].as_u64() >= Some(31), "{last}");
+    assert_eq!(last["bytes_per_step"], 0.0);
+    assert_eq!(last["bytes_per_hour"], Value::Null);
+}
+
+#[test]
+fn without_a_line_that_matches_there_is_no_answer() {
+    let mut watching = Watching::start(&["--steps-from-log", "candle", "--", "cat"]);
+    watching.line_like(|line| line.ends_with("  settling\n"));
+    let (text, code) = watching.end();
+    let none = "memory: settling, as no line of the output is a step yet\n";
+    assert!(text.contains(none), "{text}");
+    assert_eq!(code, NO_ANSWER, "{text}");
 }
 
 /// It comes while nothing runs, or if this test is slow, when the command runs again.

@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::arguments::WatchArguments;
 use cargo_highwater::watch::restart::{BackOff, Kills, Reason};
-use cargo_highwater::watch::row::HEAD;
+use cargo_highwater::watch::row::{HEAD, HEAD_BY_WORK};
 use cargo_highwater::watch::target::{Ended, Target, Why};
 use cargo_highwater::watch::{Watch, WatchError};
 use highwater_monitor::Sample;
@@ -17,10 +17,13 @@ pub(crate) fn watch(asked: &WatchArguments) -> Result<u8, Failure> {
         return Err(WatchError::Unsupported(reason(&own)).into());
     }
     let mut watch = Watch::new(asked.interval, asked.limit, asked.json.clone())?;
+    if asked.steps_from_log.is_some() {
+        watch = watch.by_work();
+    }
     let kills = Kills::now();
     let mut target = match asked.pid {
         Some(pid) => Target::process(pid),
-        None => Target::command(&asked.command)?,
+        None => Target::command(&asked.command, asked.steps_from_log.clone())?,
     };
     let ended = match keep(&mut watch, &mut target, asked, kills) {
         Ok(ended) => ended,
@@ -84,11 +87,15 @@ fn follow(
                 reason: reason(&sample),
             });
         }
-        let Some(lines) = watch.observe(&sample)? else {
+        let Some(lines) = watch.observe(&sample, target.steps())? else {
             return target.gone();
         };
         if std::mem::take(&mut is_first) {
-            tell(&format!("{HEAD}\n"));
+            let head = match asked.steps_from_log {
+                Some(_) => HEAD_BY_WORK,
+                None => HEAD,
+            };
+            tell(&format!("{head}\n"));
         }
         tell(&(lines.join("\n") + "\n"));
         if left.is_zero() {

@@ -1,8 +1,10 @@
 //! What is watched: a process that is there, or one that is started and waited for.
 
+use super::passed::Passed;
 use super::restart::Reason;
 use super::{WatchError, signal};
 use highwater_monitor::Sample;
+use regex::bytes::Regex;
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::fmt;
@@ -26,6 +28,10 @@ pub struct Target {
     pid: u32,
     /// What was started; empty for a process that was there.
     command: Vec<OsString>,
+    /// Which lines of what it prints are steps of its work.
+    step: Option<Regex>,
+    /// What it prints, if that is looked at.
+    passed: Option<Passed>,
     send: Sender<News>,
     news: Receiver<News>,
     /// The last signal that the tool got while the command was being ended.
@@ -71,16 +77,18 @@ pub enum Ended {
 impl Target {
     /// A process that is there. From now on a signal ends the watch, not the tool.
     pub fn process(pid: u32) -> Self {
-        Self::new(pid, &[])
+        Self::new(pid, &[], None)
     }
 
-    fn new(pid: u32, command: &[OsString]) -> Self {
+    fn new(pid: u32, command: &[OsString], step: Option<Regex>) -> Self {
         let (send, news) = mpsc::channel();
         let pass_on = send.clone();
         signal::receive(move |name| pass_on.send(News::Signal(name)).is_ok());
         Self {
             pid,
             command: command.to_vec(),
+            step,
+            passed: None,
             send,
             news,
             told: Cell::default(),
@@ -88,12 +96,13 @@ impl Target {
     }
 
     /// Starts a command, in a process group of its own. What it reads and prints is the caller's,
-    /// but it does not read from a terminal. From now on a signal ends the watch, not the tool.
+    /// but it does not read from a terminal. From now on a signal ends the watch, not the tool. If
+    /// lines that match `step` are steps of its work, what it prints goes through a pipe.
     ///
     /// # Errors
     /// If there is no such program.
-    pub fn command(words: &[OsString]) -> Result<Self, WatchError> {
-        let mut target = Self::new(0, words);
+    pub fn command(words: &[OsString], step: Option<Regex>) -> Result<Self, WatchError> {
+        let mut target = Self::new(0, words, step);
         target.start(None)?;
         Ok(target)
     }
@@ -116,12 +125,17 @@ impl Target {
             // The system would stop a group that reads there and is not the terminal's.
             command.stdin(Stdio::null());
         }
+        if self.step.is_some() {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
         let mut child = command.spawn().map_err(|source| WatchError::Start {
             program: program.to_string_lossy().into_owned(),
             source,
         })?;
         let pid = child.id();
         self.pid = pid;
+        let step = self.step.as_ref();
+        self.passed = step.map(|step| Passed::of(&mut child, step));
         let send = self.send.clone();
         // Nobody listens any more if the tool ends.
         thread::spawn(move || drop(send.send(News::Ended(pid, child.wait()))));
@@ -131,6 +145,11 @@ impl Target {
     /// The number of the process.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// How many steps of its work the command said so far; none if that is not looked at.
+    pub fn steps(&self) -> Option<u64> {
+        self.passed.as_ref().map(Passed::steps)
     }
 
     /// Waits so long, or until the command ends. A signal ends the watch, as
@@ -163,6 +182,10 @@ impl Target {
         loop {
             match self.news.recv_timeout(time) {
                 Ok(News::Ended(pid, _)) if pid != self.pid => {}
+                Ok(News::Ended(pid, status)) => {
+                    self.passed.iter().for_each(Passed::finish);
+                    return Some(News::Ended(pid, status));
+                }
                 Ok(news) => return Some(news),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
             }
@@ -305,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_command_that_ended_by_itself_was_not_stopped() {
-        let target = Target::command(&["true".into()]).expect("there is such a program");
+        let target = Target::command(&["true".into()], None).expect("there is such a program");
         while !Sample::of_tree(target.pid()).is_gone() {
             thread::yield_now();
         }
