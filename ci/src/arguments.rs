@@ -4,6 +4,7 @@ use cargo_highwater::output::export::Export;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use highwater::__private::milliseconds;
 use highwater::ByteSize;
+use regex::bytes::Regex;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -216,6 +217,14 @@ pub(crate) struct WatchArguments {
     /// process ends]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub(crate) length: Option<Duration>,
+    /// Judge memory by the work that is done instead of the time that passes: each line that the
+    /// command prints and that matches is a step of it
+    #[arg(long, value_name = "REGEX", conflicts_with = "pid")]
+    pub(crate) steps_from_log: Option<Regex>,
+    /// Start the command again when it has more memory than its limit, or the system killed it for
+    /// memory: after 1 s, then 2 s, up to a minute
+    #[arg(long, conflicts_with = "pid")]
+    pub(crate) restart: bool,
     /// Write each sample as a line of JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

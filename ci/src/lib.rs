@@ -38,6 +38,7 @@ pub mod output;
 pub mod outside;
 pub mod project;
 pub mod sites;
+mod stretches;
 pub mod sweep;
 pub mod table;
 pub mod view;

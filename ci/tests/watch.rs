@@ -25,7 +25,12 @@ struct Watching {
 impl Watching {
     fn start(arguments: &[&str]) -> Self {
         let mut command = support::interruptible_tool();
-        command.arg("watch").args(arguments).stdin(Stdio::piped());
+        command.arg("watch").args(arguments);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut tool = command.spawn().expect("the tool starts");
         Self {
@@ -227,14 +232,223 @@ fn bad_usage_has_no_answer() {
     let none = Watching::start(&["--", "no-such-program"]).end();
     let message = "error: `no-such-program` could not be started: ";
     assert!(none.0.starts_with(message), "{}", none.0);
-    let wrong: [&[&str]; 3] = [
+    let wrong: [&[&str]; 5] = [
         &[],
         &["--pid", "1", "--", "cat"],
         &["--interval", "0s", "--", "cat"],
+        &["--restart", "--pid", "1"],
+        &["--steps-from-log", "(", "--", "cat"],
     ];
     for arguments in wrong {
         let (text, code) = Watching::start(arguments).end();
         assert_eq!(code, NO_ANSWER, "{text}");
     }
     assert_eq!(none.1, NO_ANSWER);
+}
+
+/// The first time it keeps more than the limit; the second time it says why there is one.
+#[test]
+fn a_command_above_its_limit_is_started_again_and_told_why() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let json = directory.path().join("samples.jsonl");
+    let json = json.to_str().expect("the path is text");
+    let shell = "if [ -z \"$HIGHWATER_RESTARTED\" ]; then
+            s=x; while [ ${#s} -lt 60000000 ]; do s=$s$s; done
+        else echo \"$HIGHWATER_RESTARTED\"; fi; cat";
+    let arguments = [
+        "--restart",
+        "--limit",
+        "50MB",
+        "--interval",
+        "5ms",
+        "--json",
+        json,
+        "--",
+        "sh",
+        "-c",
+        shell,
+    ];
+    let mut watching = Watching::start(&arguments);
+    let ended = watching.line_like(|line| line.starts_with("memory was above"));
+    let by = "memory was above the limit, and the command was ended: signal: 15 (SIGTERM)\n";
+    assert_eq!(ended, by);
+    let restart = watching.line_like(|line| line.starts_with("restart "));
+    let mut printed = BufReader::new(watching.tool.stdout.take().expect("it is piped"));
+    let mut told = String::new();
+    printed.read_line(&mut told).expect("it prints text");
+    assert!(told.starts_with("limit: "), "{told}");
+    assert!(told.ends_with(" MB of 50.0 MB\n"), "{told}");
+    assert_eq!(restart, format!("restart 1 in 1 s: {told}"));
+    let (end, code) = watching.end();
+    let last = "the command ended: exit status: 0
+restarts: 1; the verdicts are of the time since the last one\n";
+    assert!(end.ends_with(last), "{end}");
+    assert_eq!(code, FAILED);
+    let lines = fs::read_to_string(json).expect("the file is there");
+    let reasons = lines.lines().filter_map(|line| {
+        let line: Value = serde_json::from_str(line).expect("each line is JSON");
+        Some(line["restart"].as_str()?.to_owned())
+    });
+    assert_eq!(reasons.collect::<Vec<_>>(), [told.trim_end()]);
+}
+
+/// That a program which may not have much address space aborts for memory is a guess.
+#[test]
+fn a_command_that_aborts_under_a_limit_is_started_again() {
+    let shell = "echo \"$HIGHWATER_RESTARTED\"; read -r line
+        if [ -z \"$HIGHWATER_RESTARTED\" ]; then kill -ABRT $$; fi";
+    let limit = "ulimit -c 0; ulimit -v 4000000; exec env --default-signal=INT \"$@\"";
+    let mut command = support::program("sh");
+    command.args(["-c", limit, "sh", env!("CARGO_BIN_EXE_cargo-highwater")]);
+    command.args(["watch", "--restart", "--interval", "5ms", "--"]);
+    command.args(["sh", "-c", shell]);
+    let mut watching = Watching::of(command);
+    let mut printed = BufReader::new(watching.tool.stdout.take().expect("it is piped"));
+    let mut told = String::new();
+    printed.read_line(&mut told).expect("it prints text");
+    assert_eq!(told, "\n");
+    watching.line_like(|line| line.ends_with("  settling\n"));
+    let input = watching.input.as_mut().expect("it is open");
+    input.write_all(b"\n").expect("the shell reads");
+    let restart = watching.line_like(|line| line.starts_with("restart "));
+    told.clear();
+    printed.read_line(&mut told).expect("it prints text");
+    assert!(
+        told.starts_with("aborted: perhaps for memory, with "),
+        "{told}"
+    );
+    assert!(
+        told.ends_with(" at the last sample of 4.10 GB of address space\n"),
+        "{told}"
+    );
+    assert_eq!(restart, format!("restart 1 in 1 s: {told}"));
+    let (end, code) = watching.end();
+    assert!(end.contains("restarts: 1; "), "{end}");
+    assert_eq!(code, FAILED);
+}
+
+#[test]
+fn a_command_that_fails_by_itself_is_not_started_again() {
+    let arguments = ["--restart", "--", "sh", "-c", "cat; exit 3"];
+    let (text, code) = Watching::start(&arguments).end();
+    assert!(
+        text.ends_with("the command ended: exit status: 3\n"),
+        "{text}"
+    );
+    assert_eq!(code, FAILED);
+}
+
+/// Each line of input is a step, in which it keeps 100 kB, and whose line is passed on.
+#[test]
+fn memory_that_grows_with_the_work_is_told_by_the_step() {
+    let keeps = "s=x; while [ ${#s} -lt 100000 ]; do s=$s$s; done; n=0
+        while read -r line; do n=$((n + 1)); eval \"kept$n=\\$s\"; echo \"candle $n\"; done";
+    let arguments = [
+        "--steps-from-log",
+        "^candle [0-9]+$",
+        "--interval",
+        "2ms",
+        "--limit",
+        "1GB",
+        "--",
+        "sh",
+        "-c",
+        keeps,
+    ];
+    let mut watching = Watching::start(&arguments);
+    let mut printed = BufReader::new(watching.tool.stdout.take().expect("it is piped"));
+    let mut steps = 0;
+    let mut line = watching.line();
+    assert!(line.starts_with("     steps    memory"), "{line}");
+    while !line.starts_with("alert: memory: growing by ") {
+        assert!(!line.is_empty(), "it ended");
+        let input = watching.input.as_mut().expect("it is open");
+        input.write_all(b"\n").expect("the shell reads on");
+        steps += 1;
+        let mut candle = String::new();
+        printed.read_line(&mut candle).expect("it prints text");
+        assert_eq!(candle, format!("candle {steps}\n"));
+        line = watching.line();
+    }
+    assert!(line.contains(" kB a step"), "{line}");
+    assert!(
+        line.contains("; it reaches the limit of 1.00 GB in "),
+        "{line}"
+    );
+    assert!(line.ends_with(" steps\n"), "{line}");
+    let (end, code) = watching.end();
+    assert!(end.contains("memory: growing by "), "{end}");
+    assert_eq!(code, FAILED, "{end}");
+}
+
+#[test]
+fn memory_that_rests_while_work_is_done_is_bounded() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let json = directory.path().join("samples.jsonl");
+    let path = json.to_str().expect("the path is text");
+    let arguments = [
+        "--steps-from-log",
+        "candle",
+        "--interval",
+        "2ms",
+        "--json",
+        path,
+        "--",
+        "cat",
+    ];
+    let mut watching = Watching::start(&arguments);
+    let mut line = watching.line();
+    while !line.ends_with("  bounded\n") {
+        assert!(!line.is_empty(), "it ended");
+        let input = watching.input.as_mut().expect("it is open");
+        input.write_all(b"candle\nother\n").expect("it reads on");
+        line = watching.line();
+    }
+    let (end, code) = watching.end();
+    assert!(end.contains("memory: bounded over the last "), "{end}");
+    assert!(end.contains(" a step would have shown\n"), "{end}");
+    assert_eq!(code, PASSED, "{end}");
+    let lines = fs::read_to_string(json).expect("the file is there");
+    let last = lines.lines().last().expect("there are some");
+    let last: Value = serde_json::from_str(last).expect("it is JSON");
+    assert!(last["steps"].as_u64() >= Some(31), "{last}");
+    assert_eq!(last["bytes_per_step"], 0.0);
+    assert_eq!(last["bytes_per_hour"], Value::Null);
+}
+
+#[test]
+fn without_a_line_that_matches_there_is_no_answer() {
+    let mut watching = Watching::start(&["--steps-from-log", "candle", "--", "cat"]);
+    watching.line_like(|line| line.ends_with("  settling\n"));
+    let (text, code) = watching.end();
+    let none = "memory: settling, as no line of the output is a step yet\n";
+    assert!(text.contains(none), "{text}");
+    assert_eq!(code, NO_ANSWER, "{text}");
+}
+
+/// It comes while nothing runs, or if this test is slow, when the command runs again.
+#[test]
+fn a_signal_ends_a_watch_that_waits_to_start_again() {
+    let shell = "s=x; while [ ${#s} -lt 60000000 ]; do s=$s$s; done; cat";
+    let arguments = [
+        "--restart",
+        "--limit",
+        "50MB",
+        "--interval",
+        "5ms",
+        "--",
+        "sh",
+        "-c",
+        shell,
+    ];
+    let mut watching = Watching::start(&arguments);
+    watching.line_like(|line| line.starts_with("restart 1 in 1 s: limit: "));
+    watching.signal(Signal::SIGTERM);
+    let (text, code) = watching.rest();
+    assert!(
+        text.contains("SIGTERM was received, and the command was "),
+        "{text}"
+    );
+    assert!(text.contains("restarts: 1; "), "{text}");
+    assert_eq!(code, FAILED);
 }

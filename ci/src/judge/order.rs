@@ -1,13 +1,11 @@
 //! The order of profiles, and the equal stretches of time that they stand for.
 
 use super::JudgeError;
+use crate::stretches;
 use crate::sweep::text::count;
 use highwater::__private::{Course, Stretch};
 use highwater_monitor::__private::Span;
 use std::time::Duration;
-
-/// In how many stretches there may be no profile: one in so many, no two in a row.
-const EMPTY: usize = 8;
 
 /// The order of profiles.
 #[derive(Debug)]
@@ -53,7 +51,7 @@ impl Order {
             });
         }
         let all = (Course::FEWEST..=known.len()).rev();
-        let stretch_of = { all }.find_map(|count| stretches(&known, count));
+        let stretch_of = { all }.find_map(|count| stretches::stretches(&known, count));
         Ok(Self {
             indices,
             no_times,
@@ -78,74 +76,17 @@ impl Order {
 
     /// What the rule says of a figure with these levels, one for each profile as it was given.
     pub(super) fn course(&self, levels: &[u64]) -> Course {
-        let mut stretches = vec![None; self.stretches()];
-        let mut counts = vec![0; stretches.len()];
-        for (index, at) in self.indices.iter().zip(&self.stretch_of) {
+        let readings = self.indices.iter().zip(&self.stretch_of);
+        stretches::course(readings.map(|(index, at)| {
             let level = levels[*index];
-            counts[*at] += 1;
-            let seen = stretches[*at].get_or_insert(Sum {
+            let read = Stretch {
                 lowest: level,
                 highest: level,
-                all: 0,
-            });
-            seen.lowest = seen.lowest.min(level);
-            seen.highest = seen.highest.max(level);
-            seen.all += u128::from(level);
-        }
-        let known = stretches.iter().zip(&counts).map(|(sum, count)| {
-            let sum: Option<Sum> = *sum;
-            sum.map(|sum| Stretch {
-                lowest: sum.lowest,
-                highest: sum.highest,
-                mean: u64::try_from(sum.all / (*count).max(1)).unwrap_or(u64::MAX),
-            })
-        });
-        let known: Vec<Option<Stretch>> = known.collect();
-        let all = (0..known.len()).map(|at| known[at].unwrap_or_else(|| beside(&known, at)));
-        Course::new(all)
+                mean: level,
+            };
+            (*at, read)
+        }))
     }
-}
-
-/// The levels of a stretch.
-#[derive(Clone, Copy)]
-struct Sum {
-    lowest: u64,
-    highest: u64,
-    all: u128,
-}
-
-/// What a stretch without a profile can have had, by those beside it.
-fn beside(known: &[Option<Stretch>], at: usize) -> Stretch {
-    let none = Stretch {
-        lowest: 0,
-        highest: 0,
-        mean: 0,
-    };
-    let of = |at: usize| known.get(at).copied().flatten().unwrap_or(none);
-    let (before, after) = (of(at.wrapping_sub(1)), of(at + 1));
-    Stretch {
-        lowest: before.lowest.min(after.lowest),
-        highest: before.highest.max(after.highest),
-        mean: before.mean.midpoint(after.mean),
-    }
-}
-
-/// The stretch of each time if there are so many of equal length; none if too many of them have
-/// no profile.
-fn stretches(times: &[i64], count: usize) -> Option<Vec<usize>> {
-    let (first, last) = (*times.first()?, *times.last()?);
-    let whole = i128::from(last) - i128::from(first);
-    let others = i128::try_from(count).ok()? - 1;
-    let stretch_of = times.iter().map(|time| {
-        let since = i128::from(*time) - i128::from(first);
-        // The nearest.
-        usize::try_from((2 * since * others + whole) / (2 * whole)).unwrap_or(0)
-    });
-    let stretch_of: Vec<_> = stretch_of.collect();
-    let steps = stretch_of.windows(2).map(|pair| pair[1] - pair[0]);
-    let empty: usize = steps.clone().map(|step| step.saturating_sub(1)).sum();
-    let is_even = steps.max() <= Some(2) && empty <= count / EMPTY;
-    is_even.then_some(stretch_of)
 }
 
 fn between(first: i64, last: i64) -> Duration {

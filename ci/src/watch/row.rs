@@ -1,14 +1,29 @@
 //! A sample as a line of a table, and as a line of JSON.
 
+use super::restart::Reason;
+use super::work;
 use highwater::__private::{Size, Thousands};
 use highwater_monitor::__private::Span;
-use highwater_monitor::{Event, Sample, Verdict};
+use highwater_monitor::{Sample, State, Verdict};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 
 /// The titles of the columns.
 pub const HEAD: &str =
     "      time    memory  of limit      swap  threads    files    CPU  memory is";
+
+/// The same where memory is judged by work: the first one is of that.
+pub const HEAD_BY_WORK: &str =
+    "     steps    memory  of limit      swap  threads    files    CPU  memory is";
+
+/// What is known of memory.
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
+    /// Over time.
+    Time(&'a Verdict),
+    /// After so many steps.
+    Work(u64, &'a work::Verdict),
+}
 
 /// What a line is about.
 pub struct Told<'a> {
@@ -18,12 +33,25 @@ pub struct Told<'a> {
     pub elapsed: Duration,
     /// Processors that were busy since the sample before, on average.
     pub cpu: Option<f64>,
+    /// The limit of memory.
+    pub limit: Option<u64>,
     /// What is known of memory.
-    pub verdict: Option<&'a Verdict>,
+    pub by: Option<By<'a>>,
+    /// Why the process is started again, if there is none now.
+    pub restart: Option<&'a Reason>,
+}
+
+impl By<'_> {
+    fn state(self) -> State {
+        match self {
+            Self::Time(verdict) => verdict.state(),
+            Self::Work(_, verdict) => verdict.state(),
+        }
+    }
 }
 
 impl Told<'_> {
-    /// A line below [`HEAD`]. What is not known is `?`.
+    /// A line below [`HEAD`] or [`HEAD_BY_WORK`]. What is not known is `?`.
     pub fn line(&self) -> String {
         let sample = self.sample;
         let known = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
@@ -31,15 +59,18 @@ impl Told<'_> {
         let count = |count: Option<u64>| known(count.map(|count| Thousands(count).to_string()));
         let percent =
             |share: Option<f64>| known(share.map(|share| format!("{:.0} %", share * 100.0)));
-        let limit = self.verdict.and_then(Verdict::limit);
         let memory = sample.memory_bytes();
         let share = memory
-            .zip(limit)
+            .zip(self.limit)
             .map(|(memory, limit)| memory as f64 / limit as f64);
-        let state = self.verdict.map(|verdict| verdict.state().to_string());
+        let state = self.by.map(|by| by.state().to_string());
+        let first = match self.by {
+            Some(By::Work(steps, _)) => Thousands(steps).to_string(),
+            _ => Span(self.elapsed).to_string(),
+        };
         format!(
             "{:>10}{:>10}{:>10}{:>10}{:>9}{:>9}{:>7}  {}",
-            Span(self.elapsed).to_string(),
+            first,
             size(memory),
             percent(share),
             size(sample.swap_bytes),
@@ -67,12 +98,21 @@ pub struct Record {
     state: Option<String>,
     bytes_per_hour: Option<f64>,
     seconds_to_limit: Option<f64>,
+    steps: Option<u64>,
+    bytes_per_step: Option<f64>,
+    steps_to_limit: Option<u64>,
     events: Vec<String>,
+    restart: Option<String>,
 }
 
 impl Record {
-    pub(super) fn of(told: &Told<'_>, events: &[Event]) -> Self {
+    pub(super) fn of(told: &Told<'_>, events: Vec<String>) -> Self {
         let sample = told.sample;
+        let (by_time, by_work) = match told.by {
+            Some(By::Time(verdict)) => (Some(verdict), None),
+            Some(By::Work(steps, verdict)) => (None, Some((steps, verdict))),
+            None => (None, None),
+        };
         let time = sample.time.duration_since(SystemTime::UNIX_EPOCH);
         Self {
             time_seconds: time.unwrap_or_default().as_secs_f64(),
@@ -85,20 +125,24 @@ impl Record {
             descriptors: sample.descriptors,
             cpu_seconds: sample.cpu_time.map(|time| time.as_secs_f64()),
             cgroup_bytes: sample.cgroup.map(|group| group.current_bytes),
-            state: told.verdict.map(|verdict| verdict.state().to_string()),
-            bytes_per_hour: told.verdict.map(Verdict::per_hour),
-            seconds_to_limit: told
-                .verdict
+            state: told.by.map(|by| by.state().to_string()),
+            bytes_per_hour: by_time.map(Verdict::per_hour),
+            seconds_to_limit: by_time
                 .and_then(Verdict::time_to_limit)
                 .map(|until| until.as_secs_f64()),
-            events: events.iter().map(ToString::to_string).collect(),
+            steps: by_work.map(|(steps, _)| steps),
+            bytes_per_step: by_work.map(|(_, verdict)| verdict.per_step()),
+            steps_to_limit: by_work.and_then(|(_, verdict)| verdict.steps_to_limit()),
+            events,
+            restart: told.restart.map(ToString::to_string),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{HEAD, Told};
+    use super::{By, HEAD, HEAD_BY_WORK, Told};
+    use crate::watch::work::Work;
     use highwater_monitor::{Monitor, Sample};
     use std::time::{Duration, SystemTime};
 
@@ -122,7 +166,9 @@ mod tests {
                 sample: &at(minute),
                 elapsed: Duration::from_secs(60 * minute),
                 cpu: (minute > 0).then_some(4.0 / 3.0),
-                verdict: status.verdicts.first(),
+                limit: Some(1_000_000_000),
+                by: status.verdicts.first().map(By::Time),
+                restart: None,
             };
             if minute % 33 == 0 {
                 lines.push(told.line());
@@ -132,9 +178,18 @@ mod tests {
             sample: &Sample::at(SystemTime::UNIX_EPOCH),
             elapsed: Duration::from_secs(400_000),
             cpu: Some(f64::INFINITY),
-            verdict: None,
+            limit: None,
+            by: None,
+            restart: None,
         };
         lines.push(unknown.line());
+        lines.push(HEAD_BY_WORK.to_owned());
+        let work = Work::default();
+        let by_work = Told {
+            by: Some(By::Work(1_234_567, work.verdict())),
+            ..unknown
+        };
+        lines.push(by_work.line());
         assert!(lines.iter().all(|line| line.len() <= 80));
         insta::assert_snapshot!(lines.join("\n"));
     }

@@ -1,14 +1,15 @@
 //! Signals: those that end the watch, and those that end a command and what it started.
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{is_group_there, is_kill, own_group, receive, send};
+pub(super) use linux::{is_abort, is_group_there, is_kill, own_group, receive, send};
 #[cfg(not(target_os = "linux"))]
-pub(super) use other::{is_group_there, is_kill, own_group, receive, send};
+pub(super) use other::{is_abort, is_group_there, is_kill, own_group, receive, send};
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use nix::sys::signal::{SigSet, Signal, killpg};
+    use nix::sys::signal::{Signal, killpg};
     use nix::unistd::Pid;
+    use signal_hook::iterator::Signals;
     use std::fs;
     use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
     use std::process::{Command, ExitStatus};
@@ -23,15 +24,24 @@ mod linux {
     }
 
     /// From now on these signals do not end the tool: each is passed on by its name, until that
-    /// returns false. A command is started before, for it would have them blocked, too.
+    /// returns false. Commands that are started do not ignore them.
     pub(in crate::watch) fn receive(pass_on: impl Fn(&'static str) -> bool + Send + 'static) {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let signals = ENDING.into_iter();
         // `nohup` ignores one of them, and so do shells in the background.
-        let signals: SigSet = signals.filter(|one| !is_ignored(&status, *one)).collect();
-        if signals.thread_block().is_ok() {
-            thread::spawn(move || while signals.wait().is_ok_and(|one| pass_on(one.as_str())) {});
-        }
+        let signals = signals.filter(|one| !is_ignored(&status, *one));
+        let Ok(mut signals) = Signals::new(signals.map(|one| one as i32)) else {
+            return;
+        };
+        thread::spawn(move || {
+            let received = signals.forever();
+            let names = received.filter_map(|number| Signal::try_from(number).ok());
+            for name in names.map(Signal::as_str) {
+                if !pass_on(name) {
+                    return;
+                }
+            }
+        });
     }
 
     fn is_ignored(status: &str, signal: Signal) -> bool {
@@ -58,7 +68,17 @@ mod linux {
     }
 
     pub(in crate::watch) fn is_kill(status: ExitStatus) -> bool {
-        status.signal() == Some(Signal::SIGKILL as i32)
+        is_by(status, Signal::SIGKILL)
+    }
+
+    pub(in crate::watch) fn is_abort(status: ExitStatus) -> bool {
+        is_by(status, Signal::SIGABRT)
+    }
+
+    /// Whether it ended by this signal, or is a shell that says so of what it started.
+    fn is_by(status: ExitStatus, signal: Signal) -> bool {
+        let signal = signal as i32;
+        status.signal() == Some(signal) || status.code() == Some(128 + signal)
     }
 
     #[cfg(test)]
@@ -92,6 +112,10 @@ mod other {
     }
 
     pub(in crate::watch) fn is_kill(_status: ExitStatus) -> bool {
+        false
+    }
+
+    pub(in crate::watch) fn is_abort(_status: ExitStatus) -> bool {
         false
     }
 }

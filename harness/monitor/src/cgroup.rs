@@ -1,9 +1,11 @@
 //! Reads the memory limits of a process's control group, version 2.
 
-use crate::sample::{Cgroup, Note};
+use crate::sample::{Cgroup, Note, Pressure};
 use procfs::process::Process;
+use procfs::{FromRead as _, MemoryPressure};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where the groups are mounted: alone, or beside those of version 1.
 const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -73,6 +75,16 @@ fn read_folder(mount: &Path, folder: &Path) -> Result<Cgroup, Note> {
         high_events: event("high"),
         max_events: event("max"),
         oom_kills: event("oom_kill"),
+        pressure: pressure(&folder.join("memory.pressure")),
+    })
+}
+
+/// What a file says of pressure; none if the system does not count it.
+pub(crate) fn pressure(file: &Path) -> Option<Pressure> {
+    let read = MemoryPressure::from_file(file).ok()?;
+    Some(Pressure {
+        waiting: Duration::from_micros(read.some.total),
+        stalled: Duration::from_micros(read.full.total),
     })
 }
 
@@ -87,6 +99,10 @@ mod tests {
     use crate::sample::Note;
     use std::fs;
     use std::path::Path;
+    use std::time::Duration;
+
+    const PRESSURE: &str = "some avg10=1.53 avg60=0.87 avg300=0.20 total=7654321\n\
+                            full avg10=0.10 avg60=0.02 avg300=0.00 total=391926\n";
 
     fn write(folder: &Path, files: &[(&str, &str)]) {
         fs::create_dir_all(folder).expect("the folder is new");
@@ -112,6 +128,7 @@ mod tests {
                 ("memory.max", "max\n"),
                 ("memory.high", "400000000\n"),
                 ("memory.events", events),
+                ("memory.pressure", PRESSURE),
             ],
         );
         let found = read_folder(mount.path(), &group).expect("all can be read");
@@ -120,6 +137,9 @@ mod tests {
         assert_eq!(found.high_bytes, Some(400_000_000));
         let events = (found.high_events, found.max_events, found.oom_kills);
         assert_eq!(events, (17, 3, 2));
+        let pressure = found.pressure.expect("it is there");
+        assert_eq!(pressure.waiting, Duration::from_micros(7_654_321));
+        assert_eq!(pressure.stalled, Duration::from_micros(391_926));
     }
 
     /// A group whose controller is off is counted in the one around it.
@@ -141,5 +161,11 @@ mod tests {
         write(&group, &[("memory.max", "max\n")]);
         let found = read_folder(mount.path(), &group);
         assert_eq!(found, Err(Note::Unreadable("memory.current")));
+        write(&group, &[("memory.current", "5\n")]);
+        let found = read_folder(mount.path(), &group).expect("its memory is known");
+        assert_eq!(found.pressure, None);
+        write(&group, &[("memory.pressure", "some avg10=0.00\n")]);
+        let found = read_folder(mount.path(), &group).expect("its memory is known");
+        assert_eq!(found.pressure, None);
     }
 }

@@ -51,7 +51,7 @@ pub use figure::Figure;
 #[cfg(feature = "prometheus")]
 pub use metrics::METRICS_CONTENT_TYPE;
 pub use monitor::{Builder, Monitor, Status};
-pub use sample::{Cgroup, Heap, Note, Sample};
+pub use sample::{Cgroup, Heap, Note, Pressure, Sample};
 pub use sampling::Sampling;
 pub use verdict::{State, Verdict};
 

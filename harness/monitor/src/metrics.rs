@@ -2,7 +2,7 @@
 
 use crate::alert::AlertKind;
 use crate::monitor::{Monitor, Status};
-use crate::sample::{Cgroup, Sample};
+use crate::sample::{Cgroup, Pressure, Sample};
 use crate::verdict::{State, Verdict};
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -102,6 +102,9 @@ fn of_sample(registry: &mut Registry, sample: &Sample) {
         let counter = ConstCounter::new(time.as_secs_f64());
         registry.register_with_unit("cpu", "Processor time", Unit::Seconds, counter);
     }
+    if let Some(pressure) = sample.machine_pressure {
+        of_pressure(registry, "machine", "the machine", pressure);
+    }
     let since_epoch = sample.time.duration_since(SystemTime::UNIX_EPOCH);
     let time = ConstGauge::new(since_epoch.unwrap_or(Duration::ZERO).as_secs_f64());
     registry.register_with_unit(
@@ -164,6 +167,23 @@ fn of_cgroup(registry: &mut Registry, group: &Cgroup) {
     ];
     for (name, help, count) in counts {
         registry.register(name, help, ConstCounter::new(count));
+    }
+    if let Some(pressure) = group.pressure {
+        of_pressure(registry, "cgroup", "the control group", pressure);
+    }
+}
+
+/// Both times of waiting for memory, by processes of `whose`.
+fn of_pressure(registry: &mut Registry, prefix: &str, whose: &str, pressure: Pressure) {
+    let times = [
+        ("waiting", "a process", pressure.waiting),
+        ("stalled", "all processes", pressure.stalled),
+    ];
+    for (name, who, time) in times {
+        let name = format!("{prefix}_memory_{name}");
+        let help = format!("Time in which {who} of {whose} waited for memory");
+        let counter = ConstCounter::new(time.as_secs_f64());
+        registry.register_with_unit(name, help, Unit::Seconds, counter);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::cgroup;
 use crate::sample::{Note, Sample};
 use procfs::process::{LimitValue, Process, Stat, all_processes_with_root};
-use procfs::{Current as _, Meminfo, ProcError, ProcResult};
+use procfs::{Current as _, Meminfo, ProcError, ProcResult, VmStat};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -78,6 +78,10 @@ fn read_all(process: ProcResult<Process>, descendants: Vec<Process>, sample: &mu
         Ok(meminfo) => sample.machine_bytes = Some(meminfo.mem_total),
         Err(_) => sample.notes.push(Note::Unreadable("/proc/meminfo")),
     }
+    let counts = VmStat::current().ok();
+    let kills = counts.and_then(|counts| counts.0.get("oom_kill").copied());
+    sample.machine_oom_kills = kills.and_then(|kills| u64::try_from(kills).ok());
+    sample.machine_pressure = cgroup::pressure(&Path::new(PROC).join("pressure/memory"));
     match cgroup::read(&process) {
         Ok(group) => sample.cgroup = Some(group),
         Err(note) => sample.notes.push(note),
@@ -97,12 +101,11 @@ fn read(process: &Process, sample: &mut Sample) {
         Ok(count) => sample.descriptors = Some(count as u64),
         Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/fd")),
     }
-    let limit = process
-        .limits()
-        .map(|limits| limits.max_open_files.soft_limit);
-    match limit {
-        Ok(LimitValue::Value(limit)) => sample.descriptor_limit = Some(limit),
-        Ok(LimitValue::Unlimited) => {}
+    match process.limits() {
+        Ok(limits) => {
+            sample.descriptor_limit = value(&limits.max_open_files.soft_limit);
+            sample.address_limit = value(&limits.max_address_space.soft_limit);
+        }
         Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/limits")),
     }
     // This is read last: a process that is there now was there before.
@@ -120,6 +123,13 @@ fn read(process: &Process, sample: &mut Sample) {
             sample.notes.push(Note::ProcessGone);
         }
         Err(_) => sample.notes.push(Note::Unreadable("/proc/PID/status")),
+    }
+}
+
+fn value(limit: &LimitValue) -> Option<u64> {
+    match limit {
+        LimitValue::Value(limit) => Some(*limit),
+        LimitValue::Unlimited => None,
     }
 }
 
@@ -145,6 +155,8 @@ fn add(sum: &mut Sample, other: &Sample) {
     add(&mut sum.descriptors, other.descriptors);
     // Each process has a limit of its own, and the sum none.
     sum.descriptor_limit = None;
+    let limits = sum.address_limit.into_iter().chain(other.address_limit);
+    sum.address_limit = limits.min();
     sum.cpu_time = sum
         .cpu_time
         .zip(other.cpu_time)
@@ -228,11 +240,13 @@ mod tests {
     fn a_sum_of_which_a_part_is_unknown_is_unknown() {
         let mut sum = figures(&[("status", STATUS)]);
         sum.descriptors = Some(4);
-        let other = figures(&[("status", STATUS)]);
+        let mut other = figures(&[("status", STATUS)]);
+        other.address_limit = Some(7_000);
         add(&mut sum, &other);
         assert_eq!(sum.processes, 2);
         assert_eq!(sum.resident_bytes, Some(2 * 1_748 * 1_024));
         assert_eq!(sum.descriptors, None);
+        assert_eq!(sum.address_limit, Some(7_000), "the other has no limit");
         assert_eq!(sum.notes.len(), 3, "each is told once");
     }
 }

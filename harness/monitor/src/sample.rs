@@ -27,12 +27,19 @@ pub struct Sample {
     pub descriptors: Option<u64>,
     /// The most descriptors that a process may have; none if it is not limited.
     pub descriptor_limit: Option<u64>,
+    /// The most address space that a process may have (`RLIMIT_AS`), of several processes the
+    /// lowest; none if it is not limited.
+    pub address_limit: Option<u64>,
     /// When the process was started, after the system was. Another process of its number differs.
     pub started: Option<Duration>,
     /// Processor time since the start, of ended children that were waited for too.
     pub cpu_time: Option<Duration>,
     /// The memory of the machine.
     pub machine_bytes: Option<u64>,
+    /// How many processes of the machine the system killed for memory since it was started.
+    pub machine_oom_kills: Option<u64>,
+    /// How long processes of the machine waited for memory; none where the system does not tell.
+    pub machine_pressure: Option<Pressure>,
     /// The heap, if highwater's allocator is installed in this process.
     pub heap: Option<Heap>,
     /// What each [`Component`](crate::Component) of this process holds.
@@ -73,6 +80,20 @@ pub struct Cgroup {
     pub max_events: u64,
     /// How many processes the system killed for memory.
     pub oom_kills: u64,
+    /// `memory.pressure`: how long processes of the group waited for memory; none where the
+    /// system does not tell.
+    pub pressure: Option<Pressure>,
+}
+
+/// How long processes waited for memory, in all, because pages had to be found or read again:
+/// [pressure stall information](https://docs.kernel.org/accounting/psi.html).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pressure {
+    /// The time in which at least one of them waited, `some`.
+    pub waiting: Duration,
+    /// The time in which all that had work waited, `full`.
+    pub stalled: Duration,
 }
 
 /// What could not be read, or what is odd about the time of a sample.
@@ -141,9 +162,12 @@ impl Sample {
             threads: None,
             descriptors: None,
             descriptor_limit: None,
+            address_limit: None,
             started: None,
             cpu_time: None,
             machine_bytes: None,
+            machine_oom_kills: None,
+            machine_pressure: None,
             heap: None,
             components: Vec::new(),
             cgroup: None,

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 #![cfg(feature = "prometheus")]
 
-use highwater_monitor::{Cgroup, Monitor, Sample};
+use highwater_monitor::{Cgroup, Monitor, Pressure, Sample};
 use std::time::{Duration, SystemTime};
 
 /// A service whose memory grows by 60 MB an hour, after eight hours.
@@ -26,6 +26,11 @@ fn the_text_of_a_service_that_grows() {
         cgroup.current_bytes = 900_000_000;
         cgroup.max_bytes = Some(2_000_000_000);
         cgroup.high_events = 3;
+        let mut pressure = Pressure::default();
+        pressure.waiting = Duration::from_micros(7_654_321);
+        pressure.stalled = Duration::from_micros(391_926);
+        cgroup.pressure = Some(pressure);
+        sample.machine_pressure = Some(pressure);
         sample.cgroup = Some(cgroup);
         monitor.observe(sample);
     }
