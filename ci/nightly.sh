@@ -34,9 +34,12 @@ done
 HIGHWATER_PORTABLE=1 CARGO_TARGET_DIR=target/model RUSTFLAGS="--cfg highwater_shuttle" \
 cargo test --release --locked -p highwater --lib alloc::model
 
-# 100,000 damaged reports, baselines, configurations and outcomes.
-PROPTEST_CASES=100000 CARGO_TARGET_DIR=target/checked CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
+# A million damaged reports, baselines, configurations and outcomes, in three tests.
+PROPTEST_CASES=334000 CARGO_TARGET_DIR=target/checked CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
 cargo test --release --locked -p cargo-highwater --test mutated
+
+# A suite on four machines, of which one is lost. It needs nextest.
+cargo test --locked -p cargo-highwater --test shards -- --ignored
 
 # Five times as many random programs, sound and leaky.
 HIGHWATER_CASES=50_000 \

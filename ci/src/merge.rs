@@ -1,10 +1,13 @@
 //! Joins the reports of a suite that ran in shards, each on a machine of its own.
 
+mod shards;
+
 use crate::baseline::Baseline;
 use crate::compare::{Rule, changes};
 use crate::project::{ProjectError, base_revision};
 use highwater_reports::file::write_atomically;
 use highwater_reports::report::{ReadError, Report, read_files};
+pub use shards::ShardError;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
@@ -38,6 +41,9 @@ pub enum MergeError {
     /// A shard's revision can't be read, or the joined reports can't be written.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// They are not all of one run.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
     /// The system refused to write.
     #[error("{}: {source}", .path.display())]
     Write {
@@ -90,8 +96,11 @@ impl Merged {
     /// tests than shards.
     ///
     /// # Errors
-    /// If a report can't be read, shards contradict each other, or there is no report.
+    /// If a shard is missing or did not come to its end, a report can't be read, shards
+    /// contradict each other, or there is no report.
     pub fn read(shards: &[PathBuf]) -> Result<Self, MergeError> {
+        // First, for what is broken is broken for that.
+        shards::are_whole(shards)?;
         let reports = joined(shards)?;
         if reports.is_empty() {
             return Err(MergeError::Nothing);

@@ -13,6 +13,7 @@ use command::{Tests, rustc};
 use highwater::__private::reports_below;
 use highwater_reports::file::write_atomically;
 use highwater_reports::report::unwritten_files;
+pub(crate) use origin::origin_in;
 pub use run::Run;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};

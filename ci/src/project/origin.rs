@@ -12,6 +12,12 @@ use std::path::Path;
 /// The file among the reports. It is written after them.
 pub(super) const FILE: &str = "ORIGIN";
 
+/// What the reports in `directory` were made from, if the run that made them came to its end.
+pub(crate) fn origin_in(directory: &Path) -> Option<Origin> {
+    let text = fs::read_to_string(directory.join(FILE)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
 impl Project {
     /// As it is now. What cannot be found out is left out.
     pub fn origin(&self) -> Origin {
@@ -33,10 +39,7 @@ impl Project {
     /// without this tool, that is the project alone.
     pub fn origin_of_reports(&self) -> Origin {
         let path = self.reports.join(FILE);
-        let known = fs::read_to_string(&path)
-            .ok()
-            .filter(|_| self.is_last(&path));
-        let known = known.and_then(|text| serde_json::from_str(&text).ok());
+        let known = origin_in(&self.reports).filter(|_| self.is_last(&path));
         known.unwrap_or_else(|| Origin {
             project: self.name.clone(),
             ..Origin::default()

@@ -61,6 +61,14 @@ impl Run {
         }))
     }
 
+    /// The arguments as text, as they were remembered.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let texts = self.arguments.iter();
+        texts
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+
     /// Remembers it. Words that are no text are not remembered, and the run with them.
     pub(super) fn write(&self, directory: &Path) -> Result<(), ProjectError> {
         let text = |word: &OsString| word.to_str().map(str::to_owned);
