@@ -150,11 +150,14 @@ pub(super) fn are_whole(shards: &[PathBuf]) -> Result<(), ShardError> {
     missing(first, &parts.iter().map(|(_, part)| part.number).collect())
 }
 
+/// Something of a shard, with its directory.
+type Of<'a, T> = (&'a PathBuf, T);
+
 /// The first and the one that it is not alike.
 fn pair<'a, T>(
-    all: &'a [(&'a PathBuf, T)],
+    all: &'a [Of<'a, T>],
     are_alike: impl Fn(&T, &T) -> bool,
-) -> Option<(&'a (&'a PathBuf, T), &'a (&'a PathBuf, T))> {
+) -> Option<(&'a Of<'a, T>, &'a Of<'a, T>)> {
     let first = all.first()?;
     let other = all.iter().find(|other| !are_alike(&first.1, &other.1))?;
     Some((first, other))

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The first wait. Each is twice as long as the one before.
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// After a command ran for so long, waits begin with the first.
 const A_WHILE: Duration = Duration::from_mins(10);
 

@@ -200,7 +200,9 @@ impl Search {
         drop(scope);
         if let Some((operations, trial)) = leaking {
             let report = Scenario::new(&self.name).run(&setup, |state, _| {
-                operations.iter().for_each(|op| apply(state, op));
+                for operation in &operations {
+                    apply(state, operation);
+                }
             });
             unscoped(|| searched.conclude(&operations, &trial, report));
             unscoped(|| drop((operations, trial)));
