@@ -13,17 +13,7 @@ use std::process::{Command, Stdio};
 use support::Project;
 
 /// Twelve scenarios, which never end on the machine that is `LOST`.
-const SCENARIOS: &str = "\n\
-    fn names(name: &str, kept: usize) {\n    \
-        while std::env::var_os(\"LOST\").is_some() {\n        \
-            std::thread::park();\n    \
-        }\n    \
-        let scenario = highwater::Scenario::new(name).steps(100);\n    \
-        scenario.run(Vec::new, |names, i| {\n        \
-            names.push(i.to_string());\n        \
-            names.truncate(kept);\n    \
-        });\n\
-    }\n";
+const SCENARIOS: &str = include_str!("programs/shards.rs");
 
 fn project() -> Project {
     let project = Project::new();
@@ -32,7 +22,7 @@ fn project() -> Project {
     let scenarios: String = (1..=12).map(scenario).collect();
     let head =
         "#[global_allocator]\nstatic ALLOC: highwater::Alloc = highwater::Alloc::system();\n";
-    project.write("lib.rs", &[head, SCENARIOS, &scenarios].concat());
+    project.write("lib.rs", &[SCENARIOS, head, &scenarios].concat());
     project.commit("twelve scenarios");
     project
 }

@@ -67,7 +67,7 @@ fn keep(
         }
         left = left.saturating_sub(pause);
         kills = Kills::now();
-        target.start_again(&reason)?;
+        target.start_again(&reason.to_string())?;
     }
 }
 

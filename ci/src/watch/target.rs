@@ -1,7 +1,6 @@
 //! What is watched: a process that is there, or one that is started and waited for.
 
 use super::passed::Passed;
-use super::restart::Reason;
 use super::{WatchError, signal};
 use highwater_monitor::Sample;
 use regex::bytes::Regex;
@@ -111,15 +110,15 @@ impl Target {
     ///
     /// # Errors
     /// If there is no such program any more.
-    pub fn start_again(&mut self, reason: &Reason) -> Result<(), WatchError> {
+    pub fn start_again(&mut self, reason: &str) -> Result<(), WatchError> {
         self.start(Some(reason))
     }
 
-    fn start(&mut self, reason: Option<&Reason>) -> Result<(), WatchError> {
+    fn start(&mut self, reason: Option<&str>) -> Result<(), WatchError> {
         let program = self.command.first().cloned().unwrap_or_default();
         let mut command = Command::new(&program);
         command.args(self.command.iter().skip(1));
-        command.envs(reason.map(|reason| ("HIGHWATER_RESTARTED", reason.to_string())));
+        command.envs(reason.map(|reason| ("HIGHWATER_RESTARTED", reason)));
         signal::own_group(&mut command);
         if io::stdin().is_terminal() {
             // The system would stop a group that reads there and is not the terminal's.
