@@ -488,7 +488,7 @@ fn the_environment_says_when() {
         "{always}"
     );
     let wrong = run_again("a_list_in_the_state", "sometimes");
-    let message = "highwater: HIGHWATER_SITES is \"sometimes\"; it may be `auto`, `always`, \
-                   `replay`, `on-failure` or `never`\n";
+    let message = "highwater: HIGHWATER_SITES is \"sometimes\"; it may be `always`, `replay`, \
+                   `on-failure` or `never`\n";
     assert!(wrong.contains(message), "{wrong}");
 }

@@ -1,4 +1,4 @@
-//! Which run of a test takes call stacks: the only one, or a second in a new process.
+//! The second run of a test, which takes call stacks, where the test runner makes processes.
 
 use super::{subject, text};
 use std::env;
@@ -11,8 +11,6 @@ fn runs_alone(name: &str, passes: bool) -> [String; 2] {
     let mut command = subject(name);
     command.args(["--exact", "--nocapture"]);
     command.env("NEXTEST_EXECUTION_MODE", "process-per-test");
-    // This program has frame pointers, so its first runs could take call stacks.
-    command.env("HIGHWATER_SITES", "on-failure");
     let output = command.stderr(Stdio::piped()).output();
     let output = output.expect("it runs");
     // What panics in this process is told on standard error.
@@ -45,15 +43,4 @@ fn a_runner_that_isolates_has_its_second_run_in_a_new_process() {
     assert_eq!(first.matches("caught\n").count(), 1, "{first}");
     assert!(!second.contains("caught"), "{second}");
     assert!(second.contains(site), "{second}");
-}
-
-/// This program has frame pointers, so the first run takes call stacks.
-#[test]
-fn a_leak_has_its_call_sites_from_the_only_run() {
-    let mut command = subject("elsewhere::grows_on_a_static_worker");
-    let output = command.args(["--exact", "--nocapture"]).output();
-    let text = text(&output.expect("it runs"));
-    let site = "elsewhere::keep_a_block  tests/isolation/subjects.rs:";
-    assert!(text.contains(site), "{text}");
-    assert!(!text.contains("once more, with call stacks"), "{text}");
 }

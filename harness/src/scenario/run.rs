@@ -306,6 +306,7 @@ fn diagnose<S>(
     };
     if run.first.is_some() {
         asks();
+        replay::choose_subject(report);
     } else if replay::is_wanted(run.scenario, report) {
         if isolation::can_run_again() {
             asks();
@@ -315,5 +316,4 @@ fn diagnose<S>(
             replay::diagnose(run, setup, step, report);
         }
     }
-    replay::choose_subject(report);
 }
