@@ -134,8 +134,9 @@ impl Watch {
         self
     }
 
-    /// Takes note of a sample that was taken now, after so many steps if they are counted. Returns its line for people, and what begins or
-    /// is over with it; none if the process is gone, or another one has its number.
+    /// Takes note of a sample that was taken now, after so many steps if they are counted.
+    /// Returns its line for people, and what begins or is over with it; none if the process is
+    /// gone, or another one has its number.
     ///
     /// # Errors
     /// If the line for programs cannot be written.
