@@ -184,3 +184,24 @@ fn a_panic_says_which_operations() {
     assert!(text.starts_with("search `numbers`: [9"), "{text}");
     assert!(text.ends_with("panicked: 9 is too much"), "{text}");
 }
+
+/// What a worker from before keeps counts in a process of its own.
+#[highwater::test]
+fn a_leak_on_another_thread_is_found() {
+    let (sender, numbers) = std::sync::mpsc::channel::<u8>();
+    let (done, kept) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for number in numbers {
+            if number == 3 {
+                std::mem::forget(vec![number; 100]);
+            }
+            done.send(()).expect("it is awaited");
+        }
+    });
+    let apply = |(): &mut (), number: &u8| {
+        sender.send(*number).expect("the worker runs");
+        kept.recv().expect("the worker runs");
+    };
+    let searched = Search::new("worker").run(|| (), 0..8_u8, apply);
+    assert_eq!(searched.operations(), ["3"]);
+}

@@ -310,28 +310,17 @@ impl Watch {
     /// day's rhythm, so memory that rose all the time counts as growing.
     pub fn exit_code(&self, ended: &Ended) -> u8 {
         let verdicts = self.monitor.status().verdicts;
-        let is_growing = |verdict: &Verdict| match &self.work {
-            Some(work) if *verdict.figure() == Figure::Memory => {
-                work.verdict().state() == State::Growing
-            }
-            _ => {
-                verdict.state() == State::Growing
-                    || *verdict.figure() == Figure::Memory && verdict.per_hour() > 0.0
-            }
+        let (memory, rose) = match (&self.work, self.memory()) {
+            (Some(work), _) => (Some(work.verdict().state()), false),
+            (None, Some(verdict)) => (Some(verdict.state()), verdict.per_hour() > 0.0),
+            (None, None) => (None, false),
         };
-        let is_bounded = match &self.work {
-            Some(work) => work.verdict().state() == State::Bounded,
-            None => self
-                .memory()
-                .is_some_and(|verdict| verdict.state() == State::Bounded),
-        };
-        if self.was_over
-            || self.restarts > 0
-            || ended.is_failure()
-            || verdicts.iter().any(is_growing)
-        {
+        let others = { verdicts.iter() }.filter(|verdict| *verdict.figure() != Figure::Memory);
+        let mut states = others.map(Verdict::state).chain(memory);
+        let grows = rose || states.any(|state| state == State::Growing);
+        if self.was_over || self.restarts > 0 || ended.is_failure() || grows {
             exit_code::FAILED
-        } else if is_bounded {
+        } else if memory == Some(State::Bounded) {
             exit_code::PASSED
         } else {
             exit_code::NO_ANSWER

@@ -1,7 +1,7 @@
 //! Whether a command that ended is started again, why, and how long that waits.
 
 use super::signal;
-use super::target::{Ended, Why};
+use super::target::Ended;
 use highwater::__private::Size;
 use highwater_monitor::Sample;
 use std::fmt;
@@ -98,13 +98,6 @@ impl BackOff {
         let wait = if ran >= A_WHILE { FIRST } else { self.0 };
         self.0 = (wait * 2).min(LONGEST);
         wait
-    }
-}
-
-impl Ended {
-    /// Whether the command was ended to be started again.
-    pub fn is_over_limit(&self) -> bool {
-        matches!(self, Self::Stopped(Why::OverLimit, _))
     }
 }
 

@@ -281,6 +281,11 @@ impl Why {
 }
 
 impl Ended {
+    /// Whether the command was ended to be started again.
+    pub fn is_over_limit(&self) -> bool {
+        matches!(self, Self::Stopped(Why::OverLimit, _))
+    }
+
     /// Whether the command failed by itself.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Command(status) if !status.success())
