@@ -23,6 +23,8 @@ pub struct Work {
     /// By the steps that were done; some are between any two.
     seen: Vec<(i64, Stretch)>,
     verdict: Verdict,
+    /// Whether memory was said to grow, and not yet to be bounded since.
+    is_alert: bool,
 }
 
 /// Whether memory is bounded by the work. Printed, it is one sentence.
@@ -55,6 +57,7 @@ impl Default for Work {
         Self {
             seen: Vec::new(),
             verdict: Verdict::unknown(Lack::NoWork, 0),
+            is_alert: false,
         }
     }
 }
@@ -62,7 +65,6 @@ impl Default for Work {
 impl Work {
     /// Takes note of the memory after so many steps. Returns what begins or is over with it.
     pub fn observe(&mut self, steps: u64, memory: u64, limit: Option<u64>) -> Option<String> {
-        let was = self.verdict.state;
         let steps = i64::try_from(steps).unwrap_or(i64::MAX);
         let level = of(memory);
         match self.seen.last_mut() {
@@ -82,9 +84,15 @@ impl Work {
         if self.verdict.state == State::Bounded && !self.verdict.would_show() {
             self.verdict.state = State::Settling;
         }
-        match (was == State::Growing, self.verdict.state == State::Growing) {
-            (false, true) => Some(format!("alert: {}", self.verdict)),
-            (true, false) => Some(format!("over: memory stopped growing; {}", self.verdict)),
+        match (self.is_alert, self.verdict.state) {
+            (false, State::Growing) => {
+                self.is_alert = true;
+                Some(format!("alert: {}", self.verdict))
+            }
+            (true, State::Bounded) => {
+                self.is_alert = false;
+                Some(format!("over: memory stopped growing; {}", self.verdict))
+            }
             _ => None,
         }
     }
@@ -289,7 +297,7 @@ mod tests {
             last(&mut (0..400).map(|at| (at * 10, 20_000_000 + at % 7 * 4_096))),
             last(&mut (0..40).map(|at| (at, 20_000_000 + at % 7 * 400_096))),
             last(&mut (0..100).map(|at| (at * at * at, 20_000_000))),
-            last(&mut (0..80).map(|at| (at * 100, 20_000_000 + at.min(40) * 900_000))),
+            last(&mut (0..400).map(|at| (at * 100, 20_000_000 + at.min(40) * 900_000))),
         ];
         insta::assert_snapshot!(said.join("\n\n"));
     }

@@ -2,23 +2,21 @@
 
 use super::{Expected, Memory, Tested};
 use crate::findings::{signed_bytes, thousands};
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
+use highwater_reports::fitted::{self, Column, Row};
 use serde_json::Value;
 use std::fmt;
 
-/// The columns, and whether they hold figures, which are aligned to the right.
-const COLUMNS: [(&str, bool); 6] = [
-    ("id", false),
-    ("priority", false),
-    ("effect", true),
-    ("valid if", true),
-    ("verdict", false),
-    ("claim", false),
+/// The columns. All of them have room.
+const COLUMNS: [Column<'_>; 5] = [
+    Column::new("hypothesis", false, 0),
+    Column::new("priority", false, 0),
+    Column::new("effect", true, 0),
+    Column::new("valid if", true, 0),
+    Column::new("verdict", false, 0),
 ];
 
-/// What a terminal has at least. Claims are wrapped to it.
-const WIDTH: u16 = 80;
+/// How wide it is, on every terminal.
+const WIDTH: usize = 80;
 
 /// Hypotheses that were tested, in order.
 ///
@@ -51,32 +49,18 @@ impl FromIterator<Tested> for Register {
 
 impl fmt::Display for Register {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new();
-        table.load_style(NOTHING);
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(WIDTH);
-        table.set_header(COLUMNS.map(|(name, _)| name));
-        for tested in &self.0 {
-            let hypothesis = tested.hypothesis;
-            table.add_row([
-                hypothesis.id.to_owned(),
-                hypothesis.priority.to_string(),
+        let row = |tested: &Tested| Row {
+            cells: vec![
+                tested.hypothesis.id.to_owned(),
+                tested.hypothesis.priority.to_string(),
                 tested.effect_text(),
-                hypothesis.expected.to_string(),
+                tested.hypothesis.expected.to_string(),
                 tested.verdict().to_owned(),
-                hypothesis.claim.to_owned(),
-            ]);
-        }
-        for (column, (name, is_figure)) in table.column_iter_mut().zip(COLUMNS) {
-            column.set_padding((0, 2));
-            if name != "claim" {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-            if is_figure {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        writeln!(f, "{}", table.trim_fmt())?;
+            ],
+            text: tested.hypothesis.claim.to_owned(),
+        };
+        let rows: Vec<_> = self.0.iter().map(row).collect();
+        f.write_str(&fitted::table(&COLUMNS, &rows, WIDTH))?;
         let valid = self
             .0
             .iter()
