@@ -136,12 +136,17 @@ mod tests {
         .collect();
         assert_eq!(
             register.to_string(),
-            "id  priority         effect       valid if  verdict       claim\n\
-             A1  high        1,234,567 B  at least 1 KB  valid         the factor matters\n\
-             A2  low             1,001 B   at most 1 KB  invalid       the factor is \"free\"\n\
-             A1  high      at least 1 KB  at least 1 KB  valid         the factor matters\n\
-             A2  low          above 1 KB   at most 1 KB  invalid       the factor is \"free\"\n\
-             A2  low        not measured   at most 1 KB  not measured  the factor is \"free\"\n\
+            "hypothesis  priority         effect       valid if  verdict\n\
+             A1          high        1,234,567 B  at least 1 KB  valid\n\
+             \x20 the factor matters\n\
+             A2          low             1,001 B   at most 1 KB  invalid\n\
+             \x20 the factor is \"free\"\n\
+             A1          high      at least 1 KB  at least 1 KB  valid\n\
+             \x20 the factor matters\n\
+             A2          low          above 1 KB   at most 1 KB  invalid\n\
+             \x20 the factor is \"free\"\n\
+             A2          low        not measured   at most 1 KB  not measured\n\
+             \x20 the factor is \"free\"\n\
              2 of 5 valid\n"
         );
     }
