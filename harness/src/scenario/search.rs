@@ -169,7 +169,8 @@ impl Search {
     }
 
     /// Tries sequences of what `operation` gives until one leaks. `setup` makes a state, and
-    /// `apply` does an operation to it; both are called often.
+    /// `apply` does an operation to it; both are called often. The test that a failure prints calls
+    /// functions of these names.
     ///
     /// What is allocated in `setup` and `apply` counts, on this thread and those that they start,
     /// and in a process of its own, as `#[highwater::test]` gives one, on every thread. The
