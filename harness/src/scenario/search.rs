@@ -126,6 +126,7 @@ struct Found {
     repetitions: u64,
     each: Option<(i64, i64)>,
     risen_bytes: u64,
+    risen_blocks: u64,
     left_bytes: u64,
     /// Of the scenario that repeats it.
     report: Report,
@@ -372,6 +373,7 @@ impl Searched {
             repetitions: trial.repetitions,
             each: trial.each,
             risen_bytes: trial.risen_bytes,
+            risen_blocks: trial.risen_blocks,
             left_bytes: trial.left_bytes,
             report,
         });

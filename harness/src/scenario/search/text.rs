@@ -80,9 +80,8 @@ impl Found {
                 Ok(blocks) => format!("{bytes} in {}", Blocks(blocks)),
             };
         }
-        let verdict = self.report.verdict();
-        let bytes = Rate(verdict.bytes_per_step()).significant();
-        let blocks = Rate(verdict.blocks_per_step()).significant();
+        let average = |risen: u64| Rate(risen as f64 / self.repetitions as f64).significant();
+        let [bytes, blocks] = [self.risen_bytes, self.risen_blocks].map(average);
         format!("{bytes} B and {blocks} blocks on average")
     }
 

@@ -29,8 +29,10 @@ pub(super) struct Trial {
     /// The bytes and blocks by which live memory rose with each of the last repetitions, at
     /// least half of all, if that was the same each time.
     pub(super) each: Option<(i64, i64)>,
-    /// By how many bytes it rose in all, and how many the drop of the state did not free.
+    /// By how many bytes and blocks it rose in all, and how many bytes the drop of the state did
+    /// not free.
     pub(super) risen_bytes: u64,
+    pub(super) risen_blocks: u64,
     pub(super) left_bytes: u64,
 }
 
@@ -71,7 +73,7 @@ pub(super) fn repeat<S>(
     let mut rise = Rise::default();
     let (bytes_before, blocks_before) = scope.live();
     let mut state = setup();
-    let start_bytes = scope.live().0;
+    let (start_bytes, start_blocks) = scope.live();
     let mut repetitions = 0;
     let outcome = loop {
         sequence(&mut state);
@@ -91,7 +93,7 @@ pub(super) fn repeat<S>(
             }
         }
     };
-    let end_bytes = scope.live().0;
+    let (end_bytes, end_blocks) = scope.live();
     drop(state);
     let is_even = rise.since <= repetitions / 2;
     let trial = Trial {
@@ -99,6 +101,7 @@ pub(super) fn repeat<S>(
         repetitions,
         each: is_even.then_some(rise.each),
         risen_bytes: end_bytes.saturating_sub(start_bytes),
+        risen_blocks: end_blocks.saturating_sub(start_blocks),
         left_bytes: scope.live().0.saturating_sub(bytes_before),
     };
     unscoped(|| drop(floors));
