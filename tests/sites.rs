@@ -8,6 +8,9 @@
 // Boxes are blocks of their own, which is what is to be told.
 #![allow(clippy::vec_box)]
 
+#[path = "sites/again.rs"]
+mod again;
+
 use highwater::{ByteSize, Diagnosis, Holder, Report, Scenario, Site};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -28,6 +31,15 @@ fn leaking<S>(name: &str, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> 
 
 fn diagnosis(report: &Report) -> &Diagnosis {
     report.diagnosis().expect("it failed, on Linux")
+}
+
+/// Ends a test that shares its process, after it was run in one of its own.
+macro_rules! in_its_own_process {
+    () => {
+        if !again::is_alone() {
+            return;
+        }
+    };
 }
 
 /// The sites that grow, each as its type and its first function.
@@ -110,6 +122,7 @@ impl Store {
 
 #[test]
 fn a_list_in_the_state() {
+    in_its_own_process!();
     let report = leaking("list", Store::default, |store, _| store.add());
     check(&report, &["Vec<Candle> in <Store>::add"]);
 }
@@ -123,6 +136,7 @@ fn remember(i: u64) {
 
 #[test]
 fn a_map_in_a_static() {
+    in_its_own_process!();
     let report = leaking("static-map", || (), |(), i| remember(i));
     check(&report, &["String in sites::text"]);
     // The first run left the map full, so that the same steps do not make its table grow
@@ -149,6 +163,7 @@ fn order() {
 
 #[test]
 fn a_list_of_boxes_in_a_static() {
+    in_its_own_process!();
     let report = leaking("static-list", || (), |(), _| order());
     check(&report, &["Box<Candle> in sites::boxed"]);
 }
@@ -164,6 +179,7 @@ fn line(i: u64) {
 
 #[test]
 fn a_list_in_a_thread_local() {
+    in_its_own_process!();
     let report = leaking("thread-local", || (), |(), i| line(i));
     check(&report, &["String in sites::text"]);
 }
@@ -182,12 +198,14 @@ fn cycle() {
 
 #[test]
 fn a_cycle() {
+    in_its_own_process!();
     let report = leaking("cycle", || (), |(), _| cycle());
     check(&report, &["Rc<Node> in sites::cycle"]);
 }
 
 #[test]
 fn what_is_leaked_and_forgotten() {
+    in_its_own_process!();
     let report = leaking("leak", || (), |(), _| drop(Box::leak(boxed()).clone()));
     check(&report, &["Box<Candle> in sites::boxed"]);
     let report = leaking("forget", || (), |(), i| std::mem::forget(text(i)));
@@ -201,6 +219,7 @@ fn send(channel: &Sender<Box<Candle>>) {
 
 #[test]
 fn a_channel_that_nobody_drains() {
+    in_its_own_process!();
     let report = leaking(
         "channel",
         mpsc::channel,
@@ -226,6 +245,7 @@ fn share(shared: &Shared, i: u64) {
 
 #[test]
 fn a_map_behind_a_lock() {
+    in_its_own_process!();
     let report = leaking("shared", Shared::default, |shared, i| share(shared, i));
     check(
         &report,
@@ -243,6 +263,7 @@ fn sort_in(map: &mut BTreeMap<u64, Candle>, i: u64) {
 
 #[test]
 fn a_tree() {
+    in_its_own_process!();
     let report = leaking("tree", BTreeMap::new, sort_in);
     let top = &diagnosis(&report).sites()[0];
     assert_eq!(top.frames()[0].function(), "sites::sort_in");
@@ -260,6 +281,7 @@ fn queue_up(queue: &mut VecDeque<Candle>) {
 
 #[test]
 fn a_queue() {
+    in_its_own_process!();
     let report = leaking("queue", VecDeque::new, |queue, _| queue_up(queue));
     check(&report, &["VecDeque<Candle> in sites::queue_up"]);
 }
@@ -288,6 +310,7 @@ async fn ask(channel: &Ask) {
 
 #[test]
 fn a_task_on_this_thread() {
+    in_its_own_process!();
     let report = Scenario::new("task").steps(STEPS).run_async(
         async || {
             let (channel, asked) = tokio::sync::mpsc::channel(1);
@@ -308,6 +331,7 @@ fn a_task_on_this_thread() {
 
 #[test]
 fn a_task_on_other_threads() {
+    in_its_own_process!();
     let setup = || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -421,6 +445,7 @@ fn a_trap_shows_the_allocation_that_passes_its_limit() {
 /// diagnosed.
 #[test]
 fn threads_that_are_left_over_are_no_sites_of_others() {
+    in_its_own_process!();
     let kept = Arc::new(Mutex::new(Vec::new()));
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let report = Scenario::new("leaves-threads")
@@ -463,32 +488,4 @@ fn deep_stacks_are_cut() {
     });
     let first = &diagnosis(&report).sites()[0];
     assert_eq!(first.frames()[0].function(), "sites::boxed", "{first}");
-}
-
-/// What a test of this program says, run by itself with `HIGHWATER_SITES` set.
-fn run_again(test: &str, sites: &str) -> String {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env("HIGHWATER_SITES", sites)
-        .output()
-        .expect("it starts");
-    let texts = [output.stdout, output.stderr];
-    texts
-        .map(|text| String::from_utf8_lossy(&text).into_owned())
-        .concat()
-}
-
-#[test]
-fn the_environment_says_when() {
-    let never = run_again("a_list_in_the_state", "never");
-    assert!(never.contains("it failed, on Linux"), "{never}");
-    let always = run_again("what_does_not_fail_is_not_diagnosed", "always");
-    assert!(
-        always.contains("assertion failed: report.diagnosis().is_none()"),
-        "{always}"
-    );
-    let wrong = run_again("a_list_in_the_state", "sometimes");
-    let message = "highwater: HIGHWATER_SITES is \"sometimes\"; it may be `always`, `replay`, \
-                   `on-failure` or `never`\n";
-    assert!(wrong.contains(message), "{wrong}");
 }
