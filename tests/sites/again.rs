@@ -14,8 +14,8 @@ pub(super) fn is_alone() -> bool {
     }
     let thread = std::thread::current();
     let test = thread.name().expect("the runner names it by its test");
-    let (passes, text) = run(test, ALONE, "1");
-    assert!(passes, "{text}");
+    let (passes, printed) = run(test, ALONE, "1");
+    assert!(passes, "{printed}");
     false
 }
 
