@@ -5,6 +5,7 @@
 #![allow(clippy::vec_box)]
 
 use highwater::{Diagnosis, Hold, Report, Scenario, Site};
+use highwater_tests::in_its_own_process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, Weak};
@@ -131,6 +132,51 @@ fn a_thread_local_of_another_thread() {
     let report = leaking("other-thread-local", setup, |keeper, _| keeper.ask());
     let expected = "held by thread-local holders::KEPT → Vec<Box<Candle>> → Box<Candle>";
     check_kept(&report, expected);
+}
+
+struct Entry {
+    _next: Option<Box<Entry>>,
+}
+
+#[inline(never)]
+fn entry(next: Option<Box<Entry>>) -> Box<Entry> {
+    Box::new(Entry { _next: next })
+}
+
+thread_local! {
+    /// As what is left of a thread-local when its thread is about to end.
+    static OLD: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// The address of the last entry, with all bits the other way round.
+static HIDDEN: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+fn an_old_address_in_a_thread_that_runs_holds_nothing() {
+    in_its_own_process!();
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    let thread = std::thread::spawn(|| {
+        while !IS_OVER.load(Relaxed) {
+            OLD.set(!HIDDEN.load(Relaxed));
+            std::hint::spin_loop();
+        }
+    });
+    let report = leaking(
+        "old address",
+        || None,
+        |first, _| {
+            let entry = entry(first.take());
+            HIDDEN.store(!(&raw const *entry).addr(), Relaxed);
+            *first = Some(entry);
+        },
+    );
+    IS_OVER.store(true, Relaxed);
+    thread.join().unwrap();
+    check(
+        &report,
+        "holders::entry",
+        "held by state Option<Box<Entry>> → Box<Entry>",
+    );
 }
 
 /// A static of plain data, with no destructor and no initialiser.

@@ -8,10 +8,8 @@
 // Boxes are blocks of their own, which is what is to be told.
 #![allow(clippy::vec_box)]
 
-#[path = "sites/again.rs"]
-mod again;
-
 use highwater::{ByteSize, Diagnosis, Holder, Report, Scenario, Site};
+use highwater_tests::{alone, in_its_own_process};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
@@ -31,15 +29,6 @@ fn leaking<S>(name: &str, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> 
 
 fn diagnosis(report: &Report) -> &Diagnosis {
     report.diagnosis().expect("it failed, on Linux")
-}
-
-/// Ends a test that shares its process, after it was run in one of its own.
-macro_rules! in_its_own_process {
-    () => {
-        if !again::is_alone() {
-            return;
-        }
-    };
 }
 
 /// The sites that grow, each as its type and its first function.
@@ -488,4 +477,20 @@ fn deep_stacks_are_cut() {
     });
     let first = &diagnosis(&report).sites()[0];
     assert_eq!(first.frames()[0].function(), "sites::boxed", "{first}");
+}
+
+#[test]
+fn the_environment_says_when() {
+    let with_sites = |test, sites| alone::run(test, "HIGHWATER_SITES", sites).1;
+    let never = with_sites("a_list_in_the_state", "never");
+    assert!(never.contains("it failed, on Linux"), "{never}");
+    let always = with_sites("what_does_not_fail_is_not_diagnosed", "always");
+    assert!(
+        always.contains("assertion failed: report.diagnosis().is_none()"),
+        "{always}"
+    );
+    let wrong = with_sites("a_list_in_the_state", "sometimes");
+    let message = "highwater: HIGHWATER_SITES is \"sometimes\"; it may be `always`, `replay`, \
+                   `on-failure` or `never`\n";
+    assert!(wrong.contains(message), "{wrong}");
 }

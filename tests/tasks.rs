@@ -326,6 +326,7 @@ fn an_async_scenario_is_judged_like_any_other() {
 /// Tasks that never end are the runtime's, and no part of the state.
 #[test]
 fn what_the_runtime_holds_is_not_the_states() {
+    highwater_tests::in_its_own_process!();
     let scenario = Scenario::new("tasks that wait").steps(50);
     let report = scenario.run_async(
         async || (),

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alone;
 pub mod comparison;
 pub mod load;
 pub mod worker;

@@ -14,14 +14,14 @@ mod unreachable;
 use super::{Holder, State};
 use crate::alloc::Trace;
 use crate::symbols::{Names, Symbols, library};
-use area::{Area, Kind};
+use area::{Area, Kind, Thread};
 use graph::{Graph, Node};
 use heap::{Heap, heap};
 use mapped::{are_still_there, mapped};
 use roots::{Roots, roots};
 use search::Seed;
 use std::collections::HashMap;
-use system::{Memory, mappings, threads};
+use system::{Memory, Waiting, mappings, threads};
 
 pub(crate) struct Snapshot {
     graph: Graph,
@@ -59,7 +59,6 @@ impl Snapshot {
             nodes.push(Node::tracked(address, size, stack));
         });
         let is_whole_heap = is_heap_of(&nodes[untracked..], &nodes[..untracked]);
-        let unsearched_threads = if trace.is_shared() { running } else { 0 };
         let graph = Graph::new(&memory, nodes);
         let mut roots = roots(&memory, &mappings, &waiting, state);
         let in_motion = in_motion.into_iter().map(|(start, end)| Area {
@@ -68,7 +67,7 @@ impl Snapshot {
             kind: Kind::InMotion,
         });
         roots.areas.extend(in_motion);
-        let mut is_complete = is_whole_heap && roots.are_all && unsearched_threads == 0;
+        let mut is_complete = is_whole_heap && roots.are_all;
         // Of another allocator's heap it is not known what in it is in use.
         if is_whole_heap {
             let known = roots.known(taken.into_iter().chain(Trace::own_tables()));
@@ -76,7 +75,15 @@ impl Snapshot {
             is_complete &= mapped.are_all;
             roots.areas.extend(mapped.areas);
         }
-        let (words, unread) = words(&memory, &graph, &roots.areas);
+        let (mut words, unread) = words(&memory, &graph, &roots.areas);
+        let woken = woken(&waiting);
+        words.retain(|(area, ..)| !is_of(&roots.areas[*area], &woken));
+        let unsearched_threads = if trace.is_shared() {
+            running + woken.len()
+        } else {
+            0
+        };
+        is_complete &= unsearched_threads == 0;
         is_complete &= !are_still_there(&unread, &system::mappings().map_err(cant)?);
         Ok(Self {
             graph,
@@ -146,6 +153,21 @@ fn words(memory: &Memory, graph: &Graph, areas: &[Area]) -> (Vec<Word>, Vec<usiz
     (words, unread)
 }
 
+/// Where the stacks were of threads that waited, and went on while they were read.
+fn woken(waiting: &[Waiting]) -> Vec<usize> {
+    let woken = waiting.iter().filter(|thread| !thread.still_waits());
+    woken.map(|thread| thread.stack_pointer).collect()
+}
+
+/// Whether this is a part of a thread with one of these stacks.
+fn is_of(area: &Area, stacks: &[usize]) -> bool {
+    match area.kind {
+        Kind::ThreadLocals(Thread::Waited(stack)) => stacks.contains(&stack),
+        Kind::Stack(_) => stacks.contains(&area.start),
+        _ => false,
+    }
+}
+
 /// Whether the tracked blocks lie in the heap that was found, all but a few that
 /// came and went meanwhile: then it is the one that the program allocates from, and was at
 /// rest where they are.
@@ -161,14 +183,16 @@ fn is_heap_of(tracked: &[Node], heap: &[Node]) -> bool {
 fn rank(kind: &Kind, root: &str) -> usize {
     match kind {
         Kind::Statics { .. } => 0,
-        Kind::ThreadLocals => 1,
+        Kind::ThreadLocals(Thread::Stays | Thread::Waited(_)) => 1,
         Kind::State => 2,
         Kind::Runtime => 3,
         // What the scenario's caller and closures have is often in frames of this library too.
         Kind::OwnStack if root != Names::OWN_STACK => 4,
         Kind::OwnStack => 5,
         Kind::Stack(_) => 6,
-        Kind::Mapped(_) => 7,
+        // The addresses in it may be old.
+        Kind::ThreadLocals(Thread::Runs) => 7,
+        Kind::Mapped(_) => 8,
         Kind::InMotion => search::IN_MOTION,
     }
 }
@@ -204,7 +228,7 @@ impl Naming<'_> {
                     None => format!("a static of {}", library(&module.path)),
                 }
             }
-            Kind::ThreadLocals => {
+            Kind::ThreadLocals(_) => {
                 let program = modules.iter().position(|module| module.is_program)?;
                 let name = self.symbols(program);
                 name.thread_local_before_end(area.end - address)

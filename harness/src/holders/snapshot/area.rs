@@ -17,7 +17,7 @@ pub(super) enum Kind {
         shift: usize,
     },
     /// Of a thread; of the program itself.
-    ThreadLocals,
+    ThreadLocals(Thread),
     State,
     /// Of an async scenario, which stands around the state.
     Runtime,
@@ -29,6 +29,18 @@ pub(super) enum Kind {
     /// Memory of which it is not known what is in use: a part of the heap in which no blocks
     /// can be told apart, the stack of a thread that runs, and the system's statics.
     InMotion,
+}
+
+/// Whose thread-locals are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thread {
+    /// They stay while they are read: this thread's, and the first one's.
+    Stays,
+    /// It waited where its stack was at this address.
+    Waited(usize),
+    /// It runs, and may be about to end. What its thread-locals held is freed then, and the
+    /// addresses stay in them.
+    Runs,
 }
 
 /// What of some ranges lies in none of the others.

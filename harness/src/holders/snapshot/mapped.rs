@@ -4,7 +4,7 @@
 //! There may be more of it than can be searched, such as large files. The result then says
 //! that not everything was searched.
 
-use super::area::{Area, Kind, without};
+use super::area::{Area, Kind, Thread, without};
 use super::system::{Mapping, Memory, PAGE};
 use super::threads::{Other, Sizes, others};
 use std::path::Path;
@@ -130,7 +130,7 @@ impl Mapped {
                 let outside = [(0, lowest), (pointer.saturating_sub(all), usize::MAX)];
                 self.add(&without(&parts, &outside), &Kind::InMotion);
                 let thread_locals = (pointer.saturating_sub(own), pointer);
-                self.add(&[thread_locals], &Kind::ThreadLocals);
+                self.add(&[thread_locals], &Kind::ThreadLocals(Thread::Runs));
             }
             parts = without(&parts, &[(lowest, pointer)]);
         }

@@ -96,10 +96,10 @@ pub(super) fn roots(
         .map(|area| pages(area.start, area.end))
         .collect();
     taken.extend(threads.taken);
-    areas.extend(threads.pointers.iter().map(|pointer| Area {
+    areas.extend(threads.pointers.iter().map(|(pointer, thread)| Area {
         start: pointer.saturating_sub(sizes.own),
         end: *pointer,
-        kind: Kind::ThreadLocals,
+        kind: Kind::ThreadLocals(*thread),
     }));
     areas.push(Area {
         start: state.without_runtime(),
@@ -116,7 +116,11 @@ pub(super) fn roots(
         areas,
         modules,
         taken,
-        pointers: threads.pointers,
+        pointers: threads
+            .pointers
+            .iter()
+            .map(|(pointer, _)| *pointer)
+            .collect(),
         thread_locals: sizes,
         are_all,
     }

@@ -22,7 +22,7 @@ pub(super) struct Seed {
 
 /// The rank of memory in which no blocks can be told apart; what only that leads to may
 /// be held or not. It is asked at last.
-pub(super) const IN_MOTION: usize = 8;
+pub(super) const IN_MOTION: usize = 9;
 
 /// Which blocks a path may lead through.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::io::{self, Read as _};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -211,6 +211,14 @@ pub(super) struct Waiting {
     pub(super) name: String,
     /// Where its stack is now.
     pub(super) stack_pointer: usize,
+    task: PathBuf,
+}
+
+impl Waiting {
+    /// Whether it waits at the same place. If not, what was read of it in between may be old.
+    pub(super) fn still_waits(&self) -> bool {
+        stack_pointer(&self.task) == Some(self.stack_pointer)
+    }
 }
 
 /// The threads that wait, and how many others run, this one not counted. One that was
@@ -232,6 +240,7 @@ pub(super) fn threads() -> io::Result<(Vec<Waiting>, usize)> {
                 waiting.push(Waiting {
                     name: name.trim_end().to_owned(),
                     stack_pointer,
+                    task: task.clone(),
                 });
                 false
             }

@@ -4,7 +4,7 @@
 //! thread-locals. The search finds the records of threads that run, and of some that have ended:
 //! glibc keeps their stacks for later threads, and old addresses are still in them.
 
-use super::area::{Area, Kind};
+use super::area::{Area, Kind, Thread};
 use super::system::{Buffer, Mapping, Memory, PAGE, Waiting, own_thread};
 use crate::holders::State;
 
@@ -21,7 +21,7 @@ pub(super) struct Sizes {
 pub(super) struct Threads {
     pub(super) stacks: Vec<Area>,
     /// Where each thread's thread-locals end and what glibc knows of it begins.
-    pub(super) pointers: Vec<usize>,
+    pub(super) pointers: Vec<(usize, Thread)>,
     /// Where nothing else is to be looked for: whole stacks, and thread-locals.
     pub(super) taken: Vec<(usize, usize)>,
 }
@@ -46,7 +46,7 @@ pub(super) fn threads(
         pointers: Vec::new(),
         taken: Vec::new(),
     };
-    let mut add = |kind: Kind, start: usize| {
+    let mut add = |kind: Kind, thread: Thread, start: usize| {
         let Some(mapping) = mappings.iter().find(|mapping| mapping.contains(start)) else {
             return;
         };
@@ -55,25 +55,33 @@ pub(super) fn threads(
         let lowest = stack.filter(|lowest| (mapping.start..=start).contains(lowest));
         let taken_to = pointer.unwrap_or(mapping.end);
         let end = pointer.map_or(mapping.end, |pointer| pointer.saturating_sub(sizes.all));
-        found.pointers.extend(pointer);
+        found
+            .pointers
+            .extend(pointer.map(|pointer| (pointer, thread)));
         found
             .taken
             .push((lowest.unwrap_or(mapping.start), taken_to));
         found.stacks.push(Area { start, end, kind });
     };
-    add(Kind::OwnStack, state.stack);
+    add(Kind::OwnStack, Thread::Stays, state.stack);
     for thread in waiting {
-        add(Kind::Stack(thread.name.clone()), thread.stack_pointer);
+        let stack = thread.stack_pointer;
+        add(
+            Kind::Stack(thread.name.clone()),
+            Thread::Waited(stack),
+            stack,
+        );
     }
     for mapping in mappings {
         if may_be_first_thread(mapping, sizes.all) {
             let pointer = thread_pointer(memory, mapping.start, mapping.end);
+            let pointer = pointer.map(|pointer| (pointer, Thread::Stays));
             found.pointers.extend(pointer);
         }
     }
-    found.pointers.sort_unstable();
-    found.pointers.dedup();
-    for pointer in &found.pointers {
+    found.pointers.sort_by_key(|(pointer, _)| *pointer);
+    found.pointers.dedup_by_key(|(pointer, _)| *pointer);
+    for (pointer, _) in &found.pointers {
         found
             .taken
             .push((pointer.saturating_sub(sizes.all), *pointer));
