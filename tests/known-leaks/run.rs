@@ -15,12 +15,16 @@ mod case;
 mod search;
 mod table;
 
-use case::Outcome;
+use case::{Outcome, Variant};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Instant;
 
 /// Runs drivers that reproduce published leaks of real crates, and decoys that look
 /// like leaks, and prints what the verdict made of each.
@@ -70,24 +74,54 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         programs.push(variant.build()?);
         bar.inc(1);
     }
+    let started = Instant::now();
     let mut outcomes: Vec<Outcome> = Vec::new();
-    for round in 0..arguments.rounds {
-        for (place, (variant, program)) in variants.iter().zip(&programs).enumerate() {
-            bar.set_message(format!("running {}", variant.name()));
-            let outcome = variant.run(program)?;
-            if round == 0 {
-                outcomes.push(outcome);
-            } else {
-                outcomes[place].add_round(&outcome);
+    for _ in 0..arguments.rounds {
+        let round = run_round(&variants, &programs, &bar)?;
+        if outcomes.is_empty() {
+            outcomes = round;
+        } else {
+            for (outcome, again) in outcomes.iter_mut().zip(&round) {
+                outcome.add_round(again);
             }
-            bar.inc(1);
         }
     }
+    let took = started.elapsed() / arguments.rounds;
     bar.finish_and_clear();
-    print!("{}", table::text(&outcomes));
+    print!("{}", table::text(&outcomes, took));
     if let Some(file) = &arguments.markdown {
-        let markdown = table::markdown(&outcomes);
+        let markdown = table::markdown(&outcomes, took);
         fs::write(file, markdown).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     Ok(outcomes.iter().all(Outcome::is_right))
+}
+
+/// Runs each program once: as many at a time as there are cores, for no verdict depends on time.
+fn run_round(
+    variants: &[Variant],
+    programs: &[PathBuf],
+    bar: &ProgressBar,
+) -> Result<Vec<Outcome>, String> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Relaxed);
+            let Some(variant) = variants.get(place) else {
+                return done;
+            };
+            bar.set_message(format!("running {}", variant.name()));
+            done.push((place, variant.run(&programs[place])));
+            bar.inc(1);
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut done = thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let done = workers.into_iter().map(|worker| worker.join());
+        let done = done.flat_map(|done| done.expect("a failure of a driver is a result"));
+        done.collect::<Vec<_>>()
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
 }

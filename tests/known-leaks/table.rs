@@ -77,7 +77,7 @@ fn site(outcome: &Outcome) -> String {
 }
 
 /// The table, what went wrong, and the sums.
-pub(crate) fn text(outcomes: &[Outcome]) -> String {
+pub(crate) fn text(outcomes: &[Outcome], took: Duration) -> String {
     let mut text = table(outcomes, presets::NOTHING).to_string();
     text.push_str("\n\n");
     for outcome in outcomes.iter().filter(|outcome| !outcome.is_right()) {
@@ -91,14 +91,14 @@ pub(crate) fn text(outcomes: &[Outcome]) -> String {
             let _ = writeln!(text, "  in other rounds: {}", outcome.others.join(", "));
         }
     }
-    let _ = writeln!(text, "{}", sums(outcomes));
+    let _ = writeln!(text, "{}", sums(outcomes, took));
     text
 }
 
-pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
+pub(crate) fn markdown(outcomes: &[Outcome], took: Duration) -> String {
     let mut text = String::from(HEAD);
     let _ = writeln!(text, "{}\n", table(outcomes, presets::ASCII_MARKDOWN));
-    let _ = writeln!(text, "{}\n", sums(outcomes));
+    let _ = writeln!(text, "{}\n", sums(outcomes, took));
     text.push_str("What each case is:\n\n");
     for outcome in outcomes
         .iter()
@@ -163,8 +163,8 @@ fn bounds(seen: usize, all: usize) -> (f64, f64) {
     (least, most)
 }
 
-/// Recall, false alarms and run time in a few lines.
-fn sums(outcomes: &[Outcome]) -> String {
+/// Recall, false alarms and run time in a few lines: how long all took, and the sum of each.
+fn sums(outcomes: &[Outcome], took: Duration) -> String {
     let of = |kinds: &[Kind]| {
         let some = outcomes
             .iter()
@@ -189,11 +189,12 @@ fn sums(outcomes: &[Outcome]) -> String {
          the crate or its caller named\n\
          called {alarms} of {} sound releases and decoys growing: with 95 % confidence at most \
          {:.1} %; \"more at the end than at the start\" would call {naive} so\n\
-         {open} left open; run time {:.1} s",
+         {open} left open; run time {:.1} s, without builds; {:.1} s of one core",
         leaky.len(),
         (bounds(found, leaky.len()).0 * 100.0).floor(),
         sound.len(),
         (bounds(alarms, sound.len()).1 * 1_000.0).ceil() / 10.0,
+        took.as_secs_f64(),
         time.as_secs_f64(),
     )
 }

@@ -27,6 +27,9 @@ pub(crate) struct Watch<'a> {
     // searched who holds what.
     #[allow(clippy::vec_box)]
     stacks: Vec<Box<Watched>>,
+    /// What was live of each stack when it was last looked at. Apart from the rest, so that a
+    /// look at many of them is at little memory.
+    seen: Vec<Live>,
     end_steps: u64,
     peak_step: Option<u64>,
     memory: Option<Result<Snapshot, String>>,
@@ -126,6 +129,7 @@ impl<'a> Watch<'a> {
             none_until: 0,
             steps: 0,
             stacks: Vec::new(),
+            seen: Vec::new(),
             end_steps: 0,
             peak_step: None,
             memory: None,
@@ -150,6 +154,7 @@ impl<'a> Watch<'a> {
                 end: Live::default(),
                 total: Total::default(),
             }));
+            self.seen.push(Live::default());
         }
     }
 
@@ -168,6 +173,7 @@ impl<'a> Watch<'a> {
         unscoped(|| self.look_for_new_stacks());
         for (number, stack) in self.stacks.iter_mut().enumerate() {
             stack.before = self.trace.live(number);
+            self.seen[number] = stack.before;
             stack.total_before = self.trace.total(number);
         }
     }
@@ -187,8 +193,14 @@ impl<'a> Watch<'a> {
         if self.trace.count() > self.stacks.len() {
             unscoped(|| self.look_for_new_stacks());
         }
-        for (number, stack) in self.stacks.iter_mut().enumerate() {
-            let levels = levels(less(self.trace.live(number), stack.before));
+        for (number, seen) in self.seen.iter_mut().enumerate() {
+            let live = self.trace.live(number);
+            if live == *seen {
+                continue;
+            }
+            *seen = live;
+            let stack = &mut self.stacks[number];
+            let levels = levels(less(live, stack.before));
             // Two comparisons, where those of arrays are a call.
             if (levels[0], levels[1]) != (stack.levels[0], stack.levels[1]) {
                 stack.catch_up(step - 1);

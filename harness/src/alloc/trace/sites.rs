@@ -8,8 +8,9 @@
 //! hash. The upper bits of the hash are the place of the slot that it asks for first; so
 //! such a slot alone says which stack it is.
 //!
-//! Each thread counts for itself; see [`Follower`](ledger::Follower). In the site are the
-//! counts of threads that have no place of their own, by atomic additions.
+//! Each thread counts for itself; see [`Follower`](ledger::Follower). Beside the sites are the
+//! counts of threads that have no place of their own, by atomic additions: close together, since
+//! all of them are looked at after every step.
 
 use super::stack::{DEPTH, Stack};
 use crate::alloc::ledger::{self, Amount, Counts};
@@ -28,12 +29,11 @@ const _: () = assert!(LIMIT.is_power_of_two() && SLOTS.is_power_of_two());
 
 type Slots = [AtomicU64; SLOTS];
 
-/// One call stack, and what threads without counts of their own did with its blocks.
+/// One call stack.
 #[repr(C, align(64))]
 pub(super) struct Site {
     hash: AtomicU64,
     depth: AtomicUsize,
-    counts: Counts,
     peak_bytes: AtomicI64,
     peak_blocks: AtomicI64,
     frames: [AtomicUsize; DEPTH],
@@ -77,10 +77,18 @@ pub(super) unsafe fn at_home(slots: *const (), hash: u64) -> Option<u32> {
     number_in(slots[home(hash)].load(Acquire), hash)
 }
 
+/// Where a site is in the tables.
+const fn place_of(number: u32) -> usize {
+    let place = number as usize;
+    if place < LIMIT { place } else { 0 }
+}
+
 /// All sites of a trace.
 pub(super) struct Sites {
     slots: &'static Slots,
     all: Box<[Site]>,
+    /// Of each, what threads without counts of their own did with its blocks.
+    counts: Box<[Counts]>,
     /// The number of the next one.
     next: AtomicU32,
     /// How many there were in the trace that had the most.
@@ -106,16 +114,10 @@ impl Site {
         Self {
             hash: AtomicU64::new(0),
             depth: AtomicUsize::new(0),
-            counts: Counts::new(),
             peak_bytes: AtomicI64::new(0),
             peak_blocks: AtomicI64::new(0),
             frames: [const { AtomicUsize::new(0) }; DEPTH],
         }
-    }
-
-    /// For threads that have no counts of their own.
-    pub(super) fn counts(&self) -> &Counts {
-        &self.counts
     }
 
     pub(super) fn at_peak(&self) -> Live {
@@ -148,7 +150,6 @@ impl Site {
     }
 
     fn forget(&self) {
-        self.counts.clear();
         self.peak_bytes.store(0, Relaxed);
         self.peak_blocks.store(0, Relaxed);
     }
@@ -163,6 +164,7 @@ impl Sites {
             // SAFETY: as many as there are, and never given back.
             slots: unsafe { &*slots },
             all: (0..LIMIT).map(|_| Site::new()).collect(),
+            counts: (0..LIMIT).map(|_| Counts::new()).collect(),
             next: AtomicU32::new(1),
             most: AtomicUsize::new(0),
         }
@@ -173,8 +175,9 @@ impl Sites {
         for slot in self.slots {
             slot.store(0, Relaxed);
         }
-        for site in self.all.iter().take(self.count()) {
+        for (site, counts) in self.all.iter().zip(&self.counts).take(self.count()) {
             site.forget();
+            counts.clear();
         }
         self.most.fetch_max(self.count(), Relaxed);
         self.next.store(1, Release);
@@ -197,8 +200,12 @@ impl Sites {
     }
 
     pub(super) fn get(&self, number: u32) -> &Site {
-        let place = number as usize;
-        &self.all[if place < LIMIT { place } else { 0 }]
+        &self.all[place_of(number)]
+    }
+
+    /// For threads that have no counts of their own.
+    pub(super) fn counts(&self, number: u32) -> &Counts {
+        &self.counts[place_of(number)]
     }
 
     /// The site with the stack of this hash, if it is known.
@@ -280,7 +287,7 @@ impl Sites {
     }
 
     fn sum(&self, number: u32, trace: u64, of: fn(&Counts) -> Amount) -> Amount {
-        let mut sum = of(&self.get(number).counts);
+        let mut sum = of(self.counts(number));
         for follower in ledger::all_followers().filter(|follower| follower.trace() == trace) {
             sum.add(of(follower.counts(number)));
         }

@@ -87,7 +87,7 @@ fn counts(state: &State, site: u32) -> Result<&'static Counts, &Counts> {
     let is_of_trace = |own: &&Follower| own.trace() == number_of_trace();
     match ledger::own_follower().filter(is_of_trace) {
         Some(own) => Ok(own.counts(site)),
-        None => Err(state.sites.get(site).counts()),
+        None => Err(state.sites.counts(site)),
     }
 }
 
