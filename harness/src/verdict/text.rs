@@ -1,5 +1,6 @@
 //! The reasons of a verdict, in words.
 
+use super::rule::Slope;
 use super::series::Series;
 use super::traffic::Traffic;
 use super::{Law, Verdict};
@@ -13,14 +14,17 @@ impl Verdict {
     pub(super) fn rates(&self) -> String {
         let rates = [(self.bytes, "B"), (self.blocks, "blocks")];
         let rising = rates.iter().filter(|(slope, _)| slope.per_step > 0.0);
-        let each: Vec<_> = { rising.clone() }
+        // An error that is as large is of few jumps, of which none knows how often they come.
+        let is_rate = |(slope, _): &&(Slope, _)| slope.error < slope.per_step / 2.0;
+        let each: Vec<_> = { rising.clone().filter(is_rate) }
             .map(|(slope, unit)| format!("{slope} {unit}"))
             .collect();
-        let jumps = rising.filter(|(slope, _)| slope.jump >= 1.0);
+        let jumps = { rising.clone() }.filter(|(slope, _)| slope.jump >= 1.0);
         let jumps: Vec<_> = jumps
             .map(|(slope, unit)| format!("{} {unit}", Rounded(slope.jump)))
             .collect();
         match (each.as_slice(), jumps.as_slice()) {
+            ([], _) if rising.count() > 0 => "in few jumps ".to_owned(),
             ([], _) => String::new(),
             (each, []) => format!("by {} a step ", each.join(" and ")),
             (each, jumps) => format!(
