@@ -16,6 +16,13 @@ CARGO_TARGET_DIR=target/oldest cargo "+$oldest" check --locked -p highwater
 # What is published builds from what it holds.
 ci/packages.sh
 
+# The samples of configuration in docs, by the tools that read them.
+command -v promtool >/dev/null || {
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends prometheus
+}
+ci/samples.sh
+
 # The allocator's tests under AddressSanitizer, which wants `pthread_create` for itself.
 ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
 RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" \
