@@ -241,6 +241,9 @@ pub(crate) struct JudgeArguments {
     /// Write all call stacks as JSON, by the schema in `docs/judge.schema.json`
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write a page with a curve of each call stack, in one file that loads nothing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
     /// How many call stacks to print, those that grow first
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) top: usize,

@@ -3,12 +3,14 @@
 //! `stacks` follows call stacks through the profiles, by the names that `names` knows, some of
 //! them from the files in `programs`. `order` puts the profiles in order and asks the rule for
 //! time series. [`found`] is what comes of it, with what `coverage` knows of the project's
-//! scenarios, and [`text`] prints it.
+//! scenarios, [`text`] prints it, and [`page`]
+//! draws it.
 
 mod coverage;
 pub mod found;
 mod names;
 mod order;
+pub mod page;
 mod programs;
 mod stacks;
 pub mod text;

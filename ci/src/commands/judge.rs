@@ -1,10 +1,10 @@
 //! `cargo highwater judge`: which call stacks grow through a series of heap profiles.
 
-use super::{Failure, print, reports_of_tests, write_json};
+use super::{Failure, print, reports_of_tests, write, write_json};
 use crate::arguments::JudgeArguments;
 use cargo_highwater::exit_code;
 use cargo_highwater::judge::found::State;
-use cargo_highwater::judge::{self, Place, text};
+use cargo_highwater::judge::{self, Place, page, text};
 use cargo_highwater::project::Project;
 use highwater_reports::fitted;
 
@@ -26,6 +26,9 @@ pub(crate) fn judge(asked: &JudgeArguments) -> Result<u8, Failure> {
     };
     let found = judge::judge(&asked.profiles, &place)?;
     write_json(asked.json.as_ref(), &found)?;
+    if let Some(file) = &asked.page {
+        write(file, Ok(page::render(&found)))?;
+    }
     print(&text::render(&found, asked.top, fitted::width()))?;
     Ok(match found.state() {
         State::Growing => exit_code::FAILED,

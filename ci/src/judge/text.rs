@@ -29,7 +29,7 @@ pub fn render(found: &Found, top: usize, width: usize) -> String {
 }
 
 /// The answer, in a sentence.
-fn answer(found: &Found) -> String {
+pub(super) fn answer(found: &Found) -> String {
     let growing: Vec<_> = found.growing().collect();
     let all = found.stacks.len() as u64;
     let Some(first) = growing.first() else {
@@ -75,7 +75,7 @@ fn answer(found: &Found) -> String {
 }
 
 /// What was judged.
-fn subject(found: &Found) -> String {
+pub(super) fn subject(found: &Found) -> String {
     let mut text = format!("{} profiles", Thousands(found.profiles));
     if let Some(program) = &found.program {
         let name = Path::new(program).file_name().unwrap_or_default();
@@ -145,7 +145,7 @@ fn row(stack: &Stack) -> Row {
 }
 
 /// The verdict of all stacks together.
-fn whole(found: &Found) -> String {
+pub(super) fn whole(found: &Found) -> String {
     let course = &found.whole;
     let state = match course.state {
         State::Growing => format!("growing by {}", rate(course, found.per)),
@@ -190,7 +190,7 @@ fn next(found: &Found, width: usize) -> String {
     text + &place.map(|place| test(place, width)).unwrap_or_default()
 }
 
-fn covered(coverage: &Coverage) -> String {
+pub(super) fn covered(coverage: &Coverage) -> String {
     match coverage {
         Coverage::Covered(scenarios) => {
             let names: Vec<_> = scenarios
@@ -233,7 +233,7 @@ fn test(place: &SiteFrame, width: usize) -> String {
 }
 
 /// What a reader must know of the figures.
-fn notes(found: &Found) -> Vec<String> {
+pub(super) fn notes(found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(reason) = &found.no_times {
         notes.push(format!(
@@ -292,7 +292,7 @@ fn at(frame: &SiteFrame) -> String {
     file.unwrap_or_default()
 }
 
-fn rate(course: &Course, per: Per) -> String {
+pub(super) fn rate(course: &Course, per: Per) -> String {
     amount(course.rate, per) + &error(course)
 }
 
@@ -313,6 +313,6 @@ fn amount(rate: f64, per: Per) -> String {
 
 // Rates are not below zero, and past a u64 nobody looks closely.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn size(rate: f64) -> String {
+pub(super) fn size(rate: f64) -> String {
     Size(rate.ceil() as u64).to_string()
 }

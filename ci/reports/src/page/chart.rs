@@ -20,6 +20,17 @@ struct Scale {
 }
 
 impl Scale {
+    /// To the next mark above the most bytes.
+    fn up_to(steps: u64, most: u64) -> Self {
+        let most = most.max(1);
+        Self {
+            steps,
+            bytes: most
+                .checked_next_multiple_of(between_marks(most, BYTE_MARKS))
+                .unwrap_or(u64::MAX),
+        }
+    }
+
     /// How far to the right, as a share of the width.
     fn x(&self, step: u64) -> f64 {
         step as f64 / self.steps.max(1) as f64
@@ -38,6 +49,45 @@ impl Scale {
         let points: Vec<_> = curve.iter().map(point).collect();
         points.join(" ")
     }
+}
+
+/// A figure through time at equal distances, without labels, to compare at a glance.
+pub fn small_series(bytes: &[u64]) -> Markup {
+    let (curve, scale) = series_in_scale(bytes);
+    html! {
+        svg.small viewBox={ "0 0 " (SIDE) " " (SIDE) } preserveAspectRatio="none" role="img"
+            aria-label={ "up to " (Thousands(bytes.iter().max().copied().unwrap_or(0))) " bytes" } {
+            polyline.head points=(scale.points(&curve)) {}
+        }
+    }
+}
+
+/// The same with its scale; each of them is `one`, as in "step".
+pub fn series(name: &str, one: &str, bytes: &[u64]) -> Markup {
+    let (curve, scale) = series_in_scale(bytes);
+    html! {
+        figure.curve { div.plot {
+            svg viewBox={ "0 0 " (SIDE) " " (SIDE) } preserveAspectRatio="none" role="img"
+                aria-label={ (name) ", up to "
+                    (Thousands(bytes.iter().max().copied().unwrap_or(0))) " bytes" } {
+                (grid(&scale))
+                polyline.head points=(scale.points(&curve)) {}
+            }
+            (axes(&scale, one))
+            (values(&scale, &curve, None, one))
+        } }
+    }
+}
+
+fn series_in_scale(bytes: &[u64]) -> (Vec<Checkpoint>, Scale) {
+    let numbered = (1..).zip(bytes);
+    let curve = numbered.map(|(step, bytes)| Checkpoint {
+        step,
+        live_bytes: *bytes,
+        live_blocks: 0,
+    });
+    let most = bytes.iter().max().copied().unwrap_or(0);
+    (curve.collect(), Scale::up_to(bytes.len() as u64, most))
 }
 
 /// The upper end of what the peak may be.
@@ -74,8 +124,8 @@ pub(super) fn large(report: &Report, base: Option<&Report>) -> Markup {
                 } {
                     (lines(&scale, report, base, near))
                 }
-                (axes(&scale))
-                (values(&scale, report, base))
+                (axes(&scale, "step"))
+                (values(&scale, &report.curve, base, "step"))
             }
             (key(report, base, peak, near))
         }
@@ -89,16 +139,12 @@ fn highest(report: &Report, base: Option<&Report>) -> u64 {
 
 fn scale(report: &Report, base: Option<&Report>, ceiling: Option<u64>) -> Scale {
     let curves = std::iter::once(report).chain(base).flat_map(|of| &of.curve);
-    let most = highest(report, base).max(ceiling.unwrap_or(0)).max(1);
-    Scale {
-        steps: curves.map(|at| at.step).max().unwrap_or(0),
-        bytes: most
-            .checked_next_multiple_of(between_marks(most, BYTE_MARKS))
-            .unwrap_or(u64::MAX),
-    }
+    let steps = curves.map(|at| at.step).max().unwrap_or(0);
+    let most = highest(report, base).max(ceiling.unwrap_or(0));
+    Scale::up_to(steps, most)
 }
 
-fn lines(scale: &Scale, report: &Report, base: Option<&Report>, near: Option<u64>) -> Markup {
+fn grid(scale: &Scale) -> Markup {
     html! {
         @for bytes in marks(scale.bytes, BYTE_MARKS) {
             @let y = (1.0 - scale.y(bytes)) * SIDE;
@@ -108,6 +154,12 @@ fn lines(scale: &Scale, report: &Report, base: Option<&Report>, near: Option<u64
             @let x = scale.x(step) * SIDE;
             line.grid x1=(x) x2=(x) y1="0" y2=(SIDE) {}
         }
+    }
+}
+
+fn lines(scale: &Scale, report: &Report, base: Option<&Report>, near: Option<u64>) -> Markup {
+    html! {
+        (grid(scale))
         @if report.extended_steps > report.steps {
             @let x = scale.x(report.steps) * SIDE;
             line.end x1=(x) x2=(x) y1="0" y2=(SIDE) {}
@@ -121,7 +173,7 @@ fn lines(scale: &Scale, report: &Report, base: Option<&Report>, near: Option<u64
     }
 }
 
-fn axes(scale: &Scale) -> Markup {
+fn axes(scale: &Scale, one: &str) -> Markup {
     html! {
         @for bytes in marks(scale.bytes, BYTE_MARKS) {
             span.y style={ "bottom:" (percent(scale.y(bytes))) } { (size(bytes, scale.bytes)) }
@@ -129,7 +181,7 @@ fn axes(scale: &Scale) -> Markup {
         @for step in marks(scale.steps, STEP_MARKS) {
             span.x style={ "left:" (percent(scale.x(step))) } { (Thousands(step)) }
         }
-        span.x-name { "steps" }
+        span.x-name { (one) "s" }
     }
 }
 
@@ -137,9 +189,9 @@ fn axes(scale: &Scale) -> Markup {
 const STRIPS: usize = 100;
 
 /// Strips over the curve, each of which shows its highest value as long as it is pointed at.
-fn values(scale: &Scale, report: &Report, base: Option<&Report>) -> Markup {
-    let each = report.curve.len().div_ceil(STRIPS).max(1);
-    let parts = report.curve.chunks(each);
+fn values(scale: &Scale, all: &[Checkpoint], base: Option<&Report>, one: &str) -> Markup {
+    let each = all.len().div_ceil(STRIPS).max(1);
+    let parts = all.chunks(each);
     let curve: Vec<_> = parts
         .filter_map(|part| part.iter().max_by_key(|at| at.live_bytes))
         .collect();
@@ -163,7 +215,7 @@ fn values(scale: &Scale, report: &Report, base: Option<&Report>) -> Markup {
                 }
             }
             span.value {
-                "step " (Thousands(at.step)) ": " (Thousands(at.live_bytes)) " B"
+                (one) " " (Thousands(at.step)) ": " (Thousands(at.live_bytes)) " B"
                 @if let Some(base) = base.and_then(|base| live_at(base, at.step)) {
                     ", in the base " (Thousands(base)) " B"
                 }
