@@ -139,8 +139,10 @@ struct Entry {
 }
 
 #[inline(never)]
-fn entry(next: Option<Box<Entry>>) -> Box<Entry> {
-    Box::new(Entry { _next: next })
+fn entry(first: &mut Option<Box<Entry>>) {
+    let next = first.take();
+    let entry = first.insert(Box::new(Entry { _next: next }));
+    HIDDEN.store(!(&raw const **entry).addr(), Relaxed);
 }
 
 thread_local! {
@@ -153,23 +155,15 @@ static HIDDEN: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 fn an_old_address_in_a_thread_that_runs_holds_nothing() {
-    in_its_own_process!();
     static IS_OVER: AtomicBool = AtomicBool::new(false);
+    in_its_own_process!();
     let thread = std::thread::spawn(|| {
         while !IS_OVER.load(Relaxed) {
             OLD.set(!HIDDEN.load(Relaxed));
             std::hint::spin_loop();
         }
     });
-    let report = leaking(
-        "old address",
-        || None,
-        |first, _| {
-            let entry = entry(first.take());
-            HIDDEN.store(!(&raw const *entry).addr(), Relaxed);
-            *first = Some(entry);
-        },
-    );
+    let report = leaking("old address", || None, |first, _| entry(first));
     IS_OVER.store(true, Relaxed);
     thread.join().unwrap();
     check(

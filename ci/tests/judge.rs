@@ -135,32 +135,13 @@ impl Judged {
 
 #[test]
 fn a_leak_is_told_with_its_site_and_a_test() {
-    judge_all(growing()).check(FAILED, "growing");
-}
-
-/// The page says what the table says, with a curve of each stack, and loads nothing.
-#[test]
-fn a_page_shows_each_stack() {
     let directory = tempfile::tempdir().expect("there is room");
     let paths = write(directory.path(), growing());
     let page = directory.path().join("judged.html");
-    let options = ["--page", page.to_str().expect("a path in UTF-8")];
-    let judged = judge(&paths, &options, directory);
-    assert_eq!(judged.code, FAILED, "{}", judged.errors);
+    let judged = judge(&paths, &["--page", &page.to_string_lossy()], directory);
+    judged.check(FAILED, "growing");
     let page = fs::read_to_string(page).expect("it was written");
-    let answer = "1 of 2 stacks grows, by 2.10 MB an hour: in Sessions::serve at \
-                  src/sessions.rs:50";
-    assert!(page.contains(&format!("<h1>{answer}")), "{page}");
-    assert_eq!(page.matches("<polyline").count(), 1 + 2 + 2, "{page}");
-    assert!(page.contains("profile 48: 29,"), "{page}");
-    assert!(
-        page.contains("<p>Whether a scenario covers it is not known."),
-        "{page}"
-    );
-    assert!(
-        !page.contains("http:") && !page.contains("https:"),
-        "{page}"
-    );
+    assert!(page.contains("<h1>1 of 2 stacks grows, by 2.10 MB an hour"));
 }
 
 #[test]

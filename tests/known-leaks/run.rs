@@ -118,7 +118,7 @@ fn run_round(
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let mut done = thread::scope(|scope| {
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        let done = workers.into_iter().map(|worker| worker.join());
+        let done = workers.into_iter().map(thread::ScopedJoinHandle::join);
         let done = done.flat_map(|done| done.expect("a failure of a driver is a result"));
         done.collect::<Vec<_>>()
     });

@@ -122,3 +122,25 @@ fn samples_of_a_leak_grow() {
         assert!(right >= 18, "{right} rates of {leaked} samples are right");
     }
 }
+
+/// The page says what the table says, with a curve of each stack, and loads nothing.
+#[test]
+fn a_page_shows_each_stack() {
+    let levels = |of: fn(u64) -> u64| (0..48).map(of).collect();
+    let found = judge(
+        48,
+        &[
+            ("shop::leak".to_owned(), levels(|i| (40 + i * 4) * SAMPLE)),
+            ("shop::<rest>".to_owned(), levels(|_| 90 * SAMPLE)),
+        ],
+    );
+    let page = page::render(&found);
+    assert!(page.contains("<h1>1 of 2 stacks grows, by "), "{page}");
+    assert_eq!(page.matches("<polyline").count(), 1 + 2 + 2, "{page}");
+    assert!(page.contains("profile 48: 166,723,584 B"), "{page}");
+    assert!(page.contains("&lt;rest&gt;"), "{page}");
+    assert!(
+        !page.contains("http:") && !page.contains("https:"),
+        "{page}"
+    );
+}
