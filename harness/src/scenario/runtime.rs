@@ -1,5 +1,6 @@
 //! The state of an async scenario, and the runtime that it lives on.
 
+use crate::alloc::unscoped;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -8,8 +9,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::consume_budget;
 
 thread_local! {
-    /// Whether this thread's runtime found nothing to run since this was reset.
-    static IS_IDLE: Cell<bool> = const { Cell::new(false) };
+    /// Whether the canary goes on.
+    static IS_ASKED: Cell<bool> = const { Cell::new(false) };
+    /// How often the canary went on.
+    static CANARY_POLLS: Cell<u32> = const { Cell::new(0) };
+    static CANARY: Cell<Option<Waker>> = const { Cell::new(None) };
     /// How many tasks were alive on the last runtime that took a step on this thread.
     static ALIVE_TASKS: Cell<u64> = const { Cell::new(0) };
 }
@@ -44,25 +48,48 @@ pub(super) fn is_in_async_code() -> bool {
     Handle::try_current().is_ok() && (0..TRIES).any(|_| has_to_wait())
 }
 
+/// How many tasks a runtime polls between two polls of what it blocks on, and how many of its
+/// own queue before it looks for what other threads woke: tokio's defaults.
+const POLLS_A_ROUND: u32 = 61;
+const POLLS_OF_OWN_QUEUE: u32 = 31;
+/// After so many a task seems to run for ever.
+const ROUNDS: u32 = 1_000;
+
+/// A task that does nothing but go on as long as it is asked to. Where it had all polls of a
+/// round, no other task could go on. tokio tells that of a runtime by itself only when it is
+/// about to wait, and it does not come to that while what it blocks on can go on.
+fn canary() -> impl Future<Output = ()> {
+    poll_fn(|context| {
+        CANARY_POLLS.set(CANARY_POLLS.get() + 1);
+        CANARY.set(Some(context.waker().clone()));
+        if IS_ASKED.get() {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    })
+}
+
 /// Lets tasks run until none can go on, or for so many rounds that one seems to run for ever.
 /// What a step spawned would look like a leak if it never came to run, as when no step has to
-/// wait.
-async fn until_idle() {
-    /// In each some 60 tasks go on once.
-    const ROUNDS: u32 = 1_000;
-
-    IS_IDLE.set(false);
+/// wait. Returns the number of rounds.
+async fn until_idle() -> u32 {
+    IS_ASKED.set(true);
+    if let Some(canary) = CANARY.take() {
+        canary.wake();
+    }
     let mut rounds = 0;
     poll_fn(|context| {
-        if IS_IDLE.get() || rounds == ROUNDS {
-            return Poll::Ready(());
+        let is_idle = CANARY_POLLS.replace(0) == POLLS_A_ROUND;
+        if rounds > 0 && is_idle || rounds == ROUNDS {
+            IS_ASKED.set(false);
+            return Poll::Ready(rounds);
         }
         rounds += 1;
-        // This is polled again after some tasks, or when there are none.
+        // This is polled again after a round.
         context.waker().wake_by_ref();
         Poll::Pending
     })
-    .await;
+    .await
 }
 
 /// A state behind its runtime, which outlives it. What the runtime holds is told apart by
@@ -92,9 +119,10 @@ pub(super) fn alive_tasks() -> u64 {
 impl<S> OnRuntime<S> {
     pub(crate) fn new(setup: impl AsyncFn() -> S) -> Self {
         let mut builder = Builder::new_current_thread();
-        // It is called when no task can run.
-        builder.enable_all().on_thread_park(|| IS_IDLE.set(true));
+        builder.enable_all().event_interval(POLLS_A_ROUND);
+        builder.global_queue_interval(POLLS_OF_OWN_QUEUE);
         let runtime = builder.build().expect(NO_RUNTIME);
+        unscoped(|| drop(runtime.spawn(canary())));
         let on_runtime = Self {
             state: Some(runtime.block_on(setup())),
             runtime,
@@ -103,17 +131,19 @@ impl<S> OnRuntime<S> {
         on_runtime
     }
 
-    fn count_tasks(&self) {
-        let alive = self.runtime.metrics().num_alive_tasks();
+    /// How many tasks are alive, without the canary.
+    fn count_tasks(&self) -> u64 {
+        let alive = self.runtime.metrics().num_alive_tasks().saturating_sub(1);
         ALIVE_TASKS.set(alive as u64);
+        alive as u64
     }
 
     pub(crate) fn step(&mut self, step: &impl AsyncFn(&mut S, u64), i: u64) {
         if let Some(state) = &mut self.state {
-            self.runtime.block_on(async {
-                step(state, i).await;
-                until_idle().await;
-            });
+            self.runtime.block_on(step(state, i));
+            if self.count_tasks() > 0 {
+                self.runtime.block_on(until_idle());
+            }
         }
         self.count_tasks();
     }
@@ -124,5 +154,36 @@ impl<S> Drop for OnRuntime<S> {
     fn drop(&mut self) {
         let _inside = self.runtime.enter();
         self.state = None;
+        CANARY.set(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rounds after a step in which the state was one runtime and no more.
+    fn rounds(step: impl AsyncFn(&mut (), u64)) -> u32 {
+        let mut on_runtime = OnRuntime::new(async || ());
+        on_runtime.step(&step, 0);
+        on_runtime.runtime.block_on(until_idle())
+    }
+
+    #[test]
+    fn tasks_that_wait_take_a_few_rounds_and_one_that_never_rests_all() {
+        let waits = rounds(async |(), _| {
+            for _ in 0..3 {
+                tokio::spawn(std::future::pending::<()>());
+            }
+        });
+        assert!(waits <= 3, "{waits}");
+        let never_rests = rounds(async |(), _| {
+            tokio::spawn(async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+            });
+        });
+        assert_eq!(never_rests, ROUNDS);
     }
 }
