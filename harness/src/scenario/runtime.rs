@@ -163,21 +163,21 @@ mod tests {
     use super::*;
 
     /// The rounds after a step in which the state was one runtime and no more.
-    fn rounds(step: impl AsyncFn(&mut (), u64)) -> u32 {
+    fn rounds(step: &impl AsyncFn(&mut (), u64)) -> u32 {
         let mut on_runtime = OnRuntime::new(async || ());
-        on_runtime.step(&step, 0);
+        on_runtime.step(step, 0);
         on_runtime.runtime.block_on(until_idle())
     }
 
     #[test]
     fn tasks_that_wait_take_a_few_rounds_and_one_that_never_rests_all() {
-        let waits = rounds(async |(), _| {
+        let waits = rounds(&async |(), _| {
             for _ in 0..3 {
                 tokio::spawn(std::future::pending::<()>());
             }
         });
         assert!(waits <= 3, "{waits}");
-        let never_rests = rounds(async |(), _| {
+        let never_rests = rounds(&async |(), _| {
             tokio::spawn(async {
                 loop {
                     tokio::task::yield_now().await;
