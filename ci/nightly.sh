@@ -16,8 +16,8 @@ CARGO_TARGET_DIR=target/oldest cargo "+$oldest" check --locked -p highwater
 # What is published builds from what it holds.
 ci/packages.sh
 
-# A newcomer's first minutes with a service; the time of each step is printed.
-cargo test --workspace --locked --test newcomer -- --ignored --nocapture
+# A newcomer's first minutes with a library and a service; the time of each step is printed.
+cargo test --workspace --locked --test newcomer -- --ignored --nocapture --test-threads 1
 
 # The samples of configuration in docs, by the tools that read them.
 command -v promtool >/dev/null || {

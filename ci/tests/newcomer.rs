@@ -1,8 +1,8 @@
-//! The first minutes with a service: what a newcomer does, step by step, with the time that each
-//! takes.
+//! The first minutes with a library and with a service: what a newcomer does, step by step, with
+//! the time that each takes.
 //!
-//! Run by itself, since it builds axum:
-//! `cargo test --workspace --locked --test newcomer -- --ignored --nocapture`.
+//! Run by themselves, since they build axum, and times beside other tests say nothing:
+//! `cargo test --workspace --locked --test newcomer -- --ignored --nocapture --test-threads 1`.
 
 #![forbid(unsafe_code)]
 
@@ -113,14 +113,48 @@ fn a_leak_in_a_service_is_found_in_the_first_minutes() {
     let (code, printed) = step("cargo test, with a leak in the service", || {
         cargo_test(&project)
     });
+    let line = leaky.lines().position(|line| line.contains("push(item)"));
+    let line = line.expect("it pushes") + 1;
+    tells_of_a_leak_at(&format!("src/lib.rs:{line}"), code, &printed);
+}
+
+#[test]
+#[ignore = "prints times"]
+fn a_leak_in_a_library_is_found_in_the_first_minutes() {
+    let project = Project::empty();
+    let manifest = format!(
+        "[package]\nname = \"shop\"\nversion = \"{}\"\nedition = \"2024\"\n",
+        version()
+    );
+    project.write("Cargo.toml", &manifest);
+    project.write("src/lib.rs", "//! A shop.\n");
+    project.commit("before");
+
+    step("cargo highwater init --yes", || {
+        project.run(&["init", "--yes"], 0)
+    });
+    let (code, printed) = step("cargo test, the sample", || cargo_test(&project));
+    assert_eq!(code, Some(0), "{printed}");
+
+    let sample = std::fs::read_to_string(project.path().join("tests/memory.rs"));
+    let sample = sample.expect("init wrote it");
+    let leaky = sample.replace("self.0.len() > 100", "self.0.len() > usize::MAX - 1");
+    project.write("tests/memory.rs", &leaky);
+    let (code, printed) = step("cargo test, with a leak", || cargo_test(&project));
+    let line = leaky.lines().position(|line| line.contains("push_back"));
+    let line = line.expect("the sample pushes") + 1;
+    tells_of_a_leak_at(&format!("tests/memory.rs:{line}"), code, &printed);
+}
+
+/// The failure names this place in its first three lines.
+#[track_caller]
+fn tells_of_a_leak_at(place: &str, code: Option<i32>, printed: &str) {
     assert_eq!(code, Some(101), "{printed}");
     let failure = printed.split("memory leak in `").nth(1);
     let failure = failure.unwrap_or_else(|| panic!("{printed}"));
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        let line = leaky.lines().position(|line| line.contains("push(item)"));
-        let place = format!("src/lib.rs:{}", line.expect("it pushes") + 1);
         let first: Vec<_> = failure.lines().take(3).collect();
-        assert!(first.concat().contains(&place), "{place} in\n{printed}");
-        println!("\nmemory leak in `{failure}");
+        assert!(first.concat().contains(place), "{place} in\n{printed}");
     }
+    println!("\nmemory leak in `{failure}");
 }
