@@ -95,7 +95,6 @@ async fn a_scenario_in_async_code_is_told_where_to_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_scenario_in_a_task_is_told_where_to_go() {
-    // What other tests allocate meanwhile might be the scenario's work.
     highwater_tests::in_its_own_process!();
     let message = tokio::spawn(async { message_of(run_async) });
     let message = message.await.expect("it ends");

@@ -3,8 +3,7 @@
 //! `stacks` follows call stacks through the profiles, by the names that `names` knows, some of
 //! them from the files in `programs`. `order` puts the profiles in order and asks the rule for
 //! time series. [`found`] is what comes of it, with what `coverage` knows of the project's
-//! scenarios, [`text`] prints it, and [`page`]
-//! draws it.
+//! scenarios; [`text`] prints it, and [`page`] draws it.
 
 mod coverage;
 pub mod found;

@@ -163,7 +163,7 @@ fn bounds(seen: usize, all: usize) -> (f64, f64) {
     (least, most)
 }
 
-/// Recall, false alarms and run time in a few lines: how long all took, and the sum of each.
+/// Recall, false alarms and run time in a few lines: `took` is how long they took side by side.
 fn sums(outcomes: &[Outcome], took: Duration) -> String {
     let of = |kinds: &[Kind]| {
         let some = outcomes
@@ -189,7 +189,7 @@ fn sums(outcomes: &[Outcome], took: Duration) -> String {
          the crate or its caller named\n\
          called {alarms} of {} sound releases and decoys growing: with 95 % confidence at most \
          {:.1} %; \"more at the end than at the start\" would call {naive} so\n\
-         {open} left open; run time {:.1} s, without builds; {:.1} s of one core",
+         {open} left open; run time {:.1} s, without builds; the drivers took {:.1} s in all",
         leaky.len(),
         (bounds(found, leaky.len()).0 * 100.0).floor(),
         sound.len(),

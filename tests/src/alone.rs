@@ -1,5 +1,6 @@
-//! Tests that run in a process of their own: stale words of other tests, on the stacks of
-//! their threads and in memory that they share, could seem to hold what a test leaks.
+//! Tests that run in a process of their own: what other tests allocate meanwhile could seem to
+//! be of their scenario, and stale words of others, on the stacks of their threads and in memory
+//! that they share, could seem to hold what it leaks.
 
 use std::env;
 use std::process::Command;

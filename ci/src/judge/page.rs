@@ -14,13 +14,13 @@ const MOST_WHOLE: usize = 20;
 
 /// The page.
 pub fn render(found: &Found) -> String {
-    let answer = text::answer(found);
+    let answer = text::answer(found).replace('`', "");
     let rows = found.stacks.iter().take(MOST_ROWS);
     let left_out = found.stacks.len().saturating_sub(MOST_ROWS);
     let body = html! {
         header {
-            h1 { (answer.replace('`', "")) }
-            p { (text::subject(found).replace('`', "")) "." }
+            h1 { (answer) }
+            p { (sentence(&text::subject(found))) }
             @for note in text::notes(found) { p.note { (sentence(&note)) } }
         }
         main {
@@ -41,12 +41,12 @@ pub fn render(found: &Found) -> String {
             @if left_out > 0 {
                 p { "and " (left_out) " more, which --json has" }
             }
-            @for (index, stack) in shown_whole(found).enumerate() {
+            @for (index, stack) in found.stacks.iter().take(MOST_WHOLE).enumerate() {
                 (section(found, stack, index))
             }
         }
     };
-    document(&answer.replace('`', ""), &body)
+    document(&answer, &body)
 }
 
 fn rises(per: Per) -> &'static str {
@@ -54,10 +54,6 @@ fn rises(per: Per) -> &'static str {
         Per::Hour => "rises an hour",
         Per::Profile => "rises a profile",
     }
-}
-
-fn shown_whole(found: &Found) -> impl Iterator<Item = &Stack> {
-    found.stacks.iter().take(MOST_WHOLE)
 }
 
 fn name(stack: &Stack) -> String {

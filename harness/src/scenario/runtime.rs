@@ -13,6 +13,7 @@ thread_local! {
     static IS_ASKED: Cell<bool> = const { Cell::new(false) };
     /// How often the canary went on.
     static CANARY_POLLS: Cell<u32> = const { Cell::new(0) };
+    /// Wakes the canary, if it rests.
     static CANARY: Cell<Option<Waker>> = const { Cell::new(None) };
     /// How many tasks were alive on the last runtime that took a step on this thread.
     static ALIVE_TASKS: Cell<u64> = const { Cell::new(0) };
@@ -56,14 +57,15 @@ const POLLS_OF_OWN_QUEUE: u32 = 31;
 const ROUNDS: u32 = 1_000;
 
 /// A task that does nothing but go on as long as it is asked to. Where it had all polls of a
-/// round, no other task could go on. tokio tells that of a runtime by itself only when it is
-/// about to wait, and it does not come to that while what it blocks on can go on.
+/// round, no other task could go on. tokio tells that by itself only of a runtime that is about to
+/// wait, and newer versions do not come to that while what the runtime blocks on can go on.
 fn canary() -> impl Future<Output = ()> {
     poll_fn(|context| {
         CANARY_POLLS.set(CANARY_POLLS.get() + 1);
-        CANARY.set(Some(context.waker().clone()));
         if IS_ASKED.get() {
             context.waker().wake_by_ref();
+        } else {
+            CANARY.set(Some(context.waker().clone()));
         }
         Poll::Pending
     })

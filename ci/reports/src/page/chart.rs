@@ -53,10 +53,10 @@ impl Scale {
 
 /// A figure through time at equal distances, without labels, to compare at a glance.
 pub fn small_series(bytes: &[u64]) -> Markup {
-    let (curve, scale) = series_in_scale(bytes);
+    let (curve, scale, most) = series_in_scale(bytes);
     html! {
         svg.small viewBox={ "0 0 " (SIDE) " " (SIDE) } preserveAspectRatio="none" role="img"
-            aria-label={ "up to " (Thousands(bytes.iter().max().copied().unwrap_or(0))) " bytes" } {
+            aria-label={ "up to " (Thousands(most)) " bytes" } {
             polyline.head points=(scale.points(&curve)) {}
         }
     }
@@ -64,12 +64,11 @@ pub fn small_series(bytes: &[u64]) -> Markup {
 
 /// The same with its scale; each of them is `one`, as in "step".
 pub fn series(name: &str, one: &str, bytes: &[u64]) -> Markup {
-    let (curve, scale) = series_in_scale(bytes);
+    let (curve, scale, most) = series_in_scale(bytes);
     html! {
         figure.curve { div.plot {
             svg viewBox={ "0 0 " (SIDE) " " (SIDE) } preserveAspectRatio="none" role="img"
-                aria-label={ (name) ", up to "
-                    (Thousands(bytes.iter().max().copied().unwrap_or(0))) " bytes" } {
+                aria-label={ (name) ", up to " (Thousands(most)) " bytes" } {
                 (grid(&scale))
                 polyline.head points=(scale.points(&curve)) {}
             }
@@ -79,7 +78,8 @@ pub fn series(name: &str, one: &str, bytes: &[u64]) -> Markup {
     }
 }
 
-fn series_in_scale(bytes: &[u64]) -> (Vec<Checkpoint>, Scale) {
+/// As a curve, with its scale and its highest value.
+fn series_in_scale(bytes: &[u64]) -> (Vec<Checkpoint>, Scale, u64) {
     let numbered = (1..).zip(bytes);
     let curve = numbered.map(|(step, bytes)| Checkpoint {
         step,
@@ -87,7 +87,11 @@ fn series_in_scale(bytes: &[u64]) -> (Vec<Checkpoint>, Scale) {
         live_blocks: 0,
     });
     let most = bytes.iter().max().copied().unwrap_or(0);
-    (curve.collect(), Scale::up_to(bytes.len() as u64, most))
+    (
+        curve.collect(),
+        Scale::up_to(bytes.len() as u64, most),
+        most,
+    )
 }
 
 /// The upper end of what the peak may be.
