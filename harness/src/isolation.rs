@@ -83,7 +83,7 @@ pub fn isolated(test: &Isolated, body: fn()) {
     };
     match why_in_process(test.in_process) {
         Some(Stay::Because(reason)) => {
-            in_process_for(reason, body);
+            in_process_for(reason, test.real_random, body);
         }
         Some(Stay::InTheChild) => body(),
         None => run_test(&job, test.any_panic_passes, body),
@@ -137,7 +137,9 @@ impl Child {
             real_random: self.real_random,
         };
         match why_in_process(false) {
-            Some(Stay::Because(reason)) => in_process_for(reason, || in_this_process(body)),
+            Some(Stay::Because(reason)) => {
+                in_process_for(reason, self.real_random, || in_this_process(body))
+            }
             Some(Stay::InTheChild) => in_this_process(body),
             None => run_program(&job, body),
         }
@@ -190,18 +192,29 @@ enum Stay {
 
 thread_local! {
     /// Why the test of this thread, which wants a process of its own, has none.
-    static IN_PROCESS: Cell<Option<&'static str>> = const { Cell::new(None) };
+    static IN_PROCESS: Cell<Option<InProcess>> = const { Cell::new(None) };
+}
+
+/// A test that wants a process of its own and has none.
+#[derive(Clone, Copy)]
+struct InProcess {
+    reason: &'static str,
+    real_random: bool,
 }
 
 /// Runs the body of a test that has no process of its own, for this reason.
-fn in_process_for<T>(reason: &'static str, body: impl FnOnce() -> T) -> T {
-    struct Back(Option<&'static str>);
+fn in_process_for<T>(reason: &'static str, real_random: bool, body: impl FnOnce() -> T) -> T {
+    struct Back(Option<InProcess>);
     impl Drop for Back {
         fn drop(&mut self) {
             IN_PROCESS.set(self.0);
         }
     }
-    let _back = Back(IN_PROCESS.replace(Some(reason)));
+    let test = InProcess {
+        reason,
+        real_random,
+    };
+    let _back = Back(IN_PROCESS.replace(Some(test)));
     body()
 }
 
@@ -226,7 +239,13 @@ fn why_in_process(asked: bool) -> Option<Stay> {
 /// Why the test of this thread, which wants a process of its own, has none; none if it
 /// has one, or wants none.
 pub(crate) fn in_process_reason() -> Option<&'static str> {
-    IN_PROCESS.get()
+    IN_PROCESS.get().map(|test| test.reason)
+}
+
+/// Whether scenarios of this thread may be given random numbers that are the same in every run.
+/// In a process of its own, a test has been given them from the start.
+pub(crate) fn may_answer_randomness() -> bool {
+    !alloc::is_whole_process() && !IN_PROCESS.get().is_some_and(|test| test.real_random)
 }
 
 /// A scenario that is to be run again with call stacks, in a process where nothing was

@@ -2,8 +2,8 @@
 //!
 //! `builder` is what can be asked for, `options` what the environment adds. `run` does it:
 //! `under_way` is a scenario that runs, `phases` its way from set-up to drop, `recorder`
-//! writes down and concludes, `replay` runs it again with call stacks, `lookout` looks for
-//! work that left it. `scaling` asks how memory grows with the size of some work, not with its
+//! writes down and concludes, `rest` waits for other threads in between, `replay` runs it again
+//! with call stacks, `lookout` looks for work that left it. `scaling` asks how memory grows with the size of some work, not with its
 //! steps. `search` looks for steps that leak.
 
 mod accepted;
@@ -13,6 +13,7 @@ mod phases;
 pub(crate) mod process;
 mod recorder;
 mod replay;
+mod rest;
 mod run;
 #[cfg(feature = "tokio")]
 pub(crate) mod runtime;

@@ -56,6 +56,7 @@ pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 pub(crate) use unwind::frames;
 
 // Not needed where tests are not given processes of their own.
+pub(crate) use interpose::random::AnsweredThread;
 #[allow(unused_imports)]
 pub(crate) use {interpose::random::answer as answer_randomness, open::watch_whole_process};
 

@@ -47,6 +47,7 @@ pub(crate) fn once<S>(
     // All steps are called from one place, so that their call stacks are alike.
     for i in 0.. {
         if i == warm_up {
+            run.rest();
             recorder.start();
         }
         if i == requested_end {
@@ -66,6 +67,9 @@ pub(crate) fn once<S>(
             drop(payload);
             break;
         }
+        if i + 1 == requested_end {
+            run.rest();
+        }
         if i >= warm_up {
             let is_over = recorder.after_step();
             if is_over && !is_extension {
@@ -79,6 +83,7 @@ pub(crate) fn once<S>(
         goes_to(&position, Position::Drop, (0, 0));
         drop(state);
     });
+    run.rest();
     unscoped(|| {
         recorder.state_dropped();
         recorder.into_report()

@@ -121,6 +121,7 @@ fn run<S>(scenario: &Scenario, setup: &impl Fn() -> S, step: &impl Fn(&mut S, u6
             step(&mut state, 0);
         }
     });
+    run.rest();
 
     let mut report = if run.is_traced() {
         let peak = run.first.as_ref().map(|first| first.peak_bytes);
@@ -205,6 +206,7 @@ fn repeat<S>(
         if !is_complete {
             return None;
         }
+        run.rest();
         let after = run.scope.restart_peak().totals.live_bytes;
         least = least.min(after - before);
         before = after;

@@ -24,6 +24,11 @@ pub(crate) struct Run<'a> {
     pub(super) has_failed: Cell<bool>,
     /// Whether no run with call stacks follows: this one is to show what shows without.
     pub(super) is_self_test: Cell<bool>,
+    /// Whether its other threads went on when they were waited for.
+    pub(super) never_rests: Cell<bool>,
+    /// In a process that it shares, random numbers are the same in every run for this thread
+    /// and those that it starts.
+    _randomness: Option<alloc::AnsweredThread>,
 }
 
 impl<'a> Run<'a> {
@@ -43,6 +48,9 @@ impl<'a> Run<'a> {
             ordinal,
             has_failed: Cell::new(false),
             is_self_test: Cell::new(false),
+            never_rests: Cell::new(false),
+            _randomness: isolation::may_answer_randomness()
+                .then(|| alloc::AnsweredThread::begin(&scenario.full_name())),
         };
         let failed_first = run.first.as_ref().is_some_and(|first| first.failed);
         run.has_failed.set(failed_first);

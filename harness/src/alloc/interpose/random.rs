@@ -4,7 +4,8 @@
 //! it when the map grows; so a program that is measured twice differs by them alone.
 //! All of std, the crate `getrandom` and most of C ask libc's function of that name.
 //! The one defined here stands before it in the finished program and passes the call
-//! on, until [`answer`] is called: from then on all numbers follow from a fixed seed.
+//! on, until [`answer`] is called: from then on all numbers follow from a fixed seed. In a
+//! process of several tests [`AnsweredThread`] does that for the threads of one.
 //!
 //! What a thread gets depends on nothing but who it is and how much it has asked for.
 //! Who it is follows from who started it, and as which of its threads; so the order in
@@ -17,6 +18,7 @@
 use super::next::Next;
 use libc::{c_int, c_uint, c_void, size_t, ssize_t};
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::atomic::{
     AtomicBool, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed},
@@ -57,9 +59,36 @@ pub(crate) fn answer() {
     }
 }
 
-/// Whether [`answer`] was called.
-pub(super) fn is_answered() -> bool {
-    IS_ANSWERED.load(Acquire)
+/// Whether requests of this thread are answered.
+pub(super) fn is_answered_here() -> bool {
+    IS_ANSWERED.load(Acquire) || OWN.get().is_some()
+}
+
+/// Answers the requests of this thread, and of the threads that it starts, until it is dropped.
+/// Those threads are answered for as long as they live.
+#[must_use]
+pub(crate) struct AnsweredThread {
+    before: Option<Randomness>,
+    /// It belongs to this thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl AnsweredThread {
+    /// What is given follows from `name`, so that others of this process get other numbers.
+    pub(crate) fn begin(name: &str) -> Self {
+        let mix = |number: u64, byte: u8| mixed(number.wrapping_add(GAMMA) ^ u64::from(byte));
+        let identity = name.bytes().fold(ROOT_IDENTITY, mix);
+        Self {
+            before: OWN.replace(Some(Randomness::new(identity))),
+            _not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for AnsweredThread {
+    fn drop(&mut self) {
+        OWN.set(self.before);
+    }
 }
 
 fn mixed(number: u64) -> u64 {
@@ -91,7 +120,7 @@ impl Randomness {
 
     /// For the thread that this one starts next.
     pub(in crate::alloc) fn of_new_thread() -> Option<Self> {
-        is_answered().then(|| {
+        is_answered_here().then(|| {
             Self::with_own(|own| {
                 own.started += 1;
                 Self::new(mixed(own.identity ^ mixed(own.started.wrapping_mul(GAMMA))))
@@ -143,7 +172,7 @@ pub(super) unsafe extern "C" fn getrandom(
 ) -> ssize_t {
     type Function = unsafe extern "C" fn(*mut c_void, size_t, c_uint) -> ssize_t;
     static NEXT: Next = Next::new(c"getrandom");
-    if is_answered() {
+    if is_answered_here() {
         // SAFETY: the caller promises the room.
         unsafe { Randomness::fill(buffer.cast(), length) };
         return length as ssize_t;
@@ -173,7 +202,7 @@ pub(super) unsafe extern "C" fn getentropy(buffer: *mut c_void, length: size_t) 
         // Too many are refused by libc in its own way.
         //
         // SAFETY: the caller's promises are passed on.
-        Some(next) if !is_answered() || length > MOST => unsafe { next(buffer, length) },
+        Some(next) if !is_answered_here() || length > MOST => unsafe { next(buffer, length) },
         _ if length <= MOST => {
             // SAFETY: the caller promises the room.
             unsafe { getrandom(buffer, length, 0) };

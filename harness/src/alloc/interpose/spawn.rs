@@ -114,7 +114,7 @@ fn is_handed_over() -> bool {
     is_main()
         || scopes::root_counts_all()
         || !ledger::current().scope().is_root()
-        || random::is_answered()
+        || random::is_answered_here()
         || IS_LEARNING.get()
 }
 
