@@ -26,6 +26,8 @@ pub struct Baseline {
     pub scenario: String,
     /// The figures by their names.
     pub figures: Figures,
+    /// The least and the most of each figure that differed from run to run when it was recorded.
+    pub ranges: BTreeMap<Figure, [i64; 2]>,
     /// The verdict's word.
     pub verdict: String,
     /// The law of growth; none if the verdict was open.
@@ -95,11 +97,35 @@ impl Baseline {
         Self {
             scenario: report.full_name(),
             figures: figures(report),
+            ranges: BTreeMap::new(),
             verdict: report.verdict.word().to_owned(),
             law: report.law.clone(),
             ceilings: ceilings(report),
             sites: sites(report),
         }
+    }
+
+    /// What several runs of the same code found: the first one's figures, and how far the others
+    /// are from them.
+    pub fn of_runs(report: &Report, others: &[&Report]) -> Self {
+        let found = Self::of(report);
+        let others: Vec<_> = others.iter().map(|report| figures(report)).collect();
+        let range = |(figure, value): (&Figure, &i64)| {
+            let values = others.iter().filter_map(|figures| figures.get(figure));
+            let values = || values.clone().chain([value]).copied();
+            let range = [values().min()?, values().max()?];
+            (range[0] < range[1] && figure.can_block()).then_some((*figure, range))
+        };
+        Self {
+            ranges: found.figures.iter().filter_map(range).collect(),
+            ..found
+        }
+    }
+
+    /// The least and the most that this figure was when it was recorded.
+    pub fn range(&self, figure: Figure) -> [i64; 2] {
+        let value = self.figures.get(&figure).copied().unwrap_or(0);
+        self.ranges.get(&figure).copied().unwrap_or([value; 2])
     }
 
     /// The text of its file.
@@ -119,6 +145,10 @@ impl Baseline {
         for (name, limit) in &self.ceilings {
             let ceiling = escaped(&format!("{name}: {limit}"));
             let _ = writeln!(text, "{:<14} {ceiling}", "ceiling");
+        }
+        for (figure, [least, most]) in &self.ranges {
+            let (name, least, most) = (figure.name(), Thousands(*least), figure.display(*most));
+            let _ = writeln!(text, "{:<14} {name}: {least} to {most}", "varies");
         }
         for site in &self.sites {
             let _ = writeln!(text, "{:<14} {}", "site", escaped(site));
@@ -163,11 +193,7 @@ impl Baseline {
         let mut figures = Figures::new();
         for figure in Figure::all() {
             let (number, text) = next(figure.name())?;
-            let digits = match figure.unit() {
-                Unit::Bytes => text.strip_suffix(" B"),
-                _ => Some(text),
-            };
-            let value = digits.and_then(|digits| digits.replace(',', "").parse().ok());
+            let value = value(figure, text);
             let problem = || {
                 (
                     number,
@@ -179,10 +205,11 @@ impl Baseline {
         let verdict = plain(next("verdict")?)?;
         let law = Some(plain(next("law")?)?).filter(|law| law != "none");
         let mut ceilings = BTreeMap::new();
+        let mut ranges = BTreeMap::new();
         let mut sites = Vec::new();
         for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
             let problem = || {
-                let problem = format!("`ceiling` or `site` is expected, not `{line}`");
+                let problem = format!("`ceiling`, `varies` or `site` is expected, not `{line}`");
                 (number, problem)
             };
             let (name, text) = line.split_at_checked(14).ok_or_else(problem)?;
@@ -192,6 +219,10 @@ impl Baseline {
                     let (name, limit) = text.rsplit_once(": ").ok_or_else(problem)?;
                     ceilings.insert(name.to_owned(), limit.to_owned());
                 }
+                "varies" => {
+                    let (figure, range) = range(&text).ok_or_else(problem)?;
+                    ranges.insert(figure, range);
+                }
                 "site" => sites.push(text),
                 _ => return Err(problem()),
             }
@@ -199,6 +230,7 @@ impl Baseline {
         Ok(Self {
             scenario,
             figures,
+            ranges,
             verdict,
             law,
             ceilings,
@@ -213,6 +245,24 @@ impl Baseline {
     pub fn write(&self, path: &Path) -> Result<(), BaselineError> {
         write_atomically(path, &self.to_text()).map_err(|source| io_error(path, source))
     }
+}
+
+/// The value of a figure that was written with its unit.
+fn value(figure: Figure, text: &str) -> Option<i64> {
+    let digits = match figure.unit() {
+        Unit::Bytes => text.strip_suffix(" B")?,
+        _ => text,
+    };
+    digits.replace(',', "").parse().ok()
+}
+
+/// A figure that varies, with its least and its most.
+fn range(text: &str) -> Option<(Figure, [i64; 2])> {
+    let (name, range) = text.split_once(": ")?;
+    let figure = Figure::all().find(|figure| figure.name() == name)?;
+    let (least, most) = range.split_once(" to ")?;
+    let range = [least.replace(',', "").parse().ok()?, value(figure, most)?];
+    (range[0] <= range[1]).then_some((figure, range))
 }
 
 /// Text in one line, which ends where it seems to.

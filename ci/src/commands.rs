@@ -30,7 +30,7 @@ use highwater::__private::wrapped_to;
 use highwater_reports::artefacts::ArtefactError;
 use highwater_reports::report::{self, ReadError};
 use highwater_reports::{file, fitted};
-use measure::measure;
+use measure::{measure, measure_to_record};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -212,12 +212,12 @@ fn print_reports(directory: &Path, config: &Config, format: Format) -> Result<u8
 }
 
 pub(crate) fn bless(gone: bool) -> Result<u8, Failure> {
-    let project = Project::find()?;
+    let (project, config) = project()?;
     let _lock = lock(&project)?;
-    let config = Config::read(&project.config, Date::today())?;
     let toolchain = project.toolchain()?;
     let mut evidence = evidence(&project, &config, false)?;
     evidence.baselines.get_or_insert_default();
+    measure_to_record(&project, &config, &mut evidence)?;
     let outcome = Outcome::of(&evidence, &config)?;
     let unrecorded = outcome
         .scenarios
@@ -227,7 +227,8 @@ pub(crate) fn bless(gone: bool) -> Result<u8, Failure> {
     let folder = |report| project.baselines.join(baseline::folder(report, &toolchain));
     for (name, report) in &evidence.reports {
         if unrecorded.contains(report.full_name().as_str()) {
-            Baseline::of(report).write(&folder(report).join(name))?;
+            Baseline::of_runs(report, &evidence.again.of(name))
+                .write(&folder(report).join(name))?;
         }
     }
     let folders: BTreeSet<_> = evidence.reports.values().map(folder).collect();

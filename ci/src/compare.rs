@@ -93,13 +93,16 @@ pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Chan
     let mut changes: Vec<_> = verdict(before, after, rule).into_iter().collect();
     changes.extend(ceilings(before, after, rule));
     for figure in Figure::all().filter(|figure| !figure.is_bound()) {
-        let (was, is) = (value(before, figure), value(after, figure));
+        let is = value(after, figure);
+        let [least, most] = before.range(figure);
+        // What differed from run to run then may do so by as much now.
+        let was = is.clamp(least, most);
         let allowed = rule.tolerance.map_or(0, |tolerance| tolerance.of(figure));
         // Two are the same if their ranges meet: the true one may lie above.
         let lower = if is > was { before } else { after };
         let bound = figure.bound().map_or(0, |bound| value(lower, bound));
-        let allowed = allowed.max(bound);
-        if is.abs_diff(was) <= allowed.unsigned_abs() {
+        let allowed = allowed.max(bound).unsigned_abs().max(most.abs_diff(least));
+        if is.abs_diff(was) <= allowed {
             continue;
         }
         let effect = match is > was {

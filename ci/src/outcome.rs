@@ -7,6 +7,7 @@
 //! difference between runs of the same code does not come from the code.
 
 mod again;
+mod chance;
 mod headline;
 mod subject;
 
@@ -40,6 +41,9 @@ pub const SCHEMA: u64 = 1;
 pub enum Status {
     /// Nothing changed.
     Same,
+    /// It comes out differently each time that the same code is measured, and what it was lies
+    /// within these differences: a change that is smaller than they are does not show.
+    Varies,
     /// Something became worse than in the base, and the baseline records that.
     Accepted,
     /// There is nothing to compare it with yet.
@@ -51,8 +55,8 @@ pub enum Status {
     Changed,
     /// Something became less and nothing more.
     Improvement,
-    /// It comes out differently each time that the same code is measured, so that nothing
-    /// can be said of it.
+    /// It comes out differently each time that the same code is measured, and what it was lies
+    /// outside of these differences, or its verdict is among them: nothing can be said of it.
     Unsteady,
     /// Something that blocks became worse.
     Regression,
@@ -62,7 +66,7 @@ pub enum Status {
 
 impl Status {
     /// All of them, the worst first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Failed,
         Self::Regression,
         Self::Unsteady,
@@ -71,6 +75,7 @@ impl Status {
         Self::Gone,
         Self::New,
         Self::Accepted,
+        Self::Varies,
         Self::Same,
     ];
 
@@ -82,6 +87,7 @@ impl Status {
             Self::New => "new",
             Self::Gone => "gone",
             Self::Changed => "changed",
+            Self::Varies => "varies",
             Self::Improvement => "improvement",
             Self::Unsteady => "unsteady",
             Self::Regression => "regression",
@@ -117,7 +123,7 @@ pub struct Comparison {
     /// Whether the baseline says what is found; null if the project keeps none for
     /// this system, profile, allocator and toolchain.
     pub recorded: Option<bool>,
-    /// What changed; of an unsteady scenario, none.
+    /// What changed; of an unsteady scenario, and of one that varies, none.
     pub changes: Vec<Change>,
     /// How often it was measured: 3 times if it changed, none if it is gone.
     pub runs: u64,
@@ -264,6 +270,7 @@ impl Outcome {
                 (2.., Status::Regression | Status::Improvement) => {
                     format!("{count} {}s", status.word())
                 }
+                (2.., Status::Varies) => format!("{count} vary"),
                 _ => format!("{count} {}", status.word()),
             })
             .collect();
@@ -351,6 +358,18 @@ pub fn to_measure_again(evidence: &Evidence, config: &Config) -> Result<Vec<Path
     let doubtful = judged(&once, config)?.into_iter();
     let doubtful = doubtful.filter(|(_, comparison)| is_doubtful(comparison));
     Ok(doubtful.map(|(path, _)| path.clone()).collect())
+}
+
+/// The scenarios that `bless` would record, by the names of their baselines' files.
+///
+/// # Errors
+/// If the configuration speaks with two voices of one scenario.
+pub fn to_record(evidence: &Evidence, config: &Config) -> Result<Vec<PathBuf>, ConfigError> {
+    let judged = judged(evidence, config)?.into_iter();
+    let unrecorded = judged.filter(|(path, comparison)| {
+        comparison.recorded == Some(false) && evidence.reports.contains_key(*path)
+    });
+    Ok(unrecorded.map(|(path, _)| path.clone()).collect())
 }
 
 /// What somebody accepted is to be seen, also where nothing changed.

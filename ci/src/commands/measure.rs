@@ -4,7 +4,7 @@ use super::{Failure, say};
 use cargo_highwater::base::{self, Base};
 use cargo_highwater::baseline;
 use cargo_highwater::config::Config;
-use cargo_highwater::outcome::{Again, Evidence, to_measure_again};
+use cargo_highwater::outcome::{Again, Evidence, to_measure_again, to_record};
 use cargo_highwater::outside;
 use cargo_highwater::project::{Project, ProjectError, Run};
 use highwater_reports::report::{self, ReadError, Report};
@@ -119,6 +119,46 @@ pub(super) fn measure_again(
     base: Option<&Base>,
 ) -> Result<(), Failure> {
     let doubtful = to_measure_again(evidence, config)?;
+    let why = |count: usize| {
+        if count == 1 {
+            "measuring 1 scenario again, for it changed".to_owned()
+        } else {
+            format!("measuring {count} scenarios again, for they changed")
+        }
+    };
+    measure_these_again(project, config, evidence, base, doubtful, why)
+}
+
+/// Measures what is to be recorded twice more: how far the runs differ is recorded too.
+pub(super) fn measure_to_record(
+    project: &Project,
+    config: &Config,
+    evidence: &mut Evidence,
+) -> Result<(), Failure> {
+    let unrecorded = to_record(evidence, config)?;
+    let why = |count: usize| {
+        let noun = if count == 1 { "scenario" } else { "scenarios" };
+        format!("measuring {count} {noun} twice more, for what differs from run to run")
+    };
+    measure_these_again(project, config, evidence, None, unrecorded, why)?;
+    for (name, reason) in &evidence.again.not_again {
+        if let Some(report) = evidence.reports.get(name) {
+            let scenario = report.full_name();
+            say(&format!("`{scenario}` is recorded from one run: {reason}"));
+        }
+    }
+    Ok(())
+}
+
+/// Measures these scenarios twice more, unless that was done before.
+fn measure_these_again(
+    project: &Project,
+    config: &Config,
+    evidence: &mut Evidence,
+    base: Option<&Base>,
+    doubtful: Vec<PathBuf>,
+    why: impl Fn(usize) -> String,
+) -> Result<(), Failure> {
     let is_missing = |again: &Again, path: &PathBuf| {
         again.reports.is_empty() || again.reports.iter().any(|runs| !runs.contains_key(path))
     };
@@ -134,7 +174,7 @@ pub(super) fn measure_again(
     if !names.is_empty() {
         match run_of(project, base.is_some())? {
             Ok(run) => {
-                say(&announcement(doubtful.len() - not_again.len()));
+                say(&why(doubtful.len() - not_again.len()));
                 let of_base = evidence.base.as_ref().map(|(_, reports)| reports);
                 let of_base = of_base.map(|reports| {
                     let mut not_in_base = BTreeMap::new();
@@ -155,14 +195,6 @@ pub(super) fn measure_again(
     }
     evidence.again.not_again = not_again;
     Ok(())
-}
-
-fn announcement(count: usize) -> String {
-    if count == 1 {
-        "measuring 1 scenario again, for it changed".to_owned()
-    } else {
-        format!("measuring {count} scenarios again, for they changed")
-    }
 }
 
 /// Runs the tests with these names, after those in the base; the last time with call stacks,

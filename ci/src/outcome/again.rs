@@ -1,10 +1,12 @@
 //! The result of a scenario that was measured several times.
 //!
 //! A scenario that changed is measured twice more, and the base with it. If all runs of
-//! one code agree, the change comes from the code. If they do not, the scenario is unsteady. A
-//! regression is then reported only if it is there between any two runs, and is larger than the
-//! differences between runs of the same code.
+//! one code agree, the change comes from the code. If they do not, the scenario varies, as
+//! long as what was found before lies within their differences. If it does not, the scenario is
+//! unsteady. A regression is then reported only if it is there between any two runs, and is
+//! larger than the differences between runs of the same code.
 
+use super::chance::Runs;
 use super::subject::Subject;
 use super::{Against, Comparison, Reports, Status};
 use crate::baseline::Baseline;
@@ -18,7 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What measuring again found.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,14 @@ pub struct Again {
     pub base: Vec<Reports>,
     /// What was to be measured again and could not, and why.
     pub not_again: BTreeMap<PathBuf, String>,
+}
+
+impl Again {
+    /// The further reports of the scenario whose baseline has this file name.
+    pub fn of(&self, name: &Path) -> Vec<&Report> {
+        let reports = self.reports.iter();
+        reports.filter_map(|reports| reports.get(name)).collect()
+    }
 }
 
 /// A figure that differs from run to run of the same code, with its least and its most.
@@ -119,9 +129,20 @@ impl<'a> Subject<'a> {
             return;
         }
         comparison.ranges = self.ranges(&what_differs, &heads, &bases);
+        let runs = heads.len().max(bases.len());
+        if failing == 0 && self.could_be_chance(comparison, &heads, &bases, tolerance) {
+            comparison.status = Status::Varies;
+            comparison.changes = Vec::new();
+            comparison.recorded = comparison.recorded.map(|_| true);
+            // Where it varies says nothing of a change.
+            comparison.sites = Vec::new();
+            comparison.notes.push(format!(
+                "varies: {runs} runs of the same code differ; a smaller change does not show"
+            ));
+            return;
+        }
         comparison.notes.push(format!(
-            "unsteady: {} runs of the same code differ{}",
-            heads.len().max(bases.len()),
+            "unsteady: {runs} runs of the same code differ{}",
             words(&what_differs, &heads, &bases)
         ));
         if failing == heads.len() {
@@ -187,6 +208,22 @@ impl<'a> Subject<'a> {
         held.iter().all(is_like_first) && first.changes.iter().filter(tells).any(is_far)
     }
 
+    /// Whether what changed is no more than runs of the same code differ by.
+    fn could_be_chance(
+        &self,
+        found: &Comparison,
+        heads: &[&Report],
+        bases: &[&Report],
+        tolerance: Option<&Tolerance>,
+    ) -> bool {
+        let is_measured = |change: &Change| change.what != Kind::Ceiling;
+        let before = [Runs::of(bases), self.baseline.map(Runs::recorded)];
+        let mut before = before.iter().flatten().peekable();
+        let is_known = before.peek().is_some() && found.changes.iter().all(is_measured);
+        let head = Runs::of(heads).filter(|_| is_known);
+        head.is_some_and(|head| before.all(|before| head.could_be(before, tolerance)))
+    }
+
     fn ranges(&self, what: &BTreeSet<Kind>, heads: &[&Report], bases: &[&Report]) -> Vec<Range> {
         let range = |kind: &Kind| {
             let Kind::Figure(figure) = *kind else {
@@ -196,10 +233,7 @@ impl<'a> Subject<'a> {
                 let values = || reports.iter().map(|report| figure.of(report));
                 Some([values().min()?, values().max()?])
             };
-            let of_baseline = || {
-                let value = *self.baseline?.figures.get(&figure)?;
-                Some([value, value])
-            };
+            let of_baseline = || Some(self.baseline?.range(figure));
             Some(Range {
                 figure,
                 unit: figure.unit(),

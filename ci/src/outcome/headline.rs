@@ -72,6 +72,7 @@ impl Comparison {
             Status::Gone => words(" is gone"),
             Status::Accepted => words(" is worse, and that is recorded"),
             Status::Changed => words(" changed"),
+            Status::Varies => words(" varies from run to run of the same code, as it did before"),
             Status::Same => words(" is not recorded"),
         }
     }

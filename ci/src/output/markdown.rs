@@ -125,7 +125,7 @@ fn mark(status: Status) -> &'static str {
     match status {
         Status::Failed | Status::Regression => "🔴",
         Status::Improvement => "🟢",
-        Status::Same => "⚪",
+        Status::Same | Status::Varies => "⚪",
         Status::Unsteady | Status::Accepted | Status::New | Status::Gone | Status::Changed => "🟡",
     }
 }

@@ -117,7 +117,7 @@ fn figures(comparison: &Comparison) -> Vec<Row> {
     let changes = comparison.changes.iter();
     let changes = changes.filter(|change| !folds || !change.is_minor());
     let mut rows: Vec<_> = changes.map(figure).collect();
-    if comparison.status == Status::Unsteady {
+    if shows_ranges(comparison) {
         let range = |range: &Range| {
             let runs = format!("{} runs", comparison.runs);
             row([range.name(), &range.before(), &range.after(), &runs])
@@ -135,6 +135,11 @@ fn figures(comparison: &Comparison) -> Vec<Row> {
         rows.push(Row { cells, text });
     }
     rows
+}
+
+/// Whether its figures have ranges in the table.
+fn shows_ranges(comparison: &Comparison) -> bool {
+    matches!(comparison.status, Status::Unsteady | Status::Varies)
 }
 
 /// A change; of what the steps allocated, how much that is a step.
@@ -212,9 +217,9 @@ fn remarks(comparison: &Comparison, width: usize) -> String {
 fn remarks_of(comparison: &Comparison) -> Vec<String> {
     let sites = comparison.sites.iter().map(ToString::to_string);
     let others = comparison.failures.iter().chain(&comparison.notes);
-    // Of an unsteady scenario they are in the table.
+    // Some are in the table.
     let ranges = comparison.ranges.iter();
-    let ranges = ranges.filter(|_| comparison.status != Status::Unsteady);
+    let ranges = ranges.filter(|_| !shows_ranges(comparison));
     let ranges = ranges.map(ToString::to_string);
     others.cloned().chain(ranges).chain(sites).collect()
 }

@@ -77,16 +77,39 @@ fn runs_that_agree_are_as_one() {
 
 #[test]
 fn runs_that_differ_are_no_regression_and_no_improvement() {
-    assert_eq!(against_base([9, 7, 8], [8; 3]), (Status::Unsteady, 2));
-    assert_eq!(against_base([7, 9, 8], [8; 3]), (Status::Unsteady, 2));
-    // The base is what is unsteady.
-    assert_eq!(against_base([8; 3], [7, 8, 9]), (Status::Unsteady, 2));
-    assert_eq!(against_baseline([9, 7, 8], 8), (Status::Unsteady, 2));
+    assert_eq!(against_base([9, 7, 8], [8; 3]), (Status::Varies, 0));
+    assert_eq!(against_base([7, 9, 8], [8; 3]), (Status::Varies, 0));
+    // The base is what varies.
+    assert_eq!(against_base([8; 3], [7, 8, 9]), (Status::Varies, 0));
+    assert_eq!(against_baseline([9, 7, 8], 8), (Status::Varies, 0));
     // Three runs that are all above one are no wonder.
-    assert_eq!(against_baseline([12, 15, 19], 10), (Status::Unsteady, 2));
+    assert_eq!(against_baseline([12, 15, 19], 10), (Status::Varies, 0));
     // What was there once only says something too, if it is known at all.
     let two = evidence(vec![grown(9), grown(7)], vec![grown(8)], None);
-    assert_eq!(judged(&two), (Status::Unsteady, 2));
+    assert_eq!(judged(&two), (Status::Varies, 0));
+    // What lies outside of what the runs differ by has no answer.
+    assert_eq!(against_base([12, 10, 11], [7; 3]), (Status::Regression, 1));
+    assert_eq!(against_base([12, 9, 11], [5, 5, 6]), (Status::Varies, 0));
+    assert_eq!(against_baseline([13, 10, 11], 4), (Status::Regression, 1));
+}
+
+#[test]
+fn what_varied_when_it_was_recorded_may_vary_as_much() {
+    let runs = [8, 6, 7].map(grown);
+    let recorded = Baseline::of_runs(&runs[0], &[&runs[1], &runs[2]]);
+    let judged = |heads: &[i64]| {
+        let heads = heads.iter().copied().map(grown).collect();
+        let mut evidence = evidence(heads, Vec::new(), None);
+        evidence.baselines = Some(BTreeMap::from([(PathBuf::from("x.txt"), recorded.clone())]));
+        let again = to_measure_again(&evidence, &Config::default()).expect("one voice");
+        (judged(&evidence), again.len())
+    };
+    for growth in 4..=10 {
+        assert_eq!(judged(&[growth]), ((Status::Same, 0), 0), "{growth}");
+    }
+    assert_eq!(judged(&[11; 3]), ((Status::Regression, 1), 1));
+    assert_eq!(judged(&[3; 3]), ((Status::Improvement, 3), 1));
+    assert_eq!(judged(&[11, 9, 8]), ((Status::Varies, 0), 1));
 }
 
 #[test]
@@ -154,7 +177,7 @@ fn a_tolerance_makes_it_steady() {
     };
     assert_eq!(judged([9, 7, 8]), (Status::Same, 0));
     assert_eq!(judged([11, 12, 13]), (Status::Regression, 1));
-    assert_eq!(judged([11, 5, 8]), (Status::Unsteady, 2));
+    assert_eq!(judged([11, 5, 8]), (Status::Varies, 0));
 }
 
 #[test]
