@@ -12,7 +12,7 @@ use rstest::rstest;
 use std::collections::HashMap;
 use std::fs::File;
 use std::hint::black_box;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, mpsc};
 use std::thread;
 
 #[global_allocator]
@@ -283,6 +283,84 @@ fn a_hash_map_has_the_same_figures_in_every_run() {
     report.assert();
     // What std does with the same keys; another version of it may do otherwise.
     insta::assert_snapshot!(format!("{} B at most", report.peak_bytes()));
+}
+
+/// The order of a new map with a hundred keys.
+fn order() -> Vec<u64> {
+    let map: HashMap<u64, ()> = (0..100).map(|key| (key, ())).collect();
+    map.into_keys().collect()
+}
+
+/// The orders that a scenario with this name sees in its process: on its own thread, and on
+/// one that it starts.
+fn orders_in(name: &'static str) -> [Vec<u64>; 2] {
+    let run = move || {
+        let orders = Mutex::new(<[Vec<u64>; 2]>::default());
+        Scenario::new(name).steps(1).run(
+            || (),
+            |(), _| {
+                let other = thread::spawn(order).join().expect("it ends");
+                *orders.lock().expect("whole") = [order(), other];
+            },
+        );
+        orders.into_inner().expect("whole")
+    };
+    thread::spawn(run).join().expect("it ends")
+}
+
+/// Where tests share a process, a scenario's maps are the same each time, and those of
+/// others are not.
+#[test]
+fn a_hash_map_has_the_same_order_in_every_run_of_a_plain_scenario() {
+    let first = orders_in("plain maps");
+    assert_eq!(first, orders_in("plain maps"));
+    let other = orders_in("plain maps of another");
+    assert!(first[0] != other[0] && first[1] != other[1] && first[0] != first[1]);
+    let free = || thread::spawn(order).join().expect("it ends");
+    assert_ne!(free(), free(), "random without a scenario");
+}
+
+/// Work that takes a while.
+fn toil() {
+    for i in 0..2_000_000 {
+        black_box(i);
+    }
+}
+
+/// Threads that keep a block each from when they have started until they have ended, and need
+/// time for both.
+struct Slow(Vec<mpsc::Sender<()>>);
+
+impl Slow {
+    fn start() -> Self {
+        let start = |_| {
+            let (stop, stopped) = mpsc::channel::<()>();
+            thread::spawn(move || {
+                toil();
+                let block = black_box(vec![1_u8; 10_000]);
+                stopped.recv().expect_err("nothing is sent");
+                toil();
+                drop(block);
+            });
+            stop
+        };
+        Self((0..4).map(start).collect())
+    }
+}
+
+/// A pool whose threads still start when it is there, and end after it was dropped.
+#[rstest]
+#[highwater::test]
+fn threads_are_waited_for_until_they_rest(#[values(0, 1, 2, 3)] _run: u64) {
+    let report = Scenario::new("slow pool")
+        .steps(50)
+        .run(Slow::start, |pool, _| {
+            black_box(pool.0.len());
+        });
+    report.assert();
+    let figures = (report.growth_bytes(), report.residue_bytes());
+    assert_eq!(figures, (0, 0), "{report}");
+    assert!(report.live_bytes() >= 40_000, "{report}");
 }
 
 /// What a step prints is nobody's growth.

@@ -128,6 +128,17 @@ impl Baseline {
         self.ranges.get(&figure).copied().unwrap_or([value; 2])
     }
 
+    /// How far this figure may differ from run to run: as far as any did that is counted in the
+    /// same. Few runs do not show the range of each. Levels of memory differ less than totals.
+    pub fn spread(&self, figure: Figure) -> u64 {
+        let is_like = |other: Figure| {
+            other.unit() == figure.unit() && (figure.is_a_total() || !other.is_a_total())
+        };
+        let alike = self.ranges.iter().filter(|(other, _)| is_like(**other));
+        let widths = alike.map(|(_, [least, most])| most.abs_diff(*least));
+        widths.max().unwrap_or(0)
+    }
+
     /// The text of its file.
     pub fn to_text(&self) -> String {
         let mut text = format!(

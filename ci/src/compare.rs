@@ -101,7 +101,7 @@ pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Chan
         // Two are the same if their ranges meet: the true one may lie above.
         let lower = if is > was { before } else { after };
         let bound = figure.bound().map_or(0, |bound| value(lower, bound));
-        let allowed = allowed.max(bound).unsigned_abs().max(most.abs_diff(least));
+        let allowed = allowed.max(bound).unsigned_abs().max(before.spread(figure));
         if is.abs_diff(was) <= allowed {
             continue;
         }

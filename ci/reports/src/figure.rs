@@ -243,6 +243,15 @@ impl Figure {
         ROWS.iter().any(|row| row.bound == Some(self))
     }
 
+    /// Whether it is a sum over the whole run, and no level of memory.
+    pub fn is_a_total(self) -> bool {
+        use Figure::{Reallocations, StepBlocks, StepBytes, Total, TotalBlocks};
+        matches!(
+            self,
+            Total | TotalBlocks | StepBytes | StepBlocks | Reallocations
+        )
+    }
+
     /// Whether more of it is worse, and so can block, and be tolerated. Not so the steps, which
     /// the others are for, and bounds.
     pub fn can_block(self) -> bool {

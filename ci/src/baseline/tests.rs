@@ -71,8 +71,35 @@ fn sites_are_for_the_reader() {
     let last = "site           112,000 B, 1,000 blocks: Box<Order> in Book::insert\n";
     assert!(text.ends_with(last), "{text}");
     assert_eq!(Baseline::parse(&text), Ok(with_sites));
-    let expected = (21, "`ceiling` or `site` is expected, not `more`".to_owned());
+    let expected = (
+        21,
+        "`ceiling`, `varies` or `site` is expected, not `more`".to_owned(),
+    );
     assert_eq!(Baseline::parse(&(text + "more\n")), Err(expected));
+}
+
+#[test]
+fn what_varies_is_read_as_it_was_written() {
+    let runs = [-3, 1_200, 40].map(|growth_bytes| Report {
+        growth_bytes,
+        ..report()
+    });
+    let found = Baseline::of_runs(&runs[0], &[&runs[1], &runs[2]]);
+    let text = found.to_text();
+    assert!(
+        text.contains("\nvaries         growth: -3 to 1,200 B\n"),
+        "{text}"
+    );
+    assert_eq!(Baseline::parse(&text), Ok(found));
+    for line in [
+        "growth: 2 to 1 B",
+        "growth: 1 B",
+        "growth: 1 to x B",
+        "size: 1 to 2 B",
+    ] {
+        let wrong = format!("{text}varies         {line}\n");
+        assert!(Baseline::parse(&wrong).is_err(), "{line}");
+    }
 }
 
 /// Names that break lines, look like escapes, or end in white space.

@@ -121,6 +121,10 @@ impl<'a> Subject<'a> {
             .iter()
             .filter(|failures| !failures.is_empty())
             .count();
+        // `bless` measured it again, and recorded by how much it varies.
+        if failing == 0 && comparison.status == Status::Same {
+            return;
+        }
         let in_heads = differences(&heads, tolerance);
         let in_bases = differences(&bases, tolerance);
         let what_differs: BTreeSet<_> = in_heads.union(&in_bases).copied().collect();

@@ -1,7 +1,7 @@
 //! Whether two revisions could be the same, by how far the runs of each differ.
 //!
 //! A figure that differs from run to run has a range. Two ranges that meet, or are no further
-//! apart than one of them is wide, are no evidence of a change.
+//! apart than ranges of such figures are wide, are no evidence of a change.
 
 use crate::baseline::Baseline;
 use crate::config::Tolerance;
@@ -50,11 +50,13 @@ impl Runs {
 
     fn is_near(&self, other: &Self, figure: Figure, tolerance: Option<&Tolerance>) -> bool {
         let [[least, most], [low, high]] = [self, other].map(|runs| runs.found.range(figure));
-        let apart = low.saturating_sub(most).max(least.saturating_sub(high));
-        let wide = most.saturating_sub(least).max(high.saturating_sub(low));
+        let apart =
+            u64::try_from(low.saturating_sub(most).max(least.saturating_sub(high))).unwrap_or(0);
+        let wide = self.found.spread(figure).max(other.found.spread(figure));
         let tolerated = tolerance.map_or(0, |tolerance| tolerance.of(figure));
         // What is known only up to a bound may lie as much higher.
         let bound = |runs: &Self| figure.bound().map_or(0, |bound| runs.found.range(bound)[1]);
-        apart <= wide.max(tolerated).max(bound(self)).max(bound(other))
+        let known = tolerated.max(bound(self)).max(bound(other));
+        apart <= wide.max(known.unsigned_abs())
     }
 }

@@ -84,18 +84,32 @@ fn accepted(mut report: Report) -> Report {
 /// One scenario of each kind, with names that no format can like.
 fn outcome() -> Outcome {
     let evil = "evil|`name` <b>, 100%:\n::error::";
-    let base = ["leaks", "less", "same", "by chance", "old name", evil].map(report);
+    let base = [
+        "leaks",
+        "less",
+        "same",
+        "by chance",
+        "pool",
+        "old name",
+        evil,
+    ]
+    .map(report);
     let head = vec![
         leak(report("leaks")),
         less(report("less")),
         accepted(report("same")),
         less(report("by chance")),
+        less(report("pool")),
         report("new name"),
         Report {
             residue_bytes: 16,
             ..report(evil)
         },
     ];
+    let by_chance = Report {
+        peak_bytes: 500,
+        ..report("by chance")
+    };
     let revision = Base {
         revision: "origin/main".to_owned(),
         commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
@@ -108,7 +122,7 @@ fn outcome() -> Outcome {
         base: Some((revision, by_path(base.into()))),
         reports: by_path(head),
         again: Again {
-            reports: vec![by_path(vec![report("by chance")]); 2],
+            reports: vec![by_path(vec![by_chance, report("pool")]); 2],
             ..Again::default()
         },
         root: env!("CARGO_MANIFEST_DIR").into(),

@@ -39,6 +39,11 @@ impl Scenario {
     /// 6. *repetitions*, if there was residue: set-up, a sixteenth of the requested
     ///    steps and drop, three times. If each leaves more, the scenario fails
     ///
+    /// Between these parts it waits until the scenario's other threads rest, for at most a second,
+    /// so that its figures don't depend on how far a thread has come that starts or ends (Linux).
+    /// Random numbers that libc's `getrandom` gives to its threads follow from its name, and are
+    /// the same in every run (Linux with glibc, feature `threads`).
+    ///
     /// In a process of its own, as `#[highwater::test]` gives one, everything that happens in
     /// the process counts. In a plain test the calling thread counts, with those that are
     /// started in the scenario: see [`Report::coverage`]. Output of a step counts there if the
