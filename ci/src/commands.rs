@@ -17,7 +17,7 @@ use cargo_highwater::config::{Config, ConfigError, Date};
 use cargo_highwater::init::InitError;
 use cargo_highwater::judge::JudgeError;
 use cargo_highwater::merge::{MergeError, Merged};
-use cargo_highwater::outcome::{Again, Base, Evidence, Outcome, Status};
+use cargo_highwater::outcome::{Again, Base, Comparison, Evidence, Outcome, Status};
 use cargo_highwater::output::export::{self, Export};
 use cargo_highwater::output::markdown;
 use cargo_highwater::outside::OutsideError;
@@ -219,10 +219,7 @@ pub(crate) fn bless(gone: bool) -> Result<u8, Failure> {
     evidence.baselines.get_or_insert_default();
     measure_to_record(&project, &config, &mut evidence)?;
     let outcome = Outcome::of(&evidence, &config)?;
-    let unrecorded = outcome
-        .scenarios
-        .iter()
-        .filter(|c| c.recorded == Some(false));
+    let unrecorded = outcome.scenarios.iter().filter(|c| c.is_to_record());
     let unrecorded: BTreeSet<_> = unrecorded.map(|c| c.scenario.as_str()).collect();
     let folder = |report| project.baselines.join(baseline::folder(report, &toolchain));
     for (name, report) in &evidence.reports {
@@ -253,11 +250,7 @@ pub(crate) fn bless(gone: bool) -> Result<u8, Failure> {
 /// What was recorded, and what is to be done about what was not.
 fn blessed(outcome: &Outcome, gone: bool) -> String {
     let mut text = String::new();
-    for comparison in outcome
-        .scenarios
-        .iter()
-        .filter(|c| c.recorded == Some(false))
-    {
+    for comparison in outcome.scenarios.iter().filter(|c| c.is_to_record()) {
         let what = match comparison.status {
             Status::Gone if gone => "removed ",
             Status::Gone => "kept    ",
@@ -274,11 +267,8 @@ fn blessed(outcome: &Outcome, gone: bool) -> String {
             text.push_str("          no report of it; `cargo highwater bless --gone` removes it\n");
         }
     }
-    let same = outcome
-        .scenarios
-        .iter()
-        .filter(|c| c.recorded == Some(true))
-        .count();
+    let is_same = |c: &&Comparison| c.recorded == Some(true) && !c.is_to_record();
+    let same = outcome.scenarios.iter().filter(is_same).count();
     text + &format!("{same} as recorded before\n")
 }
 

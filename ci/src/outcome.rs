@@ -367,7 +367,7 @@ pub fn to_measure_again(evidence: &Evidence, config: &Config) -> Result<Vec<Path
 pub fn to_record(evidence: &Evidence, config: &Config) -> Result<Vec<PathBuf>, ConfigError> {
     let judged = judged(evidence, config)?.into_iter();
     let unrecorded = judged.filter(|(path, comparison)| {
-        comparison.recorded == Some(false) && evidence.reports.contains_key(*path)
+        comparison.is_to_record() && evidence.reports.contains_key(*path)
     });
     Ok(unrecorded.map(|(path, _)| path.clone()).collect())
 }
@@ -425,6 +425,12 @@ impl Comparison {
     }
 
     /// Whether there is something to say of it.
+    /// Whether `bless` has something to record of it.
+    pub fn is_to_record(&self) -> bool {
+        self.recorded == Some(false) || self.recorded.is_some() && self.status == Status::Varies
+    }
+
+    /// Whether something is to be said of it.
     pub fn is_changed(&self) -> bool {
         self.status != Status::Same || self.recorded == Some(false)
     }
