@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// How long other threads may go on. Who runs longer is seldom waited for by a step either.
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// The longest time between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
 /// Above so many threads a look takes too long.
 const MOST_THREADS: usize = 512;
 
@@ -28,11 +31,13 @@ impl Run<'_> {
         }
         let has_rested = unscoped(|| {
             let started = Instant::now();
+            let mut pause = Duration::from_micros(20);
             while !self.is_at_rest() {
                 if started.elapsed() > LONGEST {
                     return false;
                 }
-                thread::yield_now();
+                thread::sleep(pause);
+                pause = LONGEST_PAUSE.min(pause * 2);
             }
             true
         });
