@@ -48,6 +48,9 @@ cargo test --release --locked -p highwater --lib alloc::model
 PROPTEST_CASES=334000 CARGO_TARGET_DIR=target/checked CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
 cargo test --release --locked -p cargo-highwater --test mutated
 
+# Fifty runs of scenarios with hash maps, threads and tokio are the same.
+cargo test --workspace --locked --test unsteady -- --ignored --nocapture
+
 # A suite on four machines, of which one is lost. It needs nextest.
 cargo test --locked -p cargo-highwater --test shards -- --ignored
 

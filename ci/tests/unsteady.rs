@@ -241,3 +241,29 @@ fn without_nextest_the_tests_that_changed_are_run_again_by_name() {
     assert!(text.contains("1 varies, 1 same"), "{text}");
     assert_eq!(text.matches("running 1 test\n").count(), 2, "{text}");
 }
+
+/// Scenarios of hash maps, threads and tokio. One of them varies, the others do not.
+#[test]
+#[ignore = "takes minutes"]
+fn fifty_runs_of_the_same_code_pass() {
+    let project = Project::new();
+    let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
+    let with_all = manifest.replace("default-features = false", "features = [\"tokio\"]");
+    project.write("Cargo.toml", &with_all);
+    project.append_to_manifest(
+        "tokio = { version = \"1\", features = [\"rt-multi-thread\"] }\n\n\
+         [profile.dev.package.highwater]\nopt-level = 3\n",
+    );
+    project.write("tests/steady.rs", include_str!("programs/steady.rs"));
+    let tests = ["run", "--", "--test", "steady"];
+    project.run(&tests, 0);
+    project.run(&["bless"], 0);
+    for run in 1..=50 {
+        project.run(&tests, 0);
+        let table = project.run(&["check"], 0);
+        println!("{run:>2}  {}", table.lines().last().unwrap_or_default());
+        let is_same = table == "7 same\n";
+        let pool_varies = table.contains("a_pool") && table.ends_with("\n1 varies, 6 same\n");
+        assert!(is_same || pool_varies, "{table}");
+    }
+}
