@@ -318,8 +318,10 @@ fn a_runner_that_is_killed_takes_the_test_along() {
 fn runs_alone(name: &str, passes: bool) -> [String; 2] {
     let mut command = subject(name);
     command.args(["--exact", "--nocapture"]);
-    let mode = ("NEXTEST_EXECUTION_MODE", "process-per-test");
-    let output = command.env(mode.0, mode.1).stderr(Stdio::piped()).output();
+    command.env("NEXTEST_EXECUTION_MODE", "process-per-test");
+    // This program has frame pointers, so its first runs could take call stacks.
+    command.env("HIGHWATER_SITES", "on-failure");
+    let output = command.stderr(Stdio::piped()).output();
     let output = output.expect("it runs");
     // What panics in this process is told on standard error.
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -351,6 +353,17 @@ fn a_runner_that_isolates_has_its_second_run_in_a_new_process() {
     assert_eq!(first.matches("caught\n").count(), 1, "{first}");
     assert!(!second.contains("caught"), "{second}");
     assert!(second.contains(site), "{second}");
+}
+
+/// This program has frame pointers, so the first run takes call stacks.
+#[test]
+fn a_leak_has_its_call_sites_from_the_only_run() {
+    let mut command = subject("elsewhere::grows_on_a_static_worker");
+    let output = command.args(["--exact", "--nocapture"]).output();
+    let text = text(&output.expect("it runs"));
+    let site = "elsewhere::keep_a_block  tests/isolation/subjects.rs:";
+    assert!(text.contains(site), "{text}");
+    assert!(!text.contains("once more, with call stacks"), "{text}");
 }
 
 #[highwater::test]

@@ -490,7 +490,7 @@ fn the_environment_says_when() {
         "{always}"
     );
     let wrong = with_sites("a_list_in_the_state", "sometimes");
-    let message = "highwater: HIGHWATER_SITES is \"sometimes\"; it may be `always`, `replay`, \
-                   `on-failure` or `never`\n";
+    let message = "highwater: HIGHWATER_SITES is \"sometimes\"; it may be `auto`, `always`, \
+                   `replay`, `on-failure` or `never`\n";
     assert!(wrong.contains(message), "{wrong}");
 }

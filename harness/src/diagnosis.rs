@@ -121,10 +121,15 @@ pub struct Site {
 }
 
 impl Diagnosis {
+    /// Whether it is known what each site held at the peak.
+    pub(crate) fn has_peak(&self) -> bool {
+        self.sites.iter().all(|site| site.at_peak.is_some())
+    }
+
     /// It is about the peak, not about growth: the most at that moment comes first. If
     /// that moment was not met again, as with several threads, nothing changes.
     pub(crate) fn about_the_peak(mut self, peak_bytes: u64) -> Self {
-        if self.sites.iter().all(|site| site.at_peak.is_some()) {
+        if self.has_peak() {
             self.subject = Subject::Peak(peak_bytes);
             self.sites
                 .sort_by_key(|site| Reverse(site.at_peak.map(|live| live.bytes)));

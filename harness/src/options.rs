@@ -4,6 +4,8 @@
 /// When call stacks are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallStacks {
+    /// In the first run where that costs little, otherwise on failure.
+    Auto,
     Always,
     Replay,
     OnFailure,
@@ -20,11 +22,12 @@ pub(crate) fn call_stacks() -> CallStacks {
     match asked.to_str() {
         Some("always") => CallStacks::Always,
         Some("replay") => CallStacks::Replay,
-        Some("" | "on-failure") => CallStacks::OnFailure,
+        Some("" | "auto") => CallStacks::Auto,
+        Some("on-failure") => CallStacks::OnFailure,
         Some("never") => CallStacks::Never,
         _ => panic!(
-            "highwater: HIGHWATER_SITES is {:?}; it may be `always`, `replay`, \
-             `on-failure` or `never`",
+            "highwater: HIGHWATER_SITES is {:?}; it may be `auto`, `always`, \
+             `replay`, `on-failure` or `never`",
             asked.to_string_lossy()
         ),
     }

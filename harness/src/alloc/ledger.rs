@@ -29,7 +29,9 @@ use super::sync::atomic::{
 };
 use super::sync::thread_local;
 #[cfg(highwater_stacks)]
-pub(super) use bounds::Bounds;
+pub(super) use bounds::{Bounds, learn as learn_bounds};
+#[cfg(all(test, highwater_stacks))]
+pub(super) use follower::THERE_ARE_NONE;
 #[cfg(highwater_stacks)]
 pub(super) use follower::{
     Amount, Counts, Follower, Near, SITES, all as all_followers, own as own_follower, set_bounds,
@@ -44,8 +46,6 @@ use pools::take_free;
 pub(super) use pools::{leave_to_harness, ledgers, restart_peaks, totals_of};
 use std::cell::Cell;
 use std::ptr;
-#[cfg(all(test, highwater_stacks))]
-pub(super) use {bounds::learn as learn_bounds, follower::THERE_ARE_NONE};
 
 /// Above every footer, which has 32 bits: what is marked by it counts no block of the
 /// fast paths, whatever stands behind that block.

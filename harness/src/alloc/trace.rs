@@ -186,9 +186,22 @@ impl Trace {
         }
     }
 
+    /// Whether call stacks cost little here, since the program has frame pointers.
+    // Not needed where tests are not given processes of their own.
+    #[allow(dead_code)]
+    pub(crate) fn is_cheap() -> bool {
+        ledger::learn_bounds();
+        stack::frame_pointers_lead_out()
+    }
+
+    /// Whether the whole process is traced.
+    pub(crate) fn is_of_process() -> bool {
+        IS_OF_PROCESS.load(Relaxed)
+    }
+
     /// That of the whole process, if there is one.
     fn of_process() -> Option<Self> {
-        let state = state().filter(|_| IS_OF_PROCESS.load(Relaxed))?;
+        let state = state().filter(|_| Self::is_of_process())?;
         Some(Self { state, turn: None })
     }
 

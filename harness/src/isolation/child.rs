@@ -170,7 +170,7 @@ fn on_own_thread(job: &Job, body: impl FnOnce() + Send) -> Ending {
             let thread = thread.spawn_scoped(threads, || {
                 progress::runs_on(alloc::thread_id());
                 alloc::watch_whole_process();
-                if runs_again().is_some() || options::call_stacks() == CallStacks::Always {
+                if takes_call_stacks() {
                     // From the start, or threads that the test starts first are untracked.
                     Trace::whole_process();
                 }
@@ -180,6 +180,17 @@ fn on_own_thread(job: &Job, body: impl FnOnce() + Send) -> Ending {
             thread.join()
         })
     })
+}
+
+/// Whether this process is traced: the first run asked for it, the environment does, or it
+/// costs little.
+fn takes_call_stacks() -> bool {
+    runs_again().is_some()
+        || match options::call_stacks() {
+            CallStacks::Always => true,
+            CallStacks::Auto => Trace::is_cheap(),
+            CallStacks::Replay | CallStacks::OnFailure | CallStacks::Never => false,
+        }
 }
 
 /// Takes what the parent has left for this process, and its variables from the

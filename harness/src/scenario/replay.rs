@@ -1,13 +1,14 @@
 //! Runs a scenario again in call-stack mode: when it failed, when call stacks may decide what
 //! memory as a whole left open, or on request.
 //!
-//! Other runs pay nothing for this: call stacks are taken in a separate run.
+//! A first run that took call stacks needs no second, except for what the call sites held at the
+//! peak: how high it is must be known before.
 
 use super::Scenario;
 use super::phases::once;
 use super::under_way::Run;
 use crate::alloc::{self, Trace, unscoped};
-use crate::diagnosis::Subject;
+use crate::diagnosis::{Diagnosis, Subject};
 use crate::options::{CallStacks, call_stacks};
 use crate::report::{Breach, Ceiling, Report};
 use crate::scope::panics::message_of;
@@ -22,14 +23,15 @@ pub(crate) fn is_wanted(scenario: &Scenario, report: &Report) -> bool {
     let is_asked_for = match call_stacks() {
         CallStacks::Always | CallStacks::Never => false,
         CallStacks::Replay => true,
-        CallStacks::OnFailure => {
+        CallStacks::Auto | CallStacks::OnFailure => {
             scenario.diagnose
                 || report.is_coarse
                 || report.verdict.is_growing()
                 || report.breaches.iter().any(of_memory)
         }
     };
-    is_asked_for && report.diagnosis.is_none()
+    let is_known = |diagnosis: &Diagnosis| diagnosis.has_peak() || !is_peak_alone(report);
+    is_asked_for && !report.diagnosis.as_ref().is_some_and(is_known)
 }
 
 /// The scenario once more, with call stacks, and what they tell; or why they tell nothing.
@@ -75,7 +77,6 @@ fn adopt(report: &mut Report, again: Report) {
         ));
     }
     report.diagnosis = again.diagnosis;
-    choose_subject(report);
 }
 
 /// Whether the verdict of the second run takes the place of the first one's.

@@ -313,7 +313,6 @@ fn diagnose<S>(
     };
     if run.first.is_some() {
         asks();
-        replay::choose_subject(report);
     } else if replay::is_wanted(run.scenario, report) {
         if isolation::can_run_again() {
             asks();
@@ -323,4 +322,5 @@ fn diagnose<S>(
             replay::diagnose(run, setup, step, report);
         }
     }
+    replay::choose_subject(report);
 }

@@ -2,7 +2,7 @@
 
 use super::Scenario;
 use super::process::ProcessLease;
-use crate::alloc;
+use crate::alloc::{self, Trace};
 use crate::isolation::{self, Wanted};
 use crate::options::{self, CallStacks};
 use crate::scope::Scope;
@@ -71,11 +71,18 @@ impl<'a> Run<'a> {
     #[track_caller]
     pub(super) fn is_traced(&self) -> bool {
         let has_limit = self.scenario.needs_call_stacks();
-        if has_limit && alloc::is_whole_process() && isolation::can_run_again() {
+        let is_tracked = Trace::is_of_process();
+        if has_limit && alloc::is_whole_process() && !is_tracked && isolation::can_run_again() {
             // From the start of the process, or other threads would be untracked.
             isolation::restart_with_call_stacks();
         }
-        self.first.is_some() || has_limit || options::call_stacks() == CallStacks::Always
+        let is_asked_for = match options::call_stacks() {
+            CallStacks::Always => true,
+            // What was asked for has the peak, which the first run does not know beforehand.
+            CallStacks::Auto => is_tracked && !self.scenario.diagnose,
+            CallStacks::Replay | CallStacks::OnFailure | CallStacks::Never => false,
+        };
+        self.first.is_some() || has_limit || is_asked_for
     }
 
     /// Whether a run with call stacks can follow this one in a new process, where nothing is

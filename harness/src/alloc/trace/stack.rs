@@ -294,24 +294,7 @@ impl Walker {
         if !self.has_frame_pointers() {
             return true;
         }
-        let truth = by_the_panic_unwinder(Bounds::now().end);
-        let [walked, truth] = [stack.frames(), truth.frames()];
-        // Both have the frames of this module, which differ; behind them nothing may.
-        let agree = walked.first().is_some_and(|first| {
-            let start = truth.iter().position(|frame| frame == first);
-            start.is_some_and(|start| {
-                let rest = &truth[start..];
-                let depth = rest.len().min(walked.len());
-                let is_cut = truth.len() >= DEPTH || walked.len() >= DEPTH;
-                let missing = rest.len() - depth;
-                let lacks_start =
-                    !Bounds::now().is_part && depth > START_FRAMES && missing <= START_FRAMES;
-                let is_complete =
-                    rest.len() == walked.len() || walked.len() == depth && lacks_start;
-                rest[..depth] == walked[..depth] && (is_cut || is_complete)
-            })
-        });
-        if agree {
+        if is_true(stack) {
             return true;
         }
         self.frame_pointers.store(false, Relaxed);
@@ -363,6 +346,37 @@ impl Walker {
         slot.busy.store(false, Release);
         stack.depth > 0
     }
+}
+
+/// Whether frame pointers lead from here to where this thread starts. Allocates nothing.
+#[inline(never)]
+pub(super) fn frame_pointers_lead_out() -> bool {
+    let frame = Frame::own();
+    let mut stack = Stack::new();
+    by_frame_pointers(frame, &mut stack);
+    let lead_out = is_true(&stack);
+    is_running();
+    lead_out
+}
+
+/// Whether the unwinder comes to the same stack.
+fn is_true(stack: &Stack) -> bool {
+    let truth = by_the_panic_unwinder(Bounds::now().end);
+    let [walked, truth] = [stack.frames(), truth.frames()];
+    // Both have the frames of this module, which differ; behind them nothing may.
+    walked.first().is_some_and(|first| {
+        let start = truth.iter().position(|frame| frame == first);
+        start.is_some_and(|start| {
+            let rest = &truth[start..];
+            let depth = rest.len().min(walked.len());
+            let is_cut = truth.len() >= DEPTH || walked.len() >= DEPTH;
+            let missing = rest.len() - depth;
+            let lacks_start =
+                !Bounds::now().is_part && depth > START_FRAMES && missing <= START_FRAMES;
+            let is_complete = rest.len() == walked.len() || walked.len() == depth && lacks_start;
+            rest[..depth] == walked[..depth] && (is_cut || is_complete)
+        })
+    })
 }
 
 /// A frame starts with the caller's frame pointer; behind it is where to return to.
