@@ -157,29 +157,44 @@ enum Relation {
     Differs,
 }
 
+/// What may differ between two runs of one scenario in one process: what went on beside it, and
+/// how its memory is explained, for a leak of the first run is still there in the second.
+const NOT_COMPARED: [&str; 4] = ["coverage", "diagnosis", "diagnosis_obstacle", "explanation"];
+
+/// Where it was run.
+const LOCATION: [&str; 2] = ["location", "test"];
+
 fn relation(one: &str, other: &str) -> Relation {
-    const LOCATION: [&str; 2] = ["  \"location\":", "  \"test\":"];
-    // What went on beside the scenario is another thing each time, and in a second run in the same
-    // process others may hold the same memory.
-    const BESIDE: [&str; 3] = [
-        "  \"coverage\":",
-        "  \"diagnosis\":",
-        "  \"diagnosis_obstacle\":",
-    ];
-    let is_location = |line: &&str| LOCATION.iter().any(|start| line.starts_with(start));
-    let location = |json: &str| json.lines().filter(is_location).collect::<String>();
-    let rest = |json: &str| {
-        let lines = json.lines().filter(|line| !is_location(line));
-        let lines = lines.filter(|line| !BESIDE.iter().any(|start| line.starts_with(start)));
-        lines.collect::<String>()
+    let [one, other] = [one, other].map(members);
+    let is_location = |name: &str| LOCATION.contains(&name);
+    let is_compared = |name: &str| !is_location(name) && !NOT_COMPARED.contains(&name);
+    let agree_on = |is_meant: &dyn Fn(&str) -> bool| {
+        let of_one = one.iter().filter(|(name, _)| is_meant(name));
+        of_one.eq(other.iter().filter(|(name, _)| is_meant(name)))
     };
-    if rest(one) == rest(other) {
+    if agree_on(&is_compared) {
         Relation::Alike
-    } else if location(one) == location(other) {
+    } else if agree_on(&is_location) {
         Relation::Differs
     } else {
         Relation::OfAnother
     }
+}
+
+/// The members of a report, each with its lines. What is inside of one stands further right.
+fn members(json: &str) -> Vec<(&str, String)> {
+    let mut members: Vec<(&str, String)> = Vec::new();
+    for line in json.lines() {
+        let name = line
+            .strip_prefix("  \"")
+            .and_then(|rest| rest.split_once("\":"));
+        match (name, members.last_mut()) {
+            (Some((name, _)), _) => members.push((name, line.to_owned())),
+            (None, Some((_, text))) => text.push_str(line),
+            (None, None) => {}
+        }
+    }
+    members
 }
 
 /// The files that this process wrote first.

@@ -26,6 +26,21 @@ fn reports_of_another_place_or_test_say_something_else() {
     }
 }
 
+#[test]
+fn how_memory_is_explained_makes_no_other_report() {
+    let report = |sites: &str, explanation: &str| {
+        format!(
+            "{{\n  \"location\": 1,\n  \"test\": \"a\",\n  \"steps\": 1,\n  \"diagnosis\": {{\n    \
+             \"sites\": [\n      {sites}\n    ]\n  }},\n  \"explanation\": \"{explanation}\"\n}}\n"
+        )
+    };
+    let first = report("{\"type\": \"A\"}", "held by state");
+    let second = report("{\"type\": \"B\"}", "lost");
+    assert_eq!(relation(&first, &second), Relation::Alike);
+    let other = second.replace("\"steps\": 1", "\"steps\": 2");
+    assert_eq!(relation(&first, &other), Relation::Differs);
+}
+
 /// An empty directory for the test of this name.
 fn directory(test: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("highwater-{test}-{}", std::process::id()));
