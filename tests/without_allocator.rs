@@ -36,6 +36,10 @@ fn scopes_and_scenarios_say_the_same() {
         message_of(|| highwater::assert_no_allocation(|| ())),
         expected
     );
+    assert_eq!(
+        message_of(|| highwater::fail_each_allocation(|| vec![1])),
+        expected
+    );
 }
 
 /// A thread that was started, and another allocator of ours that serves by hand, are no

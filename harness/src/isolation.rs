@@ -10,15 +10,20 @@
 //! child was even if it was killed. They also share a pipe with `records.rs`, for what the child
 //! reports itself. `failure.rs` words the message about a dead child. `environment.rs` gives
 //! every child an environment of the same size. `output.rs` cuts off what the test runner
-//! prints. `system.rs` has the calls of the system. Where tests are not given children,
+//! prints. `forked.rs` has children that are forked and not started anew, for
+//! `each_allocation.rs`, in which each allocation of some work fails once. `system.rs` has the
+//! calls of the system. Where tests are not given children,
 //! `no_child.rs` and `no_system.rs` stand in, and tests stay in the process.
 
 #[cfg(highwater_unix)]
 mod child;
+mod each_allocation;
 #[cfg(highwater_unix)]
 mod environment;
 #[cfg(highwater_unix)]
 mod failure;
+#[cfg(highwater_linux)]
+mod forked;
 #[cfg(not(highwater_unix))]
 mod no_child;
 #[cfg(highwater_unix)]
@@ -39,6 +44,7 @@ use crate::text::duration;
 pub use child::started_for;
 #[cfg(highwater_unix)]
 use child::{is_listened_to, restart, runs_again, tell};
+pub use each_allocation::{AllocationFailures, fail_each_allocation, fail_each_allocation_with};
 #[cfg(not(highwater_unix))]
 #[doc(hidden)]
 pub use no_child::started_for;

@@ -44,6 +44,8 @@
 //!   `target/highwater/`.
 //! - [`measure`] counts one piece of work, [`measure_async`] a future, [`Scope`] a stretch.
 //! - [`assert_no_allocation`] fails if a piece of code allocates, with the call stack.
+//! - [`fail_each_allocation`] has each allocation of some work fail once, and reports which of
+//!   these failures abort, panic, leak or leave a broken state.
 //! - [`Scaling`] tells how memory grows with the size of some work, and what a unit takes.
 //! - `Search` (feature `proptest`) looks for a sequence of operations that leaks.
 //! - [`audit`] compares the memory that a program says it holds with what is live.
@@ -112,6 +114,7 @@ mod verdict;
 pub use alloc::Alloc;
 pub use diagnosis::{Diagnosis, Site, Trap};
 pub use holders::{Hold, Holder};
+pub use isolation::{AllocationFailures, fail_each_allocation, fail_each_allocation_with};
 pub use report::{
     Accepted, Breach, Ceiling, Checkpoint, Coverage, Repetition, Report, Resource, SelfTest,
 };

@@ -166,7 +166,7 @@ impl Scope {
     }
 
     /// From now on allocations in it are noted; this thread stands in it.
-    fn note_allocations(&self) {
+    pub(crate) fn note_allocations(&self) {
         self.open.note_allocations();
     }
 

@@ -9,7 +9,7 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 
 #[allow(unsafe_code)]
 mod counted {
-    use highwater::{Scenario, Scope, Usage, measure};
+    use highwater::{Scenario, Scope, Usage, fail_each_allocation, measure};
     use libc::{c_char, c_int, c_void};
     use std::hint::black_box;
     use std::ptr;
@@ -455,5 +455,45 @@ mod counted {
     #[should_panic(expected = "memory leak in `leaks_in_a_process_of_its_own`")]
     fn leaks_in_a_process_of_its_own() {
         keeps(64);
+    }
+
+    /// Two blocks of C's, the second of which grows. Nothing is left of them without memory,
+    /// if the second is not forgotten.
+    unsafe fn two_blocks(forgets: bool) {
+        // SAFETY: the text ends in a zero; no block is used that is null or was freed.
+        unsafe {
+            let text = black_box(libc::strdup(c"prices".as_ptr()));
+            if text.is_null() {
+                return;
+            }
+            let block = calloc(2, 4);
+            let larger = realloc(block, 5_000);
+            if !(larger.is_null() && forgets) {
+                free(if larger.is_null() { block } else { larger });
+            }
+            free(text.cast());
+        }
+    }
+
+    #[test]
+    fn each_request_of_c_fails_once() {
+        // SAFETY: there is no contract.
+        let tried = fail_each_allocation(|| unsafe { two_blocks(false) });
+        assert_eq!((tried.allocations(), tried.tried()), (3, 3));
+        let failures = |work: fn()| {
+            let panic = std::panic::catch_unwind(|| fail_each_allocation(work));
+            *panic
+                .expect_err("it fails")
+                .downcast::<String>()
+                .expect("it is formatted")
+        };
+        // SAFETY: as above.
+        let text = failures(|| unsafe { two_blocks(true) });
+        let expected = "1 leaks, at allocation 3, a resize to 5,000 B: 8 B in 1 block\n";
+        assert!(text.contains(expected), "{text}");
+        // SAFETY: it is for the process that it is wrong in: a block is written that is null.
+        let text = failures(|| unsafe { free(libc::memset(malloc(10), 1, 10)) });
+        let expected = "1 is ended by a signal, at allocation 1, of 10 B: 11 (SIGSEGV)\n";
+        assert!(text.contains(expected), "{text}");
     }
 }

@@ -136,7 +136,7 @@ pub(super) fn thread_name() -> [u64; 2] {
 }
 
 /// Writes to standard error, as far as that works.
-pub(super) fn print(text: &[u8]) {
+pub(crate) fn print(text: &[u8]) {
     #[cfg(unix)]
     // SAFETY: the text is readable for its length.
     unsafe {

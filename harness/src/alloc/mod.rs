@@ -27,6 +27,8 @@ mod memory;
 mod name;
 mod notes;
 mod open;
+#[cfg_attr(not(highwater_linux), path = "no_refuse.rs")]
+mod refuse;
 mod scopes;
 mod slowly;
 mod sync;
@@ -45,12 +47,15 @@ pub(crate) use memory::{heap, own_bytes, trim_heap};
 // Not needed where tests are not given processes of their own.
 #[allow(unused_imports)]
 pub(crate) use limit::{Watcher, watch};
-pub(crate) use memory::thread_id;
+pub(crate) use memory::{print, thread_id};
 pub(crate) use name::cut;
 pub(crate) use notes::Noted;
 pub(crate) use open::{
     HeldScope, OpenError, OpenScope, Reading, is_in_scope, is_whole_process, unscoped,
 };
+pub(crate) use refuse::Plan;
+#[cfg(highwater_linux)]
+pub(crate) use refuse::Refused;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
 pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 pub(crate) use unwind::frames;
@@ -266,6 +271,9 @@ impl<A: GlobalAlloc> Alloc<A> {
         new_size: usize,
         owner: u32,
     ) -> *mut u8 {
+        if slowly::refuses(new_size, true) {
+            return std::ptr::null_mut();
+        }
         let resize = trace::Resize::of(block, layout.size(), new_size, owner);
         let new_with_room = new_size + footer::FOOTER_BYTES;
         // SAFETY: the block has the enlarged layout, and the new size with the

@@ -101,13 +101,17 @@ pub(crate) fn with_stacks_from<R>(_mark: usize, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Counts a new block, writes its footer and returns it.
+/// Counts a new block, writes its footer and returns it. Null if the allocation is to fail:
+/// then the block is lost, for the process is there for that failure alone.
 ///
 /// # Safety
 /// `block` was just allocated with room for `size` bytes and the footer.
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn allocated(block: *mut u8, size: usize, _own: Own) -> *mut u8 {
+    if slowly::refuses(size, false) {
+        return std::ptr::null_mut();
+    }
     // SAFETY: the caller's promises are passed on.
     unsafe { slowly::allocated(block, size) };
     if ledger::is_traced() {

@@ -1,7 +1,7 @@
 //! Counting by the calling thread's ledger where more may be to do than a few additions: it
 //! has none yet, has to flush it, or its blocks are followed to their call stacks.
 
-use super::{footer, ledger};
+use super::{footer, ledger, refuse};
 
 /// Counts a new block and writes its footer.
 ///
@@ -24,6 +24,19 @@ pub(super) unsafe fn resized(block: *mut u8, owner: u32, old_size: usize, new_si
     // SAFETY: the caller promises the room.
     unsafe { footer::write(block, new_size, owner) };
     owner
+}
+
+/// Whether an allocation of this thread is to fail, though there is memory.
+#[inline(always)]
+pub(super) fn refuses(size: usize, is_resized: bool) -> bool {
+    ledger::own().is_sentinel() && refuses_noted(size, is_resized)
+}
+
+#[cold]
+#[inline(never)]
+fn refuses_noted(size: usize, is_resized: bool) -> bool {
+    let is_noted = ledger::is_traced() && ledger::current().scope().is_noted();
+    is_noted && refuse::refuses(size, is_resized)
 }
 
 /// Notes an allocation of this thread in the scopes around it that keep notes.

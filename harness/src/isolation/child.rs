@@ -57,9 +57,14 @@ enum Listener {
 /// What the first run asked for, if this is the second.
 static WANTED: OnceLock<Vec<Wanted>> = OnceLock::new();
 
+/// Whoever listens to this process, and not to the one that it was forked from.
+fn listener() -> Option<&'static Listener> {
+    LISTENER.get().filter(|_| !progress::is_forked())
+}
+
 /// Passes a record on, if anybody listens.
 pub(super) fn tell(record: &Record) {
-    alloc::unscoped(|| match LISTENER.get() {
+    alloc::unscoped(|| match listener() {
         Some(Listener::Parent(pipe)) => {
             let mut pipe = pipe;
             // In one piece, for threads may tell at the same time. A parent that is gone has
@@ -76,7 +81,7 @@ fn locked(kept: &Mutex<Vec<Record>>) -> MutexGuard<'_, Vec<Record>> {
 }
 
 pub(super) fn is_listened_to() -> bool {
-    LISTENER.get().is_some()
+    listener().is_some()
 }
 
 /// What a body unwinds with when it is to be run again. It is no panic, and prints nothing.
@@ -86,7 +91,7 @@ struct RunsAgain;
 /// body unwinds, which it can't out of a panic. It does so once: the code that caught it
 /// may try again and again.
 pub(super) fn restart() {
-    match LISTENER.get() {
+    match listener() {
         Some(Listener::Parent(_)) => {
             tell(&Record::Restart);
             system::exit_at_once(0)

@@ -179,7 +179,7 @@ pub(super) fn unsteady(names: &[String], says: Option<&str>, first: First) -> St
     text + "\n"
 }
 
-fn signal_text(signal: i32) -> String {
+pub(super) fn signal_text(signal: i32) -> String {
     let names = [
         (libc::SIGABRT, "SIGABRT"),
         (libc::SIGBUS, "SIGBUS"),

@@ -164,15 +164,25 @@ pub(super) fn prepare(command: &mut Command, files: [RawFd; 2]) {
 
 /// Makes calls of the system alone.
 #[cfg(target_os = "linux")]
-fn between_fork_and_exec(parent: u32) {
+fn end_with_parent(parent: u32) {
     // SAFETY: these take numbers alone, and change this process alone. Where the system
-    // refuses one of them the child goes without.
+    // refuses the first the child goes without.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         // It may have ended before that.
         if u32::try_from(libc::getppid()) != Ok(parent) {
             libc::_exit(1);
         }
+    }
+}
+
+/// Makes calls of the system alone.
+#[cfg(target_os = "linux")]
+fn between_fork_and_exec(parent: u32) {
+    end_with_parent(parent);
+    // SAFETY: these take numbers alone, and change this process alone. Where the system
+    // refuses one of them the child goes without.
+    unsafe {
         let persona = libc::personality(ASK);
         if let Ok(persona) = libc::c_ulong::try_from(persona) {
             libc::personality(persona | NO_RANDOMIZE);
@@ -331,4 +341,66 @@ pub(super) fn answer_for_stacks(_on_signal: extern "C" fn(i32)) {}
 #[cfg(not(target_os = "linux"))]
 pub(super) fn ask_for_stack(_process: u32, _thread: u64) -> bool {
     false
+}
+
+/// A child that was forked from this process and goes on where it was, with this thread alone.
+/// It is waited for once.
+#[cfg(target_os = "linux")]
+pub(super) struct Forked(libc::pid_t);
+
+/// Forks this process. None in the child, which ends with this thread, and whose standard output
+/// and standard error are these files.
+#[cfg(target_os = "linux")]
+pub(super) fn fork(output: &File, error: &File) -> io::Result<Option<Forked>> {
+    let parent = std::process::id();
+    // SAFETY: the child is a copy with the calling thread alone. All values in its memory are
+    // as they were, so what was valid is valid. A lock that another thread held is never
+    // released there: whoever waits for it waits until the parent ends the child. What glibc
+    // and the allocator need is made ready by their own handlers of forks.
+    match unsafe { libc::fork() } {
+        0 => {
+            end_with_parent(parent);
+            let none = libc::rlimit {
+                rlim_cur: 0,
+                rlim_max: 0,
+            };
+            // SAFETY: it reads what it is given. No core is written of a child that aborts.
+            unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+            // Or each child that aborts would read the program's debug information for a
+            // backtrace that nobody sees, and errors that carry one would allocate it.
+            for name in [c"RUST_BACKTRACE", c"RUST_LIB_BACKTRACE"] {
+                // SAFETY: both texts end with a zero. No other thread is here to read the
+                // environment.
+                unsafe { libc::setenv(name.as_ptr(), c"0".as_ptr(), 1) };
+            }
+            for (file, stream) in [(output, libc::STDOUT_FILENO), (error, libc::STDERR_FILENO)] {
+                // SAFETY: it takes descriptors. Who holds the streams has them open still.
+                unsafe { libc::dup2(file.as_raw_fd(), stream) };
+            }
+            Ok(None)
+        }
+        child if child > 0 => Ok(Some(Forked(child))),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Forked {
+    /// How it ended, if it has. Then it is not asked again.
+    pub(super) fn try_wait(&self) -> io::Result<Option<std::process::ExitStatus>> {
+        use std::os::unix::process::ExitStatusExt as _;
+        let mut status = 0;
+        // SAFETY: there is room for the status, and the child was not waited for.
+        match unsafe { libc::waitpid(self.0, &raw mut status, libc::WNOHANG) } {
+            0 => Ok(None),
+            child if child > 0 => Ok(Some(std::process::ExitStatus::from_raw(status))),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Ends it.
+    pub(super) fn kill(&self) {
+        // SAFETY: it takes numbers. The child was not waited for, so the number is its.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+    }
 }

@@ -122,16 +122,27 @@ unsafe fn counted(block: *mut c_void, size: usize) -> *mut c_void {
         unsafe { footer::write(place, size, footer) };
         return block;
     }
-    if limit::refuses(size, scope) {
-        // SAFETY: nobody has seen the block.
-        unsafe {
-            remove_mark(block);
-            __libc_free(block);
+    if !limit::refuses(size, scope) {
+        // SAFETY: the caller promises the room.
+        let counted = unsafe { trace::allocated(place, size, own) };
+        if !counted.is_null() {
+            return counted.cast();
         }
-        return fail(libc::ENOMEM);
     }
-    // SAFETY: the caller promises the room.
-    unsafe { trace::allocated(place, size, own) }.cast()
+    // SAFETY: nobody has seen the block.
+    unsafe {
+        remove_mark(block);
+        __libc_free(block);
+    }
+    fail(libc::ENOMEM)
+}
+
+/// Whether a resize to `new` bytes is to fail. The unwinder may make requests meanwhile.
+fn is_refused(new: usize) -> bool {
+    let before = REQUESTS.replace(Requests::Uncounted);
+    let is_refused = slowly::refuses(new, true);
+    REQUESTS.set(before);
+    is_refused
 }
 
 /// Counts the free of a block of `size` bytes and frees it.
@@ -170,6 +181,9 @@ pub(super) unsafe fn resize(block: *mut c_void, old: usize, new: usize) -> *mut 
     // SAFETY: a block with a mark has a footer, too.
     let owner = unsafe { footer::read(place, old) };
     let is_slow = ledger::own().is_slow(owner);
+    if is_slow && is_refused(new) {
+        return fail(libc::ENOMEM);
+    }
     let followed = is_slow.then(|| trace::Resize::of(place, old, new, owner));
     // SAFETY: the caller's promises are passed on. The room for what is ours is asked for.
     let moved = unsafe {

@@ -3,10 +3,11 @@
 
 #[cfg(highwater_stacks)]
 use super::Follower;
-use super::{LEDGER, Ledger};
+use super::{LEDGER, Ledger, NONE};
 use crate::alloc::counters::FLUSH_BYTES;
 use crate::alloc::sync::atomic::Ordering::Relaxed;
 use std::cell::Cell;
+use std::ptr;
 
 /// What this thread counts in: its ledger, or what is in its place.
 #[derive(Clone, Copy)]
@@ -23,6 +24,13 @@ impl Own {
     pub(super) fn ledger(self) -> &'static Ledger {
         // SAFETY: nothing else is ever put into `LEDGER`.
         unsafe { &*self.0 }
+    }
+
+    /// Whether no fast path is open for any block: the thread has no ledger yet, or notes are
+    /// made of what it allocates.
+    #[inline(always)]
+    pub(in crate::alloc) fn is_sentinel(self) -> bool {
+        ptr::eq(self.0, &raw const NONE)
     }
 
     /// Whether no fast path is open for a block with this footer: it belongs to another

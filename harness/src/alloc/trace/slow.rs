@@ -11,7 +11,8 @@ use std::ptr;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 /// Counts a new block, writes its footer, follows it, if it is to be followed, and returns
-/// it: all that may be to do.
+/// it: all that may be to do. Null if the allocation is to fail: then the block is lost, for the
+/// process is there for that failure alone.
 ///
 /// # Safety
 /// `block` was just allocated with room for `size` bytes and the footer; `frame` is of a
@@ -21,6 +22,9 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 pub(super) unsafe fn allocated(block: *mut u8, size: usize, frame: Frame) -> *mut u8 {
     #[cfg(test)]
     super::tests::note_slow_path();
+    if slowly::refuses(size, false) {
+        return ptr::null_mut();
+    }
     // SAFETY: the caller's promises are passed on.
     unsafe { slowly::allocated(block, size) };
     if ledger::is_traced() {
