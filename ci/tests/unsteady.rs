@@ -247,6 +247,7 @@ fn without_nextest_the_tests_that_changed_are_run_again_by_name() {
 #[ignore = "takes minutes"]
 fn fifty_runs_of_the_same_code_pass() {
     let project = Project::new();
+    project.write("lib.rs", "");
     let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
     let with_all = manifest.replace("default-features = false", "features = [\"tokio\"]");
     project.write("Cargo.toml", &with_all);
