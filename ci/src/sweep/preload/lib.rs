@@ -18,18 +18,23 @@
 //! - `stacks` has the call stacks that allocate, if they are asked for.
 //! - `limit` ends a process that takes too much memory.
 //! - `counts` has the figures.
+//! - `memory` reads the memory of this process, and `addresses` has those of the live blocks.
 //! - `blocks` knows the blocks, and `family` has C's functions that give them out.
+//! - `search` finds the blocks that nothing leads to any more.
 //! - `check` finds out whether all of this holds on this machine.
 //! - `process` is what happens at the start and at the end.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod addresses;
 mod blocks;
 mod check;
 mod counts;
 mod family;
 mod limit;
+mod memory;
 mod output;
 mod process;
+mod search;
 mod stacks;
 mod system;

@@ -22,7 +22,17 @@ unsafe extern "C" {
     pub(crate) fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
     pub(crate) fn getpid() -> c_int;
     pub(crate) fn gnu_get_libc_version() -> *const c_char;
+    pub(crate) fn mmap(
+        address: *mut c_void,
+        length: usize,
+        access: c_int,
+        flags: c_int,
+        file: c_int,
+        offset: i64,
+    ) -> *mut c_void;
+    pub(crate) fn munmap(address: *mut c_void, length: usize) -> c_int;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
+    pub(crate) fn pread(file: c_int, buffer: *mut c_void, length: usize, offset: i64) -> isize;
     pub(crate) fn pthread_create(
         thread: *mut usize,
         attributes: *const c_void,
@@ -43,5 +53,7 @@ pub(crate) const ENOMEM: c_int = 12;
 pub(crate) const EINVAL: c_int = 22;
 pub(crate) const O_WRONLY_CREAT_TRUNC_CLOEXEC: c_int = 0o1 | 0o100 | 0o1000 | 0o2_000_000;
 pub(crate) const O_RDONLY_CLOEXEC: c_int = 0o2_000_000;
+pub(crate) const PROT_READ_WRITE: c_int = 1 | 2;
+pub(crate) const MAP_PRIVATE_ANONYMOUS_NORESERVE: c_int = 0x2 | 0x20 | 0x4000;
 /// Of x86-64.
 pub(crate) const PAGE: usize = 4096;

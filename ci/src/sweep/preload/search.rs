@@ -1,0 +1,176 @@
+//! Finds the blocks that are unreachable: no root leads to them, so the program can't use or free
+//! them any more.
+//!
+//! It is the search of a conservative garbage collector, as LeakSanitizer has it. The roots are
+//! all memory that can be written to, and what stays of the only thread: its registers and its
+//! stack. glibc's heaps are no roots, because what was freed there still has its old contents. An
+//! aligned word that is an address in a block leads to it, and on to all that is in that block.
+//!
+//! Blocks are in an array that is sorted by address, and those whose contents are still to be read
+//! are in a list through it, so the search needs no other room and no recursion.
+
+use crate::memory::{Kind, Mapping, Memory, each_mapping, map};
+use crate::system::PAGE;
+use crate::{addresses, blocks, stacks};
+use std::slice;
+
+/// Why it is not known what is unreachable, in a word.
+pub(crate) type Unknown = &'static [u8];
+
+/// A live block.
+struct Node {
+    start: usize,
+    size: usize,
+    /// The place, and one more, of the next in the list of those whose contents are to be read.
+    next: u32,
+    stack: u16,
+    is_counted: bool,
+    is_reached: bool,
+}
+
+impl Node {
+    /// Where its memory ends, if it was mapped for it alone.
+    fn end(&self) -> usize {
+        (self.start + self.size + blocks::FOOTER).next_multiple_of(PAGE)
+    }
+}
+
+/// All blocks, by address.
+struct Nodes {
+    all: &'static mut [Node],
+    /// The list of those whose contents are to be read: the place of the first, and one more.
+    first: u32,
+}
+
+/// The bytes and blocks that count and are unreachable, which are put down to their call stacks
+/// too. `stack` is where the stack of the only thread begins, with its registers.
+pub(crate) fn unreachable(stack: usize) -> Result<[usize; 2], Unknown> {
+    if addresses::is_full() {
+        return Err(b"room");
+    }
+    let mut memory = Memory::open().ok_or(&b"memory"[..])?;
+    let mut nodes = Nodes::collect(&mut memory)?;
+    let mut visit = |mapping: Mapping| {
+        if let Some(mapping) = searched(mapping, stack) {
+            nodes.reach_from(mapping, &mut memory);
+        }
+    };
+    if !each_mapping(&mut visit) {
+        return Err(b"memory");
+    }
+    while let Some((start, size)) = nodes.next() {
+        memory.each_word(start, start + size, &mut |word| nodes.reach(word));
+    }
+    let mut sums = [0; 2];
+    let is_unreachable = |node: &&Node| node.is_counted && !node.is_reached;
+    for node in nodes.all.iter().filter(is_unreachable) {
+        stacks::is_unreachable(node.stack.into(), node.size);
+        sums = [sums[0] + node.size, sums[1] + 1];
+    }
+    Ok(sums)
+}
+
+/// The part of a mapping in which a root can be.
+fn searched(mapping: Mapping, stack: usize) -> Option<Mapping> {
+    let is_own = mapping.kind == Kind::Anonymous;
+    if !mapping.is_readable || !mapping.is_writable && !is_own {
+        return None;
+    }
+    match mapping.kind {
+        Kind::Heap | Kind::System => None,
+        // Below is what calls left that have returned.
+        Kind::Stack if (mapping.start..mapping.end).contains(&stack) => Some(Mapping {
+            start: stack,
+            ..mapping
+        }),
+        Kind::Stack | Kind::Anonymous | Kind::File => Some(mapping),
+    }
+}
+
+impl Nodes {
+    /// Reads what is known of each block.
+    fn collect(memory: &mut Memory) -> Result<Self, Unknown> {
+        let count = addresses::count();
+        if u32::try_from(count).is_ok_and(|count| count < u32::MAX) {
+            let room = map(count.max(1) * size_of::<Node>()).ok_or(&b"room"[..])?;
+            // SAFETY: there is room for so many nodes, for which zeros are values, and nobody else
+            // has it.
+            let all = unsafe { slice::from_raw_parts_mut(room.cast::<Node>(), count) };
+            for (node, start) in all.iter_mut().zip(addresses::all()) {
+                let known = blocks::read(start, |address| memory.word(address));
+                let known = known.ok_or(&b"blocks"[..])?;
+                node.start = start;
+                node.size = known.size;
+                node.stack = known.stack as u16;
+                node.is_counted = known.is_counted;
+            }
+            return Ok(Self { all, first: 0 });
+        }
+        Err(b"room")
+    }
+
+    /// Reaches what the words in this mapping lead to.
+    fn reach_from(&mut self, mapping: Mapping, memory: &mut Memory) {
+        let mut at = mapping.start;
+        while at < mapping.end {
+            let (end, is_root) = self.part(at, memory);
+            let end = end.min(mapping.end);
+            if is_root {
+                memory.each_word(at, end, &mut |word| self.reach(word));
+            }
+            at = end;
+        }
+    }
+
+    /// The end of the part of memory that begins here and is of one kind; and whether roots can be
+    /// there: not in blocks, glibc's heaps and this library's own tables.
+    fn part(&self, at: usize, memory: &Memory) -> (usize, bool) {
+        let mut end = (at / addresses::WINDOW + 1).saturating_mul(addresses::WINDOW);
+        if addresses::is_in_heap(at) {
+            return (end, false);
+        }
+        let own = self.all.as_ptr_range();
+        let own = (own.start.addr(), own.end.addr().next_multiple_of(PAGE));
+        let later = self.all.partition_point(|node| node.end() <= at);
+        let block = self.all.get(later).map(|node| (node.start, node.end()));
+        let taken = [Some(own), Some(memory.room()), block]
+            .into_iter()
+            .flatten();
+        for (from, to) in taken.chain(addresses::rooms()) {
+            if (from..to).contains(&at) {
+                return (to, false);
+            }
+            if at < from {
+                end = end.min(from);
+            }
+        }
+        (end, true)
+    }
+
+    /// A word was found: reaches the block that it is an address in, if there is one.
+    fn reach(&mut self, word: usize) {
+        let Some(place) = self
+            .all
+            .partition_point(|node| node.start <= word)
+            .checked_sub(1)
+        else {
+            return;
+        };
+        if let Some(node) = self.all.get_mut(place)
+            && word - node.start < node.size.max(1)
+            && !node.is_reached
+        {
+            node.is_reached = true;
+            node.next = self.first;
+            self.first = place as u32 + 1;
+        }
+    }
+
+    /// The next block whose contents are to be read: where it starts, and its size.
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let place = self.first.checked_sub(1)?;
+        let node = self.all.get(place as usize)?;
+        self.first = node.next;
+        Some((node.start, node.size))
+    }
+}
