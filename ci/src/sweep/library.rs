@@ -13,15 +13,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The files of the library, its root first.
-const SOURCES: [(&str, &str); 10] = [
+const SOURCES: [(&str, &str); 13] = [
     ("lib.rs", include_str!("preload/lib.rs")),
+    ("addresses.rs", include_str!("preload/addresses.rs")),
     ("blocks.rs", include_str!("preload/blocks.rs")),
     ("check.rs", include_str!("preload/check.rs")),
     ("counts.rs", include_str!("preload/counts.rs")),
     ("family.rs", include_str!("preload/family.rs")),
     ("limit.rs", include_str!("preload/limit.rs")),
+    ("memory.rs", include_str!("preload/memory.rs")),
     ("output.rs", include_str!("preload/output.rs")),
     ("process.rs", include_str!("preload/process.rs")),
+    ("search.rs", include_str!("preload/search.rs")),
     ("stacks.rs", include_str!("preload/stacks.rs")),
     ("system.rs", include_str!("preload/system.rs")),
 ];
