@@ -3,10 +3,9 @@
 
 use super::SweepError;
 use super::compiler::{self, HOST};
-use super::process::{Processes, Threads};
+use super::process::{Figures, Processes, Threads};
 use crate::project::command::rustc;
 use crate::project::{io_error, not_started};
-use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -28,14 +27,17 @@ const SOURCES: [(&str, &str); 13] = [
     ("stacks.rs", include_str!("preload/stacks.rs")),
     ("system.rs", include_str!("preload/system.rs")),
 ];
-/// A program that leaves [`LEFT`] bytes in one block if it has an argument, on a thread.
+/// A program that leaves [`LEFT`] bytes in one block on a thread if it has an argument: in a static
+/// if it has two.
 const PROGRAM: &str = r"
+static KEPT: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+
 fn main() {
-    let leaves = std::env::args_os().len() > 1;
-    let work = move || {
-        if leaves {
-            std::mem::forget(std::hint::black_box(vec![1_u8; 1_234]));
-        }
+    let arguments = std::env::args_os().len();
+    let work = move || match arguments {
+        1 => {}
+        2 => std::mem::forget(std::hint::black_box(vec![1_u8; 1_234])),
+        _ => _ = KEPT.set(vec![1_u8; 1_234]),
     };
     let _ = std::thread::spawn(work).join();
 }
@@ -118,6 +120,12 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
         [version, "malloc_usable_size", ..] => {
             return wrong(format!("glibc {version} has no `malloc_usable_size`"));
         }
+        [version, "unreachable", _, right, found] => {
+            return wrong(format!(
+                "with glibc {version}, bytes or blocks that are unreachable are {right}, and the \
+                 library found {found}"
+            ));
+        }
         [version, what, size, right, found] => {
             return wrong(format!(
                 "in glibc {version}, `{what}` of a block of {size} bytes is {right}, and the \
@@ -126,26 +134,52 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
         }
         _ => return wrong("it did not come to the end of its check".to_owned()),
     };
-    let left = |argument: &[&OsStr]| {
+    known_leaks(processes, program)?
+        .map_err(|what| SweepError::Untrusted(format!("with glibc {glibc}, a program left {what}")))
+}
+
+/// Runs the program without a leak, with one, and with the same bytes in a static; what is wrong, if
+/// something is.
+fn known_leaks(processes: &Processes, program: &Path) -> Result<Result<(), String>, SweepError> {
+    let run = |arguments: &[&str]| {
         let mut command = Command::new(program);
-        let ended = processes.watch(command.args(argument), Threads::OfTests, None)?;
-        let figures = ended.figures.filter(|_| ended.status.success());
-        Ok::<_, SweepError>(figures.map(|figures| (figures.left_bytes, figures.left_blocks)))
+        let ended = processes.watch(command.args(arguments), Threads::OfTests, None)?;
+        Ok::<_, SweepError>(ended.figures.filter(|_| ended.status.success()))
     };
-    let nothing = left(&[])?;
-    let leak = left(&[OsStr::new("leaves")])?;
-    match (nothing, leak) {
-        (Some(nothing), Some(leak)) if leak == (nothing.0 + LEFT, nothing.1 + 1) => Ok(()),
-        (nothing, leak) => {
-            let told = |left: Option<(u64, u64)>| match left {
-                Some((bytes, blocks)) => format!("{bytes} bytes in {blocks} blocks"),
-                None => "no figures".to_owned(),
-            };
-            wrong(format!(
-                "with glibc {glibc}, a program left {}, and {} with one more block of {LEFT} bytes",
-                told(nothing),
-                told(leak)
-            ))
+    let nothing = run(&[])?;
+    let told = |figures: &Option<Figures>| match figures {
+        Some(figures) => {
+            let Figures {
+                left_bytes,
+                left_blocks,
+                ..
+            } = figures;
+            format!("{left_bytes} bytes in {left_blocks} blocks")
+        }
+        None => "no figures".to_owned(),
+    };
+    for (arguments, lost) in [(&["leaves"][..], [LEFT, 1]), (&["leaves", "kept"], [0, 0])] {
+        let figures = run(arguments)?;
+        let more = figures.as_ref().zip(nothing.as_ref());
+        let more = more.map(|(figures, nothing)| figures.beyond(nothing));
+        match more.filter(|more| (more.left_bytes, more.left_blocks) == (LEFT, 1)) {
+            None => {
+                let [nothing, left] = [&nothing, &figures].map(told);
+                return Ok(Err(format!(
+                    "{nothing}, and {left} with one more block of {LEFT} bytes"
+                )));
+            }
+            // Where it is not known, the sweep says so.
+            Some(more) => match more.unreachable {
+                Ok(found) if found != lost => {
+                    let ([right, _], [found, _]) = (lost, found);
+                    return Ok(Err(format!(
+                        "{right} unreachable bytes, and the library found {found}"
+                    )));
+                }
+                _ => {}
+            },
         }
     }
+    Ok(Ok(()))
 }

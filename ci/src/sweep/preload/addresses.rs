@@ -6,8 +6,7 @@
 //! window is as large as a heap that glibc has for threads other than the main one, and begins where
 //! such a heap does, so a window is such a heap as a whole, or none of it is.
 
-use crate::memory::map;
-use crate::system::munmap;
+use crate::memory::{map, unmap};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
 
@@ -102,7 +101,7 @@ fn bits(window: &'static Window) -> Option<&'static Bits> {
             Ok(_) => new.cast(),
             Err(other) => {
                 // SAFETY: it was mapped here, and nobody else has its address.
-                unsafe { munmap(new, size_of::<Bits>()) };
+                unsafe { unmap(new, size_of::<Bits>()) };
                 other
             }
         };

@@ -6,6 +6,7 @@
 
 use crate::system::*;
 use std::ffi::{CStr, c_int, c_void};
+use std::ops::{Deref, DerefMut};
 use std::{ptr, slice};
 
 /// How many words are read at a time.
@@ -26,6 +27,62 @@ pub(crate) fn map(bytes: usize) -> Option<*mut c_void> {
     // SAFETY: it takes any length, and replaces nothing that is mapped.
     let mapped = unsafe { mmap(ptr::null_mut(), bytes, PROT_READ_WRITE, flags, -1, 0) };
     (mapped.addr() != usize::MAX).then_some(mapped)
+}
+
+/// Gives memory back.
+///
+/// # Safety
+/// [`map`] gave so many bytes, and nobody uses them any more.
+pub(crate) unsafe fn unmap(mapped: *mut c_void, bytes: usize) {
+    // SAFETY: the same contract.
+    unsafe { munmap(mapped, bytes) };
+}
+
+/// New memory of this library for an array, which is given back when this is dropped.
+pub(crate) struct Room<T> {
+    start: *mut T,
+    count: usize,
+}
+
+impl<T> Room<T> {
+    /// An array of zeros; none if the system has no memory.
+    ///
+    /// # Safety
+    /// Zeros are a value of the type.
+    pub(crate) unsafe fn of_zeros(count: usize) -> Option<Self> {
+        let start = map(count.max(1).checked_mul(size_of::<T>())?)?.cast();
+        Some(Self { start, count })
+    }
+
+    /// Where it starts, and where its last page ends.
+    pub(crate) fn range(&self) -> (usize, usize) {
+        let start = self.start.addr();
+        let end = start + self.count * size_of::<T>();
+        (start, end.next_multiple_of(PAGE))
+    }
+}
+
+impl<T> Deref for Room<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: so many values were mapped, of zeros, and they are this value's.
+        unsafe { slice::from_raw_parts(self.start, self.count) }
+    }
+}
+
+impl<T> DerefMut for Room<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as for `deref`.
+        unsafe { slice::from_raw_parts_mut(self.start, self.count) }
+    }
+}
+
+impl<T> Drop for Room<T> {
+    fn drop(&mut self) {
+        // SAFETY: `of_zeros` mapped so much, and this was its only owner.
+        unsafe { unmap(self.start.cast(), self.count.max(1) * size_of::<T>()) };
+    }
 }
 
 /// A file that is open, and closed when this is dropped.
@@ -74,8 +131,8 @@ pub(crate) struct Memory {
     contents: File,
     /// What is known of each page; none if the system does not say.
     pages: Option<File>,
-    words: &'static mut [usize],
-    of_pages: &'static mut [usize],
+    words: Room<usize>,
+    of_pages: Room<usize>,
     /// Where the words were read last, and how many, for [`Self::word`].
     window: usize,
     read: usize,
@@ -84,10 +141,8 @@ pub(crate) struct Memory {
 impl Memory {
     /// None if this process may not read it so, or there is no memory for the room.
     pub(crate) fn open() -> Option<Self> {
-        let room = map((WORDS + PAGES) * WORD)?.cast::<usize>();
-        // SAFETY: there is room for so many words, they are zeros, and nobody else has it.
-        let words = unsafe { slice::from_raw_parts_mut(room, WORDS + PAGES) };
-        let (words, of_pages) = words.split_at_mut_checked(WORDS)?;
+        // SAFETY: any bits are a number.
+        let [words, of_pages] = unsafe { [Room::of_zeros(WORDS)?, Room::of_zeros(PAGES)?] };
         let mut memory = Self {
             contents: File::open(c"/proc/self/mem")?,
             pages: File::open(c"/proc/self/pagemap"),
@@ -101,9 +156,8 @@ impl Memory {
     }
 
     /// Where the room for reading is.
-    pub(crate) fn room(&self) -> (usize, usize) {
-        let start = self.words.as_ptr().addr();
-        (start, start + (WORDS + PAGES) * WORD)
+    pub(crate) fn rooms(&self) -> [(usize, usize); 2] {
+        [self.words.range(), self.of_pages.range()]
     }
 
     /// The word at an aligned address. Cheap for addresses that are near to each other.

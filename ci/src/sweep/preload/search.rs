@@ -9,10 +9,9 @@
 //! Blocks are in an array that is sorted by address, and those whose contents are still to be read
 //! are in a list through it, so the search needs no other room and no recursion.
 
-use crate::memory::{Kind, Mapping, Memory, each_mapping, map};
+use crate::memory::{Kind, Mapping, Memory, Room, each_mapping};
 use crate::system::PAGE;
 use crate::{addresses, blocks, stacks};
-use std::slice;
 
 /// Why it is not known what is unreachable, in a word.
 pub(crate) type Unknown = &'static [u8];
@@ -37,7 +36,7 @@ impl Node {
 
 /// All blocks, by address.
 struct Nodes {
-    all: &'static mut [Node],
+    all: Room<Node>,
     /// The list of those whose contents are to be read: the place of the first, and one more.
     first: u32,
 }
@@ -91,22 +90,23 @@ impl Nodes {
     /// Reads what is known of each block.
     fn collect(memory: &mut Memory) -> Result<Self, Unknown> {
         let count = addresses::count();
-        if u32::try_from(count).is_ok_and(|count| count < u32::MAX) {
-            let room = map(count.max(1) * size_of::<Node>()).ok_or(&b"room"[..])?;
-            // SAFETY: there is room for so many nodes, for which zeros are values, and nobody else
-            // has it.
-            let all = unsafe { slice::from_raw_parts_mut(room.cast::<Node>(), count) };
-            for (node, start) in all.iter_mut().zip(addresses::all()) {
-                let known = blocks::read(start, |address| memory.word(address));
-                let known = known.ok_or(&b"blocks"[..])?;
-                node.start = start;
-                node.size = known.size;
-                node.stack = known.stack as u16;
-                node.is_counted = known.is_counted;
-            }
-            return Ok(Self { all, first: 0 });
+        // Places are as long.
+        u32::try_from(count).map_err(|_| &b"room"[..])?;
+        // SAFETY: zeros are a value of each part of a node.
+        let mut all = unsafe { Room::<Node>::of_zeros(count) }.ok_or(&b"room"[..])?;
+        for (node, start) in all.iter_mut().zip(addresses::all()) {
+            let known = blocks::read(start, |address| memory.word(address));
+            let known = known.ok_or(&b"blocks"[..])?;
+            *node = Node {
+                start,
+                size: known.size,
+                next: 0,
+                stack: known.stack as u16,
+                is_counted: known.is_counted,
+                is_reached: false,
+            };
         }
-        Err(b"room")
+        Ok(Self { all, first: 0 })
     }
 
     /// Reaches what the words in this mapping lead to.
@@ -129,14 +129,12 @@ impl Nodes {
         if addresses::is_in_heap(at) {
             return (end, false);
         }
-        let own = self.all.as_ptr_range();
-        let own = (own.start.addr(), own.end.addr().next_multiple_of(PAGE));
+        let [words, pages] = memory.rooms();
+        let own = [self.all.range(), words, pages];
         let later = self.all.partition_point(|node| node.end() <= at);
         let block = self.all.get(later).map(|node| (node.start, node.end()));
-        let taken = [Some(own), Some(memory.room()), block]
-            .into_iter()
-            .flatten();
-        for (from, to) in taken.chain(addresses::rooms()) {
+        let taken = own.into_iter().chain(addresses::rooms()).chain(block);
+        for (from, to) in taken {
             if (from..to).contains(&at) {
                 return (to, false);
             }
