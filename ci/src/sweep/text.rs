@@ -172,11 +172,11 @@ fn unreachable_told(found: &Found) -> Option<String> {
     let blocks = found.unreachable_blocks?;
     let left_blocks = found.left_blocks.filter(|blocks| *blocks > 0)?;
     Some(match blocks {
-        0 => "none of it unreachable".to_owned(),
-        _ if blocks == left_blocks => "all of it unreachable".to_owned(),
+        0 => "none unreachable".to_owned(),
+        _ if blocks == left_blocks => "all unreachable".to_owned(),
         _ => {
             let blocks = count(blocks, "block", "blocks");
-            format!("{} of it in {blocks} unreachable", Size(bytes))
+            format!("unreachable {} in {blocks}", Size(bytes))
         }
     })
 }
@@ -276,7 +276,15 @@ mod tests {
         tests[0].status = Status::Failed;
         tests[2].binary = "orders".to_owned();
         tests[3].found.peak_bytes = None;
+        tests[0].found.unreachable_bytes = Some(34_567);
+        tests[0].found.unreachable_blocks = Some(60);
+        tests[1].found.unreachable_bytes = None;
+        tests[1].found.unreachable_blocks = None;
+        let reason = "another thread still ran when the process ended";
+        tests[1].found.not_searched = Some(reason.to_owned());
+        tests[3].found.left_bytes = None;
         tests[3].found.left_blocks = None;
+        tests[3].found.unreachable_bytes = None;
         tests[3].found.no_figures = Some("its process ended by signal: 6 (SIGABRT)".to_owned());
         for width in [80, 100, 200] {
             let printed = render(&tests, None, 20, width);
@@ -319,6 +327,10 @@ mod tests {
                 left_blocks,
             })
         };
+        tests[0].found.unreachable_bytes = Some(1_000);
+        tests[0].found.unreachable_blocks = Some(2);
+        tests[5].found.unreachable_bytes = Some(300);
+        tests[5].found.unreachable_blocks = Some(1);
         tests[0].before = known(20_000, 0, 0);
         tests[1].before = known(5_000, 1_000, 2);
         tests[2].before = known(40_000, 1_500, 3);
