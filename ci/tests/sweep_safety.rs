@@ -223,6 +223,9 @@ fn where_blocks_are_laid_out_otherwise_nothing_is_swept() {
         // The end of the process says something else.
         ("process.rs", "b\"figures\"", "b\"others\""),
         ("family.rs", "LIVE_BLOCKS.fetch_sub(1, Relaxed);", ""),
+        // What leads to the end of a block leads to it; and no process is searched.
+        ("search.rs", "node.size.max(1)", "node.size + 1"),
+        ("process.rs", "match left {", "match [0, 0] {"),
         // The system has no memory, no thread and no such function.
         ("check.rs", "memalign(alignment, 100)", "malloc(usize::MAX)"),
         (

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The files of the library, its root first.
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 14] = [
     ("lib.rs", include_str!("preload/lib.rs")),
     ("addresses.rs", include_str!("preload/addresses.rs")),
     ("blocks.rs", include_str!("preload/blocks.rs")),
+    ("caller.rs", include_str!("preload/caller.rs")),
     ("check.rs", include_str!("preload/check.rs")),
     ("counts.rs", include_str!("preload/counts.rs")),
     ("family.rs", include_str!("preload/family.rs")),

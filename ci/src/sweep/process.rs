@@ -34,8 +34,12 @@ const NOTHING_SEEN: &str =
     "it did not call `malloc`: it allocates nothing, or has an allocator of its own";
 
 /// Why it is not known what is unreachable, by the library's word for it.
-const NOT_SEARCHED: [(&str, &str); 4] = [
+const NOT_SEARCHED: [(&str, &str); 5] = [
     ("threads", "another thread still ran when the process ended"),
+    (
+        "stack",
+        "the stack on which the process ended was not found",
+    ),
     ("memory", "the process could not read its own memory"),
     ("room", "the search had no memory"),
     (

@@ -4,6 +4,7 @@
 //! The tool runs this in a process of its own before it trusts any figure.
 
 use crate::blocks::{Block, FOOTER, known, usable};
+use crate::caller::Caller;
 use crate::counts::{LIVE_BLOCKS, LIVE_BYTES, MAIN, NOBODY, TOTAL_BLOCKS, TOTAL_BYTES};
 use crate::family::{calloc, free, malloc, memalign, realloc};
 use crate::output::Output;
@@ -167,13 +168,17 @@ const SIZES: [usize; 4] = [104, 200_000, 304, 408];
 /// Searches before and after four blocks are there. Where nothing can be searched, nothing is
 /// wrong: then no test is said to leave something unreachable.
 fn search(stack: usize) -> Result<(), Wrong> {
-    let Ok(before) = unreachable(stack) else {
+    let caller = Caller {
+        stack,
+        registers: [0; 6],
+    };
+    let Ok(before) = unreachable(&caller) else {
         return Ok(());
     };
     if !four_blocks() {
         return Err((b"memory", SIZES[1], SIZES[1], 0));
     }
-    let after = unreachable(stack).unwrap_or_default();
+    let after = unreachable(&caller).unwrap_or_default();
     let right = before[0] + SIZES[2] + SIZES[3];
     is(b"unreachable", 0, right, after[0])?;
     is(b"unreachable", 0, before[1] + 2, after[1])

@@ -5,8 +5,7 @@ use crate::counts::{
 };
 use crate::output::{self, Output};
 use crate::system::*;
-use crate::{check, limit, search, stacks};
-use std::arch::asm;
+use crate::{caller, check, limit, search, stacks};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -134,13 +133,13 @@ unsafe fn restore(environment: *mut *mut c_char, preloaded: *mut c_char) {
 
 /// Writes the figures.
 unsafe extern "C" fn end(_: *mut c_void) {
-    // What the functions that called `exit` have there may be all that leads to a block.
-    let registers = kept_registers();
     if !output::stop_watching() {
         return;
     }
     let totals = [&MAIN_BLOCKS, &PEAK_BYTES, &TOTAL_BYTES, &TOTAL_BLOCKS];
     let totals = totals.map(|figure| figure.load(Relaxed));
+    // Before glibc frees what the unwinder needs.
+    let caller = caller::of_exit((end as *const ()).addr());
     // SAFETY: this was the first function that was registered, so it is the last that `exit` calls.
     let is_alone = unsafe { return_caches() };
     let left = [&LIVE_BYTES, &LIVE_BLOCKS].map(|figure| figure.load(Relaxed));
@@ -148,7 +147,9 @@ unsafe extern "C" fn end(_: *mut c_void) {
         [_, 0] => Ok([0, 0]),
         // Its registers and its stack can't be read while it runs.
         _ if !is_alone => Err(&b"threads"[..]),
-        _ => search::unreachable(registers.as_ptr().addr()),
+        _ => caller
+            .ok_or(&b"stack"[..])
+            .and_then(|caller| search::unreachable(&caller)),
     };
     if let Some(mut output) = Output::of_figures() {
         output.word(b"figures");
@@ -163,26 +164,6 @@ unsafe extern "C" fn end(_: *mut c_void) {
         }
         stacks::write(&mut output);
     }
-}
-
-/// The registers that a function leaves to its caller as they were.
-#[inline(always)]
-fn kept_registers() -> [usize; 6] {
-    let mut kept = [0; 6];
-    // SAFETY: it writes to the six words alone.
-    unsafe {
-        asm!(
-            "mov [{0}], rbx",
-            "mov [{0} + 8], rbp",
-            "mov [{0} + 16], r12",
-            "mov [{0} + 24], r13",
-            "mov [{0} + 32], r14",
-            "mov [{0} + 40], r15",
-            in(reg) kept.as_mut_ptr(),
-            options(nostack, preserves_flags)
-        );
-    }
-    kept
 }
 
 /// Has glibc free what it keeps for later, such as the records of threads that have ended, if

@@ -9,6 +9,7 @@
 //! Blocks are in an array that is sorted by address, and those whose contents are still to be read
 //! are in a list through it, so the search needs no other room and no recursion.
 
+use crate::caller::Caller;
 use crate::memory::{Kind, Mapping, Memory, Room, each_mapping};
 use crate::system::PAGE;
 use crate::{addresses, blocks, stacks};
@@ -42,15 +43,16 @@ struct Nodes {
 }
 
 /// The bytes and blocks that count and are unreachable, which are put down to their call stacks
-/// too. `stack` is where the stack of the only thread begins, with its registers.
-pub(crate) fn unreachable(stack: usize) -> Result<[usize; 2], Unknown> {
+/// too. `caller` is what the only thread has called last that is searched.
+pub(crate) fn unreachable(caller: &Caller) -> Result<[usize; 2], Unknown> {
     if addresses::is_full() {
         return Err(b"room");
     }
     let mut memory = Memory::open().ok_or(&b"memory"[..])?;
     let mut nodes = Nodes::collect(&mut memory)?;
+    caller.registers.iter().for_each(|word| nodes.reach(*word));
     let mut visit = |mapping: Mapping| {
-        if let Some(mapping) = searched(mapping, stack) {
+        if let Some(mapping) = searched(mapping, caller.stack) {
             nodes.reach_from(mapping, &mut memory);
         }
     };

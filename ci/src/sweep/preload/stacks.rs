@@ -224,10 +224,6 @@ fn walk(frames: &mut [usize; DEPTH]) -> bool {
     true
 }
 
-/// The unwinder goes on, or it ends.
-const NEXT: c_int = 0;
-const ENOUGH: c_int = 5;
-
 unsafe extern "C" fn step(context: *mut c_void, walk: *mut c_void) -> c_int {
     // SAFETY: it is the walk that began, and nobody else uses it now.
     let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };

@@ -19,6 +19,7 @@ unsafe extern "C" {
     pub(crate) fn abort() -> !;
     pub(crate) fn _exit(code: c_int) -> !;
     pub(crate) fn close(file: c_int) -> c_int;
+    pub(crate) fn exit(code: c_int) -> !;
     pub(crate) fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
     pub(crate) fn getpid() -> c_int;
     pub(crate) fn gnu_get_libc_version() -> *const c_char;
@@ -44,11 +45,17 @@ unsafe extern "C" {
     pub(crate) fn read(file: c_int, buffer: *mut c_void, length: usize) -> isize;
     pub(crate) fn strlen(text: *const c_char) -> usize;
     pub(crate) fn _Unwind_Backtrace(step: Step, argument: *mut c_void) -> c_int;
+    pub(crate) fn _Unwind_FindEnclosingFunction(address: usize) -> *mut c_void;
+    pub(crate) fn _Unwind_GetCFA(context: *mut c_void) -> usize;
+    pub(crate) fn _Unwind_GetGR(context: *mut c_void, register: c_int) -> usize;
     pub(crate) fn _Unwind_GetIP(context: *mut c_void) -> usize;
     pub(crate) fn usleep(microseconds: c_uint) -> c_int;
     pub(crate) fn write(file: c_int, buffer: *const c_void, length: usize) -> isize;
 }
 
+/// The unwinder goes on, or it ends.
+pub(crate) const NEXT: c_int = 0;
+pub(crate) const ENOUGH: c_int = 5;
 pub(crate) const ENOMEM: c_int = 12;
 pub(crate) const EINVAL: c_int = 22;
 pub(crate) const O_WRONLY_CREAT_TRUNC_CLOEXEC: c_int = 0o1 | 0o100 | 0o1000 | 0o2_000_000;
