@@ -66,7 +66,7 @@ impl fmt::Display for SiteFrame {
 /// What the library wrote of call stacks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stacks {
-    stacks: Vec<Stack>,
+    all: Vec<Stack>,
     maps: Vec<Mapping>,
     /// Whether it is known what is unreachable.
     is_searched: bool,
@@ -117,7 +117,7 @@ impl Stacks {
             })
         };
         Some(Self {
-            stacks: stacks.lines().filter_map(stack).collect(),
+            all: stacks.lines().filter_map(stack).collect(),
             maps: maps.lines().filter_map(Mapping::read).collect(),
             is_searched,
         })
@@ -126,7 +126,7 @@ impl Stacks {
     /// The call sites of these blocks, those with most bytes first.
     pub(super) fn sites(&self, symbols: &mut Symbols, blocks: Blocks) -> Vec<SiteFound> {
         let mut sites = BTreeMap::<Vec<SiteFrame>, [u64; 4]>::new();
-        for stack in &self.stacks {
+        for stack in &self.all {
             let [bytes, number] = match blocks {
                 Blocks::Left => stack.left,
                 Blocks::AtPeak => stack.peak,
@@ -264,8 +264,8 @@ mod tests {
                     1000-3000 r-xp 00000000 fe:00 123                  /tmp/with a space\n\
                     5000-6000 rw-p 00000000 00:00 0 \n";
         let stacks = Stacks::read(text, true).expect("it is whole");
-        assert_eq!(stacks.stacks.len(), 2);
-        assert_eq!(stacks.stacks[0].addresses, [4097, 8193]);
+        assert_eq!(stacks.all.len(), 2);
+        assert_eq!(stacks.all[0].addresses, [4097, 8193]);
         assert_eq!(stacks.maps.len(), 1);
         assert_eq!(stacks.maps[0].file, Path::new("/tmp/with a space"));
         let mut symbols = Symbols::new(Path::new("/tmp"));
