@@ -53,8 +53,10 @@ const LEFT: u64 = 1_234;
 /// count right here.
 pub(super) fn checked(directory: &Path) -> Result<Processes, SweepError> {
     let [library, program] = compiled(directory)?;
-    let processes = Processes::new(&library)?;
-    check(&processes, &program)?;
+    let mut processes = Processes::new(&library)?;
+    let wrong = check(&processes, &program)?;
+    processes.not_searched =
+        wrong.map(|what| format!("the search does not hold on this machine: {what}"));
     Ok(processes)
 }
 
@@ -106,12 +108,13 @@ fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
 }
 
 /// Has the library look at glibc's blocks; and has it count those of a program with a known leak.
-fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
+/// Returns what is wrong with the search for what is unreachable, if something is.
+fn check(processes: &Processes, program: &Path) -> Result<Option<String>, SweepError> {
     let said = processes.check(&mut Command::new(program))?;
     let words: Vec<_> = said.split_whitespace().collect();
     let wrong = |what: String| Err(SweepError::Untrusted(what));
-    let glibc = match *words {
-        [version, "holds", ..] => version,
+    let (glibc, of_search) = match *words {
+        [version, "holds", ..] => (version, None),
         [_, "pthread_create", .., error] => {
             return wrong(format!("`pthread_create` failed with error {error}"));
         }
@@ -122,10 +125,11 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
             return wrong(format!("glibc {version} has no `malloc_usable_size`"));
         }
         [version, "unreachable", _, right, found] => {
-            return wrong(format!(
+            let what = format!(
                 "with glibc {version}, bytes or blocks that are unreachable are {right}, and the \
                  library found {found}"
-            ));
+            );
+            (version, Some(what))
         }
         [version, what, size, right, found] => {
             return wrong(format!(
@@ -135,52 +139,45 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
         }
         _ => return wrong("it did not come to the end of its check".to_owned()),
     };
-    known_leaks(processes, program)?
-        .map_err(|what| SweepError::Untrusted(format!("with glibc {glibc}, a program left {what}")))
-}
-
-/// Runs the program without a leak, with one, and with the same bytes in a static; what is wrong, if
-/// something is.
-fn known_leaks(processes: &Processes, program: &Path) -> Result<Result<(), String>, SweepError> {
     let run = |arguments: &[&str]| {
         let mut command = Command::new(program);
         let ended = processes.watch(command.args(arguments), Threads::OfTests, None)?;
         Ok::<_, SweepError>(ended.figures.filter(|_| ended.status.success()))
     };
-    let nothing = run(&[])?;
-    let told = |figures: &Option<Figures>| match figures {
-        Some(figures) => {
-            let Figures {
-                left_bytes,
-                left_blocks,
-                ..
-            } = figures;
-            format!("{left_bytes} bytes in {left_blocks} blocks")
-        }
-        None => "no figures".to_owned(),
+    let (nothing, lost, kept) = (run(&[])?, run(&["leaves"])?, run(&["leaves", "kept"])?);
+    let left = |figures: &Figures| (figures.left_bytes, figures.left_blocks);
+    let beyond = |figures: &Option<Figures>| {
+        let more = figures.as_ref()?.beyond(nothing.as_ref()?);
+        (left(&more) == (LEFT, 1)).then_some(more)
     };
-    for (arguments, lost) in [(&["leaves"][..], [LEFT, 1]), (&["leaves", "kept"], [0, 0])] {
-        let figures = run(arguments)?;
-        let more = figures.as_ref().zip(nothing.as_ref());
-        let more = more.map(|(figures, nothing)| figures.beyond(nothing));
-        match more.filter(|more| (more.left_bytes, more.left_blocks) == (LEFT, 1)) {
-            None => {
-                let [nothing, left] = [&nothing, &figures].map(told);
-                return Ok(Err(format!(
-                    "{nothing}, and {left} with one more block of {LEFT} bytes"
-                )));
-            }
-            // Where it is not known, the sweep says so.
-            Some(more) => match more.unreachable {
-                Ok(found) if found != lost => {
-                    let ([right, _], [found, _]) = (lost, found);
-                    return Ok(Err(format!(
-                        "{right} unreachable bytes, and the library found {found}"
-                    )));
-                }
-                _ => {}
-            },
-        }
+    if let (Some(lost), Some(kept)) = (beyond(&lost), beyond(&kept)) {
+        return Ok(of_search
+            .or_else(|| wrong_search(&lost, [LEFT, 1]))
+            .or_else(|| wrong_search(&kept, [0, 0])));
     }
-    Ok(Ok(()))
+    let wrong_one = if beyond(&lost).is_none() {
+        &lost
+    } else {
+        &kept
+    };
+    let [nothing, leak] = [&nothing, wrong_one].map(|figures| {
+        let told = |(bytes, blocks)| format!("{bytes} bytes in {blocks} blocks");
+        figures
+            .as_ref()
+            .map(left)
+            .map_or("no figures".to_owned(), told)
+    });
+    wrong(format!(
+        "with glibc {glibc}, a program left {nothing}, and {leak} with one more block of {LEFT} bytes"
+    ))
+}
+
+/// What is wrong with what was found to be unreachable. Where it is not known, the sweep says so.
+fn wrong_search(figures: &Figures, right: [u64; 2]) -> Option<String> {
+    let found = figures.unreachable.as_ref().ok()?;
+    let ([bytes, _], [found_bytes, _]) = (right, found);
+    let what = format!(
+        "of {LEFT} bytes that a program left, {bytes} are unreachable, and the library found {found_bytes}"
+    );
+    (*found != right).then_some(what)
 }

@@ -75,6 +75,8 @@ pub(super) struct Processes {
     directory: TempDir,
     /// The most live bytes of each.
     pub(super) limit: Option<u64>,
+    /// Why nothing is to be said of what is unreachable.
+    pub(super) not_searched: Option<String>,
 }
 
 /// A process that has ended.
@@ -152,6 +154,7 @@ impl Processes {
             preloaded,
             directory,
             limit: None,
+            not_searched: None,
         })
     }
 
@@ -228,7 +231,12 @@ impl Processes {
             command.env(BLOCKS, expected.blocks.to_string());
         }
         let (status, text) = self.preload(command)?;
-        let (figures, passed_limit) = read(&text);
+        let (mut figures, passed_limit) = read(&text);
+        if let (Some(figures), Some(reason)) = (&mut figures, &self.not_searched)
+            && figures.left_blocks > 0
+        {
+            figures.unreachable = Err(reason.clone());
+        }
         let is_searched = |figures: &Figures| figures.unreachable.is_ok();
         Ok(Ended {
             status,

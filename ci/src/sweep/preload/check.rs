@@ -39,6 +39,9 @@ type Wrong = (&'static [u8], usize, usize, usize);
 pub(crate) fn run() -> ! {
     MAIN.store(NOBODY, Relaxed);
     let mut wrong = check().err();
+    // Before there is a thread, whose stack would have old addresses.
+    let stack = 0_usize;
+    let of_search = search((&raw const stack).addr()).err();
     if wrong.is_none() {
         let mut of_thread: Option<Wrong> = None;
         let mut thread = 0;
@@ -52,11 +55,8 @@ pub(crate) fn run() -> ! {
                 of_thread = Some((b"pthread_create", 0, 0, error as usize));
             }
         }
-        wrong = of_thread;
-    }
-    let stack = 0_usize;
-    if wrong.is_none() {
-        wrong = search((&raw const stack).addr()).err();
+        // Without the search, there are all other figures.
+        wrong = of_thread.or(of_search);
     }
     if let Some(mut output) = Output::of_figures() {
         // SAFETY: glibc's version is a text that ends with a zero.
