@@ -34,12 +34,13 @@ const NOTHING_SEEN: &str =
     "it did not call `malloc`: it allocates nothing, or has an allocator of its own";
 
 /// Why it is not known what is unreachable, by the library's word for it.
-const NOT_SEARCHED: [(&str, &str); 5] = [
+const NOT_SEARCHED: [(&str, &str); 6] = [
     ("threads", "another thread still ran when the process ended"),
     (
         "stack",
         "the stack on which the process ended was not found",
     ),
+    ("heaps", "glibc's heaps are not as large as by default"),
     ("memory", "the process could not read its own memory"),
     ("room", "the search had no memory"),
     (

@@ -162,6 +162,12 @@ pub(crate) fn is_in_heap(address: usize) -> bool {
     window.is_some_and(|window| window.is_heap.load(Relaxed))
 }
 
+/// Where glibc's heaps for threads begin.
+pub(crate) fn heaps() -> impl Iterator<Item = usize> {
+    let heaps = windows().filter(|(_, window)| window.is_heap.load(Relaxed));
+    heaps.map(|(start, _)| start)
+}
+
 /// Where the bits themselves are: start and end.
 pub(crate) fn rooms() -> impl Iterator<Item = (usize, usize)> {
     let bits = WINDOWS.iter().filter_map(mapped);

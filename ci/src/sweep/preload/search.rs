@@ -49,6 +49,12 @@ pub(crate) fn unreachable(caller: &Caller) -> Result<[usize; 2], Unknown> {
         return Err(b"room");
     }
     let mut memory = Memory::open().ok_or(&b"memory"[..])?;
+    // Each begins with the address of its arena, which is in such a heap too. Where the program's
+    // settings make them smaller, other memory is in the window, and would not be searched.
+    let is_heap = |start| memory.word(start).is_some_and(addresses::is_in_heap);
+    if !addresses::heaps().all(is_heap) {
+        return Err(b"heaps");
+    }
     let mut nodes = Nodes::collect(&mut memory)?;
     caller.registers.iter().for_each(|word| nodes.reach(*word));
     let mut visit = |mapping: Mapping| {
