@@ -193,6 +193,9 @@ const FOUND: Found = Found {
     total_blocks: Some(2),
     left_bytes: Some(10),
     left_blocks: Some(1),
+    unreachable_bytes: Some(10),
+    unreachable_blocks: Some(1),
+    not_searched: None,
     no_figures: None,
     left_sites: None,
     peak_sites: None,
@@ -219,6 +222,8 @@ fn sweeps_are_as_the_published_schema_says() {
         status: Status::Failed,
         found: Found {
             peak_bytes: None,
+            unreachable_bytes: None,
+            not_searched: Some("another thread still ran when the process ended".to_owned()),
             no_figures: Some("its process ended by signal: 6 (SIGABRT)".to_owned()),
             ..FOUND
         },

@@ -208,8 +208,8 @@ fn each_test_has_its_figures() {
         assert_eq!(tests[name]["left_bytes"], Value::Null);
         assert!(printed.contains(reason), "{printed}");
     }
-    let summary = "12 tests, peak 10.0 MB in `peaks`, 3 leave memory behind\n2 failed, 2 without \
-                   figures\n";
+    let summary = "12 tests, peak 10.0 MB in `peaks`, 3 leave memory behind\n2 failed, 2 leave \
+                   unreachable memory, 2 without figures, 1 not searched\n";
     assert!(printed.starts_with(summary), "{printed}");
     assert!(
         printed.lines().all(|line| line.chars().count() <= 80),

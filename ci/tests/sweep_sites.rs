@@ -200,8 +200,11 @@ fn a_program_has_call_sites_on_request() {
     let odd = odd_run.arg(&odd).output().expect("it starts");
     let odd = String::from_utf8_lossy(&odd.stderr);
     assert!(odd.starts_with("highwater: peak "), "{odd}");
-    assert!(odd.contains("\n  12.3 kB in 1 block: "), "{odd}");
-    let left = "\nleft:\n  12.3 kB in 1 block: orders::keep (src/main.rs:2)\n    \
+    assert!(
+        odd.contains("\n  12.3 kB in 1 block, unreachable: "),
+        "{odd}"
+    );
+    let left = "\nleft:\n  12.3 kB in 1 block, unreachable: orders::keep (src/main.rs:2)\n    \
                 from orders::main (src/main.rs:5)\n";
     assert!(said.contains(left), "{said}");
     assert!(

@@ -146,18 +146,23 @@ impl Run {
     }
 
     /// Finds the call sites of so many tests: of those that became worse, of the one with the
-    /// highest peak, and of those that leave most.
+    /// highest peak, of those that leave unreachable memory, and of those that leave most.
     fn find_sites(&mut self, most: usize) -> Result<(), Failure> {
         let highest = highest_peak(&self.tests);
         let rank = |test: &Swept| {
             let is_highest = highest.is_some_and(|highest| highest.is_same(test));
-            (test.change == Some(Change::Worse), is_highest)
+            let is_unreachable = test.found.unreachable_blocks > Some(0);
+            (
+                test.change == Some(Change::Worse),
+                is_highest,
+                is_unreachable,
+            )
         };
         let is_known =
             |test: &&Swept| test.status == Status::Passed && test.found.peak_bytes.is_some();
         let known = self.tests.iter().filter(is_known);
         let mut wanted: Vec<_> = known
-            .filter(|test| rank(test) != (false, false) || test.found.left_blocks > Some(0))
+            .filter(|test| rank(test) != (false, false, false) || test.found.left_blocks > Some(0))
             .collect();
         wanted.sort_by_key(|test| Reverse(rank(test)));
         wanted.truncate(most);

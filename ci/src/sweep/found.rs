@@ -52,6 +52,13 @@ pub struct Found {
     pub left_bytes: Option<u64>,
     /// The same of blocks; not known likewise.
     pub left_blocks: Option<u64>,
+    /// The bytes of what is left to which no static, thread-local or stack leads any more, not even
+    /// by way of other blocks; not known if `not_searched` or `no_figures` says why.
+    pub unreachable_bytes: Option<u64>,
+    /// The same of blocks; not known likewise.
+    pub unreachable_blocks: Option<u64>,
+    /// Why it is not known what is unreachable, where it is known what is left.
+    pub not_searched: Option<String>,
     /// Why the figures are not known.
     pub no_figures: Option<String>,
     /// The call sites of what is left, those with most bytes first; null if they were not looked
@@ -81,18 +88,30 @@ impl Found {
         self.total_blocks = kept(self.total_blocks, again.total_blocks);
         self.left_bytes = kept(self.left_bytes, again.left_bytes);
         self.left_blocks = kept(self.left_blocks, again.left_blocks);
+        // Where one run does not know, the other can't tell for both.
+        let known = |one: Option<u64>, other: Option<u64>| kept(Some(one?), Some(other?));
+        self.unreachable_bytes = known(self.unreachable_bytes, again.unreachable_bytes);
+        self.unreachable_blocks = known(self.unreachable_blocks, again.unreachable_blocks);
+        if self.not_searched.is_none() {
+            self.not_searched.clone_from(&again.not_searched);
+        }
     }
 }
 
 impl From<Result<Figures, String>> for Found {
     fn from(figures: Result<Figures, String>) -> Self {
         let of = |figure: fn(&Figures) -> u64| figures.as_ref().ok().map(figure);
+        let unreachable = figures.as_ref().ok().map(|figures| &figures.unreachable);
+        let known = unreachable.and_then(|unreachable| unreachable.as_ref().ok());
         Self {
             peak_bytes: of(|figures| figures.peak_bytes),
             total_bytes: of(|figures| figures.total_bytes),
             total_blocks: of(|figures| figures.total_blocks),
             left_bytes: of(|figures| figures.left_bytes),
             left_blocks: of(|figures| figures.left_blocks),
+            unreachable_bytes: known.map(|[bytes, _]| *bytes),
+            unreachable_blocks: known.map(|[_, blocks]| *blocks),
+            not_searched: unreachable.and_then(|unreachable| unreachable.clone().err()),
             no_figures: figures.err(),
             left_sites: None,
             peak_sites: None,

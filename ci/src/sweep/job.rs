@@ -110,8 +110,8 @@ fn status(ended: &Ended) -> Status {
 /// What an empty run of a binary says of its tests.
 #[derive(Clone, Debug)]
 pub(super) enum EmptyRun {
-    /// What it leaves behind: bytes and blocks.
-    Left(u64, u64),
+    /// What it leaves behind, beyond which the figures of tests are.
+    Left(Figures),
     /// Why its tests have no figures.
     Unseen(String),
 }
@@ -136,7 +136,7 @@ impl EmptyRun {
         };
         match reason {
             Some(reason) => Self::Unseen(reason),
-            None => Self::Left(figures.left_bytes, figures.left_blocks),
+            None => Self::Left(figures.clone()),
         }
     }
 }
@@ -148,11 +148,7 @@ fn figures(empty: &EmptyRun, ended: &Ended, program: &Path) -> Result<Figures, S
     };
     match empty {
         EmptyRun::Unseen(reason) => Err(reason.clone()),
-        EmptyRun::Left(bytes, blocks) if figures.total_blocks > 0 => Ok(Figures {
-            left_bytes: figures.left_bytes.saturating_sub(*bytes),
-            left_blocks: figures.left_blocks.saturating_sub(*blocks),
-            ..figures.clone()
-        }),
+        EmptyRun::Left(empty) if figures.total_blocks > 0 => Ok(figures.beyond(empty)),
         EmptyRun::Left(..) => {
             Err("the test ran on the main thread, with the test runner".to_owned())
         }

@@ -3,36 +3,42 @@
 
 use super::SweepError;
 use super::compiler::{self, HOST};
-use super::process::{Processes, Threads};
+use super::process::{Figures, Processes, Threads};
 use crate::project::command::rustc;
 use crate::project::{io_error, not_started};
-use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The files of the library, its root first.
-const SOURCES: [(&str, &str); 10] = [
+const SOURCES: [(&str, &str); 14] = [
     ("lib.rs", include_str!("preload/lib.rs")),
+    ("addresses.rs", include_str!("preload/addresses.rs")),
     ("blocks.rs", include_str!("preload/blocks.rs")),
+    ("caller.rs", include_str!("preload/caller.rs")),
     ("check.rs", include_str!("preload/check.rs")),
     ("counts.rs", include_str!("preload/counts.rs")),
     ("family.rs", include_str!("preload/family.rs")),
     ("limit.rs", include_str!("preload/limit.rs")),
+    ("memory.rs", include_str!("preload/memory.rs")),
     ("output.rs", include_str!("preload/output.rs")),
     ("process.rs", include_str!("preload/process.rs")),
+    ("search.rs", include_str!("preload/search.rs")),
     ("stacks.rs", include_str!("preload/stacks.rs")),
     ("system.rs", include_str!("preload/system.rs")),
 ];
-/// A program that leaves [`LEFT`] bytes in one block if it has an argument, on a thread.
+/// A program that leaves [`LEFT`] bytes in one block on a thread if it has an argument: in a static
+/// if it has two.
 const PROGRAM: &str = r"
+static KEPT: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+
 fn main() {
-    let leaves = std::env::args_os().len() > 1;
-    let work = move || {
-        if leaves {
-            std::mem::forget(std::hint::black_box(vec![1_u8; 1_234]));
-        }
+    let arguments = std::env::args_os().len();
+    let work = move || match arguments {
+        1 => {}
+        2 => std::mem::forget(std::hint::black_box(vec![1_u8; 1_234])),
+        _ => _ = KEPT.set(vec![1_u8; 1_234]),
     };
     let _ = std::thread::spawn(work).join();
 }
@@ -47,8 +53,10 @@ const LEFT: u64 = 1_234;
 /// count right here.
 pub(super) fn checked(directory: &Path) -> Result<Processes, SweepError> {
     let [library, program] = compiled(directory)?;
-    let processes = Processes::new(&library)?;
-    check(&processes, &program)?;
+    let mut processes = Processes::new(&library)?;
+    let wrong = check(&processes, &program)?;
+    processes.not_searched =
+        wrong.map(|what| format!("the search does not hold on this machine: {what}"));
     Ok(processes)
 }
 
@@ -100,12 +108,13 @@ fn compiled(directory: &Path) -> Result<[PathBuf; 2], SweepError> {
 }
 
 /// Has the library look at glibc's blocks; and has it count those of a program with a known leak.
-fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
+/// Returns what is wrong with the search for what is unreachable, if something is.
+fn check(processes: &Processes, program: &Path) -> Result<Option<String>, SweepError> {
     let said = processes.check(&mut Command::new(program))?;
     let words: Vec<_> = said.split_whitespace().collect();
     let wrong = |what: String| Err(SweepError::Untrusted(what));
-    let glibc = match *words {
-        [version, "holds", ..] => version,
+    let (glibc, of_search) = match *words {
+        [version, "holds", ..] => (version, None),
         [_, "pthread_create", .., error] => {
             return wrong(format!("`pthread_create` failed with error {error}"));
         }
@@ -115,6 +124,13 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
         [version, "malloc_usable_size", ..] => {
             return wrong(format!("glibc {version} has no `malloc_usable_size`"));
         }
+        [version, "unreachable", _, right, found] => {
+            let what = format!(
+                "with glibc {version}, bytes or blocks that are unreachable are {right}, and the \
+                 library found {found}"
+            );
+            (version, Some(what))
+        }
         [version, what, size, right, found] => {
             return wrong(format!(
                 "in glibc {version}, `{what}` of a block of {size} bytes is {right}, and the \
@@ -123,26 +139,45 @@ fn check(processes: &Processes, program: &Path) -> Result<(), SweepError> {
         }
         _ => return wrong("it did not come to the end of its check".to_owned()),
     };
-    let left = |argument: &[&OsStr]| {
+    let run = |arguments: &[&str]| {
         let mut command = Command::new(program);
-        let ended = processes.watch(command.args(argument), Threads::OfTests, None)?;
-        let figures = ended.figures.filter(|_| ended.status.success());
-        Ok::<_, SweepError>(figures.map(|figures| (figures.left_bytes, figures.left_blocks)))
+        let ended = processes.watch(command.args(arguments), Threads::OfTests, None)?;
+        Ok::<_, SweepError>(ended.figures.filter(|_| ended.status.success()))
     };
-    let nothing = left(&[])?;
-    let leak = left(&[OsStr::new("leaves")])?;
-    match (nothing, leak) {
-        (Some(nothing), Some(leak)) if leak == (nothing.0 + LEFT, nothing.1 + 1) => Ok(()),
-        (nothing, leak) => {
-            let told = |left: Option<(u64, u64)>| match left {
-                Some((bytes, blocks)) => format!("{bytes} bytes in {blocks} blocks"),
-                None => "no figures".to_owned(),
-            };
-            wrong(format!(
-                "with glibc {glibc}, a program left {}, and {} with one more block of {LEFT} bytes",
-                told(nothing),
-                told(leak)
-            ))
-        }
+    let (nothing, lost, kept) = (run(&[])?, run(&["leaves"])?, run(&["leaves", "kept"])?);
+    let left = |figures: &Figures| (figures.left_bytes, figures.left_blocks);
+    let beyond = |figures: &Option<Figures>| {
+        let more = figures.as_ref()?.beyond(nothing.as_ref()?);
+        (left(&more) == (LEFT, 1)).then_some(more)
+    };
+    if let (Some(lost), Some(kept)) = (beyond(&lost), beyond(&kept)) {
+        return Ok(of_search
+            .or_else(|| wrong_search(&lost, [LEFT, 1]))
+            .or_else(|| wrong_search(&kept, [0, 0])));
     }
+    let wrong_one = if beyond(&lost).is_none() {
+        &lost
+    } else {
+        &kept
+    };
+    let [nothing, leak] = [&nothing, wrong_one].map(|figures| {
+        let told = |(bytes, blocks)| format!("{bytes} bytes in {blocks} blocks");
+        figures
+            .as_ref()
+            .map(left)
+            .map_or("no figures".to_owned(), told)
+    });
+    wrong(format!(
+        "with glibc {glibc}, a program left {nothing}, and {leak} with one more block of {LEFT} bytes"
+    ))
+}
+
+/// What is wrong with what was found to be unreachable. Where it is not known, the sweep says so.
+fn wrong_search(figures: &Figures, right: [u64; 2]) -> Option<String> {
+    let found = figures.unreachable.as_ref().ok()?;
+    let ([bytes, _], [found_bytes, _]) = (right, found);
+    let what = format!(
+        "of {LEFT} bytes that a program left, {bytes} are unreachable, and the library found {found_bytes}"
+    );
+    (*found != right).then_some(what)
 }

@@ -33,6 +33,22 @@ const NOT_WRITTEN: &str =
 const NOTHING_SEEN: &str =
     "it did not call `malloc`: it allocates nothing, or has an allocator of its own";
 
+/// Why it is not known what is unreachable, by the library's word for it.
+const NOT_SEARCHED: [(&str, &str); 6] = [
+    ("threads", "another thread still ran when the process ended"),
+    (
+        "stack",
+        "the stack on which the process ended was not found",
+    ),
+    ("heaps", "glibc's heaps are not as large as by default"),
+    ("memory", "the process could not read its own memory"),
+    ("room", "the search had no memory"),
+    (
+        "blocks",
+        "a block was written past its end, or freed past `free`",
+    ),
+];
+
 /// Whose allocations count.
 #[derive(Clone, Copy)]
 pub(super) enum Threads {
@@ -60,6 +76,8 @@ pub(super) struct Processes {
     directory: TempDir,
     /// The most live bytes of each.
     pub(super) limit: Option<u64>,
+    /// Why nothing is to be said of what is unreachable.
+    pub(super) not_searched: Option<String>,
 }
 
 /// A process that has ended.
@@ -84,6 +102,31 @@ pub(in crate::sweep) struct Figures {
     pub(super) total_blocks: u64,
     pub(super) left_bytes: u64,
     pub(super) left_blocks: u64,
+    /// Bytes and blocks of what is left that are unreachable; or why that is not known.
+    pub(super) unreachable: Result<[u64; 2], String>,
+}
+
+impl Figures {
+    /// Without what another process leaves behind.
+    pub(super) fn beyond(&self, other: &Self) -> Self {
+        let left_bytes = self.left_bytes.saturating_sub(other.left_bytes);
+        let left_blocks = self.left_blocks.saturating_sub(other.left_blocks);
+        let unreachable = match (&self.unreachable, &other.unreachable) {
+            _ if left_blocks == 0 && left_bytes == 0 => Ok([0, 0]),
+            (Ok([bytes, blocks]), Ok([other_bytes, other_blocks])) => Ok([
+                bytes.saturating_sub(*other_bytes),
+                blocks.saturating_sub(*other_blocks),
+            ]),
+            (Err(reason), _) => Err(reason.clone()),
+            (_, Err(reason)) => Err(format!("in a run without a test, {reason}")),
+        };
+        Self {
+            left_bytes,
+            left_blocks,
+            unreachable,
+            ..self.clone()
+        }
+    }
 }
 
 impl Processes {
@@ -112,6 +155,7 @@ impl Processes {
             preloaded,
             directory,
             limit: None,
+            not_searched: None,
         })
     }
 
@@ -188,12 +232,18 @@ impl Processes {
             command.env(BLOCKS, expected.blocks.to_string());
         }
         let (status, text) = self.preload(command)?;
-        let (figures, passed_limit) = read(text.lines().next().unwrap_or_default());
+        let (mut figures, passed_limit) = read(&text);
+        if let (Some(figures), Some(reason)) = (&mut figures, &self.not_searched)
+            && figures.left_blocks > 0
+        {
+            figures.unreachable = Err(reason.clone());
+        }
+        let is_searched = |figures: &Figures| figures.unreachable.is_ok();
         Ok(Ended {
             status,
+            stacks: Stacks::read(&text, figures.as_ref().is_some_and(is_searched)),
             figures,
             passed_limit,
-            stacks: Stacks::read(&text),
             output: Vec::new(),
         })
     }
@@ -221,7 +271,8 @@ impl Processes {
 /// What the library wrote: figures, or the bytes of the allocation that passed the limit and what
 /// would have been live. Neither if that is not whole.
 fn read(text: &str) -> (Option<Figures>, Option<[u64; 2]>) {
-    let mut words = text.split_whitespace();
+    let mut lines = text.lines();
+    let mut words = lines.next().unwrap_or_default().split_whitespace();
     let word = words.next();
     let numbers: Result<Vec<u64>, _> = words.map(str::parse).collect();
     match (word, numbers.as_deref()) {
@@ -245,12 +296,28 @@ fn read(text: &str) -> (Option<Figures>, Option<[u64; 2]>) {
                 total_blocks,
                 left_bytes,
                 left_blocks,
+                unreachable: unreachable(lines.next().unwrap_or_default()),
             };
             (Some(figures), None)
         }
         (Some("limit"), Ok(&[bytes, live])) => (None, Some([bytes, live])),
         _ => (None, None),
     }
+}
+
+/// What the library wrote of what is unreachable: bytes and blocks, or a word that says why it does
+/// not know.
+fn unreachable(line: &str) -> Result<[u64; 2], String> {
+    let words: Vec<_> = line.split_whitespace().skip(1).collect();
+    let numbers: Vec<u64> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    if let [bytes, blocks] = *numbers {
+        return Ok([bytes, blocks]);
+    }
+    let of_word = |(word, _): &&(&str, &str)| words == [*word];
+    let known = NOT_SEARCHED.iter().find(of_word);
+    Err(known
+        .map_or("the counting library did not say", |(_, reason)| reason)
+        .to_owned())
 }
 
 impl Ended {

@@ -77,6 +77,10 @@ pub fn render(program: &Program, width: usize) -> String {
         None => figures_told(found),
     };
     let mut text = wrapped_to(&format!("highwater: {figures}"), 0, width);
+    if let Some(reason) = &found.not_searched {
+        let reason = format!("not searched for unreachable memory: {reason}");
+        text += &wrapped_to(&reason, 0, width);
+    }
     for (what, sites) in [
         ("left", &found.left_sites),
         ("at the peak", &found.peak_sites),

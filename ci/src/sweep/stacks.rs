@@ -39,6 +39,10 @@ pub struct SiteFound {
     pub bytes: u64,
     /// How many blocks there are.
     pub blocks: u64,
+    /// Of what is left, the bytes that are unreachable; null if that is not known, and of the peak.
+    pub unreachable_bytes: Option<u64>,
+    /// The same of blocks; null likewise.
+    pub unreachable_blocks: Option<u64>,
     /// The call stack, the innermost function first, without those of std. Empty for blocks
     /// whose call stacks are not known.
     pub frames: Vec<SiteFrame>,
@@ -62,15 +66,18 @@ impl fmt::Display for SiteFrame {
 /// What the library wrote of call stacks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stacks {
-    stacks: Vec<Stack>,
+    all: Vec<Stack>,
     maps: Vec<Mapping>,
+    /// Whether it is known what is unreachable.
+    is_searched: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Stack {
-    /// Bytes and blocks that are left, and those at the peak.
+    /// Bytes and blocks that are left, those at the peak, and those that are unreachable.
     left: [u64; 2],
     peak: [u64; 2],
+    unreachable: [u64; 2],
     /// Return addresses, the innermost first.
     addresses: Vec<u64>,
 }
@@ -93,43 +100,52 @@ pub(super) enum Blocks {
 }
 
 impl Stacks {
-    /// Reads what the library wrote behind its figures; none if there is nothing.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    /// Reads what the library wrote behind its figures; none if there is nothing. It knows what is
+    /// unreachable if it has searched for it.
+    pub(super) fn read(text: &str, is_searched: bool) -> Option<Self> {
         let (stacks, maps) = text.split_once("\nmaps\n")?;
         let stack = |line: &str| {
             let numbers = line.strip_prefix("stack ")?.split_whitespace();
             let numbers: Vec<u64> = numbers.map(str::parse).collect::<Result<_, _>>().ok()?;
-            let (&[left, left_blocks, peak, peak_blocks], addresses) =
-                numbers.split_first_chunk()?;
+            let (figures, addresses) = numbers.split_first_chunk()?;
+            let &[left, left_blocks, peak, peak_blocks, bytes, blocks] = figures;
             Some(Stack {
                 left: [left, left_blocks],
                 peak: [peak, peak_blocks],
+                unreachable: [bytes, blocks],
                 addresses: addresses.to_vec(),
             })
         };
         Some(Self {
-            stacks: stacks.lines().filter_map(stack).collect(),
+            all: stacks.lines().filter_map(stack).collect(),
             maps: maps.lines().filter_map(Mapping::read).collect(),
+            is_searched,
         })
     }
 
     /// The call sites of these blocks, those with most bytes first.
     pub(super) fn sites(&self, symbols: &mut Symbols, blocks: Blocks) -> Vec<SiteFound> {
-        let mut sites = BTreeMap::<Vec<SiteFrame>, [u64; 2]>::new();
-        for stack in &self.stacks {
+        let mut sites = BTreeMap::<Vec<SiteFrame>, [u64; 4]>::new();
+        for stack in &self.all {
             let [bytes, number] = match blocks {
                 Blocks::Left => stack.left,
                 Blocks::AtPeak => stack.peak,
             };
             if number > 0 {
                 let site = sites.entry(self.frames(symbols, stack)).or_default();
-                site[0] += bytes;
-                site[1] += number;
+                let [lost, lost_blocks] = stack.unreachable;
+                let figures = [bytes, number, lost, lost_blocks];
+                site.iter_mut()
+                    .zip(figures)
+                    .for_each(|(sum, figure)| *sum += figure);
             }
         }
-        let site = |(frames, [bytes, blocks]): (_, [u64; 2])| SiteFound {
+        let is_known = self.is_searched && blocks == Blocks::Left;
+        let site = |(frames, [bytes, blocks, lost, lost_blocks]): (_, [u64; 4])| SiteFound {
             bytes,
             blocks,
+            unreachable_bytes: is_known.then_some(lost),
+            unreachable_blocks: is_known.then_some(lost_blocks),
             frames,
         };
         let mut sites: Vec<_> = sites.into_iter().map(site).collect();
@@ -244,29 +260,36 @@ mod tests {
 
     #[test]
     fn what_the_library_wrote_is_read() {
-        let text = "figures 1 2 3 4 5 6 \nstack 10 1 20 2 4097 8193 \nstack 0 0 5 1 \nmaps\n\
+        let text = "figures 1 2 3 4 5 6 \nunreachable 3 1 \nstack 10 1 20 2 3 1 4097 8193 \nstack 0 0 5 1 0 0 \nmaps\n\
                     1000-3000 r-xp 00000000 fe:00 123                  /tmp/with a space\n\
                     5000-6000 rw-p 00000000 00:00 0 \n";
-        let stacks = Stacks::read(text).expect("it is whole");
-        assert_eq!(stacks.stacks.len(), 2);
-        assert_eq!(stacks.stacks[0].addresses, [4097, 8193]);
+        let stacks = Stacks::read(text, true).expect("it is whole");
+        assert_eq!(stacks.all.len(), 2);
+        assert_eq!(stacks.all[0].addresses, [4097, 8193]);
         assert_eq!(stacks.maps.len(), 1);
         assert_eq!(stacks.maps[0].file, Path::new("/tmp/with a space"));
         let mut symbols = Symbols::new(Path::new("/tmp"));
         let sites = stacks.sites(&mut symbols, Blocks::AtPeak);
         let told: Vec<_> = sites.iter().map(|site| (site.bytes, site.blocks)).collect();
         assert_eq!(told, [(20, 2), (5, 1)]);
+        assert_eq!(sites[0].unreachable_bytes, None, "of the peak");
+        let left = stacks.sites(&mut symbols, Blocks::Left);
+        let told = |site: &SiteFound| (site.unreachable_bytes, site.unreachable_blocks);
+        assert_eq!(told(&left[0]), (Some(3), Some(1)));
+        let unknown = Stacks::read(text, false).expect("it is whole");
+        let left = unknown.sites(&mut symbols, Blocks::Left);
+        assert_eq!(told(&left[0]), (None, None));
         // A file that is not there still has its name.
         assert_eq!(sites[0].frames[0].function, "with a space+0x0");
-        assert!(Stacks::read("figures 1 2 3 4 5 6 ").is_none());
+        assert!(Stacks::read("figures 1 2 3 4 5 6 ", true).is_none());
     }
 
     #[test]
     fn only_the_library_itself_is_left_out() {
-        let text = "figures\nstack 10 1 0 0 4097 \nstack 20 1 0 0 8193 \nmaps\n\
+        let text = "figures\nstack 10 1 0 0 0 0 4097 \nstack 20 1 0 0 0 0 8193 \nmaps\n\
                     1000-2000 r-xp 00000000 fe:00 1 /tmp/counting-0f\n\
                     2000-3000 r-xp 00000000 fe:00 2 /tmp/counting-0f.so\n";
-        let stacks = Stacks::read(text).expect("it is whole");
+        let stacks = Stacks::read(text, true).expect("it is whole");
         let mut symbols = Symbols::new(Path::new("/tmp"));
         let sites = stacks.sites(&mut symbols, Blocks::Left);
         assert_eq!(sites[0].frames, []);
@@ -281,7 +304,7 @@ mod tests {
                     5000-6000 r--p 00000000 fe:00 1 /tmp/one\n\
                     6000-7000 r-xp 00001000 fe:00 1 /tmp/one\n\
                     8000-9000 r--p 00000000 fe:00 1 /tmp/one\n";
-        let stacks = Stacks::read(text).expect("it is whole");
+        let stacks = Stacks::read(text, true).expect("it is whole");
         let bases = stacks.maps.iter().map(|mapping| stacks.base(mapping));
         let bases: Vec<_> = bases.collect();
         assert_eq!(bases, [0x1000, 0x2000, 0x5000, 0x5000, 0x8000]);

@@ -8,13 +8,14 @@ use highwater_reports::fitted::{self, Column, Row};
 use std::collections::BTreeMap;
 
 /// The test, and what is left out of its figures first where lines are short.
-const COLUMNS: [Column<'_>; 6] = [
+const COLUMNS: [Column<'_>; 7] = [
     Column::new("test", false, 0),
     Column::new("left", true, 0),
-    Column::new("blocks", true, 1),
+    Column::new("blocks", true, 2),
+    Column::new("unreachable", true, 1),
     Column::new("peak", true, 0),
-    Column::new("allocated", true, 2),
-    Column::new("blocks", true, 3),
+    Column::new("allocated", true, 3),
+    Column::new("blocks", true, 4),
 ];
 
 mod changes;
@@ -66,18 +67,32 @@ pub fn render(all: &[Swept], compared: Option<&Compared>, top: usize, width: usi
             }
         }
     }
-    let mut reasons = BTreeMap::<_, u64>::new();
-    for test in tests {
-        if let Some(reason) = &test.found.no_figures {
-            *reasons.entry((reason, &test.binary)).or_default() += 1;
-        }
-    }
-    for ((reason, binary), number) in reasons {
+    for ((reason, binary), number) in reasons(tests, |found| found.no_figures.as_ref()) {
         let tests = count(number, "test has", "tests have");
         let title = format!("no figures: {tests} none in {}:", printable(binary));
         text += &told_why(&title, reason, width);
     }
+    for ((reason, binary), number) in reasons(tests, |found| found.not_searched.as_ref()) {
+        let tests = count(number, "test", "tests");
+        let binary = printable(binary);
+        let title = format!("not searched for unreachable memory: {tests} in {binary}:");
+        text += &told_why(&title, reason, width);
+    }
     text
+}
+
+/// How many tests of which binary have which reason.
+fn reasons<'a>(
+    tests: &[&'a Swept],
+    reason: impl Fn(&'a Found) -> Option<&'a String>,
+) -> BTreeMap<(&'a String, &'a String), u64> {
+    let mut reasons = BTreeMap::new();
+    for test in tests {
+        if let Some(reason) = reason(&test.found) {
+            *reasons.entry((reason, &test.binary)).or_default() += 1;
+        }
+    }
+    reasons
 }
 
 /// A title and a reason, behind an empty line.
@@ -113,13 +128,26 @@ fn summary(tests: &[&Swept], width: usize) -> String {
         text += &format!("{}`", end(&printable(&test.test), room));
     }
     text += &left;
-    let mut more = Vec::new();
-    if failed > 0 {
-        more.push(count(failed, "failed", "failed"));
-    }
-    if unknown > 0 {
-        more.push(count(unknown, "without figures", "without figures"));
-    }
+    let unreachable = number(|test| {
+        test.found
+            .unreachable_blocks
+            .is_some_and(|blocks| blocks > 0)
+    });
+    let unsearched = number(|test| test.found.not_searched.is_some());
+    let more: Vec<_> = [
+        (failed, "failed", "failed"),
+        (
+            unreachable,
+            "leaves unreachable memory",
+            "leave unreachable memory",
+        ),
+        (unknown, "without figures", "without figures"),
+        (unsearched, "not searched", "not searched"),
+    ]
+    .into_iter()
+    .filter(|(number, ..)| *number > 0)
+    .map(|(number, one, many)| count(number, one, many))
+    .collect();
     if !more.is_empty() {
         text += &format!("\n{}", more.join(", "));
     }
@@ -132,7 +160,25 @@ pub(super) fn figures_told(found: &Found) -> String {
         .map(|bytes| Size(bytes.unwrap_or_default()));
     let [total_blocks, left_blocks] = [found.total_blocks, found.left_blocks]
         .map(|blocks| count(blocks.unwrap_or_default(), "block", "blocks"));
-    format!("peak {peak}, allocated {total} in {total_blocks}, left {left} in {left_blocks}")
+    let unreachable = unreachable_told(found).map_or(String::new(), |told| format!(", {told}"));
+    format!(
+        "peak {peak}, allocated {total} in {total_blocks}, left {left} in {left_blocks}{unreachable}"
+    )
+}
+
+/// How much of what is left is unreachable; none if nothing is left, or that is not known.
+fn unreachable_told(found: &Found) -> Option<String> {
+    let bytes = found.unreachable_bytes?;
+    let blocks = found.unreachable_blocks?;
+    let left_blocks = found.left_blocks.filter(|blocks| *blocks > 0)?;
+    Some(match blocks {
+        0 => "none unreachable".to_owned(),
+        _ if blocks == left_blocks => "all unreachable".to_owned(),
+        _ => {
+            let blocks = count(blocks, "block", "blocks");
+            format!("unreachable {} in {blocks}", Size(bytes))
+        }
+    })
 }
 
 fn row(test: &Swept, all: &[&Swept]) -> Row {
@@ -148,13 +194,14 @@ fn row(test: &Swept, all: &[&Swept]) -> Row {
     }
 }
 
-fn figures(test: &Swept) -> [String; 5] {
+fn figures(test: &Swept) -> [String; 6] {
     let size = |bytes: Option<u64>| bytes.map_or("?".to_owned(), |bytes| Size(bytes).to_string());
     let blocks =
         |blocks: Option<u64>| blocks.map_or("?".to_owned(), |blocks| Thousands(blocks).to_string());
     [
         size(test.found.left_bytes),
         blocks(test.found.left_blocks),
+        size(test.found.unreachable_bytes),
         size(test.found.peak_bytes),
         size(test.found.total_bytes),
         blocks(test.found.total_blocks),
@@ -206,6 +253,9 @@ mod tests {
                 total_blocks: Some(peak / 10),
                 left_bytes: Some(left),
                 left_blocks: Some(left / 500),
+                unreachable_bytes: Some(0),
+                unreachable_blocks: Some(0),
+                not_searched: None,
                 no_figures: None,
                 left_sites: None,
                 peak_sites: None,
@@ -226,7 +276,15 @@ mod tests {
         tests[0].status = Status::Failed;
         tests[2].binary = "orders".to_owned();
         tests[3].found.peak_bytes = None;
+        tests[0].found.unreachable_bytes = Some(34_567);
+        tests[0].found.unreachable_blocks = Some(60);
+        tests[1].found.unreachable_bytes = None;
+        tests[1].found.unreachable_blocks = None;
+        let reason = "another thread still ran when the process ended";
+        tests[1].found.not_searched = Some(reason.to_owned());
+        tests[3].found.left_bytes = None;
         tests[3].found.left_blocks = None;
+        tests[3].found.unreachable_bytes = None;
         tests[3].found.no_figures = Some("its process ended by signal: 6 (SIGABRT)".to_owned());
         for width in [80, 100, 200] {
             let printed = render(&tests, None, 20, width);
@@ -269,6 +327,10 @@ mod tests {
                 left_blocks,
             })
         };
+        tests[0].found.unreachable_bytes = Some(1_000);
+        tests[0].found.unreachable_blocks = Some(2);
+        tests[5].found.unreachable_bytes = Some(300);
+        tests[5].found.unreachable_blocks = Some(1);
         tests[0].before = known(20_000, 0, 0);
         tests[1].before = known(5_000, 1_000, 2);
         tests[2].before = known(40_000, 1_500, 3);

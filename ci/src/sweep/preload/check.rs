@@ -1,16 +1,19 @@
 //! Finds out whether what this library takes for granted holds here: how glibc lays out its
-//! blocks, and that the family counts to the byte.
+//! blocks, that the family counts to the byte, and that the search tells what is unreachable.
 //!
 //! The tool runs this in a process of its own before it trusts any figure.
 
 use crate::blocks::{Block, FOOTER, known, usable};
+use crate::caller::Caller;
 use crate::counts::{LIVE_BLOCKS, LIVE_BYTES, MAIN, NOBODY, TOTAL_BLOCKS, TOTAL_BYTES};
-use crate::family::{free, malloc, memalign, realloc};
+use crate::family::{calloc, free, malloc, memalign, realloc};
 use crate::output::Output;
+use crate::search::unreachable;
 use crate::system::*;
 use std::ffi::{CStr, c_void};
+use std::hint::black_box;
 use std::ptr;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// `RTLD_NEXT`: the libraries behind this one.
 const BEHIND: *mut c_void = ptr::without_provenance_mut(usize::MAX);
@@ -36,6 +39,9 @@ type Wrong = (&'static [u8], usize, usize, usize);
 pub(crate) fn run() -> ! {
     MAIN.store(NOBODY, Relaxed);
     let mut wrong = check().err();
+    // Before there is a thread, whose stack would have old addresses.
+    let stack = 0_usize;
+    let of_search = search((&raw const stack).addr()).err();
     if wrong.is_none() {
         let mut of_thread: Option<Wrong> = None;
         let mut thread = 0;
@@ -49,7 +55,8 @@ pub(crate) fn run() -> ! {
                 of_thread = Some((b"pthread_create", 0, 0, error as usize));
             }
         }
-        wrong = of_thread;
+        // Without the search, there are all other figures.
+        wrong = of_thread.or(of_search);
     }
     if let Some(mut output) = Output::of_figures() {
         // SAFETY: glibc's version is a text that ends with a zero.
@@ -149,6 +156,57 @@ unsafe fn resized(
         is(b"freed", size, before[0], after[0])?;
         is(b"gone", size, before[1], after[1])
     }
+}
+
+/// Where the only thing that leads to a block is kept, and an address that leads to none.
+static HELD: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+static NOT_HELD: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// The sizes of blocks: one to which a static leads, one to which that leads, one to whose end a
+/// static leads, and one to which nothing does.
+const SIZES: [usize; 4] = [104, 200_000, 304, 408];
+
+/// Searches before and after four blocks are there. Where nothing can be searched, nothing is
+/// wrong: then no test is said to leave something unreachable.
+fn search(stack: usize) -> Result<(), Wrong> {
+    let caller = Caller {
+        stack,
+        registers: [0; 6],
+    };
+    let Ok(before) = unreachable(&caller) else {
+        return Ok(());
+    };
+    if !four_blocks() {
+        return Err((b"memory", SIZES[1], SIZES[1], 0));
+    }
+    let after = unreachable(&caller).unwrap_or_default();
+    let right = before[0] + SIZES[2] + SIZES[3];
+    is(b"unreachable", 0, right, after[0])?;
+    is(b"unreachable", 0, before[1] + 2, after[1])
+}
+
+/// Allocates them, and leaves no address of them anywhere else: what this has on its stack is gone
+/// when it returns, and the blocks have no old contents. Whether there was memory.
+#[inline(never)]
+fn four_blocks() -> bool {
+    // SAFETY: it takes any sizes.
+    let [held, behind, ended, lost] = SIZES.map(|size| unsafe { calloc(1, size) });
+    if [held, behind, ended, lost]
+        .iter()
+        .any(|block| block.is_null())
+    {
+        return false;
+    }
+    // SAFETY: the offsets are in the blocks, or at the end of one.
+    unsafe {
+        held.cast::<*mut c_void>()
+            .add(12)
+            .write_volatile(behind.add(SIZES[1] - 1));
+        // The compiler would leave a static out that nobody reads.
+        black_box(&HELD).store(held.add(SIZES[0] / 2), Relaxed);
+        black_box(&NOT_HELD).store(ended.add(SIZES[2]), Relaxed);
+    }
+    black_box(lost);
+    true
 }
 
 /// # Safety

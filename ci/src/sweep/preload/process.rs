@@ -5,7 +5,7 @@ use crate::counts::{
 };
 use crate::output::{self, Output};
 use crate::system::*;
-use crate::{check, limit, stacks};
+use crate::{caller, check, limit, search, stacks};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -138,33 +138,48 @@ unsafe extern "C" fn end(_: *mut c_void) {
     }
     let totals = [&MAIN_BLOCKS, &PEAK_BYTES, &TOTAL_BYTES, &TOTAL_BLOCKS];
     let totals = totals.map(|figure| figure.load(Relaxed));
+    // Before glibc frees what the unwinder needs.
+    let caller = caller::of_exit((end as *const ()).addr());
     // SAFETY: this was the first function that was registered, so it is the last that `exit` calls.
-    unsafe { return_caches() };
+    let is_alone = unsafe { return_caches() };
     let left = [&LIVE_BYTES, &LIVE_BLOCKS].map(|figure| figure.load(Relaxed));
+    let unreachable = match left {
+        [_, 0] => Ok([0, 0]),
+        // Its registers and its stack can't be read while it runs.
+        _ if !is_alone => Err(&b"threads"[..]),
+        _ => caller
+            .ok_or(&b"stack"[..])
+            .and_then(|caller| search::unreachable(&caller)),
+    };
     if let Some(mut output) = Output::of_figures() {
         output.word(b"figures");
         totals
             .into_iter()
             .chain(left)
             .for_each(|figure| output.number(figure));
+        output.text(b"\nunreachable ");
+        match unreachable {
+            Ok(figures) => figures.into_iter().for_each(|figure| output.number(figure)),
+            Err(reason) => output.word(reason),
+        }
         stacks::write(&mut output);
     }
 }
 
 /// Has glibc free what it keeps for later, such as the records of threads that have ended, if
-/// no other thread is there that it could take it from. Threads that are about to end get some
+/// no other thread is there that it could take it from; whether that is so. Threads that are about to end get some
 /// time: a scope in Rust waits for the work of its threads, not for their end.
 ///
 /// # Safety
 /// Nothing of the program runs in this thread any more.
-unsafe fn return_caches() {
+unsafe fn return_caches() -> bool {
     // SAFETY: `__libc_freeres` is for tools that look for leaks at the end of a process. It
     // takes no argument. Where it does not exist, the caches stay.
     unsafe {
         let mut waits = 0;
         while !is_only_thread() {
             if waits == WAITS {
-                return;
+                return false;
             }
             waits += 1;
             usleep(WAIT);
@@ -175,6 +190,7 @@ unsafe fn return_caches() {
             function();
         }
     }
+    true
 }
 
 /// Whether this process has one thread, by the system's word.

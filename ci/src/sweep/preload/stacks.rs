@@ -1,5 +1,5 @@
-//! The call stacks that allocate, in a table of fixed size: what of each is live, and what was at
-//! the peak.
+//! The call stacks that allocate, in a table of fixed size: what of each is live, what was at the
+//! peak, and what is unreachable at the end.
 //!
 //! The unwinder of the C compiler's library walks the stacks, so programs need no frame pointers.
 //! It takes microseconds for each block, so this is for a second run of few tests.
@@ -33,6 +33,8 @@ struct Stack {
     live_blocks: AtomicUsize,
     peak_bytes: AtomicUsize,
     peak_blocks: AtomicUsize,
+    unreachable_bytes: AtomicUsize,
+    unreachable_blocks: AtomicUsize,
 }
 
 static TABLE: [Stack; STACKS] = [const {
@@ -43,6 +45,8 @@ static TABLE: [Stack; STACKS] = [const {
         live_blocks: AtomicUsize::new(0),
         peak_bytes: AtomicUsize::new(0),
         peak_blocks: AtomicUsize::new(0),
+        unreachable_bytes: AtomicUsize::new(0),
+        unreachable_blocks: AtomicUsize::new(0),
     }
 }; STACKS];
 static IS_ON: AtomicBool = AtomicBool::new(false);
@@ -99,6 +103,13 @@ pub(crate) fn resized(number: usize, before: usize, size: usize) {
     }
 }
 
+/// A block of the stack with this number is unreachable.
+pub(crate) fn is_unreachable(number: usize, size: usize) {
+    let stack = &TABLE[number % STACKS];
+    stack.unreachable_bytes.fetch_add(size, Relaxed);
+    stack.unreachable_blocks.fetch_add(1, Relaxed);
+}
+
 /// Notes what of each stack is live if `live` is the expected peak, or well above the last time.
 pub(crate) fn rose(live: usize) {
     if !IS_ON.load(Relaxed) {
@@ -132,6 +143,8 @@ pub(crate) fn write(output: &mut Output) {
             &stack.live_blocks,
             &stack.peak_bytes,
             &stack.peak_blocks,
+            &stack.unreachable_bytes,
+            &stack.unreachable_blocks,
         ];
         let figures = figures.map(|figure| figure.load(Relaxed));
         if figures.iter().any(|figure| *figure > 0) {
@@ -146,11 +159,11 @@ pub(crate) fn write(output: &mut Output) {
 pub(crate) fn write_own(output: &mut Output, bytes: usize) {
     let mut frames = [0; DEPTH];
     if walk(&mut frames) {
-        line(output, [0, 0, bytes, 1], frames.into_iter());
+        line(output, [0, 0, bytes, 1, 0, 0], frames.into_iter());
     }
 }
 
-fn line(output: &mut Output, figures: [usize; 4], frames: impl Iterator<Item = usize>) {
+fn line(output: &mut Output, figures: [usize; 6], frames: impl Iterator<Item = usize>) {
     output.text(b"\n");
     output.word(b"stack");
     let frames = frames.take_while(|frame| *frame != 0);
@@ -210,10 +223,6 @@ fn walk(frames: &mut [usize; DEPTH]) -> bool {
     slot.store(0, Relaxed);
     true
 }
-
-/// The unwinder goes on, or it ends.
-const NEXT: c_int = 0;
-const ENOUGH: c_int = 5;
 
 unsafe extern "C" fn step(context: *mut c_void, walk: *mut c_void) -> c_int {
     // SAFETY: it is the walk that began, and nobody else uses it now.

@@ -1,7 +1,6 @@
 //! What changed of the tests of a sweep, for people.
 
-use super::count;
-use super::{Compared, name};
+use super::{Compared, count, name, unreachable_told};
 use crate::sweep::found::{Change, Swept};
 use crate::table::printable;
 use highwater::__private::Size;
@@ -86,19 +85,24 @@ pub(in crate::sweep) fn told(test: &Swept) -> String {
         0 => "nothing".to_owned(),
         _ => format!("{} in {}", Size(bytes), count(number, "block", "blocks")),
     };
+    let now = match unreachable_told(&test.found) {
+        Some(told) if test.found.unreachable_blocks > Some(0) => {
+            format!("{}, {told}", left_told(left, blocks))
+        }
+        _ => left_told(left, blocks),
+    };
     let Some(before) = test.before else {
         let new = if test.change == Some(Change::New) {
             ""
         } else {
             "new, "
         };
-        return format!("{new}peak {}, left {}", Size(peak), left_told(left, blocks));
+        return format!("{new}peak {}, left {now}", Size(peak));
     };
     let mut parts = Vec::new();
     if (left, blocks) != (before.left_bytes, before.left_blocks) {
         parts.push(format!(
-            "left {}, before {}",
-            left_told(left, blocks),
+            "left {now}, before {}",
             left_told(before.left_bytes, before.left_blocks)
         ));
     }

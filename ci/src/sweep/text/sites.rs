@@ -4,8 +4,7 @@ use super::{count, highest, name};
 use crate::sweep::found::{Change, Swept};
 use crate::sweep::stacks::SiteFound;
 use crate::table::printable;
-use highwater::__private::Size;
-use highwater::__private::wrapped_to;
+use highwater::__private::{Size, Thousands, wrapped_to};
 
 /// How many call sites are printed of a test.
 const MOST: usize = 3;
@@ -70,7 +69,12 @@ fn list(what: &str, sites: &[SiteFound], test: &Swept, all: &[&Swept], width: us
 
 /// A call site in a line, and its callers in one each.
 pub(in crate::sweep) fn told(site: &SiteFound, width: usize) -> String {
-    let blocks = count(site.blocks, "block", "blocks");
+    let mut blocks = count(site.blocks, "block", "blocks");
+    match site.unreachable_blocks {
+        None | Some(0) => {}
+        Some(all) if all == site.blocks => blocks += ", unreachable",
+        Some(some) => blocks += &format!(", {} unreachable", Thousands(some)),
+    }
     let mut frames = site
         .frames
         .iter()
