@@ -11,8 +11,8 @@
 
 #![forbid(unsafe_code)]
 
-use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
-use comfy_table::{Cell, CellAlignment, Table};
+use highwater_tests::callgrind;
+use highwater_tests::table::{ASCII_MARKDOWN, NOTHING, rendered};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use std::process::Command;
@@ -173,36 +173,16 @@ fn of_children() -> f64 {
     1e3 * (microseconds(usage.user_time()) + microseconds(usage.system_time()))
 }
 
-/// Instructions for one unit: the difference between two runs, so that starting
-/// up is left out. None without valgrind.
+/// Instructions for one unit of a load.
 fn instructions(program: &str, load: &str) -> Option<f64> {
-    let (few, many) = if load == "pair" {
-        (1_000, 11_000)
+    let runs = if load == "pair" {
+        [1_000, 11_000]
     } else {
-        (1, 2)
+        [1, 2]
     };
-    let counted = |units: u64| -> Option<u64> {
-        let output = Command::new("valgrind")
-            .args([
-                "--tool=callgrind",
-                "--callgrind-out-file=/dev/null",
-                program,
-                load,
-            ])
-            .arg(units.to_string())
-            .env("HIGHWATER_SITES", "always")
-            .output()
-            .ok()?;
-        let text = String::from_utf8_lossy(&output.stderr);
-        text.split("Collected :")
-            .nth(1)?
-            .split_whitespace()
-            .next()?
-            .parse()
-            .ok()
-    };
-    let difference = counted(many)?.checked_sub(counted(few)?)?;
-    Some(difference as f64 / (many - few) as f64)
+    callgrind::instructions(program, runs, |units| {
+        vec![load.to_owned(), units.to_string()]
+    })
 }
 
 type Times = [Vec<f64>; LOADS.len()];
@@ -262,21 +242,6 @@ fn thread_table(times: &[ThreadTimes], load: usize) -> Vec<Vec<String>> {
         rows.push(row);
     }
     rows
-}
-
-fn rendered(rows: &[Vec<String>], style: comfy_table::TableStyle) -> String {
-    let mut table = Table::new();
-    table.load_style(style);
-    let cells = |row: &Vec<String>| {
-        let figures = row[1..].iter();
-        let figures = figures.map(|text| Cell::new(text).set_alignment(CellAlignment::Right));
-        std::iter::once(Cell::new(&row[0]))
-            .chain(figures)
-            .collect::<Vec<_>>()
-    };
-    table.set_header(cells(&rows[0]));
-    table.add_rows(rows[1..].iter().map(cells));
-    table.trim_fmt()
 }
 
 fn explanation() -> String {

@@ -4,6 +4,7 @@
 //! the benchmark starts them in turn and compares what they print.
 
 use serde::Deserialize;
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::hint::black_box;
@@ -21,6 +22,11 @@ const RING: usize = 500;
 /// Runs what the command line asks for and prints how many nanoseconds that
 /// took: `pair N` makes N malloc/free pairs of 64 bytes, `load N` parses the candles N times,
 /// and either with `THREADS` behind it on each of so many threads at once.
+///
+/// For how cost grows there are N pairs so many frames deeper (`deep N FRAMES`), by turns from so
+/// many call stacks (`sites N STACKS`), beside so many live blocks (`live N BLOCKS`), and in so
+/// many scopes, one in the other (`scopes N SCOPES`). `resident BLOCKS` prints the most resident
+/// memory of a process with so many live blocks, in bytes.
 ///
 /// # Panics
 /// On any other command line.
@@ -42,7 +48,33 @@ pub fn main() {
                 repeated(number(units), || realistic(&messages))
             })
         }
-        _ => panic!("usage: pair N [THREADS] | load N [THREADS]"),
+        [load, units, frames] if load == "deep" => {
+            deeper(number(frames), &|| repeated(number(units), pair))
+        }
+        [load, units, stacks] if load == "sites" => {
+            let stacks = number(stacks);
+            (0..stacks).for_each(|path| from(LEVELS, path));
+            let next = Cell::new(0);
+            repeated(number(units), || {
+                from(LEVELS, next.get());
+                next.set((next.get() + 1) % stacks);
+            })
+        }
+        [load, units, blocks] if load == "live" => {
+            let _live = live(number(blocks));
+            repeated(number(units), pair)
+        }
+        [load, units, scopes] if load == "scopes" => {
+            in_scopes(number(scopes), &|| repeated(number(units), pair))
+        }
+        [load, blocks] if load == "resident" => {
+            let _live = live(number(blocks));
+            most_resident()
+        }
+        _ => panic!(
+            "usage: (pair | load) N [THREADS] | (deep | sites | live | scopes) N COUNT | \
+             resident BLOCKS"
+        ),
     };
     println!("{nanoseconds}");
 }
@@ -79,6 +111,59 @@ fn on_threads(threads: u32, work: impl Fn() -> u128 + Sync) -> u128 {
 #[inline(never)]
 fn pair() {
     drop(black_box(Box::new([black_box(1_u8); 64])));
+}
+
+/// Does the work so many frames deeper.
+#[inline(never)]
+fn deeper(frames: u32, work: &dyn Fn() -> u128) -> u128 {
+    if frames == 0 {
+        return work();
+    }
+    black_box(deeper(frames - 1, work))
+}
+
+/// So many call stacks differ in one of so many frames.
+const LEVELS: u32 = 14;
+
+/// Makes a pair from the call stack with this number, which has as many frames as all others.
+#[inline(never)]
+fn from(levels: u32, path: u32) {
+    if levels == 0 {
+        pair();
+    } else if path.is_multiple_of(2) {
+        from(levels - 1, path / 2);
+        black_box(levels);
+    } else {
+        from(levels - 1, path / 2);
+        black_box(path);
+    }
+}
+
+fn live(blocks: u32) -> Vec<Box<[u8; 64]>> {
+    (0..blocks)
+        .map(|_| Box::new([black_box(1_u8); 64]))
+        .collect()
+}
+
+/// Does the work in so many scopes, one in the other.
+fn in_scopes(scopes: u32, work: &dyn Fn() -> u128) -> u128 {
+    let mut open: Vec<_> = (0..scopes)
+        .map(|_| highwater::Scope::enter("nested"))
+        .collect();
+    let took = work();
+    while open.pop().is_some() {}
+    took
+}
+
+/// In bytes, by the system's word.
+fn most_resident() -> u128 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    1_024
+        * kibibytes
+            .and_then(|text| text.parse::<u128>().ok())
+            .expect("a number")
 }
 
 /// A message of an exchange's candle stream.
