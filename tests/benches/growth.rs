@@ -70,7 +70,7 @@ fn row(load: &str, name: &str, count: u64) -> Vec<String> {
     });
     let [system, ours @ ..] = instructions;
     let text = |count: Option<f64>| count.map_or("-".to_owned(), |count| format!("{count:.1}"));
-    let mut row = vec![format!("{} {name}", Thousands(count)), text(system)];
+    let mut row = vec![format!("{name}: {}", Thousands(count)), text(system)];
     for own in ours {
         let ratio = own.zip(system).map(|(own, system)| own / system);
         row.extend([
