@@ -23,6 +23,7 @@ use floors::Seen;
 use highwater::__private::Course;
 use highwater::ByteSize;
 use highwater_monitor::{ComponentHeap, Event, Figure, Monitor, Sample, State, Status};
+use highwater_reports::fitted;
 use parts::{CleanUps, Messages, Service, Wire};
 use real::Real;
 use std::io;
@@ -103,7 +104,7 @@ pub(crate) fn run(asked: &Asked) -> Result<(String, u8), String> {
     } else {
         EXIT_SOUND
     };
-    Ok((soak.text(&criteria), code))
+    Ok((soak.text(&criteria, fitted::width()), code))
 }
 
 /// A service and who watches it.
@@ -324,3 +325,6 @@ impl Asked {
         self.real.map_or(MINUTE, |_| 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 //! What a soak on the real clock has beside: growth from the floors of real seconds, descriptors,
 //! what came over sockets, and whether the machine kept up.
 
-use super::Soak;
 use super::clock::Pace;
 use super::exchange;
 use super::floors::{Floors, Hourly, Seen};
 use super::parts::Messages;
 use super::text::{Answer, Criterion, MOST_GROWTH, signed, span};
+use super::{HOUR, Soak, WARM_UP};
 use crate::part::Part;
 use highwater::__private::{Size, Thousands};
 use highwater_fixtures::TradeFeed;
@@ -22,18 +22,18 @@ const A_LOT: f64 = 10_000_000.0;
 /// What is known of the process and the clock.
 pub(super) struct Real {
     pub(super) pace: Pace,
-    begin: Open,
+    pub(super) begin: Open,
     /// The most descriptors of all samples.
-    most: Option<u64>,
-    end: Open,
+    pub(super) most: Option<u64>,
+    pub(super) end: Open,
 }
 
 /// Open descriptors; none where that is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Open {
-    all: Option<u64>,
+pub(super) struct Open {
+    pub(super) all: Option<u64>,
     /// Those of them that are sockets.
-    sockets: Option<u64>,
+    pub(super) sockets: Option<u64>,
 }
 
 impl Open {
@@ -94,8 +94,8 @@ impl Real {
             longest,
         } = self.pace;
         let (late, seconds) = (Thousands(late), Thousands(seconds));
-        let longest = Span(Duration::from_millis(longest.as_millis() as u64));
-        format!("late: {late} of {seconds} seconds; the longest took {longest} of work")
+        let longest = Thousands(u64::try_from(longest.as_millis()).unwrap_or(u64::MAX));
+        format!("late: {late} of {seconds} seconds; the work of the longest took {longest} ms")
     }
 }
 
@@ -150,11 +150,7 @@ impl Soak<'_> {
             Criterion {
                 name: "descriptors",
                 asked: "no more".to_owned(),
-                measured: match more {
-                    None => "unknown".to_owned(),
-                    Some(more @ ..=0) => format!("no more ({more:+})"),
-                    Some(more) => format!("{more:+}"),
-                },
+                measured: more.map_or("unknown".to_owned(), |more| format!("{more:+}")),
                 before: "",
                 holds: more.map_or(Answer::Unknown, |more| Answer::of(more <= 0)),
             },
@@ -229,10 +225,10 @@ impl Soak<'_> {
         fitted::table(&columns, &rows, width)
     }
 
-    /// What came over sockets, descriptors and the clock.
+    /// What came over sockets, descriptors, the clock, and when the limit is reached.
     pub(super) fn real_lines(&self, real: &Real) -> Vec<String> {
         let messages = self.messages();
-        vec![
+        let mut lines = vec![
             format!(
                 "sockets: {} messages of {} symbols sent over {} connections, {} received, {} \
                  malformed",
@@ -244,7 +240,29 @@ impl Soak<'_> {
             ),
             real.descriptors(),
             real.clock(),
-        ]
+            format!(
+                "before the first second: {} of simulated time, in which all windows filled",
+                span(WARM_UP)
+            ),
+        ];
+        lines.extend(self.reaches_limit());
+        lines
+    }
+
+    /// When memory reaches the limit, if it rises by more than it may.
+    fn reaches_limit(&self) -> Option<String> {
+        let longest = self.longest();
+        let hourly = longest.seen.as_ref()?.of(&Figure::Memory)?.hourly()?;
+        let memory = longest.status.sample.as_ref()?.memory_bytes()?;
+        let room = self.asked.limit.bytes().checked_sub(memory)?;
+        let is_fast = hourly.rate - hourly.error >= MOST_GROWTH as f64;
+        let hours = Some(room as f64 / hourly.rate).filter(|_| is_fast)?;
+        let until = Duration::try_from_secs_f64(hours * HOUR as f64).ok()?;
+        let limit = Size(self.asked.limit.bytes());
+        let until = Span(until);
+        Some(format!(
+            "the limit of {limit} is reached in {until} at this rate"
+        ))
     }
 
     /// The part whose floors rise fastest, if that is worth a look, and what is said of it.

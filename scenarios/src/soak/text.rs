@@ -174,8 +174,7 @@ impl Soak<'_> {
     }
 
     /// All that there is to say, on one screen.
-    pub(super) fn text(&self, criteria: &[Criterion]) -> String {
-        let width = fitted::width();
+    pub(super) fn text(&self, criteria: &[Criterion], width: usize) -> String {
         let mut text = wrapped_to(&self.headline(criteria), 0, width);
         let highest = self.memory.iter().copied().max().unwrap_or(0);
         let last = self.memory.last().copied().unwrap_or(0);
@@ -240,7 +239,7 @@ impl Soak<'_> {
             which(Answer::Unknown).as_slice(),
         ) {
             ([], []) if too_short.is_empty() => "all criteria hold".to_owned(),
-            ([], []) => format!("all criteria hold that so short a time answers, not: {too_short}"),
+            ([], []) => format!("all criteria hold that it answers; too short for: {too_short}"),
             ([], unknown) if self.real.is_some() => format!("not known: {}", unknown.join(", ")),
             ([], unknown) => format!("not known after so short a time: {}", unknown.join(", ")),
             (missed, _) => format!("criteria missed: {}", missed.join(", ")),
