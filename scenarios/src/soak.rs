@@ -256,15 +256,15 @@ impl<'a> Soak<'a> {
         let before = Sample::of_this_process().cpu_time;
         let mut clock = first.map(|_| Clock::start());
         for second in begin..end {
-            let begun = clock.as_ref().map(|clock| clock.wait(second - begin));
+            let woke = clock.as_ref().map(|clock| clock.wait(second - begin));
             watched.service.second(second)?;
             let now = second + 1;
             if now.is_multiple_of(asked.interval()) {
                 bar.inc(1);
                 watched = soak.sampled(watched, now, end, folder)?;
             }
-            if let Some((clock, begun)) = clock.as_mut().zip(begun) {
-                clock.done(begun);
+            if let Some((clock, woke)) = clock.as_mut().zip(woke) {
+                clock.done(woke);
             }
         }
         if let Some((clock, real)) = clock.zip(soak.real.as_mut()) {

@@ -14,7 +14,7 @@ const HOUR: f64 = 3_600.0;
 /// The lowest level in each window that is over.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Floors {
-    floors: Vec<u64>,
+    windows: Vec<u64>,
     /// The lowest level in the window that is not over.
     lowest: Option<u64>,
     seconds: u64,
@@ -69,13 +69,13 @@ impl Floors {
         self.lowest = Some(self.lowest.map_or(level, |lowest| lowest.min(level)));
         self.seconds += 1;
         if self.seconds.is_multiple_of(WINDOW) {
-            self.floors.extend(self.lowest.take());
+            self.windows.extend(self.lowest.take());
         }
     }
 
     /// From the first window to the last; none if there are not two.
     pub(super) fn rise(&self) -> Option<i64> {
-        let [first, .., last] = self.floors.as_slice() else {
+        let [first, .., last] = self.windows.as_slice() else {
             return None;
         };
         Some(last.cast_signed() - first.cast_signed())
@@ -86,13 +86,13 @@ impl Floors {
     /// not three windows.
     pub(super) fn hourly(&self) -> Option<Hourly> {
         let steps = self
-            .floors
+            .windows
             .len()
             .checked_sub(1)
             .filter(|steps| *steps >= 2)?;
-        let (first, rise) = (*self.floors.first()? as f64, self.rise()? as f64);
+        let (first, rise) = (*self.windows.first()? as f64, self.rise()? as f64);
         let on_line = |at: usize| first + rise * at as f64 / steps as f64;
-        let off = self.floors.iter().enumerate();
+        let off = self.windows.iter().enumerate();
         let off = off.map(|(at, floor)| (*floor as f64 - on_line(at)).abs());
         let off = off.fold(0.0, f64::max);
         let hours = (steps as u64 * WINDOW) as f64 / HOUR;

@@ -124,7 +124,7 @@ impl Messages {
 
 impl Soak<'_> {
     /// Growth, as the floors show it.
-    pub(super) fn real_growth(&self, seen: &Seen) -> Criterion {
+    pub(super) fn real_growth(seen: &Seen) -> Criterion {
         let hourly = seen.of(&Figure::Memory).and_then(Floors::hourly);
         let most = MOST_GROWTH as f64;
         let answer = hourly.map(|Hourly { rate, error }| {
@@ -263,6 +263,15 @@ impl Soak<'_> {
         Some(format!(
             "the limit of {limit} is reached in {until} at this rate"
         ))
+    }
+
+    /// What is said if memory grows and no part does.
+    pub(super) fn no_cause(&self) -> Option<&'static str> {
+        let seen = self.longest().seen.as_ref()?;
+        Self::real_growth(seen).is_missed().then_some(
+            "no part takes as much from the heap meanwhile: a table that doubled before may fill \
+             up, and a longer run shows whose; or the memory is outside of the heap",
+        )
     }
 
     /// The part whose floors rise fastest, if that is worth a look, and what is said of it.

@@ -80,7 +80,7 @@ impl Soak<'_> {
         let seen = self.longest().seen.as_ref();
         let mut criteria = vec![
             match seen {
-                Some(seen) => self.real_growth(seen),
+                Some(seen) => Self::real_growth(seen),
                 None => self.simulated_growth(),
             },
             self.after_half_an_hour(),
@@ -351,7 +351,9 @@ impl Soak<'_> {
             None => self.cause(),
         };
         let Some((part, came)) = cause else {
-            return String::new();
+            return self
+                .no_cause()
+                .map_or(String::new(), |line| wrapped_to(line, 0, width));
         };
         let (name, scenario) = (part.name(), part.scenario());
         let leaky = if self.asked.leaky == Some(part) {
