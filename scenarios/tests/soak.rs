@@ -149,19 +149,19 @@ fn newest_trade(state: &Path) -> u64 {
     number.as_u64().expect("a number")
 }
 
-/// As short as it may be. A machine that is busy makes seconds late, and no criterion fails.
+/// A machine that is busy makes seconds late, and no criterion fails.
 #[test]
-#[ignore = "takes a minute and a quarter"]
+#[ignore = "takes two and a quarter minutes"]
 #[cfg(target_os = "linux")]
-fn a_minute_on_the_real_clock_holds_all_criteria_that_it_answers() {
+fn two_minutes_on_the_real_clock_hold_all_criteria_that_they_answer() {
     let sandbox = Sandbox::new();
-    let output = sandbox.run(&["soak", "--real", "1m"]);
+    let output = sandbox.run(&["soak", "--real", "2m"]);
     let text = sandbox.stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
-    let expected = "10,260 messages of 59 symbols sent over 20 connections, 10,260 received, 0";
+    let expected = "20,520 messages of 59 symbols sent over 20 connections, 20,520 received, 0";
     assert!(text.replace("\n  ", " ").contains(expected), "{text}");
     assert!(text.contains("descriptors: "), "{text}");
-    assert!(text.contains(" of 60 seconds; "), "{text}");
+    assert!(text.contains(" of 120 seconds"), "{text}");
 }
 
 /// A defect is found there, too, in the part that has it.

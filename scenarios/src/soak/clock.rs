@@ -1,7 +1,7 @@
 //! The real clock of a soak: when a second begins, and how many were late.
 //!
-//! Each second begins at its time after the start, whatever the ones before it took. So a soak
-//! lasts as long as was asked, and a machine that is too slow shows in a count.
+//! Each second begins at its time after the start, or at once if the ones before it took longer.
+//! So a soak lasts as long as was asked, and a machine that is too slow for that shows in figures.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ pub(super) struct Pace {
     pub(super) seconds: u64,
     /// Those whose work was not done when the next one was to begin.
     pub(super) late: u64,
+    /// By how much at most.
+    pub(super) behind: Duration,
     /// The longest that the work of one took.
     pub(super) longest: Duration,
 }
@@ -48,7 +50,9 @@ impl Clock {
 impl Pace {
     fn count(&mut self, begun: Duration, done: Duration) {
         self.seconds += 1;
-        self.late += u64::from(done > Duration::from_secs(self.seconds));
+        let behind = done.saturating_sub(Duration::from_secs(self.seconds));
+        self.late += u64::from(!behind.is_zero());
+        self.behind = self.behind.max(behind);
         self.longest = self.longest.max(done.saturating_sub(begun));
     }
 }
@@ -68,6 +72,7 @@ mod tests {
         let expected = Pace {
             seconds: 4,
             late: 1,
+            behind: Duration::from_millis(500),
             longest: Duration::from_millis(1_500),
         };
         assert_eq!(pace, expected);

@@ -88,14 +88,19 @@ impl Real {
 
     /// Whether the machine kept up.
     fn clock(&self) -> String {
-        let Pace {
-            seconds,
-            late,
-            longest,
-        } = self.pace;
-        let (late, seconds) = (Thousands(late), Thousands(seconds));
-        let longest = Thousands(u64::try_from(longest.as_millis()).unwrap_or(u64::MAX));
-        format!("late: {late} of {seconds} seconds; the work of the longest took {longest} ms")
+        let milliseconds =
+            |time: Duration| Thousands(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let pace = self.pace;
+        let behind = match pace.late {
+            0 => String::new(),
+            _ => format!(", by {} ms at most", milliseconds(pace.behind)),
+        };
+        format!(
+            "late: {} of {} seconds{behind}; the work of the longest took {} ms",
+            Thousands(pace.late),
+            Thousands(pace.seconds),
+            milliseconds(pace.longest)
+        )
     }
 }
 

@@ -60,6 +60,7 @@ fn soak(asked: &Asked, seconds: impl Fn(u64) -> Second) -> Soak<'_> {
         pace: Pace {
             seconds: asked.seconds(),
             late: 2,
+            behind: Duration::from_millis(240),
             longest: Duration::from_millis(1_234),
         },
         begin: open(0),
