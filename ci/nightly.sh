@@ -58,7 +58,7 @@ cargo test --locked -p cargo-highwater --test shards -- --ignored
 HIGHWATER_CASES=50_000 \
 cargo test --release --locked -p highwater --lib generator -- --nocapture
 
-# The whole service for eight simulated hours, sound and with each defect.
+# The whole service for eight simulated hours, sound and with each defect, and on the real clock.
 cargo test --release --locked -p highwater-scenarios --test soak -- --ignored
 
 # All known leaks, whose verdicts are the same in each round.

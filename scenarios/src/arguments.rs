@@ -2,6 +2,7 @@
 
 use crate::part::Part;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use highwater::__private::milliseconds;
 use highwater::ByteSize;
 use std::path::PathBuf;
 
@@ -148,6 +149,11 @@ pub(crate) struct Soak {
     #[arg(long, value_name = "N", default_value_t = 8,
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) hours: u64,
+    /// Run on the real clock for so long, such as `10m`: the aggregator's trades come over
+    /// sockets, and memory and descriptors are sampled each second. At least a minute. Exits with
+    /// 0 if all criteria hold that a run of this length can answer
+    #[arg(long, value_name = "DURATION", conflicts_with = "hours", value_parser = real_seconds)]
+    pub(crate) real: Option<u64>,
     /// The part that has its defect
     #[arg(long, value_name = "PART", value_enum)]
     pub(crate) leaky: Option<Part>,
@@ -159,4 +165,21 @@ pub(crate) struct Soak {
     /// service's other files. The service goes on with what is there already
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,
+}
+
+/// The fewest seconds on the real clock that show growth and how far it may be off.
+const LEAST_REAL: u64 = 60;
+
+/// Whole seconds, not too few. `10m` is ten minutes, too.
+fn real_seconds(text: &str) -> Result<u64, String> {
+    let minutes = || milliseconds(&format!("{}min", text.trim().strip_suffix('m')?)).ok();
+    let milliseconds = milliseconds(text).or_else(|problem| minutes().ok_or(problem))?;
+    let seconds = milliseconds / 1_000;
+    if !milliseconds.is_multiple_of(1_000) {
+        Err("it is not a whole number of seconds".to_owned())
+    } else if seconds < LEAST_REAL {
+        Err(format!("a verdict takes {LEAST_REAL} s at least"))
+    } else {
+        Ok(seconds)
+    }
 }

@@ -149,10 +149,42 @@ fn newest_trade(state: &Path) -> u64 {
     number.as_u64().expect("a number")
 }
 
+/// A machine that is busy makes seconds late, and no criterion fails.
+#[test]
+#[ignore = "takes two and a quarter minutes"]
+#[cfg(target_os = "linux")]
+fn two_minutes_on_the_real_clock_hold_all_criteria_that_they_answer() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["soak", "--real", "2m"]);
+    let text = sandbox.stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let expected = "20,520 messages of 59 symbols sent over 20 connections, 20,520 received, 0";
+    assert!(text.replace("\n  ", " ").contains(expected), "{text}");
+    assert!(text.contains("descriptors: "), "{text}");
+    assert!(text.contains(" of 120 seconds"), "{text}");
+}
+
+/// A defect is found there, too, in the part that has it.
+#[test]
+#[ignore = "takes two and a quarter minutes"]
+#[cfg(target_os = "linux")]
+fn two_minutes_on_the_real_clock_find_a_leak_in_its_part() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["soak", "--real", "2m", "--leaky", "aggregator"]);
+    let text = sandbox.stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("missed: growth\n"), "{text}");
+    assert!(text.contains("\nit is the aggregator, where "), "{text}");
+}
+
 #[rstest]
 #[case("unknown-part", &["--leaky", "session"])]
 #[case("no-hours", &["--hours", "0"])]
 #[case("no-size", &["--limit", "6 apples"])]
+#[case("real-too-short", &["--real", "59 s"])]
+#[case("real-no-duration", &["--real", "ten minutes"])]
+#[case("real-no-whole-seconds", &["--real", "90500ms"])]
+#[case("real-and-hours", &["--real", "10m", "--hours", "2"])]
 #[case("no-folder", &["--state", "nowhere"])]
 fn bad_usage_is_refused(#[case] name: &str, #[case] arguments: &[&str]) {
     let sandbox = Sandbox::new();

@@ -2,8 +2,11 @@
 //! does in a second.
 //!
 //! All run on one thread, one after the other, and those that have tasks on a runtime of their
-//! own whose clock is paused. So a simulated hour is the same on every run.
+//! own whose clock is paused. So a simulated hour is the same on every run. On the real clock the
+//! aggregator has its trades from the exchange, over sockets; the timers within the others stay
+//! simulated, a second of theirs for each real one.
 
+use super::exchange::{self, Connections, Exchange};
 use crate::part::Part;
 use highwater::__private::Thousands;
 use highwater::ScopeHandle;
@@ -13,9 +16,10 @@ use highwater_fixtures::{
     PaperExecutor, Processor, Retention, Session, SessionStore, TailedService, TradeFeed,
 };
 use highwater_monitor::{Cleanup, Component};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
+use std::net::TcpStream;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,6 +39,7 @@ const CANDLES_A_FETCH: usize = 500;
 const SYMBOLS: usize = 10;
 /// How many trades the history holds, of a service that has no defect there.
 const HISTORY: usize = 1_000;
+
 /// What clean-ups came to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CleanUps {
@@ -43,11 +48,30 @@ pub(crate) struct CleanUps {
     pub(crate) last: Option<String>,
 }
 
+/// The messages with trades that came over sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Messages {
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    /// Those of the received ones that nobody could read.
+    pub(crate) malformed: u64,
+}
+
+/// Where trades come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// They are handed over within the program.
+    None,
+    /// An exchange sends them over sockets.
+    Sockets,
+}
+
 /// All parts, at work.
 pub(crate) struct Service {
     parts: Vec<Running>,
     desk: Rc<RefCell<Desk>>,
     clean_ups: Rc<RefCell<CleanUps>>,
+    messages: Rc<Cell<Messages>>,
 }
 
 /// What a part does in a second, by its number.
@@ -79,9 +103,17 @@ impl Service {
         folder: &Path,
         leaky: Option<Part>,
         clean_up: &Cleanup,
+        wire: Wire,
     ) -> io::Result<Self> {
         let clean_ups = Rc::default();
         let log = Rc::clone(&clean_ups);
+        let messages = Rc::default();
+        let count = Rc::clone(&messages);
+        // It is not the service, so it starts outside of the components.
+        let market = match wire {
+            Wire::None => None,
+            Wire::Sockets => Some(exchange::open()?),
+        };
         let mut desk = None;
         let parts = vec![
             Running::start(Part::Bots, leaky, |leaks| Ok(bots(leaks)))?,
@@ -95,7 +127,12 @@ impl Service {
                 Ok(market_data(leaks, clean_up.clone(), log))
             })?,
             Running::start(Part::Collector, leaky, |leaks| collector(folder, leaks))?,
-            Running::start(Part::Aggregator, leaky, |leaks| Ok(aggregator(leaks)))?,
+            Running::start(Part::Aggregator, leaky, |leaks| {
+                Ok(match market {
+                    Some((exchange, streams)) => connected(leaks, exchange, streams, count),
+                    None => aggregator(leaks),
+                })
+            })?,
             Running::start(Part::TailWatcher, leaky, |leaks| {
                 tail_watcher(folder, leaks)
             })?,
@@ -104,6 +141,7 @@ impl Service {
             parts,
             desk: desk.expect("it was started"),
             clean_ups,
+            messages,
         })
     }
 
@@ -139,6 +177,11 @@ impl Service {
 
     pub(crate) fn clean_ups(&self) -> CleanUps {
         self.clean_ups.borrow().clone()
+    }
+
+    /// What came over sockets so far.
+    pub(crate) fn messages(&self) -> Messages {
+        self.messages.get()
     }
 }
 
@@ -273,14 +316,43 @@ fn collector(folder: &Path, is_leaky: bool) -> io::Result<Second> {
     }))
 }
 
-fn aggregator(is_leaky: bool) -> Second {
+/// An aggregator with its defect or without.
+fn aggregator_of(is_leaky: bool) -> Aggregator {
     let mut config = AggregatorConfig::default();
     config.log_retention = retention(is_leaky, config.log_retention);
-    let mut aggregator = Aggregator::new(config);
+    Aggregator::new(config)
+}
+
+fn aggregator(is_leaky: bool) -> Second {
+    let mut aggregator = aggregator_of(is_leaky);
     let mut feed = TradeFeed::new();
     Box::new(move |_| {
         feed.next_second(|connection, message| aggregator.receive(connection, message));
         aggregator.process();
+        Ok(())
+    })
+}
+
+/// An aggregator whose trades come over these sockets.
+fn connected(
+    is_leaky: bool,
+    mut exchange: Exchange,
+    streams: Vec<TcpStream>,
+    count: Rc<Cell<Messages>>,
+) -> Second {
+    let mut aggregator = aggregator_of(is_leaky);
+    let mut connections = Connections::new(streams);
+    Box::new(move |_| {
+        let mut messages = count.get();
+        exchange.second()?;
+        connections.second(|connection, message| {
+            messages.received += 1;
+            aggregator.receive(connection, message);
+        })?;
+        aggregator.process();
+        messages.sent = exchange.sent();
+        messages.malformed = aggregator.malformed();
+        count.set(messages);
         Ok(())
     })
 }

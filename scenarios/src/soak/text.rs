@@ -12,8 +12,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 /// What the fixed service had to show.
-const MOST_GROWTH: i64 = 50_000_000;
+pub(super) const MOST_GROWTH: i64 = 50_000_000;
 const MOST_AT_HALF_AN_HOUR: u64 = 2_000_000_000;
+const HALF_AN_HOUR: u64 = HOUR / 2;
 const LONG: u64 = 8 * HOUR;
 const MOST_PROCESSOR: f64 = 40.0;
 
@@ -25,48 +26,65 @@ const A_LOT: i64 = 10_000_000;
 
 /// One of what the post-mortems asked of the fixed service.
 pub(super) struct Criterion {
-    name: &'static str,
-    asked: String,
-    measured: String,
-    before: &'static str,
-    /// None: it is not known.
-    pub(super) holds: Option<bool>,
+    pub(super) name: &'static str,
+    pub(super) asked: String,
+    pub(super) measured: String,
+    pub(super) before: &'static str,
+    pub(super) holds: Answer,
+}
+
+/// Whether a criterion holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    No,
+    Unknown,
+    /// On the real clock: no run of its length can answer.
+    TooShort,
+}
+
+impl Answer {
+    pub(super) fn of(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+
+    fn or_unknown(holds: Option<bool>) -> Self {
+        holds.map_or(Self::Unknown, Self::of)
+    }
+}
+
+impl Criterion {
+    /// That of growth.
+    pub(super) fn growth(measured: String, holds: Answer) -> Self {
+        Self {
+            name: "growth",
+            asked: format!("< {}/h", Size(MOST_GROWTH.unsigned_abs())),
+            measured,
+            before: "13.2 GB/h",
+            holds,
+        }
+    }
+
+    pub(super) fn is_missed(&self) -> bool {
+        self.holds == Answer::No
+    }
+
+    pub(super) fn is_unknown(&self) -> bool {
+        self.holds == Answer::Unknown
+    }
 }
 
 impl Soak<'_> {
     /// Whether the service is what it was to become.
     pub(super) fn criteria(&self) -> Vec<Criterion> {
-        let growth = self.growth();
-        let longest = self.longest().end - self.longest().begin;
-        let of_time = |busy: Duration| busy.as_secs_f64() / self.seconds() as f64 * 100.0;
-        let processor = self.processor.map(of_time);
-        let early = self.memory.get(30 - 1);
-        let restarts = self.lives.len() as u64 - 1;
-        vec![
-            Criterion {
-                name: "growth",
-                asked: format!("< {}/h", Size(MOST_GROWTH.unsigned_abs())),
-                measured: growth.map_or("unknown".to_owned(), |growth| {
-                    format!("{}/h", signed(growth))
-                }),
-                before: "13.2 GB/h",
-                holds: growth.map(|growth| growth < MOST_GROWTH),
+        let seen = self.longest().seen.as_ref();
+        let mut criteria = vec![
+            match seen {
+                Some(seen) => Self::real_growth(seen),
+                None => self.simulated_growth(),
             },
-            Criterion {
-                name: "after 30 minutes",
-                asked: format!("< {}", Size(MOST_AT_HALF_AN_HOUR)),
-                measured: early.map_or("unknown".to_owned(), |bytes| Size(*bytes).to_string()),
-                before: "6 GB after 25 min",
-                holds: early.map(|bytes| *bytes < MOST_AT_HALF_AN_HOUR),
-            },
-            Criterion {
-                name: "without a restart",
-                asked: format!(">= {}", span(LONG)),
-                measured: span(longest).to_string(),
-                before: "25 min",
-                // A soak that was shorter shows neither.
-                holds: (longest >= LONG || restarts > 0).then_some(longest >= LONG),
-            },
+            self.after_half_an_hour(),
+            self.without_a_restart(),
             Criterion {
                 name: "swap",
                 asked: "none".to_owned(),
@@ -76,15 +94,9 @@ impl Soak<'_> {
                     Some(bytes) => Size(bytes).to_string(),
                 },
                 before: "",
-                holds: self.swap.map(|bytes| bytes == 0),
+                holds: Answer::or_unknown(self.swap.map(|bytes| bytes == 0)),
             },
-            Criterion {
-                name: "one processor",
-                asked: format!("< {MOST_PROCESSOR:.0} %"),
-                measured: processor.map_or("unknown".to_owned(), |share| format!("{share:.2} %")),
-                before: "",
-                holds: processor.map(|share| share < MOST_PROCESSOR),
-            },
+            self.one_processor(),
             Criterion {
                 name: "trades lost",
                 asked: "none".to_owned(),
@@ -93,14 +105,76 @@ impl Soak<'_> {
                     lost => Thousands(lost).to_string(),
                 },
                 before: "",
-                holds: Some(self.lost() == 0),
+                holds: Answer::of(self.lost() == 0),
             },
-        ]
+        ];
+        criteria.extend(seen.into_iter().flat_map(|seen| self.real_criteria(seen)));
+        criteria
+    }
+
+    fn simulated_growth(&self) -> Criterion {
+        let growth = self.growth();
+        let measured = growth.map_or("unknown".to_owned(), |growth| {
+            format!("{}/h", signed(growth))
+        });
+        let holds = Answer::or_unknown(growth.map(|growth| growth < MOST_GROWTH));
+        Criterion::growth(measured, holds)
+    }
+
+    fn after_half_an_hour(&self) -> Criterion {
+        let samples = usize::try_from(HALF_AN_HOUR / self.asked.interval()).unwrap_or(usize::MAX);
+        let early = self.memory.get(samples - 1);
+        let holds = early.map(|bytes| *bytes < MOST_AT_HALF_AN_HOUR);
+        Criterion {
+            name: "after 30 minutes",
+            asked: format!("< {}", Size(MOST_AT_HALF_AN_HOUR)),
+            measured: early.map_or("unknown".to_owned(), |bytes| Size(*bytes).to_string()),
+            before: "6 GB after 25 min",
+            holds: holds.map_or(self.too_short(), Answer::of),
+        }
+    }
+
+    fn without_a_restart(&self) -> Criterion {
+        let longest = self.longest().end - self.longest().begin;
+        Criterion {
+            name: "without a restart",
+            asked: format!(">= {}", span(LONG)),
+            measured: span(longest).to_string(),
+            before: "25 min",
+            // A soak that was shorter shows neither.
+            holds: if longest >= LONG {
+                Answer::Yes
+            } else if self.lives.len() > 1 {
+                Answer::No
+            } else {
+                self.too_short()
+            },
+        }
+    }
+
+    fn one_processor(&self) -> Criterion {
+        let of_time = |busy: Duration| busy.as_secs_f64() / self.seconds() as f64 * 100.0;
+        let processor = self.processor.map(of_time);
+        Criterion {
+            name: "one processor",
+            asked: format!("< {MOST_PROCESSOR:.0} %"),
+            measured: processor.map_or("unknown".to_owned(), |share| format!("{share:.2} %")),
+            before: "",
+            holds: Answer::or_unknown(processor.map(|share| share < MOST_PROCESSOR)),
+        }
+    }
+
+    /// What is said of a criterion that takes longer: on the simulated clock, a longer soak is
+    /// cheap.
+    fn too_short(&self) -> Answer {
+        match self.real {
+            Some(_) => Answer::TooShort,
+            None => Answer::Unknown,
+        }
     }
 
     /// All that there is to say, on one screen.
-    pub(super) fn text(&self, criteria: &[Criterion]) -> String {
-        let width = fitted::width();
+    pub(super) fn text(&self, criteria: &[Criterion], width: usize) -> String {
         let mut text = wrapped_to(&self.headline(criteria), 0, width);
         let highest = self.memory.iter().copied().max().unwrap_or(0);
         let last = self.memory.last().copied().unwrap_or(0);
@@ -114,7 +188,10 @@ impl Soak<'_> {
         );
         text += &criteria_table(criteria, width);
         text.push('\n');
-        text += &self.parts(width);
+        text += &match &self.longest().seen {
+            Some(seen) => self.real_parts(seen, width),
+            None => self.parts(width),
+        };
         text.push('\n');
         text += &self.events(width);
         text += &self.next(width);
@@ -143,26 +220,33 @@ impl Soak<'_> {
         (self.rise()? * HOUR.cast_signed()).checked_div(seconds.cast_signed())
     }
 
-    fn seconds(&self) -> u64 {
+    pub(super) fn seconds(&self) -> u64 {
         self.lives.last().map_or(0, |life| life.end) - self.begin
     }
 
     fn headline(&self, criteria: &[Criterion]) -> String {
-        let missed = criteria.iter().filter(|one| one.holds == Some(false));
-        let missed: Vec<_> = missed.map(|one| one.name).collect();
-        let unknown = criteria.iter().filter(|one| one.holds.is_none());
-        let unknown: Vec<_> = unknown.map(|one| one.name).collect();
+        let which = |answer| {
+            let such = criteria.iter().filter(|one| one.holds == answer);
+            such.map(|one| one.name).collect::<Vec<_>>()
+        };
         let of = match self.asked.leaky {
             Some(part) => format!("with the defect of its {}", part.name()),
             None => "sound".to_owned(),
         };
-        let answer = match (missed.as_slice(), unknown.as_slice()) {
-            ([], []) => "all criteria hold".to_owned(),
+        let too_short = which(Answer::TooShort).join(", ");
+        let answer = match (
+            which(Answer::No).as_slice(),
+            which(Answer::Unknown).as_slice(),
+        ) {
+            ([], []) if too_short.is_empty() => "all criteria hold".to_owned(),
+            ([], []) => format!("all criteria hold that it answers; too short for: {too_short}"),
+            ([], unknown) if self.real.is_some() => format!("not known: {}", unknown.join(", ")),
             ([], unknown) => format!("not known after so short a time: {}", unknown.join(", ")),
             (missed, _) => format!("criteria missed: {}", missed.join(", ")),
         };
+        let clock = self.real.as_ref().map_or("", |_| " on the real clock");
         format!(
-            "{} of the whole service, {of}: {answer}",
+            "{} of the whole service{clock}, {of}: {answer}",
             span(self.seconds())
         )
     }
@@ -204,7 +288,7 @@ impl Soak<'_> {
     }
 
     /// Each part with what it holds, and what of it came since it had settled.
-    fn rises(&self) -> impl Iterator<Item = (Part, u64, Option<i64>)> {
+    pub(super) fn rises(&self) -> impl Iterator<Item = (Part, u64, Option<i64>)> {
         let longest = self.longest();
         let of = |parts: &[ComponentHeap], part: Part| {
             let heap = parts.iter().find(|heap| heap.name == part.name());
@@ -224,6 +308,7 @@ impl Soak<'_> {
     fn events(&self, width: usize) -> String {
         let limit = Size(self.asked.limit.bytes());
         let mut lines = vec![self.account()];
+        lines.extend(self.real.iter().flat_map(|real| self.real_lines(real)));
         for life in &self.lives {
             let projection = projection(life);
             lines.extend(projection.map(|line| format!("the limit of {limit} {line}")));
@@ -261,29 +346,39 @@ impl Soak<'_> {
 
     /// Which part it is, and what names its line.
     fn next(&self, width: usize) -> String {
-        let rises = self
-            .rises()
-            .filter_map(|(part, _, rise)| Some((part, rise?)));
-        let most = rises.max_by_key(|(_, rise)| *rise);
-        let Some((part, rise)) = most.filter(|(_, rise)| *rise >= A_LOT) else {
-            return String::new();
+        let cause = match &self.longest().seen {
+            Some(seen) => self.real_cause(seen),
+            None => self.cause(),
         };
-        let settled = span(SETTLED);
+        let Some((part, came)) = cause else {
+            return self
+                .no_cause()
+                .map_or(String::new(), |line| wrapped_to(line, 0, width));
+        };
         let (name, scenario) = (part.name(), part.scenario());
-        let rise = Size(rise.unsigned_abs());
         let leaky = if self.asked.leaky == Some(part) {
             " --leaky"
         } else {
             ""
         };
-        let line =
-            format!("it is the {name}, where {rise} came since the first {settled}; the line:");
+        let line = format!("it is the {name}, where {came}; the line:");
         let command = format!("  cargo run --release -- repro {scenario}{leaky}\n");
         wrapped_to(&line, 0, width) + &command
     }
+
+    /// The part that rises most, if that is worth a look, and what is said of it.
+    fn cause(&self) -> Option<(Part, String)> {
+        let rises = self
+            .rises()
+            .filter_map(|(part, _, rise)| Some((part, rise?)));
+        let most = rises.max_by_key(|(_, rise)| *rise);
+        let (part, rise) = most.filter(|(_, rise)| *rise >= A_LOT)?;
+        let (rise, settled) = (Size(rise.unsigned_abs()), span(SETTLED));
+        Some((part, format!("{rise} came since the first {settled}")))
+    }
 }
 
-fn signed(bytes: i64) -> String {
+pub(super) fn signed(bytes: i64) -> String {
     let sign = if bytes < 0 { '-' } else { '+' };
     format!("{sign}{}", Size(bytes.unsigned_abs()))
 }
@@ -323,9 +418,9 @@ fn criteria_table(criteria: &[Criterion], width: usize) -> String {
             criterion.asked.clone(),
             criterion.measured.clone(),
             match criterion.holds {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "unknown",
+                Answer::Yes => "yes",
+                Answer::No => "no",
+                Answer::Unknown | Answer::TooShort => "unknown",
             }
             .to_owned(),
             criterion.before.to_owned(),
@@ -363,6 +458,6 @@ fn hourly(rate: f64) -> String {
     format!("{}/h", Size(rate.ceil() as u64))
 }
 
-fn span(seconds: u64) -> Span {
+pub(super) fn span(seconds: u64) -> Span {
     Span(Duration::from_secs(seconds))
 }
