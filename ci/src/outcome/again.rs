@@ -135,15 +135,7 @@ impl<'a> Subject<'a> {
         comparison.ranges = self.ranges(&what_differs, &heads, &bases);
         let runs = heads.len().max(bases.len());
         if failing == 0 && self.could_be_chance(comparison, &heads, &bases, tolerance) {
-            comparison.status = Status::Varies;
-            comparison.changes = Vec::new();
-            comparison.recorded = comparison.recorded.map(|_| true);
-            // Where it varies says nothing of a change.
-            comparison.sites = Vec::new();
-            comparison.notes.push(format!(
-                "varies: {runs} runs of the same code differ; a smaller change does not show"
-            ));
-            return;
+            return comparison.only_varies(runs);
         }
         comparison.notes.push(format!(
             "unsteady: {runs} runs of the same code differ{}",
@@ -246,6 +238,20 @@ impl<'a> Subject<'a> {
             })
         };
         what.iter().filter_map(range).collect()
+    }
+}
+
+impl Comparison {
+    /// Runs of the same code differ by as much as it changed.
+    fn only_varies(&mut self, runs: usize) {
+        self.status = Status::Varies;
+        self.recorded = self.recorded.map(|_| true);
+        // What changed, and where, says nothing then.
+        self.changes = Vec::new();
+        self.sites = Vec::new();
+        self.notes.push(format!(
+            "varies: {runs} runs of the same code differ; a smaller change does not show"
+        ));
     }
 }
 

@@ -47,7 +47,6 @@ pub(crate) fn once<S>(
     // All steps are called from one place, so that their call stacks are alike.
     for i in 0.. {
         if i == warm_up {
-            run.rest();
             recorder.start();
         }
         if i == requested_end {
@@ -83,7 +82,6 @@ pub(crate) fn once<S>(
         goes_to(&position, Position::Drop, (0, 0));
         drop(state);
     });
-    run.rest();
     unscoped(|| {
         recorder.state_dropped();
         recorder.into_report()

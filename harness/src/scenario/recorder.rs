@@ -197,6 +197,7 @@ impl<'a> Recorder<'a> {
 
     /// Set-up and warm-up are done.
     pub(crate) fn start(&mut self) {
+        self.run.rest();
         let (bytes, blocks) = self.live();
         let totals = self.scope.read().totals;
         self.before_steps = (
@@ -399,6 +400,7 @@ impl<'a> Recorder<'a> {
 
     /// The state was dropped; what is live now is residue.
     pub(crate) fn state_dropped(&mut self) {
+        self.run.rest();
         self.residue_bytes = self.live().0;
         let is_new = self.scope.overrun_count() > self.overruns_before;
         self.overruns = is_new.then(|| self.scope.overruns()).flatten();
