@@ -135,7 +135,11 @@ impl<'a> Subject<'a> {
         comparison.ranges = self.ranges(&what_differs, &heads, &bases);
         let runs = heads.len().max(bases.len());
         if failing == 0 && self.could_be_chance(comparison, &heads, &bases, tolerance) {
-            return comparison.only_varies(runs);
+            comparison.only_varies(runs);
+            // Without a baseline there is still one to record.
+            let is_recorded = self.baseline.is_some();
+            comparison.recorded = comparison.recorded.map(|_| is_recorded);
+            return;
         }
         comparison.notes.push(format!(
             "unsteady: {runs} runs of the same code differ{}",
@@ -245,7 +249,6 @@ impl Comparison {
     /// Runs of the same code differ by as much as it changed.
     fn only_varies(&mut self, runs: usize) {
         self.status = Status::Varies;
-        self.recorded = self.recorded.map(|_| true);
         // What changed, and where, says nothing then.
         self.changes = Vec::new();
         self.sites = Vec::new();

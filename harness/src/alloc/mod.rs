@@ -41,6 +41,7 @@ pub(crate) use c_heap::why_uncounted as why_c_heap_is_uncounted;
 pub(crate) use counters::Totals;
 pub(crate) use elsewhere::{Elsewhere, has_neighbours, live_in_process};
 pub(crate) use inner::name as inner_name;
+pub(crate) use interpose::random::AnsweredThread;
 pub(crate) use ledger::Seen;
 #[cfg(highwater_glibc)]
 pub(crate) use memory::{heap, own_bytes, trim_heap};
@@ -61,7 +62,6 @@ pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
 pub(crate) use unwind::frames;
 
 // Not needed where tests are not given processes of their own.
-pub(crate) use interpose::random::AnsweredThread;
 #[allow(unused_imports)]
 pub(crate) use {interpose::random::answer as answer_randomness, open::watch_whole_process};
 

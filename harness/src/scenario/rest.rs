@@ -13,7 +13,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long other threads may go on. Who runs longer is seldom waited for by a step either.
+/// How long other threads are waited for. A thread that runs longer may never rest.
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// The longest time between two looks.

@@ -94,6 +94,14 @@ fn runs_that_differ_are_no_regression_and_no_improvement() {
 }
 
 #[test]
+fn what_varies_and_has_no_baseline_is_to_be_recorded() {
+    let runs = [9, 7, 8].map(grown).to_vec();
+    let mut of_base = evidence(runs, vec![grown(8); 3], None);
+    of_base.baselines = Some(BTreeMap::new());
+    assert_eq!(judged(&of_base), (Status::Varies, 3));
+}
+
+#[test]
 fn what_varied_when_it_was_recorded_may_vary_as_much() {
     let runs = [8, 6, 7].map(grown);
     let recorded = Baseline::of_runs(&runs[0], &[&runs[1], &runs[2]]);

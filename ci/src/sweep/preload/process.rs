@@ -167,8 +167,9 @@ unsafe extern "C" fn end(_: *mut c_void) {
 }
 
 /// Has glibc free what it keeps for later, such as the records of threads that have ended, if
-/// no other thread is there that it could take it from; whether that is so. Threads that are about to end get some
-/// time: a scope in Rust waits for the work of its threads, not for their end.
+/// no other thread is there that it could take it from; whether that is so. Threads that are
+/// about to end get some time: a scope in Rust waits for the work of its threads, not for their
+/// end.
 ///
 /// # Safety
 /// Nothing of the program runs in this thread any more.
