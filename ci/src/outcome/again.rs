@@ -135,11 +135,7 @@ impl<'a> Subject<'a> {
         comparison.ranges = self.ranges(&what_differs, &heads, &bases);
         let runs = heads.len().max(bases.len());
         if failing == 0 && self.could_be_chance(comparison, &heads, &bases, tolerance) {
-            comparison.only_varies(runs);
-            // Without a baseline there is still one to record.
-            let is_recorded = self.baseline.is_some();
-            comparison.recorded = comparison.recorded.map(|_| is_recorded);
-            return;
+            return comparison.only_varies(runs, self.baseline.is_some());
         }
         comparison.notes.push(format!(
             "unsteady: {runs} runs of the same code differ{}",
@@ -247,8 +243,10 @@ impl<'a> Subject<'a> {
 
 impl Comparison {
     /// Runs of the same code differ by as much as it changed.
-    fn only_varies(&mut self, runs: usize) {
+    fn only_varies(&mut self, runs: usize, has_baseline: bool) {
         self.status = Status::Varies;
+        // Without a baseline there is still one to record.
+        self.recorded = self.recorded.map(|_| has_baseline);
         // What changed, and where, says nothing then.
         self.changes = Vec::new();
         self.sites = Vec::new();
