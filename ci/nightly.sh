@@ -54,7 +54,7 @@ cargo test --workspace --locked --test unsteady -- --ignored --nocapture
 # A suite on four machines, of which one is lost. It needs nextest.
 cargo test --locked -p cargo-highwater --test shards -- --ignored
 
-# Five times as many random programs, sound and leaky.
+# Twenty-five times as many random programs, sound and leaky.
 HIGHWATER_CASES=50_000 \
 cargo test --release --locked -p highwater --lib generator -- --nocapture
 

@@ -8,6 +8,8 @@
 mod date;
 mod figures;
 mod leaks;
+mod left;
+mod signature;
 
 use crate::kind::{Kind, blocking};
 use figures::{Ceilings, Limit};
@@ -26,6 +28,7 @@ use wildmatch::WildMatchPattern;
 
 pub use date::Date;
 pub use figures::Tolerance;
+pub use left::AcceptedLeft;
 
 /// A name in which `*` stands for anything, and nothing else does for something.
 type Pattern = WildMatchPattern<'*', '\0'>;
@@ -49,6 +52,9 @@ pub struct Config {
     /// The leaks that are known.
     #[serde(default)]
     accepted_leak: Vec<AcceptedLeak>,
+    /// What tests that do not use the library may leave behind.
+    #[serde(default)]
+    accepted_left: Vec<AcceptedLeft>,
     /// The day for which leaks are accepted; none if the reports are not of this project: then
     /// what they accept stays accepted.
     #[serde(skip)]

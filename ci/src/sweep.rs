@@ -13,6 +13,7 @@
 //! - [`text`] prints what was found, [`junit`] writes it for CI systems, and [`scaffold`] makes a
 //!   scenario of it.
 
+pub mod accepted;
 mod binaries;
 pub mod changes;
 mod compiler;

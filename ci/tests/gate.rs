@@ -25,6 +25,7 @@ fn committed() -> Project {
 #[test]
 fn a_dependency_that_leaves_the_repository_is_refused_with_its_remedy() {
     let project = committed();
+    project.share_no_base();
     let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
     project.write(
         "Cargo.toml",
@@ -303,6 +304,7 @@ fn a_change_cannot_raise_the_tolerance_that_it_is_judged_by() {
 #[test]
 fn the_base_is_outside_of_the_project() {
     let project = committed();
+    project.share_no_base();
     let registry = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let registry = registry.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let registry = registry.expect("a home").join("registry");
@@ -325,7 +327,7 @@ fn the_base_is_outside_of_the_project() {
     let first = format!(
         "highwater: measuring the base HEAD\nhighwater: it is built for the first time, all \
          dependencies with it, in {}; the next gate builds what changed\n",
-        project.target().join("highwater-base").display()
+        project.base_target().display()
     );
     assert!(said.contains(&first), "{said}");
 }

@@ -6,7 +6,7 @@
 use cargo_highwater::config::Config;
 use cargo_highwater::judge::found as judged;
 use cargo_highwater::outcome::{Evidence, Outcome};
-use cargo_highwater::sweep::found::{Change, Found, Known, Status, Swept};
+use cargo_highwater::sweep::found::{Accepted, Change, Found, Known, Status, Swept};
 use cargo_highwater::sweep::program::Program;
 use highwater::{ByteSize, Scenario};
 use highwater_reports::report::{Report, read_file};
@@ -217,6 +217,12 @@ fn sweeps_are_as_the_published_schema_says() {
             left_blocks: 0,
         }),
         change: Some(Change::Worse),
+        accepted: vec![Accepted {
+            signature: "0f3a96d1c2b4e587".to_owned(),
+            reason: "the interner keeps names".to_owned(),
+            bytes: 10,
+            blocks: 1,
+        }],
     };
     let unknown = Swept {
         status: Status::Failed,

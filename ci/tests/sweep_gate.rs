@@ -160,6 +160,56 @@ fn what_is_better_new_or_gone_is_to_be_recorded() {
 }
 
 #[test]
+fn what_is_left_is_accepted_by_the_signature_of_its_call_site() {
+    let project = Project::plain(&source(0, 0, 5_000_000));
+    project.run(&["sweep", "--bless"], 0);
+    project.write("lib.rs", &source(0, 300, 5_000_000));
+    let printed = project.run(&["sweep"], 1);
+    let site = &printed[printed.find("sound, left:").expect("its call site")..];
+    let (_, rest) = site.split_once("\n    signature ").expect("a signature");
+    let signature = rest[..16].to_owned();
+    let entry = |more: &str| {
+        let entry = format!(
+            "[[accepted-left]]\ntest = \"so*\"\nsignature = \"{signature}\"\n\
+             reason = \"names live as long as the process\"\n{more}"
+        );
+        project.write("highwater.toml", &entry);
+    };
+    let told = |code| {
+        let printed = changes(&project.run(&["sweep", "--sites", "0"], code));
+        printed.replace(&signature, "[SIGNATURE]")
+    };
+    entry("");
+    insta::assert_snapshot!("accepted", told(0));
+    // Lines move, and sizes too.
+    project.write("lib.rs", &format!("\n\n{}", source(0, 400, 5_000_000)));
+    assert!(told(0).contains("\naccepted:\n  sound: left 400 B in 1 block, "));
+    // More than what is accepted is not.
+    let more = "#[test]\nfn sound_too() { leave(7) }\n";
+    project.write("lib.rs", &(source(0, 400, 5_000_000) + more));
+    let printed = told(1);
+    assert!(
+        printed.contains("against the baselines: 1 worse\n"),
+        "{printed}"
+    );
+    project.write("lib.rs", &source(0, 300, 5_000_000));
+    entry("until = \"2020-02-29\"\n");
+    insta::assert_snapshot!("accepted-until", told(1));
+    entry("");
+    project.write("lib.rs", &source(0, 0, 5_000_000));
+    insta::assert_snapshot!("accepted-and-gone", told(3));
+    project.write(
+        "lib.rs",
+        &source(0, 0, 5_000_000).replace("fn sound()", "fn a()"),
+    );
+    let printed = told(3);
+    assert!(
+        printed.contains("accepts what `so*` leaves, and there is no such test"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn another_revision_is_compared_with() {
     let project = Project::plain(&source(1_000, 0, 5_000_000));
     project.commit("sound");

@@ -7,11 +7,11 @@ use cargo_highwater::base::{self, Base};
 use cargo_highwater::config::{Config, Date};
 use cargo_highwater::exit_code;
 use cargo_highwater::project::Project;
-use cargo_highwater::sweep::changes;
 use cargo_highwater::sweep::found::{Change, Keep, Status, Swept};
 use cargo_highwater::sweep::recorded::{self, Packages};
 use cargo_highwater::sweep::text::{self, Compared, highest_peak};
 use cargo_highwater::sweep::{Asked, Finished, Place, Sweep, SweepError, junit, program, scaffold};
+use cargo_highwater::sweep::{accepted, changes};
 use cargo_highwater::table::printable;
 use highwater::ByteSize;
 use highwater_reports::fitted;
@@ -110,7 +110,9 @@ fn code(tests: &[Swept], compared: Option<&Compared>) -> u8 {
     }
     let recorded = compared.filter(|compared| compared.can_bless);
     let is_changed = |compared: &Compared| {
-        !compared.gone.is_empty() || tests.iter().any(|test| test.change.is_some())
+        !compared.gone.is_empty()
+            || !compared.unused.is_empty()
+            || tests.iter().any(|test| test.change.is_some())
     };
     if recorded.is_some_and(is_changed) {
         return exit_code::NOT_RECORDED;
@@ -177,14 +179,26 @@ impl Run {
         })
     }
 
+    /// Finds what of the left-overs is accepted, for which their call sites are needed.
+    fn accept(&mut self, config: &Config) -> Result<(), Failure> {
+        let is_asked = |test: &Swept| accepted::is_asked(test, config);
+        with_progress(false, |finished| {
+            self.sweep.find_sites(&mut self.tests, is_asked, finished)
+        })?;
+        accepted::accept(&mut self.tests, config);
+        Ok(())
+    }
+
     /// Compares with what is known: with the `base`, if there is one. What changed is measured
     /// again, and in the base too, for it has to change each time.
     fn compare(
         &mut self,
         known: &Packages,
-        tolerance: u32,
+        config: &Config,
         base: Option<&mut Self>,
     ) -> Result<(), Failure> {
+        let tolerance = config.peak_tolerance();
+        self.accept(config)?;
         let of_base = base.as_ref().map_or(&[][..], |base| &base.tests);
         changes::compare(&mut self.tests, known, of_base, tolerance);
         let is_doubtful = |test: &&Swept| nearest(test).is_some();
@@ -251,11 +265,12 @@ fn against_base(
     run: &mut Run,
 ) -> Result<Compared, Failure> {
     let known = recorded::found(&base.tests);
-    run.compare(&known, config.peak_tolerance(), Some(&mut base))?;
+    run.compare(&known, config, Some(&mut base))?;
     let revision = asked.base.revision.as_deref().unwrap_or_default();
     Ok(Compared {
         with: format!("the base {revision}"),
         gone: changes::gone(&run.tests, &known, run.sweep.extent),
+        unused: accepted::unused(&run.tests, config, run.sweep.extent),
         can_bless: false,
     })
 }
@@ -297,10 +312,11 @@ fn against_baselines(
         say(&format!("recorded in {BASELINES}/{}", baselines.name));
         return Ok(None);
     }
-    run.compare(known, config.peak_tolerance(), None)?;
+    run.compare(known, config, None)?;
     Ok(Some(Compared {
         with: "the baselines".to_owned(),
         gone: changes::gone(&run.tests, known, extent),
+        unused: accepted::unused(&run.tests, config, extent),
         can_bless: true,
     }))
 }

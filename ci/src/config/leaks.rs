@@ -1,11 +1,11 @@
 //! The leaks that `highwater.toml` accepts, each by the signature of its call site.
 
+use super::signature::Signature;
 use super::{Config, Date, Pattern, Reason, in_a_line};
 use crate::sites;
 use highwater_reports::report::{Acceptable, Accepted, Report, Site, Verdict};
 use highwater_reports::similar::did_you_mean;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -21,31 +21,27 @@ pub(super) struct AcceptedLeak {
     until: Option<Date>,
 }
 
-/// 16 hex digits, in small letters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Signature(String);
-
 impl AcceptedLeak {
     fn is_of(&self, scenario: &str) -> bool {
         Pattern::new(&self.scenario).matches(scenario)
     }
 
     fn is_at(&self, site: &Site) -> bool {
-        site.signature().as_deref() == Some(self.signature.0.as_str())
+        site.signature().as_deref() == Some(self.signature.as_str())
     }
 
     /// The reason, and what it is for.
     fn text(&self) -> String {
         let until = self.until.map(|until| format!(", until {until}"));
         let until = until.unwrap_or_default();
-        format!("{} ({}{until})", self.reason.as_str(), self.signature.0)
+        format!("{} ({}{until})", self.reason.as_str(), self.signature)
     }
 }
 
 /// Its signature.
 impl fmt::Display for AcceptedLeak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.signature.0)
+        self.signature.fmt(f)
     }
 }
 
@@ -182,7 +178,7 @@ impl Config {
             format!(
                 "highwater.toml accepts the leak {} of `{}`, and no call site that grows has that \
                  signature: remove it",
-                leak.signature.0, leak.scenario
+                leak.signature, leak.scenario
             )
         };
         gone.map(text).collect()
@@ -210,21 +206,9 @@ impl Config {
         let line = |leak: &AcceptedLeak| {
             let (name, text) = (in_a_line(&leak.scenario, '*'), leak.text());
             let text = in_a_line(text.trim(), ' ');
-            format!("{name}\t{}\t{text}\n", leak.signature.0)
+            format!("{name}\t{}\t{text}\n", leak.signature)
         };
         lasting.map(line).collect()
-    }
-}
-
-impl<'de> Deserialize<'de> for Signature {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Ok(Self(text.to_ascii_lowercase()));
-        }
-        Err(D::Error::custom(format!(
-            "{text:?} is not a signature: write the 16 hex digits that a failure names"
-        )))
     }
 }
 

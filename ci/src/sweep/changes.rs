@@ -22,12 +22,20 @@ pub fn compare(tests: &mut [Swept], known: &Packages, base: &[Swept], tolerance:
         // Of what was there without figures, or in a package of which nothing is known, nobody can
         // say that its left-overs are new.
         let is_new = || package.is_some() && !base.iter().any(|of_base| of_base.is_same(test));
-        let change = |now| match before {
+        let change = |now: Known| match before {
             Some(before) => change(before, &now, tolerance),
             None if now.left_blocks > 0 && is_new() => Some(Change::Worse),
             None => Some(Change::New),
         };
-        test.change = Known::of(test).and_then(change);
+        let now = Known::of(test);
+        test.change = match now.and_then(change) {
+            // What is accepted may be part of what is known, so less than that is no news.
+            Some(Change::Worse) => {
+                let rest = now.and_then(|now| change(now.without(&test.accepted)));
+                rest.filter(|change| *change != Change::Better)
+            }
+            other => other,
+        };
         test.before = before.copied();
     }
 }
@@ -126,6 +134,7 @@ mod tests {
             },
             before: None,
             change: None,
+            accepted: Vec::new(),
         };
         let change = |left, packages: &[&str], base: &[Swept]| {
             let known = packages

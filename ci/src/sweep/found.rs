@@ -29,6 +29,22 @@ pub struct Swept {
     pub before: Option<Known>,
     /// Which way it changed; null if it did not, or nothing was compared.
     pub change: Option<Change>,
+    /// What of its left-overs `highwater.toml` accepts; empty if nothing was compared.
+    pub accepted: Vec<Accepted>,
+}
+
+/// A part of what a test leaves that `highwater.toml` accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(title = "Accepted left-over in a sweep")]
+pub struct Accepted {
+    /// The signature of its call site, in 16 hex digits.
+    pub signature: String,
+    /// Why it is right.
+    pub reason: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// How many blocks there are.
+    pub blocks: u64,
 }
 
 impl Swept {
@@ -166,6 +182,20 @@ pub struct Known {
 }
 
 impl Known {
+    /// Without what is accepted.
+    pub(super) fn without(self, accepted: &[Accepted]) -> Self {
+        let sum = |of: fn(&Accepted) -> u64| accepted.iter().map(of).sum();
+        Self {
+            left_bytes: self
+                .left_bytes
+                .saturating_sub(sum(|accepted| accepted.bytes)),
+            left_blocks: self
+                .left_blocks
+                .saturating_sub(sum(|accepted| accepted.blocks)),
+            ..self
+        }
+    }
+
     /// What was found of a test, if it passed and its figures are known.
     pub fn of(test: &Swept) -> Option<Self> {
         if test.status != Status::Passed {

@@ -83,6 +83,7 @@ fn swept(binary: &Binary, name: &str, status: Status, figures: Result<Figures, S
         found: figures.into(),
         before: None,
         change: None,
+        accepted: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! and lines, when the process has ended.
 
 use super::symbols::Symbols;
+use highwater::__private::signature;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -46,6 +47,15 @@ pub struct SiteFound {
     /// The call stack, the innermost function first, without those of std. Empty for blocks
     /// whose call stacks are not known.
     pub frames: Vec<SiteFrame>,
+}
+
+impl SiteFound {
+    /// By what it is known again, though lines moved: 16 hex digits, the hash FNV-1a of its
+    /// functions. None if its functions are not known.
+    pub fn signature(&self) -> Option<String> {
+        let functions = self.frames.iter().map(|frame| frame.function.as_str());
+        signature(None, functions, std::iter::empty())
+    }
 }
 
 /// The function, with its place in brackets.

@@ -32,6 +32,8 @@ pub struct Compared {
     pub with: String,
     /// The tests that were there and are no more.
     pub gone: Vec<Gone>,
+    /// What there is to say of what is accepted and is not there.
+    pub unused: Vec<String>,
     /// Whether `--bless` records what is found.
     pub can_bless: bool,
 }
@@ -262,6 +264,7 @@ mod tests {
             },
             before: None,
             change: None,
+            accepted: Vec::new(),
         }
     }
 
@@ -348,6 +351,7 @@ mod tests {
             with: "the baselines".to_owned(),
             can_bless: true,
             gone: vec![gone("went"), gone("went_too")],
+            unused: Vec::new(),
         };
         insta::assert_snapshot!(render(&tests, Some(&compared), 1, 80));
         compared.gone.clear();

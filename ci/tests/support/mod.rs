@@ -157,8 +157,29 @@ impl Project {
         fs::create_dir_all(&root).expect("it is new");
         let project = Self { directory, root };
         project.write(".gitignore", "target\nCargo.lock\n");
+        project.share_what_bases_build();
         project.git(&["init", "--quiet", "--initial-branch=main"]);
         project
+    }
+
+    /// What the bases of all projects depend on is built once, too: the tool builds a base in a
+    /// directory of the project's own.
+    fn share_what_bases_build(&self) {
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bases");
+        fs::create_dir_all(&shared).expect("a directory");
+        fs::create_dir_all(self.target()).expect("a directory");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(shared, self.base_target()).expect("it is new");
+    }
+
+    /// As users have it: the base is built with all that it depends on.
+    pub(crate) fn share_no_base(&self) {
+        #[cfg(unix)]
+        fs::remove_file(self.base_target()).expect("it is there");
+    }
+
+    pub(crate) fn base_target(&self) -> PathBuf {
+        self.target().join("highwater-base")
     }
 
     pub(crate) fn path(&self) -> &Path {

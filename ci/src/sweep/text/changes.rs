@@ -61,11 +61,40 @@ pub(super) fn lists(tests: &[&Swept], compared: &Compared, width: usize) -> Stri
             text += &format!("  and {more} more{place}\n");
         }
     }
-    if !text.is_empty() && compared.can_bless {
+    text += &accepted(tests, width);
+    for unused in &compared.unused {
+        text += &format!("\n{}", wrapped_to(&printable(unused), 0, width));
+    }
+    let is_changed = !compared.gone.is_empty() || tests.iter().any(|test| test.change.is_some());
+    if is_changed && compared.can_bless {
         let advice = "`cargo highwater sweep --bless` records what is found.";
         text += &format!("\n{}", wrapped_to(advice, 0, width));
     }
     text
+}
+
+/// What is accepted of what tests leave, and why.
+fn accepted(tests: &[&Swept], width: usize) -> String {
+    let mut text = String::new();
+    let all = tests
+        .iter()
+        .flat_map(|test| test.accepted.iter().map(move |one| (test, one)));
+    for (test, accepted) in all {
+        let blocks = count(accepted.blocks, "block", "blocks");
+        let size = Size(accepted.bytes);
+        let line = format!(
+            "{}: left {size} in {blocks}, {}: {}",
+            name(test, tests),
+            accepted.signature,
+            printable(&accepted.reason)
+        );
+        text += &wrapped_to(&line, 2, width);
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("\naccepted:\n{text}")
+    }
 }
 
 /// The test with its figures that changed.

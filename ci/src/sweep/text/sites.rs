@@ -9,6 +9,9 @@ use highwater::__private::{Size, Thousands, wrapped_to};
 /// How many call sites are printed of a test.
 const MOST: usize = 3;
 
+/// What is listed first.
+const LEFT: &str = "left";
+
 /// The least of a highest peak that one wants to know more of, in bytes: the test runner has some
 /// ten thousand.
 const NOTABLE: u64 = 100_000;
@@ -29,8 +32,13 @@ pub(super) fn lists(tests: &[&Swept], width: usize) -> String {
     let mut text = String::new();
     for test in tests {
         let found = &test.found;
-        let left = found.left_sites.as_deref().unwrap_or_default();
-        let peak = found.peak_sites.as_deref().unwrap_or_default();
+        let left: Vec<_> = found
+            .left_sites
+            .iter()
+            .flatten()
+            .filter(|site| !is_accepted(site, test))
+            .collect();
+        let peak: Vec<_> = found.peak_sites.iter().flatten().collect();
         let is_higher = test
             .before
             .is_some_and(|before| found.peak_bytes > Some(before.peak_bytes));
@@ -38,7 +46,7 @@ pub(super) fn lists(tests: &[&Swept], width: usize) -> String {
             || found.peak_bytes.is_none()
             || test.change == Some(Change::Worse) && is_higher;
         if !left.is_empty() {
-            text += &list("left", left, test, tests, width);
+            text += &list(LEFT, &left, test, tests, width);
         }
         if !peak.is_empty() && is_asked {
             let what = if found.peak_bytes.is_some() {
@@ -46,19 +54,31 @@ pub(super) fn lists(tests: &[&Swept], width: usize) -> String {
             } else {
                 "passed the limit"
             };
-            text += &list(what, peak, test, tests, width);
+            text += &list(what, &peak, test, tests, width);
         }
     }
     text
 }
 
-fn list(what: &str, sites: &[SiteFound], test: &Swept, all: &[&Swept], width: usize) -> String {
+/// Whether this is a part of what `highwater.toml` accepts of the test.
+fn is_accepted(site: &SiteFound, test: &Swept) -> bool {
+    let signature = site.signature();
+    let accepted = test.accepted.iter();
+    let is_it = |known: &String| Some(known) == signature.as_ref();
+    accepted.map(|accepted| &accepted.signature).any(is_it)
+}
+
+fn list(what: &str, sites: &[&SiteFound], test: &Swept, all: &[&Swept], width: usize) -> String {
     let mut list = format!(
         "\n{}",
         wrapped_to(&format!("{}, {what}:", name(test, all)), 0, width)
     );
+    let is_new = test.change == Some(Change::Worse) && what == LEFT;
     for site in sites.iter().take(MOST) {
         list += &told(site, width);
+        if let Some(signature) = site.signature().filter(|_| is_new) {
+            list += &wrapped_to(&format!("signature {signature}"), 4, width);
+        }
     }
     if sites.len() > MOST {
         let more = count((sites.len() - MOST) as u64, "call site", "call sites");

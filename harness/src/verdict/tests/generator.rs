@@ -273,7 +273,7 @@ fn tally(
     program: fn(u64) -> Program,
     is_wrong: impl Fn(&Outcome) -> bool + Sync,
 ) -> (Tally, Vec<String>) {
-    let cases = asked("HIGHWATER_CASES", 10_000);
+    let cases = asked("HIGHWATER_CASES", 2_000);
     let seed = asked("HIGHWATER_SEED", 0);
     let shown = asked("HIGHWATER_SHOWN", 5) as usize;
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
