@@ -156,14 +156,14 @@ impl Base {
         if worktree.join(".gitmodules").exists() {
             // Those that the user has. To initialise others would write to the repository's
             // configuration; those within them have a configuration of their own.
-            git(&worktree, &["submodule", "update", "--quiet"])?;
+            git(worktree, &["submodule", "update", "--quiet"])?;
             let inner = "git submodule update --init --recursive --quiet";
-            git(&worktree, &["submodule", "foreach", "--quiet", inner])?;
+            git(worktree, &["submodule", "foreach", "--quiet", inner])?;
         }
         if self.directory.is_dir() {
             return Ok(());
         }
-        let below = self.directory.strip_prefix(&worktree);
+        let below = self.directory.strip_prefix(worktree);
         Err(BaseError::NoDirectory {
             revision: revision.to_owned(),
             directory: below.unwrap_or(&self.directory).to_owned(),
