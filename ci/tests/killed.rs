@@ -166,7 +166,7 @@ impl Killed {
             .recv_timeout(moment.saturating_duration_since(Instant::now()))
             .is_ok()
         {}
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             child.kill().expect("it was started");
         } else {
             let group = format!("-{}", child.id());
