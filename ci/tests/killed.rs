@@ -246,7 +246,7 @@ fn touch(project: &Project) {
 }
 
 #[test]
-#[ignore = "takes ten minutes: ci/nightly.sh"]
+#[ignore = "takes half an hour: ci/nightly.sh"]
 fn a_gate_that_is_killed_leaves_all_as_it_was() {
     let project = Project::new();
     keep(&project, "8");
