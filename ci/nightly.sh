@@ -51,6 +51,9 @@ cargo test --release --locked -p cargo-highwater --test mutated
 # Fifty runs of scenarios with hash maps, threads and tokio are the same.
 cargo test --workspace --locked --test unsteady -- --ignored --nocapture
 
+# Gates, a bless and a bisect that are killed at 140 moments, which takes up to an hour.
+cargo test --workspace --locked --test killed -- --ignored --nocapture --test-threads 1
+
 # A suite on four machines, of which one is lost. It needs nextest.
 cargo test --locked -p cargo-highwater --test shards -- --ignored
 

@@ -2,10 +2,11 @@
 //!
 //! It is a git worktree below cargo's home. Below the project, cargo would apply the project's
 //! own configuration and workspace to the base. Its path is the same each time, because cargo
-//! keeps what it builds by path. The process that uses it holds a lock, which the system
+//! keeps what it builds by path. The process that uses it holds a [`Lock`], which the system
 //! releases when the process ends for any reason. So the next gate can find a worktree that a
 //! killed gate left behind, and remove it.
 
+use crate::lock::Lock;
 use highwater_reports::page::short_hash;
 use same_file::Handle;
 use std::ffi::OsStr;
@@ -17,9 +18,8 @@ use std::process::Command;
 
 /// The directory of all checkouts, below cargo's home.
 const CHECKOUTS: &str = "highwater";
-/// The file in each that is locked, and the worktree beside it.
+/// The file in each that is locked.
 const LOCK: &str = "lock";
-const WORKTREE: &str = "worktree";
 
 /// A revision that is checked out until this is dropped.
 #[derive(Debug)]
@@ -36,7 +36,10 @@ pub struct Base {
 #[derive(Debug)]
 struct Checkout {
     path: PathBuf,
-    _lock: File,
+    /// In `path`. No other worktree of the repository has its name. Git keeps what it knows of a
+    /// worktree by this name, so what a killed process left there is found by it.
+    worktree: PathBuf,
+    _lock: Lock,
 }
 
 /// Why the base could not be checked out.
@@ -112,16 +115,10 @@ impl Base {
         let below = PathBuf::from(git(directory, &["rev-parse", "--show-prefix"])?);
         let commit = resolve(&repository, revision, any)?;
         let checkout = Checkout::of(&repository)?;
-        let worktree = checkout.path.join(WORKTREE);
+        let worktree = &checkout.worktree;
         // What a killed gate left; there is none most of the time.
-        let _ = remove(&repository, &worktree);
-        if worktree.exists() {
-            fs::remove_dir_all(&worktree).map_err(io_error(&worktree))?;
-        }
-        // Twice forced: git may still know a worktree there that is gone.
-        let add = [
-            "worktree", "add", "--detach", "--quiet", "--force", "--force",
-        ];
+        remove(&repository, worktree)?;
+        let add = ["worktree", "add", "--detach", "--quiet"];
         let what = [worktree.as_os_str(), OsStr::new(&commit)];
         git(&repository, &[&add.map(OsStr::new)[..], &what].concat())?;
         let base = Self {
@@ -145,9 +142,8 @@ impl Base {
     /// # Errors
     /// If git refuses.
     pub fn go_to(&mut self, commit: &str) -> Result<(), BaseError> {
-        let worktree = self.checkout.path.join(WORKTREE);
         git(
-            &worktree,
+            &self.checkout.worktree,
             &["checkout", "--quiet", "--detach", "--force", commit],
         )?;
         commit.clone_into(&mut self.commit);
@@ -156,18 +152,18 @@ impl Base {
 
     /// Fetches submodules, and makes sure of the directory.
     fn complete(&self, revision: &str) -> Result<(), BaseError> {
-        let worktree = self.checkout.path.join(WORKTREE);
+        let worktree = &self.checkout.worktree;
         if worktree.join(".gitmodules").exists() {
             // Those that the user has. To initialise others would write to the repository's
             // configuration; those within them have a configuration of their own.
-            git(&worktree, &["submodule", "update", "--quiet"])?;
+            git(worktree, &["submodule", "update", "--quiet"])?;
             let inner = "git submodule update --init --recursive --quiet";
-            git(&worktree, &["submodule", "foreach", "--quiet", inner])?;
+            git(worktree, &["submodule", "foreach", "--quiet", inner])?;
         }
         if self.directory.is_dir() {
             return Ok(());
         }
-        let below = self.directory.strip_prefix(&worktree);
+        let below = self.directory.strip_prefix(worktree);
         Err(BaseError::NoDirectory {
             revision: revision.to_owned(),
             directory: below.unwrap_or(&self.directory).to_owned(),
@@ -176,7 +172,7 @@ impl Base {
     /// Where `path`, which is in the repository, is in the base.
     pub fn counterpart(&self, path: &Path) -> Option<PathBuf> {
         let below = path.strip_prefix(&self.repository).ok()?;
-        Some(self.checkout.path.join(WORKTREE).join(below))
+        Some(self.checkout.worktree.join(below))
     }
 
     /// Gives the base the `Cargo.lock` of the workspace at `root`, if neither revision
@@ -224,7 +220,7 @@ impl Base {
 impl Drop for Base {
     fn drop(&mut self) {
         // What can't be removed now is removed by the next gate.
-        let _ = remove(&self.repository, &self.checkout.path.join(WORKTREE));
+        let _ = remove(&self.repository, &self.checkout.worktree);
         let _ = fs::remove_dir_all(&self.checkout.path);
     }
 }
@@ -242,12 +238,18 @@ impl Checkout {
         let mut hasher = DefaultHasher::new();
         repository.hash(&mut hasher);
         let name = repository.file_name().unwrap_or_default();
-        let name = format!("{}-{:016x}", name.to_string_lossy(), hasher.finish());
+        let hash = hasher.finish();
+        let name = format!("{}-{hash:016x}", name.to_string_lossy());
         let path = all.join(name);
+        let worktree = path.join(format!("highwater-{hash:016x}"));
         remove_abandoned(&all, &path);
         loop {
             if let Some(lock) = locked(&path).map_err(io_error(&path))? {
-                return Ok(Self { path, _lock: lock });
+                return Ok(Self {
+                    path,
+                    worktree,
+                    _lock: lock,
+                });
             }
         }
     }
@@ -262,7 +264,7 @@ pub fn cargo_homes() -> impl Iterator<Item = PathBuf> {
 
 /// Locks `directory`; none if it was removed meanwhile by the process that had it,
 /// and the lock is one on a file that is gone.
-fn locked(directory: &Path) -> io::Result<Option<File>> {
+fn locked(directory: &Path) -> io::Result<Option<Lock>> {
     fs::create_dir_all(directory)?;
     let path = directory.join(LOCK);
     let file = File::options().append(true).create(true).open(&path);
@@ -270,10 +272,10 @@ fn locked(directory: &Path) -> io::Result<Option<File>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
-    file.lock()?;
     let ours = Handle::from_file(file.try_clone()?)?;
+    let lock = Lock::wait_for(file, || {})?;
     let is_there = Handle::from_path(&path).is_ok_and(|there| there == ours);
-    Ok(is_there.then_some(file))
+    Ok(is_there.then_some(lock))
 }
 
 /// Removes all checkouts but `own` that nobody has locked.
@@ -286,7 +288,9 @@ fn remove_abandoned(all: &Path, own: &Path) {
             && let Ok(lock) = lock
             && lock.try_lock().is_ok()
         {
-            let _ = fs::remove_dir_all(path.join(WORKTREE));
+            for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+                let _ = fs::remove_dir_all(entry.path());
+            }
             let _ = fs::remove_dir_all(&path);
         }
     }
@@ -320,15 +324,28 @@ fn must_be_ancestor(repository: &Path, revision: &str, commit: &str) -> Result<(
     })
 }
 
-/// Removes the worktree and what git knows of it. No other: what is out of reach now
-/// may be someone's on a disk that is not there.
+/// Removes the worktree and what git knows of it. `git worktree remove` refuses if a killed
+/// process made or removed a part of it. No other: what is out of reach now may be someone's on a
+/// disk that is not there.
 fn remove(repository: &Path, worktree: &Path) -> Result<(), BaseError> {
-    let arguments = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
-    git(
-        repository,
-        &[&arguments[..], &[worktree.as_os_str()]].concat(),
-    )
-    .map(drop)
+    if worktree.exists() {
+        fs::remove_dir_all(worktree).map_err(io_error(worktree))?;
+    }
+    let known = git(repository, &["rev-parse", "--git-common-dir"])?;
+    let known = repository.join(known).join("worktrees");
+    let ours = worktree.file_name().unwrap_or_default().to_string_lossy();
+    for entry in fs::read_dir(&known).into_iter().flatten().flatten() {
+        // Git adds a number where it knows one of this name.
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let number = name.strip_prefix(&*ours);
+        if number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) {
+            fs::remove_dir_all(entry.path()).map_err(io_error(&entry.path()))?;
+        }
+    }
+    // As git does, if that was the last.
+    let _ = fs::remove_dir(&known);
+    Ok(())
 }
 
 /// The commit of `revision`, if it may be a base.

@@ -16,6 +16,7 @@ use cargo_highwater::baseline::{self, Baseline, BaselineError};
 use cargo_highwater::config::{Config, ConfigError, Date};
 use cargo_highwater::init::InitError;
 use cargo_highwater::judge::JudgeError;
+use cargo_highwater::lock::Lock;
 use cargo_highwater::merge::{MergeError, Merged};
 use cargo_highwater::outcome::{Again, Base, Comparison, Evidence, Outcome, Status};
 use cargo_highwater::output::export::{self, Export};
@@ -34,7 +35,7 @@ use measure::{measure, measure_to_record};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -140,8 +141,8 @@ fn project() -> Result<(Project, Config), Failure> {
     Ok((project, config))
 }
 
-/// Keeps other processes from the reports as long as the file is open.
-fn lock(project: &Project) -> Result<File, ProjectError> {
+/// Keeps other processes from the reports until it is dropped.
+fn lock(project: &Project) -> Result<Lock, ProjectError> {
     project.lock(|| say("waiting for another run in this target directory"))
 }
 

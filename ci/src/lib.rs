@@ -32,6 +32,7 @@ pub mod history;
 pub mod init;
 pub mod judge;
 pub mod kind;
+pub mod lock;
 pub mod merge;
 pub mod outcome;
 pub mod output;

@@ -8,6 +8,7 @@ mod origin;
 mod run;
 
 use crate::base::{self, Base, BaseError};
+use crate::lock::Lock;
 use crate::outside::{self, OutsideError};
 use command::{Tests, rustc};
 use highwater::__private::reports_below;
@@ -16,7 +17,7 @@ use highwater_reports::report::unwritten_files;
 pub(crate) use origin::origin_in;
 pub use run::Run;
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -153,11 +154,11 @@ impl Project {
     }
 
     /// Waits until no other process measures in this target directory, and keeps others
-    /// from it as long as the file is open; `wait` is called if there is one.
+    /// from it until the lock is dropped; `wait` is called if there is one.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn lock(&self, wait: impl FnOnce()) -> Result<File, ProjectError> {
+    pub fn lock(&self, wait: impl FnOnce()) -> Result<Lock, ProjectError> {
         let path = self.reports.join(LOCK);
         if !self.target.exists() {
             // Cargo does so only if it is the first to come.
@@ -166,15 +167,7 @@ impl Project {
         }
         fs::create_dir_all(&self.reports).map_err(io_error(&self.reports))?;
         let file = File::create(&path).map_err(io_error(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                wait();
-                file.lock().map_err(io_error(&path))?;
-            }
-            Err(TryLockError::Error(source)) => return Err(ProjectError::Io { path, source }),
-        }
-        Ok(file)
+        Lock::wait_for(file, wait).map_err(io_error(&path))
     }
 
     /// The packages that use the library and are not tested with these arguments for cargo.

@@ -137,7 +137,8 @@ fn a_member_of_a_workspace_inherits_and_the_profile_is_the_roots() {
     );
     project.run(&["init", "--yes", "-p", "engine"], 0);
     assert!(read(&project, "Cargo.toml").starts_with(root));
-    let profile = "\n[profile.dev.package.highwater]\nopt-level = 3\n";
+    let profile = "\n[profile.dev.package.highwater]\nopt-level = 3\n\
+                   \n[profile.dev.package.backtrace]\nopt-level = 3\n";
     assert!(read(&project, "Cargo.toml").ends_with(profile));
     assert!(read(&project, "engine/Cargo.toml").contains("[[test]]\nname = \"memory\"\n"));
 

@@ -28,15 +28,20 @@ pub(super) fn add_dependency(
     Ok(())
 }
 
-/// Has the counting optimised in debug builds too, unless the project decided on that.
+/// What is optimised in debug builds too: the counting, and the reading of the names in call
+/// stacks, whose code is in the second one.
+const OPTIMISED: [&str; 2] = ["highwater", "backtrace"];
+
+/// Has these optimised, unless the project decided on that.
 pub(super) fn add_profile(path: &Path, root: &mut DocumentMut) -> Result<(), InitError> {
     let packages = table(path, root.as_table_mut(), &["profile", "dev", "package"])?;
-    if packages.contains_key("highwater") {
-        return Ok(());
+    for name in OPTIMISED {
+        if !packages.contains_key(name) {
+            let mut profile = Table::new();
+            profile.insert("opt-level", value(3));
+            packages.insert(name, Item::Table(profile));
+        }
     }
-    let mut profile = Table::new();
-    profile.insert("opt-level", value(3));
-    packages.insert("highwater", Item::Table(profile));
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 
 mod tree;
 
-use super::parts::{place, share, signed, type_or_unknown};
+use super::parts::{blocks, place, share, signed, type_or_unknown};
 use crate::report::{Diagnosis, Site};
 use crate::sites::{Difference, differences};
 use highwater::__private::Thousands;
@@ -45,10 +45,11 @@ pub(super) fn render(id: usize, head: &Diagnosis, base: Option<&Diagnosis>) -> M
 }
 
 fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<Item = View<'a>> {
-    let of = |value: fn(&Site) -> i64| {
+    let of = |value: fn(&Site) -> i64, blocks: fn(&Site) -> i128| {
         let leaf = move |site| Leaf {
             site,
             bytes: value(site).into(),
+            blocks: blocks(site),
         };
         // What became less has no width among what grew.
         head.sites
@@ -62,6 +63,8 @@ fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<
         let leaf = |difference: Difference<'a>| Leaf {
             site: difference.site,
             bytes: difference.bytes(),
+            // Not told of a change.
+            blocks: 0,
         };
         differences.into_iter().flatten().map(leaf).collect()
     };
@@ -82,6 +85,9 @@ fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<
     } else {
         Vec::new()
     };
+    let growth = of(|site| site.growth_bytes, |site| site.growth_blocks.into());
+    let at_peak = of(peak, |site| site.peak_blocks.unwrap_or(0).into());
+    let in_all = of(allocated, |site| site.total_blocks.into());
     let views = [
         view(
             "live-change",
@@ -95,9 +101,9 @@ fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<
             change_at_peak,
             true,
         ),
-        view("growth", "growth", of(|site| site.growth_bytes), false),
-        view("peak", "at the peak", of(peak), false),
-        view("allocated", "allocated", of(allocated), false),
+        view("growth", "growth", growth, false),
+        view("peak", "at the peak", at_peak, false),
+        view("allocated", "allocated", in_all, false),
     ];
     views.into_iter().filter(|view| !view.leaves.is_empty())
 }
@@ -169,7 +175,10 @@ impl View<'_> {
                 @if is_wide { span.amount { (amount) } }
                 span.tip {
                     b { (amount) }
-                    @if !self.is_change { ", " (share(node.width, whole)) }
+                    @if !self.is_change {
+                        ", " (share(node.width, whole)) ", " (Thousands(node.blocks)) " "
+                        (blocks(node.blocks))
+                    }
                     (explained(&node.part))
                 }
             }

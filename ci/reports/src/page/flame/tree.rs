@@ -16,6 +16,8 @@ pub(super) struct Leaf<'a> {
     pub(super) site: &'a Site,
     /// In bytes; less than none where memory became less.
     pub(super) bytes: i128,
+    /// In how many blocks, likewise.
+    pub(super) blocks: i128,
 }
 
 /// Whose code a function is.
@@ -55,6 +57,8 @@ pub(super) struct Node<'a> {
     pub(super) width: u128,
     /// The sum of their bytes.
     pub(super) bytes: i128,
+    /// The sum of their blocks.
+    pub(super) blocks: i128,
     pub(super) children: Vec<Node<'a>>,
 }
 
@@ -133,6 +137,7 @@ fn allocation<'a>(leaf: &Leaf<'a>) -> Node<'a> {
         part,
         width: leaf.bytes.unsigned_abs(),
         bytes: leaf.bytes,
+        blocks: leaf.blocks,
         children: Vec::new(),
     }
 }
@@ -158,6 +163,7 @@ impl<'a> Node<'a> {
             part,
             width: children.iter().map(|child| child.width).sum(),
             bytes: children.iter().map(|child| child.bytes).sum(),
+            blocks: children.iter().map(|child| child.blocks).sum(),
             children,
         }
     }

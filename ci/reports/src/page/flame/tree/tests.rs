@@ -24,6 +24,7 @@ fn leaves(sites: &[(Site, i128)]) -> Vec<Leaf<'_>> {
         .map(|(site, bytes)| Leaf {
             site,
             bytes: *bytes,
+            blocks: 0,
         })
         .collect()
 }
