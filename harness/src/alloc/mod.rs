@@ -58,7 +58,7 @@ pub(crate) use refuse::Plan;
 #[cfg(highwater_linux)]
 pub(crate) use refuse::Refused;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
-pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
+pub(crate) use trace::{Live, Recorded, Recorder, Stopped, Total, Trace, with_stacks_from};
 pub(crate) use unwind::frames;
 
 // Not needed where tests are not given processes of their own.
@@ -300,6 +300,21 @@ unsafe fn enlarged(layout: Layout) -> Layout {
 #[inline(always)]
 fn scope() -> &'static scopes::Record {
     ledger::current().scope()
+}
+
+/// Why the allocations of the process cannot be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordError {
+    /// The program's allocations do not come through [`Alloc`].
+    NotInstalled,
+    /// Call stacks can't be taken here.
+    // Not constructed where they can.
+    #[allow(dead_code)]
+    NoStacks,
+    /// Somebody else takes call stacks.
+    // Not constructed where nobody can.
+    #[allow(dead_code)]
+    Busy,
 }
 
 /// Whether threads that are started in a scope belong to it.
