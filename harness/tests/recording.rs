@@ -251,7 +251,11 @@ fn figures_hold_while_threads_race() {
     assert_eq!(levels.lost_blocks, 0);
     let is_of_churn = |level: &&Level| {
         let mut frames = level.frames.iter();
-        frames.any(|frame| frame.function().starts_with("recording::figures_hold"))
+        frames.any(|frame| {
+            frame
+                .function()
+                .starts_with("figures_hold_while_threads_race")
+        })
     };
     let churn: Vec<_> = levels.sites.iter().filter(is_of_churn).collect();
     assert!(!churn.is_empty(), "{levels:#?}");

@@ -39,6 +39,8 @@ impl Recorder {
         scopes::trace_all(true);
         memory::barrier_in_all_threads();
         ledger::call_all();
+        // This thread answers at once.
+        ledger::current();
         memory::barrier_in_all_threads();
         trace.state.is_of_all.store(true, Release);
         MODE.fetch_and(!NOBODY, Release);
