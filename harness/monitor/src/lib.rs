@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod alert;
+mod cause;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod cleanup;
@@ -56,7 +57,7 @@ pub use metrics::METRICS_CONTENT_TYPE;
 pub use monitor::{Builder, Monitor, Status};
 #[cfg(feature = "profile")]
 pub use profile::{Profile, ProfileError, Recording};
-pub use sample::{Cgroup, Heap, Note, Pressure, Sample};
+pub use sample::{Allocator, Cgroup, Heap, Note, Pressure, Sample};
 pub use sampling::Sampling;
 pub use verdict::{State, Verdict};
 

@@ -12,6 +12,8 @@
 // A layout's size never passes `isize::MAX`, so sizes and their differences fit.
 #![allow(clippy::cast_possible_wrap)]
 
+#[cfg_attr(not(highwater_linux), path = "no_beneath.rs")]
+pub(crate) mod beneath;
 #[cfg_attr(not(highwater_c_heap), path = "no_c_heap.rs")]
 mod c_heap;
 mod counters;
