@@ -4,7 +4,7 @@
 //! call stacks are taken for a while, and the levels at the end are all that is known.
 
 use crate::alloc::{Live, RecordError, Recorded, Recorder, Total, unscoped};
-use crate::symbols::{Frame, Named, Names};
+use crate::symbols::{Frame, Named, Names, forget_files};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -115,6 +115,9 @@ fn named(recorded: &[Recorded]) -> Vec<Level> {
         total_sum.bytes += total.bytes;
         total_sum.blocks += total.blocks;
     }
+    drop(names);
+    // A service goes on after this, and has its memory for itself.
+    forget_files();
     let at_least_zero = |figure: i64| u64::try_from(figure).unwrap_or(0);
     let levels = sums
         .into_iter()
