@@ -22,8 +22,10 @@ const PRINTED: usize = 5;
 ///
 /// A thread that allocates without freeing or resizing anything may be followed 4 KiB late. A
 /// block that is resized counts for who resized it, with its new size, also if it was allocated
-/// before. Blocks may be freed on any thread. The first recording takes up to 10 MB for its tables
-/// and keeps them; while it goes on, 8 bytes for each 16 of followed memory come to that.
+/// before. Blocks may be freed on any thread.
+///
+/// The first recording takes 15 MB for its tables and keeps them. While it goes on, 8 bytes for
+/// each 16 of followed memory come to that, and tens of MB for symbols while names are found.
 ///
 /// ```no_run
 /// use highwater_monitor::Recording;
@@ -113,8 +115,8 @@ impl Recording {
     /// What is live now. The recording goes on, so profiles that are taken one after the other
     /// are a series for `cargo highwater judge`.
     ///
-    /// The program's symbols are read for it, which takes a second or so, and stay in memory: in
-    /// an async service, call it where blocking is allowed.
+    /// The program's symbols are read for it, which takes a moment: in an async service, call it
+    /// where blocking is allowed.
     ///
     /// # Errors
     /// If the program has no symbols.
