@@ -21,8 +21,8 @@ static ALLOC: highwater::Alloc = highwater::Alloc::system();
 /// A service that forgets to close sessions, and keeps the last prices.
 #[derive(Default)]
 struct Service {
-    sessions: Vec<Box<[u8; 1_000]>>,
-    prices: VecDeque<Box<[u8; 100]>>,
+    sessions: Vec<Box<[u8]>>,
+    prices: VecDeque<Box<[u8]>>,
 }
 
 const LEAKS_AT: u32 = line!() + 5;
@@ -30,12 +30,12 @@ const LEAKS_AT: u32 = line!() + 5;
 impl Service {
     #[inline(never)]
     fn open_session(&mut self) {
-        self.sessions.push(black_box(Box::new([0; 1_000])));
+        self.sessions.push(black_box(Box::from([0; 1_000])));
     }
 
     #[inline(never)]
     fn remember_price(&mut self) {
-        self.prices.push_back(black_box(Box::new([0; 100])));
+        self.prices.push_back(black_box(Box::from([0; 100])));
         if self.prices.len() > 200 {
             self.prices.pop_front();
         }
@@ -58,7 +58,7 @@ fn series(directory: &Path) -> Vec<PathBuf> {
     let path = |number: u32| directory.join(format!("heap.{number:02}.pb.gz"));
     for number in 1..=40 {
         service.ten_minutes();
-        let lasted = Duration::from_secs(600) * number;
+        let lasted = Duration::from_mins(10) * number;
         let program = "/srv/shop".to_owned();
         let recorded = Recorded::new(program, (began, lasted), (0, 0), &recording.levels());
         fs::write(path(number), recorded.pprof()).expect("there is room");

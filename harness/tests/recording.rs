@@ -84,9 +84,9 @@ const LEAKS: &str = "recording::leaks";
 const LEAKS_AT: u32 = line!() + 5;
 
 #[inline(never)]
-fn leaks(kept: &Mutex<Vec<Box<[u8; 100]>>>, count: usize) {
+fn leaks(kept: &Mutex<Vec<Box<[u8]>>>, count: usize) {
     for _ in 0..count {
-        let block = black_box(Box::new([0; 100]));
+        let block = black_box(Box::from([0; 100]));
         kept.lock().expect("nobody panics").push(block);
     }
 }
@@ -98,7 +98,7 @@ fn look() {
 
 #[test]
 fn threads_that_were_there_before_are_followed() {
-    static KEPT: Mutex<Vec<Box<[u8; 100]>>> = Mutex::new(Vec::new());
+    static KEPT: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
     let _turn = turn();
     KEPT.lock().expect("nobody panics").reserve(10_000);
     let worker = Worker::new();
@@ -134,7 +134,7 @@ fn threads_that_were_there_before_are_followed() {
 /// It is on the fast path still, and nothing there looks for a call.
 #[test]
 fn a_thread_that_only_allocates_is_followed_after_4_kib() {
-    static KEPT: Mutex<Vec<Box<[u8; 100]>>> = Mutex::new(Vec::new());
+    static KEPT: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
     let _turn = turn();
     KEPT.lock().expect("nobody panics").reserve(10_000);
     let worker = Worker::new();
@@ -171,7 +171,7 @@ fn a_block_that_is_resized_is_of_who_resized_it() {
 
 #[test]
 fn scopes_are_followed_and_their_figures_are_not_touched() {
-    static KEPT: Mutex<Vec<Box<[u8; 100]>>> = Mutex::new(Vec::new());
+    static KEPT: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
     let _turn = turn();
     KEPT.lock().expect("nobody panics").reserve(10_000);
     let outer = highwater::Scope::enter("before");

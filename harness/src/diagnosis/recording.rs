@@ -84,11 +84,17 @@ impl Recording {
             let lost_blocks = self.0.0.lost();
             // Names take longer than all else: nobody has to take call stacks meanwhile.
             drop(self);
-            Levels {
-                sites: named(&recorded),
-                lost_blocks,
-            }
+            let sites = named(&recorded);
+            forget_files();
+            Levels { sites, lost_blocks }
         })
+    }
+}
+
+impl Drop for Taking {
+    /// A service goes on after this, and has its memory for itself.
+    fn drop(&mut self) {
+        unscoped(forget_files);
     }
 }
 
@@ -115,9 +121,6 @@ fn named(recorded: &[Recorded]) -> Vec<Level> {
         total_sum.bytes += total.bytes;
         total_sum.blocks += total.blocks;
     }
-    drop(names);
-    // A service goes on after this, and has its memory for itself.
-    forget_files();
     let at_least_zero = |figure: i64| u64::try_from(figure).unwrap_or(0);
     let levels = sums
         .into_iter()
