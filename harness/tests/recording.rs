@@ -204,64 +204,78 @@ fn there_is_one_at_a_time_and_it_may_end_anywhere() {
     Recording::start().expect("the first is over");
 }
 
-/// Blocks go from thread to thread while recordings begin and end.
-#[test]
-fn figures_hold_while_threads_race() {
-    const ROUNDS: usize = 30;
-    let _turn = turn();
-    let live = || highwater::__private::live_in_process().expect("it is installed");
+/// Allocates, resizes and frees what other threads allocated, until it is over.
+#[inline(never)]
+fn churn(kept: &Mutex<Vec<Vec<u8>>>, is_over: &AtomicBool, start: usize) {
+    let mut size = start;
+    while !is_over.load(Ordering::Relaxed) {
+        size = size * 31 % 997;
+        let mut kept = kept.lock().expect("nobody panics");
+        if kept.len() > 50 {
+            let taken = kept.swap_remove(size % 50);
+            drop(kept);
+            drop(taken);
+        } else {
+            kept.push(Vec::with_capacity(size + 1));
+            let last = kept.len() - 1;
+            kept[size % (last + 1)].reserve_exact(size + 50);
+        }
+    }
+}
+
+/// Runs `work` while blocks go from thread to thread, and `afterwards` when all of them were freed.
+fn while_threads_race<R>(work: impl FnOnce() -> R, afterwards: impl FnOnce(R)) {
     let workers: Vec<_> = (0..4).map(|_| Worker::new()).collect();
-    let before = live();
     let kept: &'static Mutex<Vec<Vec<u8>>> = Box::leak(Box::default());
     let is_over: &'static AtomicBool = Box::leak(Box::default());
     for (number, worker) in workers.iter().enumerate() {
-        let churn = move || {
-            let mut size = number + 1;
-            while !is_over.load(Ordering::Relaxed) {
-                size = size * 31 % 997;
-                let mut kept = kept.lock().expect("nobody panics");
-                if kept.len() > 50 {
-                    let taken = kept.swap_remove(size % 50);
-                    drop(kept);
-                    drop(taken);
-                } else {
-                    kept.push(Vec::with_capacity(size + 1));
-                    let last = kept.len() - 1;
-                    kept[size % (last + 1)].reserve_exact(size + 50);
-                }
-            }
-        };
         let sender = worker.work.as_ref().expect("it has not ended");
+        let churn = move || churn(kept, is_over, number + 1);
         sender.send(Box::new(churn)).expect("it runs");
     }
-    for _ in 0..ROUNDS {
-        let recording = Recording::start().expect("nobody records");
-        for _ in 0..100 {
-            thread::yield_now();
-        }
-        drop(recording);
-    }
-    let recording = Recording::start().expect("nobody records");
+    let result = work();
     is_over.store(true, Ordering::Relaxed);
     for worker in &workers {
         worker.done.recv().expect("it does not panic");
     }
     drop(std::mem::take(&mut *kept.lock().expect("nobody panics")));
-    let levels = recording.finish();
-    assert_eq!(levels.lost_blocks, 0);
-    let is_of_churn = |level: &&Level| {
-        let mut frames = level.frames.iter();
-        frames.any(|frame| {
-            frame
-                .function()
-                .starts_with("figures_hold_while_threads_race")
-        })
+    afterwards(result);
+}
+
+#[test]
+fn figures_hold_while_threads_race() {
+    let _turn = turn();
+    let record = || {
+        let recording = Recording::start().expect("nobody records");
+        for _ in 0..1_000 {
+            thread::yield_now();
+        }
+        recording
     };
-    let churn: Vec<_> = levels.sites.iter().filter(is_of_churn).collect();
-    assert!(!churn.is_empty(), "{levels:#?}");
-    let rests = |level: &&Level| (level.live_bytes, level.live_blocks) == (0, 0);
-    assert!(churn.iter().all(rests), "{churn:#?}");
-    drop(workers);
-    let more = live().0.saturating_sub(before.0);
+    while_threads_race(record, |recording| {
+        let levels = recording.finish();
+        let [bytes, blocks, _, total] = sums(&levels, "recording::churn");
+        assert_eq!(
+            (bytes, blocks, levels.lost_blocks),
+            (0, 0, 0),
+            "{levels:#?}"
+        );
+        assert!(total > 0, "{levels:#?}");
+    });
+}
+
+/// What scopes and the process count does not depend on recordings that come and go.
+#[test]
+fn recordings_that_begin_and_end_change_no_count() {
+    let _turn = turn();
+    let live = || highwater::__private::live_in_process().expect("it is installed");
+    let before = live().0;
+    let begin_and_end = || {
+        for _ in 0..20 {
+            drop(Recording::start().expect("nobody records"));
+        }
+    };
+    while_threads_race(begin_and_end, drop);
+    let more = live().0.saturating_sub(before);
     assert!(more < 10_000, "{more} bytes are live");
 }

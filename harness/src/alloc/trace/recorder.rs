@@ -9,6 +9,10 @@
 //!    block that is followed without taking note of that.
 //!
 //! Between these steps, every thread passes a memory barrier.
+//!
+//! One gap is left: a thread that the system stops in the middle of an allocation while one
+//! recording ends, and that goes on when the next has begun, follows that block by the number
+//! of a call stack of before. So the map is cleared as late as possible.
 
 use super::{Live, MODE, NOBODY, Total, Trace, shadow};
 use crate::alloc::{RecordError, ledger, live_in_process, memory, scopes, unscoped};
@@ -42,6 +46,8 @@ impl Recorder {
         // This thread answers at once.
         ledger::current();
         memory::barrier_in_all_threads();
+        // Of a recording before, threads may have written to it since that ended.
+        shadow::clear();
         trace.state.is_of_all.store(true, Release);
         MODE.fetch_and(!NOBODY, Release);
         Ok(Self { trace })
