@@ -69,6 +69,18 @@ pub enum JudgeError {
         /// In what.
         difference: String,
     },
+    /// What was allocated before is in none of them, and before is not the same.
+    #[error(
+        "{first} and {other} are of different recordings: each has only what was allocated since \
+         it began, so levels cannot be compared; take the profiles one after the other while one \
+         recording goes on"
+    )]
+    OtherRecording {
+        /// The first file.
+        first: String,
+        /// The one that differs.
+        other: String,
+    },
     /// There is too much to keep.
     #[error(
         "the profiles have more than can be judged at once: of {stacks} call stacks and more in \
@@ -97,6 +109,7 @@ pub struct Place {
 /// What the first profile says, which all of them must.
 struct First {
     path: PathBuf,
+    since_nanos: Option<i64>,
     process: Process,
     value: String,
     sampled_bytes: Option<u64>,
@@ -130,7 +143,8 @@ pub fn judge(paths: &[PathBuf], place: &Place) -> Result<Found, JudgeError> {
     if let Some(first) = first {
         let program = first.process.program.as_deref();
         found.program = program.map(ToOwned::to_owned);
-        found.has_start = first.process.start.is_some();
+        // A recording is of one process.
+        found.has_start = first.process.start.is_some() || first.since_nanos.is_some();
         doubt_restarts(&mut found);
         found.value = first.value;
     }
@@ -142,6 +156,7 @@ impl First {
     fn of(path: &Path, profile: &HeapProfile) -> Self {
         Self {
             path: path.to_owned(),
+            since_nanos: profile.since_nanos,
             process: profile.process.clone(),
             value: profile.value.clone(),
             sampled_bytes: profile.sampled_bytes,
@@ -163,6 +178,11 @@ impl First {
         } else if self.value != profile.value {
             let [ours, theirs] = [&self.value, &profile.value].map(|value| printable(value));
             format!("the values are `{ours}` and `{theirs}`")
+        } else if self.since_nanos != profile.since_nanos {
+            return Err(JudgeError::OtherRecording {
+                first: self.path.display().to_string(),
+                other: path.display().to_string(),
+            });
         } else {
             return Ok(());
         };

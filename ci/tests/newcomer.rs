@@ -100,3 +100,35 @@ fn a_leak_in_a_service_is_found_in_the_first_minutes() {
     ];
     leak(&project, "src/lib.rs", SERVICE, leaky);
 }
+
+/// Each in a module of its own, as a reader copies them.
+#[test]
+#[ignore = "builds axum"]
+fn the_handlers_of_the_docs_compile() {
+    let page = include_str!("../../docs/metrics.md");
+    let examples = page.split("```rust\n").skip(1);
+    let examples = examples.filter_map(|rest| rest.split("```").next());
+    let library: String = (0..)
+        .zip(examples)
+        .map(|(number, example)| format!("pub mod example_{number} {{\n{example}}}\n"))
+        .collect();
+    assert_eq!(library.matches("fn router").count(), 2, "{library}");
+    let monitor = concat!(env!("CARGO_MANIFEST_DIR"), "/../harness/monitor");
+    let project = Project::empty();
+    project.write(
+        "Cargo.toml",
+        &format!(
+            "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+             [dependencies]\naxum = \"0.8\"\ntokio = {{ version = \"1\", features = [\"rt\", \"time\"] }}\n\
+             highwater-monitor = {{ path = {monitor:?}, features = [\"profile\", \"prometheus\"] }}\n"
+        ),
+    );
+    project.write("src/lib.rs", &library);
+    let output = project.runs(program(env!("CARGO"))).arg("check").output();
+    let output = output.expect("it starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

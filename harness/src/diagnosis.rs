@@ -3,6 +3,7 @@
 //! When a scenario fails it is run again in call-stack mode. `watch.rs` records the levels of
 //! each call stack, `symbols` finds the names, `text.rs` prints them.
 
+mod recording;
 mod text;
 mod types;
 mod watch;
@@ -12,6 +13,7 @@ use crate::holders::Holder;
 use crate::symbols::Frame;
 use crate::text::signature::signature;
 use crate::verdict::Verdict;
+pub use recording::{Level, Levels, Recording, RecordingError};
 use std::cmp::Reverse;
 pub(crate) use watch::Watch;
 

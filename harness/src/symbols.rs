@@ -11,7 +11,7 @@ mod text;
 
 pub use foreign::{Located, frames_told, stack_told};
 pub use frames::Frame;
-pub(crate) use frames::{Named, Names};
+pub(crate) use frames::{Named, Names, forget_files};
 pub use short::plain;
 #[cfg(highwater_stacks)]
 pub(crate) use statics::{Symbols, library};

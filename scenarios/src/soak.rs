@@ -14,6 +14,7 @@ mod exchange;
 mod floors;
 mod parts;
 mod real;
+mod site;
 mod text;
 
 use crate::arguments::Soak as Asked;
@@ -26,6 +27,7 @@ use highwater_monitor::{ComponentHeap, Event, Figure, Monitor, Sample, State, St
 use highwater_reports::fitted;
 use parts::{CleanUps, Messages, Service, Wire};
 use real::Real;
+use site::Site;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -58,6 +60,8 @@ struct Soak<'a> {
     trades: u64,
     /// None on the simulated clock.
     real: Option<Real>,
+    /// Which line leaks; none if nothing does, or it is not known.
+    site: Option<Site>,
 }
 
 /// From one start of the service to the next.
@@ -95,8 +99,12 @@ struct Projection {
 pub(crate) fn run(asked: &Asked) -> Result<(String, u8), String> {
     let folder = tempfile::tempdir().map_err(|error| format!("no temporary directory: {error}"))?;
     let folder = asked.state.as_deref().unwrap_or_else(|| folder.path());
-    let soak = Soak::run(asked, folder).map_err(|error| format!("the service failed: {error}"))?;
+    let failed = |error: io::Error| format!("the service failed: {error}");
+    let mut soak = Soak::run(asked, folder).map_err(failed)?;
     let criteria = soak.criteria();
+    if soak.grows(&criteria) {
+        soak.site = site::find(asked).map_err(failed)?;
+    }
     let code = if criteria.iter().any(Criterion::is_missed) {
         EXIT_UNSOUND
     } else if criteria.iter().any(Criterion::is_unknown) {
@@ -238,6 +246,7 @@ impl<'a> Soak<'a> {
             alerts: Vec::new(),
             trades: 0,
             real: None,
+            site: None,
         }
     }
 

@@ -94,7 +94,10 @@ fn at_the_limit_the_service_is_restarted_and_goes_on() {
     let off = off.captures(&text).unwrap_or_else(|| panic!("{text}"));
     let off: f64 = off[1].parse().expect("a number");
     assert!(off < 10.0, "{text}");
+    let text = text.replace("\n  ", " ");
     assert!(text.contains("\nit is the sessions, where "), "{text}");
+    let site = "are of `<Session>::example` at fixtures/src/session_store.rs:";
+    assert!(text.contains(site), "{text}");
     assert!(text.contains("alert: heap: growing by"), "{text}");
 }
 

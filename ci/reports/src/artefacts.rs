@@ -13,8 +13,6 @@ use crate::report::{Frame, Report, Site};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What stands for a call stack that is not known.
-const NO_STACK: &str = "[call stack not known]";
 /// Where dhat's viewer is, for those who have no valgrind.
 const DHAT_VIEWER: &str = "https://nnethercote.github.io/dh_view/dh_view.html";
 

@@ -32,6 +32,9 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub struct HeapProfile {
     /// When, in nanoseconds since 1970; none if it does not say.
     pub time_nanos: Option<i64>,
+    /// When it began to be taken, likewise: then what was allocated before is not in it. None if
+    /// it is of all that was live.
+    pub since_nanos: Option<i64>,
     /// The process.
     pub process: Process,
     /// What its values are called: live bytes.
@@ -147,6 +150,7 @@ impl HeapProfile {
         let is_of_bytes = texts.get(period_type.unit)?.as_deref() == Some("bytes");
         Ok(Self {
             time_nanos: Some(profile.time_nanos).filter(|time| *time > 0),
+            since_nanos: since(&profile),
             process: process(&profile, &texts)?,
             value: value.to_string(),
             sampled_bytes: u64::try_from(profile.period)
@@ -200,6 +204,11 @@ impl Texts {
         let text = text.ok_or_else(|| damaged("it refers to a text that is not there"))?;
         Ok(Some(text.clone()).filter(|text| !text.is_empty()))
     }
+}
+
+fn since(profile: &pprof::Profile) -> Option<i64> {
+    let has_length = profile.time_nanos > 0 && profile.duration_nanos > 0;
+    has_length.then(|| profile.time_nanos.saturating_sub(profile.duration_nanos))
 }
 
 /// Which of a sample's values are live bytes, and what they are called.

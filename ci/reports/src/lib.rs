@@ -8,6 +8,7 @@
 //! - [`fitted`] prints tables that fit the terminal.
 //! - [`heap_profile`] reads the heap profiles of other programs.
 //! - [`page`] shows a report, and has the parts that larger pages are made of.
+//! - [`recorded`] writes what a service allocated while it ran.
 //! - [`similar`] guesses what a name that is not known was to be.
 //! - [`sites`] tells the call sites of two reports apart.
 //! - [`visible`] knows the characters that hide.
@@ -26,6 +27,7 @@ pub mod fitted;
 pub mod heap_profile;
 pub mod page;
 mod pprof;
+pub mod recorded;
 pub mod report;
 pub mod similar;
 pub mod sites;

@@ -12,6 +12,7 @@ mod origin;
 mod parts;
 
 use crate::figure::{Figure, Unit, figures};
+use crate::recorded::Recorded;
 use crate::report::{Ceiling, Diagnosis, Location, Report, Verdict};
 use crate::visible::printable;
 use highwater::__private::{Thousands, shell_word};
@@ -67,6 +68,18 @@ pub fn render(report: &Report, origin: &Origin) -> String {
         } }
     };
     document(&format!("Memory of {}", report.full_name()), &body)
+}
+
+/// The page for what a program allocated while it ran.
+pub fn recorded(recorded: &Recorded) -> String {
+    let body = html! {
+        header {
+            h1 { "Allocated by " (recorded.program) " and still live" }
+            p.origin { @for line in recorded.summary() { span { (line) } } }
+        }
+        main { section { (diagnosis::recorded(&recorded.sites)) } }
+    };
+    document(&format!("Heap of {}", recorded.program), &body)
 }
 
 /// A whole page of this title. Characters that cannot be seen are escaped in all of it.

@@ -1,6 +1,8 @@
 //! The messages of pprof's `profile.proto`, with the numbers of their fields, as far as they are
 //! written or read here.
 
+pub(crate) mod tables;
+
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
@@ -20,6 +22,9 @@ pub(crate) struct Profile {
     /// Since 1970; 0 if it is not known.
     #[prost(int64, tag = "9")]
     pub(crate) time_nanos: i64,
+    /// How long it took; 0 if it is of one moment. What was allocated before is not in it then.
+    #[prost(int64, tag = "10")]
+    pub(crate) duration_nanos: i64,
     #[prost(message, optional, tag = "11")]
     pub(crate) period_type: Option<ValueType>,
     #[prost(int64, tag = "12")]

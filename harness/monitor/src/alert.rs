@@ -95,7 +95,7 @@ pub(crate) struct Judged<'a> {
     /// From which time to the limit on there is an alert.
     pub(crate) soon: Duration,
     /// What else is known of the cause.
-    pub(crate) cause: &'static str,
+    pub(crate) cause: &'a str,
 }
 
 impl Alerts {

@@ -14,6 +14,7 @@
 //! ```
 //!
 //! # Features
+//! - `profile`: a heap profile on request, of what was allocated meanwhile and is still live.
 //! - `prometheus`: the figures and verdicts as metrics.
 //! - `tracing`: alerts as events.
 //!
@@ -26,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod alert;
+mod cause;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod cleanup;
@@ -38,6 +40,8 @@ mod metrics;
 mod monitor;
 #[cfg_attr(not(target_os = "linux"), path = "no_process.rs")]
 mod process;
+#[cfg(feature = "profile")]
+mod profile;
 mod reading;
 mod sample;
 mod sampling;
@@ -51,7 +55,9 @@ pub use figure::Figure;
 #[cfg(feature = "prometheus")]
 pub use metrics::METRICS_CONTENT_TYPE;
 pub use monitor::{Builder, Monitor, Status};
-pub use sample::{Cgroup, Heap, Note, Pressure, Sample};
+#[cfg(feature = "profile")]
+pub use profile::{Profile, ProfileError, Recording};
+pub use sample::{Allocator, Cgroup, Heap, Note, Pressure, Sample};
 pub use sampling::Sampling;
 pub use verdict::{State, Verdict};
 

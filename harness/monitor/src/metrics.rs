@@ -2,7 +2,7 @@
 
 use crate::alert::AlertKind;
 use crate::monitor::{Monitor, Status};
-use crate::sample::{Cgroup, Pressure, Sample};
+use crate::sample::{Allocator, Cgroup, Pressure, Sample};
 use crate::verdict::{State, Verdict};
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -33,6 +33,7 @@ impl Monitor {
         if let Some(sample) = &status.sample {
             of_sample(&mut registry, sample);
             of_components(&mut registry, sample);
+            of_allocators(&mut registry, sample);
             if let Some(cgroup) = &sample.cgroup {
                 of_cgroup(&mut registry, cgroup);
             }
@@ -124,6 +125,34 @@ fn of_components(registry: &mut Registry, sample: &Sample) {
     for component in &sample.components {
         let labels = vec![("component", component.name.clone())];
         set(&bytes, &labels, Some(component.live_bytes as f64));
+    }
+}
+
+fn of_allocators(registry: &mut Registry, sample: &Sample) {
+    let figure = |name: &str, help: &str, of: fn(&Allocator) -> Option<u64>| {
+        let known = sample.allocators.iter().filter_map(|allocator| {
+            let labels = vec![("allocator", allocator.name.to_owned())];
+            Some((labels, of(allocator)? as f64))
+        });
+        let known: Vec<_> = known.collect();
+        (!known.is_empty()).then(|| (name.to_owned(), help.to_owned(), known))
+    };
+    let figures = [
+        figure("held", "What an allocator has from the system", |of| {
+            Some(of.held_bytes)
+        }),
+        figure("used", "What an allocator has handed out", |of| {
+            of.used_bytes
+        }),
+        figure("fragmented", "What is free on pages in use", |of| {
+            of.fragmented_bytes
+        }),
+    ];
+    for (name, help, known) in figures.into_iter().flatten() {
+        let bytes = family(registry, &format!("allocator_{name}_bytes"), &help);
+        for (labels, value) in known {
+            set(&bytes, &labels, Some(value));
+        }
     }
 }
 

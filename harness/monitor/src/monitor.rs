@@ -3,6 +3,7 @@
 #[cfg(feature = "tracing")]
 use crate::alert::Alert;
 use crate::alert::{AlertKind, Alerts, Event, Judged};
+use crate::cause::Cause;
 use crate::component::ComponentHeap;
 use crate::figure::Figure;
 use crate::judge::{Judge, times};
@@ -69,6 +70,7 @@ struct Watch {
     /// The highest live bytes of all samples.
     heap_peak: u64,
     watched: Vec<Watched>,
+    cause: Cause,
 }
 
 /// One figure.
@@ -210,6 +212,7 @@ impl Watch {
             self.heap_peak = self.heap_peak.max(heap.peak_bytes);
             heap.peak_bytes = self.heap_peak;
         }
+        self.cause.observe(&sample, intervals);
         let before = self.last.as_ref().map_or(&[][..], |sample| &sample.notes);
         let is_gap = |note: &Note| matches!(note, Note::Gap(_));
         let is_new = |note: &&Note| match note {
@@ -309,7 +312,7 @@ impl Watch {
         let cause = if is_new && *figure == Figure::Memory {
             self.cause(over, settings.interval)
         } else {
-            ""
+            String::new()
         };
         let watched = &mut self.watched[index];
         watched.alerts.update(&Judged {
@@ -317,22 +320,16 @@ impl Watch {
             level,
             passed,
             soon: settings.soon,
-            cause,
+            cause: &cause,
         })
     }
 
-    /// What the heap says of memory that grows over this time.
-    fn cause(&self, over: Duration, interval: Duration) -> &'static str {
+    /// What the heap and the allocators say of memory that grows over this time.
+    fn cause(&self, over: Duration, interval: Duration) -> String {
         let is_heap = |watched: &&Watched| *watched.judge.figure() == Figure::Heap;
         let heap = self.watched.iter().find(is_heap);
-        match heap.and_then(|heap| heap.judge.grows_over(over, interval)) {
-            Some(true) => "; the heap grows, too: the program keeps what it allocates",
-            Some(false) => {
-                "; the heap does not grow: the allocator keeps what was freed, or memory comes from \
-                 elsewhere"
-            }
-            None => "",
-        }
+        let grows = heap.and_then(|heap| heap.judge.grows_over(over, interval));
+        self.cause.text(grows, over, interval)
     }
 }
 

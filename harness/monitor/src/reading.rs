@@ -2,8 +2,13 @@
 
 use crate::component;
 use crate::process;
-use crate::sample::{Heap, Sample};
-use std::time::SystemTime;
+use crate::sample::{Allocator, Heap, Sample};
+use highwater::__private::{Beneath, glibc, jemalloc, mimalloc};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// glibc is asked as often as takes one in so many parts of the time.
+const REST: u32 = 10_000;
 
 impl Sample {
     /// The figures of this process now.
@@ -11,6 +16,7 @@ impl Sample {
         let mut sample = Self::at(SystemTime::now());
         process::read_own(&mut sample);
         sample.components = component::all();
+        sample.allocators = allocators();
         sample.heap = highwater::__private::live_in_process().map(|(bytes, blocks)| Heap {
             live_bytes: bytes,
             live_blocks: blocks,
@@ -25,5 +31,38 @@ impl Sample {
         let mut sample = Self::at(SystemTime::now());
         process::read_tree(pid, &mut sample);
         sample
+    }
+}
+
+/// Those that are there and can be asked now.
+fn allocators() -> Vec<Allocator> {
+    static NOT_BEFORE: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut not_before = NOT_BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+    let begun = Instant::now();
+    let of_glibc = if not_before.is_none_or(|instant| begun >= instant) {
+        let found = glibc();
+        *not_before = begun.checked_add(rest(begun.elapsed()));
+        found
+    } else {
+        None
+    };
+    drop(not_before);
+    let all = [of_glibc, jemalloc(), mimalloc()];
+    all.into_iter().flatten().map(Allocator::from).collect()
+}
+
+/// How long glibc is left alone when it took so long to tell.
+fn rest(took: Duration) -> Duration {
+    took.saturating_mul(REST)
+}
+
+impl From<Beneath> for Allocator {
+    fn from(beneath: Beneath) -> Self {
+        Self {
+            name: beneath.name,
+            held_bytes: beneath.held_bytes,
+            used_bytes: beneath.used_bytes,
+            fragmented_bytes: beneath.fragmented_bytes,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use highwater_monitor::{AlertKind, Event, Figure, Heap, Monitor, Sample};
+use highwater_monitor::{AlertKind, Allocator, Event, Figure, Heap, Monitor, Sample};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -64,6 +64,14 @@ fn the_callback_may_ask_for_the_status() {
 
 /// The alert about memory that grows by a megabyte a minute after ten days at rest.
 fn alert_of_memory(heap: impl Fn(u64) -> Option<u64>) -> String {
+    alert_with(heap, |_| Vec::new())
+}
+
+/// The same with what allocators say of themselves.
+fn alert_with(
+    heap: impl Fn(u64) -> Option<u64>,
+    allocators: impl Fn(u64) -> Vec<Allocator>,
+) -> String {
     let start = 10 * 24 * 60;
     let monitor = Monitor::builder().build();
     let told = (0..start + 240).flat_map(|minute| {
@@ -75,6 +83,7 @@ fn alert_of_memory(heap: impl Fn(u64) -> Option<u64>) -> String {
             live.peak_bytes = bytes;
             live
         });
+        sample.allocators = allocators(grown);
         monitor.observe(sample)
     });
     let of_memory =
@@ -93,6 +102,43 @@ fn the_heap_tells_a_leak_from_what_the_allocator_keeps() {
         alert_of_memory(|grown| Some((100 + grown % 7) * MB)),
         alert_of_memory(|grown| (grown > 40).then_some((100 + grown) * MB)),
         alert_of_memory(|_| None),
+    ];
+    insta::assert_snapshot!(alerts.join("\n"));
+}
+
+fn holding(name: &'static str, held: u64, used: u64, fragmented: Option<u64>) -> Allocator {
+    let mut allocator = Allocator::holding(name, held * MB);
+    allocator.used_bytes = Some(used * MB);
+    allocator.fragmented_bytes = fragmented.map(|megabytes| megabytes * MB);
+    allocator
+}
+
+/// What allocators say of themselves tells what they keep from what is fragmented and from what
+/// is not theirs; also without highwater's allocator, and if one of them is not asked each time.
+#[test]
+fn allocators_tell_what_they_keep_from_what_is_fragmented() {
+    let steady = |_| Some(100 * MB);
+    let of_glibc = |grown: u64| vec![holding("glibc", 180 + grown, 105, None)];
+    let of_jemalloc = |kept, fragmented| {
+        let held = 105 + kept + fragmented;
+        vec![holding("jemalloc", held, 105, Some(fragmented))]
+    };
+    let of_two = |grown| {
+        let others = holding("glibc", 30, 20, None);
+        vec![others, Allocator::holding("mimalloc", (110 + grown) * MB)]
+    };
+    let alerts = [
+        alert_with(steady, of_glibc),
+        alert_with(|_| None, of_glibc),
+        alert_with(steady, |grown| {
+            let asked = grown % 5 == 0;
+            if asked { of_glibc(grown) } else { Vec::new() }
+        }),
+        alert_with(steady, |grown| of_jemalloc(grown, 10)),
+        alert_with(steady, |grown| of_jemalloc(10, grown)),
+        alert_with(steady, |_| of_jemalloc(10, 5)),
+        alert_with(steady, of_two),
+        alert_with(|grown| Some((100 + grown) * MB), of_glibc),
     ];
     insta::assert_snapshot!(alerts.join("\n"));
 }

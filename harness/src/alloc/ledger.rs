@@ -11,6 +11,7 @@
 
 #[cfg(highwater_stacks)]
 mod bounds;
+mod call;
 #[cfg_attr(not(highwater_stacks), path = "ledger/no_follower.rs")]
 mod follower;
 mod own;
@@ -30,6 +31,8 @@ use super::sync::atomic::{
 use super::sync::thread_local;
 #[cfg(highwater_stacks)]
 pub(super) use bounds::{Bounds, learn as learn_bounds};
+#[cfg(highwater_stacks)]
+pub(super) use call::{call_all, call_off};
 #[cfg(all(test, highwater_stacks))]
 pub(super) use follower::THERE_ARE_NONE;
 #[cfg(highwater_stacks)]
@@ -141,6 +144,9 @@ pub(super) fn current() -> &'static Ledger {
 fn behind_sentinel(ledger: &'static Ledger) -> &'static Ledger {
     if ledger.is_spill() {
         ledger
+    } else if ledger.is_called() {
+        ledger.answer();
+        ledger
     } else {
         traced().unwrap_or_else(attach)
     }
@@ -155,6 +161,16 @@ pub(super) fn is_traced() -> bool {
 fn traced() -> Option<&'static Ledger> {
     // Fails only where thread-locals are a model's, and end.
     TRACED.try_with(Cell::get).ok().flatten()
+}
+
+/// Sends this thread back to the fast path, if nothing is to be followed or noted where it stands.
+// Not needed where call stacks can't be taken.
+#[allow(dead_code)]
+pub(super) fn leave_trace() {
+    let is_over = |ledger: &&Ledger| !ledger.scope().is_traced() && !ledger.scope().is_noted();
+    if let Some(ledger) = traced().filter(is_over) {
+        ledger.choose_path();
+    }
 }
 
 /// Whether this thread's allocations have ever come through the counting
@@ -256,7 +272,7 @@ impl Ledger {
         unsafe { self.scope.load(Acquire).as_ref() }.unwrap_or(&ROOT)
     }
 
-    /// Whether nothing is ever counted in it.
+    /// Whether nothing is ever counted in it, or its thread is [called](call).
     #[inline(always)]
     fn is_sentinel(&self) -> bool {
         self.footer.load(Relaxed) & !u64::from(u32::MAX) != 0

@@ -111,6 +111,22 @@ pub(super) fn make_zero(address: *mut u8, bytes: usize) {
     unsafe { libc::madvise(address.cast(), bytes, libc::MADV_DONTNEED) };
 }
 
+/// Every thread of the process passes a memory barrier before this returns: what it did before
+/// is seen by this thread, and what this thread did before is seen by it.
+#[cfg(highwater_linux)]
+// Not needed where call stacks can't be taken.
+#[allow(dead_code)]
+pub(super) fn barrier_in_all_threads() {
+    /// `MEMBARRIER_CMD_GLOBAL`, which needs no registration.
+    const GLOBAL: libc::c_int = 1;
+    // SAFETY: it takes two numbers and touches no memory.
+    if unsafe { libc::syscall(libc::SYS_membarrier, GLOBAL, 0) } != 0 {
+        // A system without it: no write waits this long in a processor.
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 /// The number that the system has for this thread; 0 where it is not asked.
 pub(crate) fn thread_id() -> u32 {
     #[cfg(highwater_linux)]

@@ -12,6 +12,8 @@
 // A layout's size never passes `isize::MAX`, so sizes and their differences fit.
 #![allow(clippy::cast_possible_wrap)]
 
+#[cfg_attr(not(highwater_linux), path = "no_beneath.rs")]
+pub(crate) mod beneath;
 #[cfg_attr(not(highwater_c_heap), path = "no_c_heap.rs")]
 mod c_heap;
 mod counters;
@@ -58,7 +60,7 @@ pub(crate) use refuse::Plan;
 #[cfg(highwater_linux)]
 pub(crate) use refuse::Refused;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
-pub(crate) use trace::{Live, Stopped, Total, Trace, with_stacks_from};
+pub(crate) use trace::{Live, Recorded, Recorder, Stopped, Total, Trace, with_stacks_from};
 pub(crate) use unwind::frames;
 
 // Not needed where tests are not given processes of their own.
@@ -300,6 +302,21 @@ unsafe fn enlarged(layout: Layout) -> Layout {
 #[inline(always)]
 fn scope() -> &'static scopes::Record {
     ledger::current().scope()
+}
+
+/// Why the allocations of the process cannot be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordError {
+    /// The program's allocations do not come through [`Alloc`].
+    NotInstalled,
+    /// Call stacks can't be taken here.
+    // Not constructed where they can.
+    #[allow(dead_code)]
+    NoStacks,
+    /// Somebody else takes call stacks.
+    // Not constructed where nobody can.
+    #[allow(dead_code)]
+    Busy,
 }
 
 /// Whether threads that are started in a scope belong to it.

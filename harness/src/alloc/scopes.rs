@@ -24,6 +24,8 @@ use super::sync::atomic::{
 use std::ptr;
 #[cfg(all(test, highwater_shuttle))]
 pub(super) use table::forget_all;
+#[cfg(highwater_stacks)]
+pub(super) use table::trace_all;
 use table::{CHUNKS, RECORDS_PER_CHUNK};
 #[cfg(highwater_unix)]
 pub(super) use table::{Pause, only_thread_stands_in, pause};

@@ -10,6 +10,7 @@
 #![allow(clippy::cast_possible_truncation)]
 
 mod fast;
+mod recorder;
 mod shadow;
 mod sites;
 mod slow;
@@ -18,6 +19,7 @@ mod stack;
 use super::scopes::Record;
 use super::{ledger, memory};
 pub(super) use fast::{allocated, resized, try_freed};
+pub(crate) use recorder::{Recorded, Recorder};
 use shadow::Entry;
 use sites::Sites;
 pub(crate) use sites::{Live, Total};
@@ -29,7 +31,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 const _: () = assert!(sites::LIMIT <= shadow::SITE_LIMIT as usize);
 
@@ -39,6 +41,8 @@ struct State {
     sites: Sites,
     /// The scope that is traced; null while none is.
     scope: AtomicPtr<Record>,
+    /// Whether all scopes are, but for the harness's own.
+    is_of_all: AtomicBool,
     /// Live bytes at which the sites' shares are noted; `i64::MAX` is never.
     peak_at: AtomicI64,
     has_peak: AtomicBool,
@@ -62,6 +66,36 @@ impl State {
         MODE.fetch_and(!(PEAK | LIMIT), Relaxed);
     }
 
+    fn new() -> Self {
+        Self {
+            walker: Walker::new(),
+            sites: Sites::new(),
+            scope: AtomicPtr::new(ptr::null_mut()),
+            is_of_all: AtomicBool::new(false),
+            peak_at: AtomicI64::new(i64::MAX),
+            has_peak: AtomicBool::new(false),
+            stop_above: AtomicI64::new(i64::MAX),
+            stopped_by: AtomicU32::new(0),
+            stopped_size: AtomicUsize::new(0),
+            stopped_live: AtomicI64::new(0),
+            lost: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether what threads in this scope allocate is followed.
+    fn follows(&self, record: &'static Record) -> bool {
+        if self.is_of_all.load(Acquire) {
+            return !record.is_own();
+        }
+        let is_followed = |scope: &Record| ptr::eq(record, scope) || record.is_within(scope);
+        self.scope().is_some_and(is_followed)
+    }
+
+    /// Whether that is so for as long as the trace lasts, whatever becomes of the scope.
+    fn follows_for_good(&self, record: &'static Record) -> bool {
+        self.is_of_all.load(Acquire) || ptr::eq(record, self.scope.load(Relaxed))
+    }
+
     /// The scope that is traced.
     #[inline(always)]
     fn scope(&self) -> Option<&'static Record> {
@@ -73,8 +107,55 @@ impl State {
 /// Made by the first trace and kept.
 static STATE: AtomicPtr<State> = AtomicPtr::new(ptr::null_mut());
 
-/// Held while a scope is traced: there is one set of tables.
-static TURN: Mutex<()> = Mutex::new(());
+/// Whether somebody traces: there is one set of tables. No guard of the lock is kept meanwhile,
+/// since a recording may end on another thread than it began on.
+static IS_TAKEN: Mutex<bool> = Mutex::new(false);
+static IS_FREE: Condvar = Condvar::new();
+
+/// The right to trace.
+struct Turn {
+    /// Whether its thread traces until the turn is over.
+    is_of_thread: bool,
+}
+
+impl Turn {
+    fn lock() -> MutexGuard<'static, bool> {
+        IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the turn is free. None if this thread is tracing already.
+    fn wait() -> Option<Self> {
+        if TRACING.replace(true) {
+            return None;
+        }
+        let mut is_taken = Self::lock();
+        while *is_taken {
+            is_taken = IS_FREE
+                .wait(is_taken)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *is_taken = true;
+        Some(Self { is_of_thread: true })
+    }
+
+    /// None if the turn is taken.
+    fn at_once() -> Option<Self> {
+        let was_taken = std::mem::replace(&mut *Self::lock(), true);
+        (!was_taken).then_some(Self {
+            is_of_thread: false,
+        })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.is_of_thread {
+            TRACING.set(false);
+        }
+        *Self::lock() = false;
+        IS_FREE.notify_one();
+    }
+}
 
 thread_local! {
     /// Whether this thread traces already, and would wait for itself.
@@ -107,7 +188,7 @@ static IS_OF_PROCESS: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Trace {
     state: &'static State,
     /// None where the whole process is traced.
-    turn: Option<MutexGuard<'static, ()>>,
+    turn: Option<Turn>,
 }
 
 /// The allocation that passed the limit.
@@ -141,23 +222,20 @@ impl Trace {
             trace.state.expect_nothing();
             return Some(trace);
         }
-        if TRACING.replace(true) {
+        Turn::wait().map(Self::with)
+    }
+
+    /// The same without waiting: none if there is another trace, of the whole process too.
+    fn try_start() -> Option<Self> {
+        if Self::is_of_process() {
             return None;
         }
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Turn::at_once().map(Self::with)
+    }
+
+    fn with(turn: Turn) -> Self {
         let state = state().unwrap_or_else(|| {
-            let fresh = Box::leak(Box::new(State {
-                walker: Walker::new(),
-                sites: Sites::new(),
-                scope: AtomicPtr::new(ptr::null_mut()),
-                peak_at: AtomicI64::new(i64::MAX),
-                has_peak: AtomicBool::new(false),
-                stop_above: AtomicI64::new(i64::MAX),
-                stopped_by: AtomicU32::new(0),
-                stopped_size: AtomicUsize::new(0),
-                stopped_live: AtomicI64::new(0),
-                lost: AtomicU64::new(0),
-            }));
+            let fresh = Box::leak(Box::new(State::new()));
             STATE.store(fresh, Release);
             fresh
         });
@@ -171,7 +249,7 @@ impl Trace {
         state.lost.store(0, Relaxed);
         state.expect_nothing();
         let turn = Some(turn);
-        Some(Self { state, turn })
+        Self { state, turn }
     }
 
     /// From now on all blocks of the process are followed, but for the harness's. No other
@@ -315,7 +393,6 @@ impl Drop for Trace {
         }
         MODE.fetch_or(NOBODY, Relaxed);
         self.state.scope.store(ptr::null_mut(), Release);
-        TRACING.set(false);
     }
 }
 

@@ -330,6 +330,13 @@ fn resolve(_address: usize) -> Vec<Raw> {
     Vec::new()
 }
 
+/// Gives back what was read from the program's files for names, which may be more than what the
+/// program itself has. The next name reads it again.
+pub(crate) fn forget_files() {
+    #[cfg(highwater_stacks)]
+    backtrace::clear_symbol_cache();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

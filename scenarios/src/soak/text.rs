@@ -1,6 +1,7 @@
 //! What a soak says: the answer, the criteria of the post-mortems, each part, and what happened.
 
 use super::parts::TRADES;
+use super::site::Site;
 use super::{HOUR, Life, SETTLED, Soak};
 use crate::part::Part;
 use clap::ValueEnum as _;
@@ -17,6 +18,9 @@ const MOST_AT_HALF_AN_HOUR: u64 = 2_000_000_000;
 const HALF_AN_HOUR: u64 = HOUR / 2;
 const LONG: u64 = 8 * HOUR;
 const MOST_PROCESSOR: f64 = 40.0;
+
+/// The criterion of growth.
+const GROWTH: &str = "growth";
 
 /// So many alerts are printed.
 const ALERTS: usize = 3;
@@ -57,7 +61,7 @@ impl Criterion {
     /// That of growth.
     pub(super) fn growth(measured: String, holds: Answer) -> Self {
         Self {
-            name: "growth",
+            name: GROWTH,
             asked: format!("< {}/h", Size(MOST_GROWTH.unsigned_abs())),
             measured,
             before: "13.2 GB/h",
@@ -344,16 +348,27 @@ impl Soak<'_> {
         format!("restarts: {restarts}; {trades} trades in the account, {lost} lost")
     }
 
-    /// Which part it is, and what names its line.
-    fn next(&self, width: usize) -> String {
-        let cause = match &self.longest().seen {
+    /// Whether a part takes ever more memory, or the whole does.
+    pub(super) fn grows(&self, criteria: &[Criterion]) -> bool {
+        let growth = criteria.iter().find(|one| one.name == GROWTH);
+        self.any_cause().is_some() || growth.is_some_and(Criterion::is_missed)
+    }
+
+    fn any_cause(&self) -> Option<(Part, String)> {
+        match &self.longest().seen {
             Some(seen) => self.real_cause(seen),
             None => self.cause(),
-        };
-        let Some((part, came)) = cause else {
-            return self
-                .no_cause()
-                .map_or(String::new(), |line| wrapped_to(line, 0, width));
+        }
+    }
+
+    /// Which part it is, and which line.
+    fn next(&self, width: usize) -> String {
+        let site = self.site.as_ref().map(Site::told);
+        let Some((part, came)) = self.any_cause() else {
+            let no_cause = self.no_cause();
+            let site = site.map(|site| format!("on the simulated clock, {site}"));
+            let lines = no_cause.map(ToOwned::to_owned).into_iter().chain(site);
+            return lines.map(|line| wrapped_to(&line, 0, width)).collect();
         };
         let (name, scenario) = (part.name(), part.scenario());
         let leaky = if self.asked.leaky == Some(part) {
@@ -361,7 +376,12 @@ impl Soak<'_> {
         } else {
             ""
         };
-        let line = format!("it is the {name}, where {came}; the line:");
+        let line = match site {
+            Some(site) => {
+                format!("it is the {name}, where {came}; {site}; all of its call stacks:")
+            }
+            None => format!("it is the {name}, where {came}; the line:"),
+        };
         let command = format!("  cargo run --release -- repro {scenario}{leaky}\n");
         wrapped_to(&line, 0, width) + &command
     }

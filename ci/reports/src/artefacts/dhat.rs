@@ -5,7 +5,8 @@
 //! each site ever held, which is not measured; the file has the greater of the two moments that
 //! are measured. Lifetimes are left out. The line that the viewer shows as the command says so.
 
-use super::{NO_STACK, described, type_of};
+use super::{described, type_of};
+use crate::pprof::tables::NO_STACK;
 use crate::report::{Diagnosis, Report, Site};
 use serde::Serialize;
 use std::collections::HashMap;

@@ -1,15 +1,11 @@
 //! A diagnosis in the format of pprof, as far as there is something to say in it. A sample is a
 //! site, its type is a label.
 
-use super::{NO_STACK, type_of};
-use crate::pprof::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
-use crate::report::{Diagnosis, Frame, Report, Site};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use super::type_of;
+use crate::pprof::tables::{Tables, packed};
+use crate::pprof::{Label, Mapping, Profile, Sample};
+use crate::report::{Diagnosis, Report, Site};
 use highwater::__private::Thousands;
-use prost::Message;
-use std::collections::HashMap;
-use std::io::Write as _;
 
 /// What a sample has a value of: its name, its unit, and the value.
 type Value = (&'static str, &'static str, fn(&Site) -> i64);
@@ -34,11 +30,7 @@ const OF_END: [Value; 2] = [
 
 /// The file's contents; `totals` are the bytes that each site allocated.
 pub(super) fn profile(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) -> Vec<u8> {
-    let bytes = message(report, diagnosis, totals).encode_to_vec();
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to a vector cannot fail.
-    let _ = encoder.write_all(&bytes);
-    encoder.finish().unwrap_or_default()
+    packed(&message(report, diagnosis, totals))
 }
 
 pub(super) fn message(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) -> Profile {
@@ -48,9 +40,7 @@ pub(super) fn message(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) ->
         values.extend(OF_PEAK);
     }
     values.extend(OF_GROWTH);
-    let mut tables = Tables::default();
-    // The table's first text is always the empty one.
-    tables.text("");
+    let mut tables = Tables::new();
     let total = [("alloc_objects", "count"), ("alloc_space", "bytes")];
     let named = values.iter().map(|(name, unit, _)| (*name, *unit));
     let sample_type = total.into_iter().chain(named);
@@ -62,7 +52,7 @@ pub(super) fn message(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) ->
         let total = [site.total_blocks, *total_bytes].map(|all| i64::try_from(all).unwrap_or(0));
         let values = values.iter().map(|(_, _, value)| value(site));
         Sample {
-            location_id: tables.stack(site),
+            location_id: tables.stack(&site.frames),
             value: total.into_iter().chain(values).collect(),
             label: vec![Label {
                 key: tables.text("type"),
@@ -95,6 +85,7 @@ pub(super) fn message(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) ->
         comment,
         default_sample_type: tables.text(default),
         time_nanos: 0,
+        duration_nanos: 0,
         location: tables.locations,
         function: tables.functions,
         string_table: tables.texts,
@@ -116,79 +107,4 @@ fn comments(report: &Report, diagnosis: &Diagnosis, is_peak_known: bool) -> Vec<
         comments.push("what was live at the peak is not known".to_owned());
     }
     comments
-}
-
-/// What samples refer to by numbers.
-#[derive(Default)]
-struct Tables {
-    texts: Vec<String>,
-    text_indices: HashMap<String, i64>,
-    functions: Vec<Function>,
-    function_ids: HashMap<(i64, i64), u64>,
-    locations: Vec<Location>,
-    location_ids: HashMap<(u64, i64), u64>,
-}
-
-impl Tables {
-    fn text(&mut self, text: &str) -> i64 {
-        if let Some(index) = self.text_indices.get(text) {
-            return *index;
-        }
-        let index = i64::try_from(self.texts.len()).unwrap_or(i64::MAX);
-        self.texts.push(text.to_owned());
-        self.text_indices.insert(text.to_owned(), index);
-        index
-    }
-
-    fn value_type(&mut self, name: &str, unit: &str) -> ValueType {
-        ValueType {
-            r#type: self.text(name),
-            unit: self.text(unit),
-        }
-    }
-
-    fn function(&mut self, name: &str, file: &str) -> u64 {
-        let (name, filename) = (self.text(name), self.text(file));
-        let next = self.functions.len() as u64 + 1;
-        let id = *self.function_ids.entry((name, filename)).or_insert(next);
-        if id == next {
-            self.functions.push(Function {
-                id,
-                name,
-                filename,
-                system_name: 0,
-            });
-        }
-        id
-    }
-
-    fn location(&mut self, frame: &Frame) -> u64 {
-        let file = frame.file.as_deref().unwrap_or_default();
-        let function_id = self.function(&frame.function, file);
-        let line = frame.line.unwrap_or(0).into();
-        let next = self.locations.len() as u64 + 1;
-        let id = *self.location_ids.entry((function_id, line)).or_insert(next);
-        if id == next {
-            self.locations.push(Location {
-                id,
-                mapping_id: 1,
-                address: 0,
-                line: vec![Line { function_id, line }],
-            });
-        }
-        id
-    }
-
-    fn stack(&mut self, site: &Site) -> Vec<u64> {
-        if site.frames.is_empty() {
-            let unknown = Frame {
-                function: NO_STACK.to_owned(),
-                file: None,
-                line: None,
-            };
-            return vec![self.location(&unknown)];
-        }
-        let frames = site.frames.iter();
-        frames.map(|frame| self.location(frame)).collect()
-    }
 }

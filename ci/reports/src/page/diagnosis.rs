@@ -5,7 +5,7 @@ mod tables;
 
 use super::parts::{blocks, place, signed, type_or_unknown};
 use super::{Sides, flame};
-use crate::report::{Diagnosis, Frame, Holder, Trap};
+use crate::report::{Diagnosis, Frame, Holder, Site, Trap};
 use highwater::__private::{Thousands, how_held};
 use maud::{Markup, html};
 
@@ -25,6 +25,15 @@ pub(super) fn render(sides: &Sides<'_>, diagnosis: &Diagnosis) -> Markup {
             (tables::sites(diagnosis))
             (tables::holders(&diagnosis.sites))
         }
+    }
+}
+
+/// What was allocated over some time, of which nothing is known but the end.
+pub(super) fn recorded(sites: &[Site]) -> Markup {
+    html! {
+        @if sites.is_empty() { p { "Nothing was allocated meanwhile." } }
+        (flame::recorded(sites))
+        @if !sites.is_empty() { (tables::recorded(sites)) }
     }
 }
 

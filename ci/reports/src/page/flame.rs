@@ -29,6 +29,41 @@ struct View<'a> {
 /// The `id` is that of no other on the page.
 pub(super) fn render(id: usize, head: &Diagnosis, base: Option<&Diagnosis>) -> Markup {
     let views: Vec<_> = views(head, base).collect();
+    graphs(id, &views)
+}
+
+/// The graphs of what was allocated over some time: of what is still live, and of all.
+pub(super) fn recorded(sites: &[Site]) -> Markup {
+    let views = [
+        (
+            "growth",
+            "still live",
+            leaves(
+                sites,
+                |site| site.live_bytes,
+                |site| site.live_blocks.into(),
+            ),
+        ),
+        (
+            "allocated",
+            "allocated",
+            leaves(sites, allocated, allocated_blocks),
+        ),
+    ];
+    let views = views.map(|(name, label, leaves)| View {
+        name,
+        label,
+        leaves,
+        is_change: false,
+    });
+    let views: Vec<_> = { views }
+        .into_iter()
+        .filter(|view| !view.leaves.is_empty())
+        .collect();
+    graphs(0, &views)
+}
+
+fn graphs(id: usize, views: &[View<'_>]) -> Markup {
     html! {
         @if !views.is_empty() {
             div.flame role="group" aria-label="call stacks, from the outermost function down" {
@@ -38,26 +73,36 @@ pub(super) fn render(id: usize, head: &Diagnosis, base: Option<&Diagnosis>) -> M
                         checked[index == 0];
                     label for=(input) { (view.label) }
                 }
-                @for view in &views { (view.graph()) }
+                @for view in views { (view.graph()) }
             }
         }
     }
 }
 
-fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<Item = View<'a>> {
-    let of = |value: fn(&Site) -> i64, blocks: fn(&Site) -> i128| {
-        let leaf = move |site| Leaf {
-            site,
-            bytes: value(site).into(),
-            blocks: blocks(site),
-        };
-        // What became less has no width among what grew.
-        head.sites
-            .iter()
-            .map(leaf)
-            .filter(|leaf| leaf.bytes > 0)
-            .collect()
+fn leaves(sites: &[Site], value: fn(&Site) -> i64, blocks: fn(&Site) -> i128) -> Vec<Leaf<'_>> {
+    let leaf = |site| Leaf {
+        site,
+        bytes: value(site).into(),
+        blocks: blocks(site),
     };
+    // What became less has no width among what grew.
+    sites
+        .iter()
+        .map(leaf)
+        .filter(|leaf| leaf.bytes > 0)
+        .collect()
+}
+
+fn allocated(site: &Site) -> i64 {
+    i64::try_from(site.total_bytes.unwrap_or(0)).unwrap_or(i64::MAX)
+}
+
+fn allocated_blocks(site: &Site) -> i128 {
+    site.total_blocks.into()
+}
+
+fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<Item = View<'a>> {
+    let of = |value, blocks| leaves(&head.sites, value, blocks);
     let changed = |value: fn(&Site) -> i64| {
         let differences = base.map(|base| differences(Some(base), head, value));
         let leaf = |difference: Difference<'a>| Leaf {
@@ -76,10 +121,6 @@ fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<
         is_change,
     };
     let peak = |site: &Site| site.peak_bytes.unwrap_or(0);
-    let allocated = |site: &Site| {
-        let total = site.total_bytes.unwrap_or(0);
-        i64::try_from(total).unwrap_or(i64::MAX)
-    };
     let change_at_peak = if knows_peak {
         changed(peak)
     } else {
@@ -87,7 +128,7 @@ fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<
     };
     let growth = of(|site| site.growth_bytes, |site| site.growth_blocks.into());
     let at_peak = of(peak, |site| site.peak_blocks.unwrap_or(0).into());
-    let in_all = of(allocated, |site| site.total_blocks.into());
+    let in_all = of(allocated, allocated_blocks);
     let views = [
         view(
             "live-change",

@@ -40,12 +40,8 @@ pub(super) unsafe fn allocated(block: *mut u8, size: usize, frame: Frame) -> *mu
 fn follow_new(block: *mut u8, size: usize, frame: Frame) {
     let Some(state) = state() else { return };
     // Of an earlier trace, a thread may be left over.
-    let is_followed = |scope: &Record| {
-        let own = ledger::current().scope();
-        ptr::eq(own, scope) || own.is_within(scope)
-    };
-    if !state.scope().is_some_and(is_followed) {
-        return;
+    if !state.follows(ledger::current().scope()) {
+        return ledger::leave_trace();
     }
     let own = ledger::own_follower();
     if let Some(own) = own {
@@ -68,7 +64,7 @@ fn follow_new(block: *mut u8, size: usize, frame: Frame) {
     follow(state, block, Entry { site: number, size });
     note_level(state, number, size);
     if let (Some(own), Some(near)) = (own, shadow::near(block as usize)) {
-        let stays = ptr::eq(own.ledger().scope(), state.scope.load(Relaxed));
+        let stays = state.follows_for_good(own.ledger().scope());
         own.follow_with(state.sites.slots(), near, stays);
     }
 }

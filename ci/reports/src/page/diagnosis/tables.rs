@@ -121,6 +121,48 @@ pub(super) fn sites(diagnosis: &Diagnosis) -> Markup {
     }
 }
 
+/// What was allocated at each site meanwhile, and what of it is live.
+pub(super) fn recorded(sites: &[Site]) -> Markup {
+    let (shown, others) = sites.split_at(ROWS.min(sites.len()));
+    let whole = sites.iter().map(|site| site.live_bytes).sum();
+    let allocated = |site: &Site| i128::from(site.total_bytes.unwrap_or(0));
+    let cells = |sites: &[Site]| {
+        let sum = Sum::of(sites.iter());
+        let total: i128 = sites.iter().map(allocated).sum();
+        html! {
+            (figure_cell("live", sum.live_bytes, &bytes(sum.live_bytes)))
+            (figure_cell("in blocks", sum.growth_blocks, &Thousands(sum.growth_blocks).to_string()))
+            (figure_cell("allocated", total, &bytes(total)))
+        }
+    };
+    html! {
+        table.data.sites {
+            caption { "Call sites" }
+            thead { tr {
+                th scope="col" { "site" }
+                (headers(&["share", "live", "in blocks", "allocated"]))
+            } }
+            tbody {
+                @for site in shown {
+                    tr {
+                        th scope="row" { (description(site)) }
+                        td.figure data-label="share" data-sort=(site.live_bytes) {
+                            (share(site.live_bytes, whole))
+                        }
+                        (cells(std::slice::from_ref(site)))
+                    }
+                }
+            }
+            @if !others.is_empty() {
+                tfoot { tr {
+                    th scope="row" colspan="2" { (others.len()) " more" }
+                    (cells(others))
+                } }
+            }
+        }
+    }
+}
+
 /// How much of the growth this is; nothing for what did not grow.
 fn share(part: i64, growth: i64) -> Markup {
     let [part, growth] = [part, growth].map(|bytes| u128::try_from(bytes).unwrap_or(0));
