@@ -251,6 +251,7 @@ fn two_scenarios_of_one_name_are_told_apart_or_refused() {
 #[test]
 fn a_fresh_checkout_of_a_workspace() {
     let project = Project::new();
+    project.share_no_base();
     let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
     project.keep("usize::MAX");
     let source = fs::read_to_string(project.path().join("lib.rs")).expect("it is there");

@@ -172,10 +172,12 @@ impl Project {
         std::os::unix::fs::symlink(shared, self.base_target()).expect("it is new");
     }
 
-    /// As users have it: the base is built with all that it depends on.
+    /// As users have it: there is no target directory, and the base is built with all that it
+    /// depends on.
     pub(crate) fn share_no_base(&self) {
         #[cfg(unix)]
         fs::remove_file(self.base_target()).expect("it is there");
+        fs::remove_dir(self.target()).expect("nothing else is in it");
     }
 
     pub(crate) fn base_target(&self) -> PathBuf {

@@ -80,7 +80,8 @@ impl Diagnosis {
         let seconds = self.slow_seconds?;
         Some(format!(
             "call stacks took {seconds} s, because this build does not optimise highwater: add \
-             [profile.dev.package.highwater] opt-level = 3"
+             opt-level = 3 below [profile.dev.package.highwater] and \
+             [profile.dev.package.backtrace]"
         ))
     }
 
