@@ -10,18 +10,32 @@ use crate::sample::{Allocator, Sample};
 use highwater::__private::Size;
 use std::time::Duration;
 
-/// What is known of the allocators so far.
-#[derive(Default)]
+/// How many may be in one program: glibc, jemalloc and mimalloc.
+pub(crate) const ALLOCATORS: usize = 3;
+
+/// What is known of the allocators so far. Its memory is there from the start: an allocator may be
+/// asked for the first time long after the first sample.
 pub(crate) struct Cause {
     /// What they told last.
     last: Vec<Allocator>,
-    kept: Option<Followed>,
-    fragmented: Option<Followed>,
+    kept: Followed,
+    fragmented: Followed,
 }
 
 struct Followed {
     judge: Judge,
-    level: u64,
+    /// The last one; none so far.
+    level: Option<u64>,
+}
+
+impl Default for Cause {
+    fn default() -> Self {
+        Self {
+            last: Vec::with_capacity(ALLOCATORS),
+            kept: Followed::new(),
+            fragmented: Followed::new(),
+        }
+    }
 }
 
 impl Cause {
@@ -38,11 +52,11 @@ impl Cause {
         let kept = self.last.iter().map(|of| kept(of, live));
         let kept: Option<u64> = kept.sum();
         if let Some(kept) = kept.filter(|_| !self.last.is_empty()) {
-            follow(&mut self.kept, kept, intervals);
+            self.kept.observe(kept, intervals);
         }
         let fragmented = self.last.iter().filter_map(|of| of.fragmented_bytes);
         if let Some(fragmented) = fragmented.reduce(|sum, of| sum + of) {
-            follow(&mut self.fragmented, fragmented, intervals);
+            self.fragmented.observe(fragmented, intervals);
         }
     }
 
@@ -53,12 +67,12 @@ impl Cause {
         over: Duration,
         interval: Duration,
     ) -> String {
-        let grows = |followed: Option<&Followed>| {
-            let followed = followed?;
+        let grows = |followed: &Followed| {
+            let level = followed.level?;
             let grows = followed.judge.grows_over(over, interval)?;
-            Some((grows, Size(followed.level)))
+            Some((grows, Size(level)))
         };
-        let (fragmented, kept) = (grows(self.fragmented.as_ref()), grows(self.kept.as_ref()));
+        let (fragmented, kept) = (grows(&self.fragmented), grows(&self.kept));
         let names = self.names();
         let growing = match (fragmented, kept) {
             (Some((true, level)), _) => format!(
@@ -112,11 +126,16 @@ fn kept(allocator: &Allocator, live: Option<u64>) -> Option<u64> {
     )
 }
 
-fn follow(followed: &mut Option<Followed>, level: u64, intervals: u64) {
-    let followed = followed.get_or_insert_with(|| Followed {
-        judge: Judge::new(Figure::Memory),
-        level,
-    });
-    followed.level = level;
-    followed.judge.observe(level, intervals);
+impl Followed {
+    fn new() -> Self {
+        Self {
+            judge: Judge::new(Figure::Memory),
+            level: None,
+        }
+    }
+
+    fn observe(&mut self, level: u64, intervals: u64) {
+        self.level = Some(level);
+        self.judge.observe(level, intervals);
+    }
 }

@@ -1,5 +1,6 @@
 //! Takes a sample: of this process, with its heap and components, or of others.
 
+use crate::cause::ALLOCATORS;
 use crate::component;
 use crate::process;
 use crate::sample::{Allocator, Heap, Sample};
@@ -47,8 +48,11 @@ fn allocators() -> Vec<Allocator> {
         None
     };
     drop(not_before);
-    let all = [of_glibc, jemalloc(), mimalloc()];
-    all.into_iter().flatten().map(Allocator::from).collect()
+    // As large each time, whoever is asked, so that a monitor's memory is.
+    let mut all = Vec::with_capacity(ALLOCATORS);
+    let told = [of_glibc, jemalloc(), mimalloc()];
+    all.extend(told.into_iter().flatten().map(Allocator::from));
+    all
 }
 
 /// How long glibc is left alone when it took so long to tell.

@@ -308,6 +308,8 @@ fn scope() -> &'static scopes::Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordError {
     /// The program's allocations do not come through [`Alloc`].
+    // Not constructed where call stacks can't be taken.
+    #[allow(dead_code)]
     NotInstalled,
     /// Call stacks can't be taken here.
     // Not constructed where they can.
