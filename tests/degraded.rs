@@ -88,7 +88,7 @@ fn printed(project: &TempDir, profile: &str, rustflags: &str) -> String {
          [dependencies]\nhighwater = {{ path = '{}', default-features = false, \
          features = ['diagnosis', 'threads'] }}\n{profile}\
          [profile.release.package.\"*\"]\nopt-level = 0\n\
-         [profile.release.package.highwater]\nopt-level = 1\n",
+         [profile.release.package.highwater]\nopt-level = 3\n",
         harness.canonicalize().expect("it is there").display()
     );
     fs::write(project.path().join("Cargo.toml"), manifest).expect("a file in it");
