@@ -34,6 +34,7 @@ mod tests {
 /// A package at the root of its repository, with this behind its name and version.
 fn package(rest: &str) -> Project {
     let project = Project::empty();
+    project.optimise_nothing();
     project.write("Cargo.toml", &manifest("shop", rest));
     project
 }
@@ -120,6 +121,7 @@ fn a_package_gets_what_it_needs_and_a_leak_is_found_at_its_line() {
 #[test]
 fn a_member_of_a_workspace_inherits_and_the_profile_is_the_roots() {
     let project = Project::empty();
+    project.optimise_nothing();
     let root = "[workspace]\nresolver = \"3\"\nmembers = [\"engine\", \"tools\"]\n";
     project.write("Cargo.toml", root);
     project.write(

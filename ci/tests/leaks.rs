@@ -80,14 +80,7 @@ fn leaks_that_are_known_pass_until_they_are_gone() {
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn tests_with_leaks_that_are_known_pass() {
-    let project = Project::new();
-    let path = project.path().join("Cargo.toml");
-    let manifest = std::fs::read_to_string(path).expect("it is there");
-    let with_diagnosis = manifest.replace(
-        "default-features = false",
-        "default-features = false, features = ['diagnosis', 'macros']",
-    );
-    project.write("Cargo.toml", &with_diagnosis);
+    let project = Project::new().with_default_features();
     project.keep("usize::MAX");
     project.append(
         "#[highwater::test(steps = 1_000, state = Vec::new())]\n\

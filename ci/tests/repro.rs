@@ -11,13 +11,7 @@ use support::{Project, REPORT};
 
 /// A project whose tests can take call stacks, and are not called as their scenarios.
 fn project() -> Project {
-    let project = Project::new();
-    let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
-    let with_diagnosis = manifest.replace(
-        "default-features = false",
-        "default-features = false, features = ['diagnosis']",
-    );
-    project.write("Cargo.toml", &with_diagnosis);
+    let project = Project::new().with_default_features();
     project.keep("usize::MAX");
     let source = fs::read_to_string(project.path().join("lib.rs")).expect("it is there");
     let (_, test) = source.split_once("#[test]").expect("a test");

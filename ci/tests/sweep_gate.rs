@@ -248,13 +248,7 @@ fn another_revision_is_compared_with() {
 
 #[test]
 fn a_test_becomes_a_scenario() {
-    let project = Project::new();
-    let manifest = fs::read_to_string(project.path().join("Cargo.toml")).expect("it is there");
-    let features = "default-features = false, features = [\"macros\"]";
-    project.write(
-        "Cargo.toml",
-        &manifest.replace("default-features = false", features),
-    );
+    let project = Project::new().with_default_features();
     let tests = "#[global_allocator]\nstatic ALLOC: highwater::Alloc = highwater::Alloc::system();\n\
                  #[test]\nfn leaks() { std::mem::forget(std::hint::black_box(vec![1_u8; 100])); }\n\
                  mod inner {\n    #[test]\n    fn sound() { drop(std::hint::black_box(vec![1_u8; 100])); }\n\

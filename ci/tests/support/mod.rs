@@ -144,6 +144,26 @@ impl Project {
         self.write("Cargo.toml", &manifest);
     }
 
+    /// Gives the harness its default features. Tests that need some of them have all: it is built
+    /// once for those.
+    pub(crate) fn with_default_features(self) -> Self {
+        let path = self.path().join("Cargo.toml");
+        let manifest = fs::read_to_string(path).expect("it is there");
+        self.write(
+            "Cargo.toml",
+            &manifest.replace(", default-features = false", ""),
+        );
+        self
+    }
+
+    /// What the manifest says of profiles is read, and not done: to optimise the harness takes
+    /// longer than these tests are faster by it.
+    pub(crate) fn optimise_nothing(&self) {
+        let profile = |name| format!("[profile.dev.package.{name}]\nopt-level = 0\n");
+        let config = profile("highwater") + &profile("backtrace");
+        self.write(".cargo/config.toml", &config);
+    }
+
     /// A repository without a package.
     pub(crate) fn empty() -> Self {
         Self::below("")
