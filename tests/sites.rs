@@ -61,11 +61,17 @@ fn check(report: &Report, expected: &[&str]) {
 /// their place: nine of ten must agree.
 #[track_caller]
 fn check_holders(report: &Report) {
+    check_holders_of(report, usize::MAX);
+}
+
+/// The same for the first of the sites that grow.
+#[track_caller]
+fn check_holders_of(report: &Report, first: usize) {
     let diagnosis = diagnosis(report);
     assert_eq!(diagnosis.holders_obstacle(), None);
     let mut told = String::new();
     let growing = |site: &&Site| site.verdict().is_growing();
-    for site in diagnosis.sites().iter().filter(growing) {
+    for site in diagnosis.sites().iter().filter(growing).take(first) {
         let holders = site.holders().expect("this is Linux");
         let all: u64 = holders.iter().map(Holder::blocks).sum();
         assert_eq!(i64::try_from(all).ok(), Some(site.live_blocks()), "{site}");
@@ -341,7 +347,9 @@ fn a_task_on_other_threads() {
         "{}",
         diagnosis(&report)
     );
-    check_holders(&report);
+    // The runtime polls a task from several lines, so the vector may be resized at several call
+    // stacks, of which none grows for long.
+    check_holders_of(&report, 1);
 }
 
 /// A few bytes a step under megabytes that come and go.
