@@ -19,9 +19,6 @@ fn built_in(shared: &Project, mut command: Command) -> Command {
 fn projects_that_share_a_target_directory_do_not_read_each_others_reports() {
     let shared = Project::empty();
     let [one, other] = [Project::new(), Project::new()];
-    // Where there is a target directory, reports are written to it.
-    one.share_no_base();
-    other.share_no_base();
     one.keep("8");
     other.keep("usize::MAX");
     let with = |project: &Project, arguments: &[&str]| {

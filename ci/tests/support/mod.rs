@@ -183,11 +183,12 @@ impl Project {
     }
 
     /// What the bases of all projects depend on is built once, too: the tool builds a base in a
-    /// directory of the project's own.
+    /// directory of the project's own. The target directory is as cargo would make it.
     fn share_what_bases_build(&self) {
         let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bases");
         fs::create_dir_all(&shared).expect("a directory");
-        fs::create_dir_all(self.target()).expect("a directory");
+        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n";
+        self.write("target/CACHEDIR.TAG", tag);
         #[cfg(unix)]
         std::os::unix::fs::symlink(shared, self.base_target()).expect("it is new");
     }
@@ -195,9 +196,7 @@ impl Project {
     /// As users have it: there is no target directory, and the base is built with all that it
     /// depends on.
     pub(crate) fn share_no_base(&self) {
-        #[cfg(unix)]
-        fs::remove_file(self.base_target()).expect("it is there");
-        fs::remove_dir(self.target()).expect("nothing else is in it");
+        fs::remove_dir_all(self.target()).expect("it is there");
     }
 
     pub(crate) fn base_target(&self) -> PathBuf {
