@@ -239,6 +239,12 @@ impl Config {
         })
     }
 
+    /// A last day, if it is over.
+    fn is_past(&self, until: Option<Date>) -> Option<Date> {
+        let today = self.today?;
+        until.filter(|until| *until < today)
+    }
+
     /// How far the peak of a test in a sweep may move without being called changed, in percent.
     pub fn peak_tolerance(&self) -> u32 {
         let said = self.sweep.peak_tolerance;

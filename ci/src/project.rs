@@ -44,7 +44,7 @@ const REVISION: &str = "REVISION";
 /// The file among the reports that is locked while they are made.
 const LOCK: &str = "lock";
 /// What makes backups leave a directory out, by bford.info/cachedir.
-const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
+pub const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 
 /// A cargo workspace.
 #[derive(Clone, Debug)]

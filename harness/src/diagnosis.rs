@@ -13,7 +13,7 @@ use crate::holders::Holder;
 use crate::symbols::Frame;
 use crate::text::signature::signature;
 use crate::verdict::Verdict;
-pub use recording::{Level, Levels, Recording, RecordingError};
+pub use recording::{Level, Levels, RecordError, Recording};
 use std::cmp::Reverse;
 pub(crate) use watch::Watch;
 

@@ -165,8 +165,9 @@ pub use highwater_macros::test;
 /// version.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::alloc::beneath::{Beneath, glibc, jemalloc, mimalloc};
-    pub use crate::diagnosis::{Level, Levels, Recording, RecordingError};
+    pub use crate::alloc::Beneath;
+    pub use crate::alloc::beneath::{glibc, jemalloc, mimalloc};
+    pub use crate::diagnosis::{Level, Levels, RecordError, Recording};
     pub use crate::holders::how_held;
     pub use crate::isolation::{Child, Ended, Isolated, isolated, started_for};
     #[cfg(feature = "tokio")]

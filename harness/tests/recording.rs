@@ -2,7 +2,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64", feature = "diagnosis"))]
 #![forbid(unsafe_code)]
 
-use highwater::__private::{Level, Levels, Recording, RecordingError};
+use highwater::__private::{Level, Levels, RecordError, Recording};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -198,7 +198,7 @@ fn scopes_are_followed_and_their_figures_are_not_touched() {
 fn there_is_one_at_a_time_and_it_may_end_anywhere() {
     let _turn = turn();
     let first = Recording::start().expect("nobody records");
-    assert_eq!(Recording::start().err(), Some(RecordingError::Busy));
+    assert_eq!(Recording::start().err(), Some(RecordError::Busy));
     let there = thread::spawn(move || first.finish());
     there.join().expect("it does not panic");
     Recording::start().expect("the first is over");
@@ -278,4 +278,23 @@ fn recordings_that_begin_and_end_change_no_count() {
     while_threads_race(begin_and_end, drop);
     let more = live().0.saturating_sub(before);
     assert!(more < 10_000, "{more} bytes are live");
+}
+
+/// It does not wait for a recording that its own thread holds.
+#[test]
+fn a_scenario_meanwhile_has_no_call_stacks() {
+    let _turn = turn();
+    let recording = Recording::start().expect("nobody records");
+    let scenario = highwater::Scenario::new("orders").steps(1_000);
+    let report = scenario.run(Vec::new, |orders, i| orders.push(black_box(Box::new(i))));
+    assert!(report.verdict().is_growing(), "{report}");
+    assert!(report.diagnosis().is_none());
+    let obstacle = report.diagnosis_obstacle().expect("it says why");
+    assert!(
+        obstacle.ends_with("or while a heap profile is recorded"),
+        "{obstacle}"
+    );
+    drop(recording);
+    let report = scenario.run(Vec::new, |orders, i| orders.push(black_box(Box::new(i))));
+    assert!(report.diagnosis().is_some(), "{report}");
 }

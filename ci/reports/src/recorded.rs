@@ -5,7 +5,7 @@
 //! and not from a report.
 
 use crate::pprof::tables::{Tables, packed};
-use crate::pprof::{Label, Mapping, Profile, Sample};
+use crate::pprof::{Profile, Sample};
 use crate::report::{Frame, Site, Verdict};
 use highwater::__private::{Level, Levels, Size};
 use std::time::{Duration, SystemTime};
@@ -103,7 +103,7 @@ impl Recorded {
             label: site
                 .type_name
                 .iter()
-                .map(|name| label(&mut tables, name))
+                .map(|name| tables.type_label(name))
                 .collect(),
         });
         let sample = sample.collect();
@@ -115,14 +115,7 @@ impl Recorded {
         Profile {
             sample_type: sample_type.to_vec(),
             sample,
-            mapping: vec![Mapping {
-                id: 1,
-                filename: tables.text(&self.program),
-                has_functions: true,
-                has_filenames: true,
-                has_line_numbers: true,
-                ..Mapping::default()
-            }],
+            mapping: vec![tables.mapping(&self.program)],
             period_type: Some(tables.value_type("space", "bytes")),
             period: 1,
             comment,
@@ -133,13 +126,6 @@ impl Recorded {
             function: tables.functions,
             string_table: tables.texts,
         }
-    }
-}
-
-fn label(tables: &mut Tables, type_name: &str) -> Label {
-    Label {
-        key: tables.text("type"),
-        str: tables.text(type_name),
     }
 }
 

@@ -162,17 +162,25 @@ impl Run {
         };
         let is_known =
             |test: &&Swept| test.status == Status::Passed && test.found.peak_bytes.is_some();
-        let known = self.tests.iter().filter(is_known);
+        // Of those for which something is accepted they are known.
+        let has_none = |test: &&Swept| test.found.left_sites.is_none();
+        let known = self.tests.iter().filter(is_known).filter(has_none);
         let mut wanted: Vec<_> = known
             .filter(|test| rank(test) != (false, false, false) || test.found.left_blocks > Some(0))
             .collect();
         wanted.sort_by_key(|test| Reverse(rank(test)));
         wanted.truncate(most);
         let wanted: Vec<_> = wanted.into_iter().cloned().collect();
-        if !wanted.is_empty() {
-            let tests = text::count(wanted.len() as u64, "test", "tests");
-            say(&format!("running {tests} again, with call stacks"));
+        self.take_stacks(&wanted)
+    }
+
+    /// Runs these tests once more, for the call sites of what they leave and of their peaks.
+    fn take_stacks(&mut self, wanted: &[Swept]) -> Result<(), Failure> {
+        if wanted.is_empty() {
+            return Ok(());
         }
+        let tests = text::count(wanted.len() as u64, "test", "tests");
+        say(&format!("running {tests} again, with call stacks"));
         let is_wanted = |test: &Swept| wanted.iter().any(|wanted| wanted.is_same(test));
         with_progress(false, |finished| {
             self.sweep.find_sites(&mut self.tests, is_wanted, finished)
@@ -181,10 +189,9 @@ impl Run {
 
     /// Finds what of the left-overs is accepted, for which their call sites are needed.
     fn accept(&mut self, config: &Config) -> Result<(), Failure> {
-        let is_asked = |test: &Swept| accepted::is_asked(test, config);
-        with_progress(false, |finished| {
-            self.sweep.find_sites(&mut self.tests, is_asked, finished)
-        })?;
+        let is_asked = |test: &&Swept| accepted::is_asked(test, config);
+        let asked: Vec<_> = self.tests.iter().filter(is_asked).cloned().collect();
+        self.take_stacks(&asked)?;
         accepted::accept(&mut self.tests, config);
         Ok(())
     }

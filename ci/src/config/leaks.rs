@@ -70,8 +70,7 @@ impl Config {
 
     /// Whether an entry accepts it today.
     fn lasts(&self, leak: &AcceptedLeak) -> bool {
-        let ends = leak.until.zip(self.today);
-        ends.is_none_or(|(until, today)| today <= until)
+        self.is_past(leak.until).is_none()
     }
 
     /// Growth is no failure if all call sites that grow are accepted. What the tests were told

@@ -45,9 +45,8 @@ impl Config {
         &self.accepted_left
     }
 
-    /// The day on which it ended to be accepted; none if it still is.
+    /// The last day on which it was accepted; none if it still is.
     pub fn ended(&self, left: &AcceptedLeft) -> Option<Date> {
-        let today = self.today?;
-        left.until.filter(|until| *until < today)
+        self.is_past(left.until)
     }
 }

@@ -3,6 +3,7 @@
 // Each test program uses its part.
 #![allow(dead_code)]
 
+use cargo_highwater::project::CACHE_TAG;
 use std::collections::HashMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -187,8 +188,7 @@ impl Project {
     fn share_what_bases_build(&self) {
         let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bases");
         fs::create_dir_all(&shared).expect("a directory");
-        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n";
-        self.write("target/CACHEDIR.TAG", tag);
+        self.write("target/CACHEDIR.TAG", CACHE_TAG);
         #[cfg(unix)]
         std::os::unix::fs::symlink(shared, self.base_target()).expect("it is new");
     }

@@ -6,7 +6,7 @@
 //! the recording began.
 
 use highwater::__private::{
-    Levels, Recording as Recorder, RecordingError, Size, Thousands, live_in_process, stack_told,
+    Levels, RecordError, Recording as Recorder, Size, Thousands, live_in_process, stack_told,
 };
 use highwater::Frame;
 use highwater_reports::page;
@@ -92,6 +92,23 @@ impl fmt::Display for ProfileError {
 
 impl std::error::Error for ProfileError {}
 
+impl From<RecordError> for ProfileError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::NotInstalled => Self::NotInstalled,
+            RecordError::NoStacks => Self::NoStacks,
+            RecordError::Busy => Self::Busy,
+        }
+    }
+}
+
+/// What a profile is of: all since this moment.
+struct Since {
+    began: SystemTime,
+    lasted: Duration,
+    heap_before: u64,
+}
+
 impl Recording {
     /// From now on call stacks are taken.
     ///
@@ -100,11 +117,7 @@ impl Recording {
     /// another recording goes on.
     pub fn start() -> Result<Self, ProfileError> {
         let heap_before = live_in_process();
-        let recorder = Recorder::start().map_err(|error| match error {
-            RecordingError::NotInstalled => ProfileError::NotInstalled,
-            RecordingError::NoStacks => ProfileError::NoStacks,
-            RecordingError::Busy => ProfileError::Busy,
-        })?;
+        let recorder = Recorder::start()?;
         Ok(Self {
             recorder,
             began: (SystemTime::now(), Instant::now()),
@@ -121,13 +134,8 @@ impl Recording {
     /// # Errors
     /// If the program has no symbols.
     pub fn profile(&self) -> Result<Profile, ProfileError> {
-        let lasted = self.began.1.elapsed();
-        Profile::of(
-            self.recorder.levels(),
-            self.began.0,
-            lasted,
-            self.heap_before,
-        )
+        let since = self.since();
+        Profile::of(&since, self.recorder.levels())
     }
 
     /// Ends the recording, and says what is live.
@@ -135,23 +143,21 @@ impl Recording {
     /// # Errors
     /// As [`profile`](Self::profile).
     pub fn finish(self) -> Result<Profile, ProfileError> {
-        let lasted = self.began.1.elapsed();
-        Profile::of(
-            self.recorder.finish(),
-            self.began.0,
-            lasted,
-            self.heap_before,
-        )
+        let since = self.since();
+        Profile::of(&since, self.recorder.finish())
+    }
+
+    fn since(&self) -> Since {
+        Since {
+            began: self.began.0,
+            lasted: self.began.1.elapsed(),
+            heap_before: self.heap_before,
+        }
     }
 }
 
 impl Profile {
-    fn of(
-        levels: Levels,
-        began: SystemTime,
-        lasted: Duration,
-        heap_before: u64,
-    ) -> Result<Self, ProfileError> {
+    fn of(since: &Since, levels: Levels) -> Result<Self, ProfileError> {
         let nothing_has_a_name = levels.sites.iter().all(|site| site.frames.is_empty());
         if nothing_has_a_name && !levels.sites.is_empty() {
             return Err(ProfileError::NoNames);
@@ -159,8 +165,8 @@ impl Profile {
         let heap_after = live_in_process().map_or(0, |(bytes, _)| bytes);
         let program = std::env::current_exe().unwrap_or_default();
         let program = program.display().to_string();
-        let heap = (heap_before, heap_after);
-        let recorded = Recorded::new(program, (began, lasted), heap, &levels);
+        let heap = (since.heap_before, heap_after);
+        let recorded = Recorded::new(program, (since.began, since.lasted), heap, &levels);
         Ok(Self { recorded, levels })
     }
 

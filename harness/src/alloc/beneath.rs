@@ -5,23 +5,11 @@
 //! program has it linked, and null if nobody has; where that is not to be had, the loader is
 //! asked, which knows the functions of libraries alone.
 
+use super::Beneath;
 #[cfg(highwater_glibc)]
 use super::memory;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
-
-/// An allocator's own figures. What it does not tell is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Beneath {
-    /// `glibc`, `jemalloc` or `mimalloc`.
-    pub name: &'static str,
-    /// What it has from the system: resident, or, of glibc and mimalloc, what may be.
-    pub held_bytes: u64,
-    /// What it has handed out and not got back.
-    pub used_bytes: Option<u64>,
-    /// What is free on pages that are in use in part, so that it cannot go back to the system.
-    pub fragmented_bytes: Option<u64>,
-}
 
 /// The address of a function, if it is linked into the program or loaded with it.
 macro_rules! address_of {

@@ -60,7 +60,7 @@ pub(crate) use refuse::Plan;
 #[cfg(highwater_linux)]
 pub(crate) use refuse::Refused;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
-pub(crate) use trace::{Live, Recorded, Recorder, Stopped, Total, Trace, with_stacks_from};
+pub(crate) use trace::{Live, Recorder, Stopped, Total, Trace, with_stacks_from};
 pub(crate) use unwind::frames;
 
 // Not needed where tests are not given processes of their own.
@@ -305,20 +305,38 @@ fn scope() -> &'static scopes::Record {
 }
 
 /// Why the allocations of the process cannot be recorded.
+// Not all are constructed where call stacks can't be taken.
+#[cfg_attr(not(highwater_stacks), allow(dead_code))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RecordError {
-    /// The program's allocations do not come through [`Alloc`].
-    // Not constructed where call stacks can't be taken.
-    #[allow(dead_code)]
+pub enum RecordError {
+    /// The allocator of the program is not [`Alloc`].
     NotInstalled,
-    /// Call stacks can't be taken here.
-    // Not constructed where they can.
-    #[allow(dead_code)]
+    /// Call stacks are taken on Linux on x86-64 alone, with the feature `diagnosis`.
     NoStacks,
-    /// Somebody else takes call stacks.
-    // Not constructed where nobody can.
-    #[allow(dead_code)]
+    /// Somebody else takes call stacks: another recording, or a scenario.
     Busy,
+}
+
+/// A call stack, and what was allocated at it since a recording began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// Return addresses, innermost first; empty for what is not told apart.
+    pub(crate) frames: Vec<usize>,
+    pub(crate) live: Live,
+    pub(crate) total: Total,
+}
+
+/// An allocator's own figures. What it does not tell is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beneath {
+    /// `glibc`, `jemalloc` or `mimalloc`.
+    pub name: &'static str,
+    /// What it has from the system: resident, or, of glibc and mimalloc, what may be.
+    pub held_bytes: u64,
+    /// What it has handed out and not got back.
+    pub used_bytes: Option<u64>,
+    /// What is free on pages that are in use in part, so that it cannot go back to the system.
+    pub fragmented_bytes: Option<u64>,
 }
 
 /// Whether threads that are started in a scope belong to it.

@@ -1,10 +1,10 @@
 //! Call stacks can't be taken here: another system or processor than Linux on x86-64, or
 //! without the feature `diagnosis`.
 
-use super::RecordError;
 use super::ledger::{self, Own};
 use super::scopes::Record;
 use super::slowly;
+use super::{RecordError, Recorded};
 
 /// The right to trace one scope, which nobody has.
 pub(crate) enum Trace {}
@@ -100,14 +100,6 @@ impl Trace {
 
 /// Nobody follows a whole process.
 pub(crate) enum Recorder {}
-
-/// A call stack, and what is live of what it allocated meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    pub(crate) frames: Vec<usize>,
-    pub(crate) live: Live,
-    pub(crate) total: Total,
-}
 
 impl Recorder {
     pub(crate) fn start() -> Result<Self, RecordError> {

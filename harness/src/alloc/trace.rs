@@ -19,7 +19,7 @@ mod stack;
 use super::scopes::Record;
 use super::{ledger, memory};
 pub(super) use fast::{allocated, resized, try_freed};
-pub(crate) use recorder::{Recorded, Recorder};
+pub(crate) use recorder::Recorder;
 use shadow::Entry;
 use sites::Sites;
 pub(crate) use sites::{Live, Total};
@@ -107,53 +107,59 @@ impl State {
 /// Made by the first trace and kept.
 static STATE: AtomicPtr<State> = AtomicPtr::new(ptr::null_mut());
 
-/// Whether somebody traces: there is one set of tables. No guard of the lock is kept meanwhile,
-/// since a recording may end on another thread than it began on.
-static IS_TAKEN: Mutex<bool> = Mutex::new(false);
+/// Who traces: there is one set of tables. No guard of the lock is kept meanwhile, since a
+/// recording may end on another thread than it began on.
+static TAKEN: Mutex<Option<By>> = Mutex::new(None);
 static IS_FREE: Condvar = Condvar::new();
 
-/// The right to trace.
-struct Turn {
-    /// Whether its thread traces until the turn is over.
-    is_of_thread: bool,
+/// Who has the turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// A thread, for as long as a scenario runs.
+    Thread,
+    /// A recording, which may last for hours, and end only after the caller's work.
+    Recording,
 }
 
+/// The right to trace.
+struct Turn(By);
+
 impl Turn {
-    fn lock() -> MutexGuard<'static, bool> {
-        IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock() -> MutexGuard<'static, Option<By>> {
+        TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the turn is free. None if this thread is tracing already.
+    /// Waits until no other thread has the turn. None if this thread is tracing already, or if a
+    /// recording has it: that may be this thread's own.
     fn wait() -> Option<Self> {
-        if TRACING.replace(true) {
+        if TRACING.get() {
             return None;
         }
-        let mut is_taken = Self::lock();
-        while *is_taken {
-            is_taken = IS_FREE
-                .wait(is_taken)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *is_taken = true;
-        Some(Self { is_of_thread: true })
+        let is_threads = |taken: &mut Option<By>| *taken == Some(By::Thread);
+        let taken = IS_FREE.wait_while(Self::lock(), is_threads);
+        let turn = Self::take(taken.unwrap_or_else(PoisonError::into_inner), By::Thread)?;
+        TRACING.set(true);
+        Some(turn)
     }
 
     /// None if the turn is taken.
-    fn at_once() -> Option<Self> {
-        let was_taken = std::mem::replace(&mut *Self::lock(), true);
-        (!was_taken).then_some(Self {
-            is_of_thread: false,
-        })
+    fn take(mut taken: MutexGuard<'static, Option<By>>, by: By) -> Option<Self> {
+        if taken.is_some() {
+            return None;
+        }
+        *taken = Some(by);
+        Some(Self(by))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if self.is_of_thread {
+        if self.0 == By::Thread {
             TRACING.set(false);
         }
-        *Self::lock() = false;
-        IS_FREE.notify_one();
+        *Self::lock() = None;
+        // Those that wait are all threads, and if a recording comes first, none of them waits on.
+        IS_FREE.notify_all();
     }
 }
 
@@ -215,8 +221,8 @@ fn state() -> Option<&'static State> {
 }
 
 impl Trace {
-    /// Waits for other traces. None if this thread is tracing already. Allocates
-    /// outside every scope.
+    /// Waits for other threads' traces. None if this thread is tracing already, or somebody
+    /// records. Allocates outside every scope.
     pub(crate) fn start() -> Option<Self> {
         if let Some(trace) = Self::of_process() {
             trace.state.expect_nothing();
@@ -230,7 +236,7 @@ impl Trace {
         if Self::is_of_process() {
             return None;
         }
-        Turn::at_once().map(Self::with)
+        Turn::take(Turn::lock(), By::Recording).map(Self::with)
     }
 
     fn with(turn: Turn) -> Self {

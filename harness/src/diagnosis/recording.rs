@@ -3,27 +3,14 @@
 //! A diagnosis is of a scenario, which is run again for it. A service cannot be run again, so
 //! call stacks are taken for a while, and the levels at the end are all that is known.
 
-use crate::alloc::{Live, RecordError, Recorded, Recorder, Total, unscoped};
+pub use crate::alloc::RecordError;
+use crate::alloc::{Live, Recorded, Recorder, Total, unscoped};
 use crate::symbols::{Frame, Named, Names, forget_files};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// All threads take call stacks until it is dropped. It may be dropped on any thread.
-#[derive(Debug)]
-pub struct Recording(Taking);
-
-struct Taking(Recorder);
-
-/// Why there is no recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordingError {
-    /// The allocator of the program is not [`Alloc`](crate::Alloc).
-    NotInstalled,
-    /// Call stacks are taken on Linux on x86-64 alone, with the feature `diagnosis`.
-    NoStacks,
-    /// Somebody else takes call stacks: another recording, or a scenario.
-    Busy,
-}
+pub struct Recording(Recorder);
 
 /// What was recorded, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,56 +43,43 @@ impl Recording {
     ///
     /// # Errors
     /// If the program has another allocator, call stacks can't be taken, or are already.
-    pub fn start() -> Result<Self, RecordingError> {
-        let recorder = Recorder::start().map_err(|error| match error {
-            RecordError::NotInstalled => RecordingError::NotInstalled,
-            RecordError::NoStacks => RecordingError::NoStacks,
-            RecordError::Busy => RecordingError::Busy,
-        })?;
-        Ok(Self(Taking(recorder)))
+    pub fn start() -> Result<Self, RecordError> {
+        Recorder::start().map(Self)
     }
 
     /// What of it is live now, with names, which take a moment the first time. It goes on.
     pub fn levels(&self) -> Levels {
-        unscoped(|| {
-            let recorded = self.0.0.read();
-            let lost_blocks = self.0.0.lost();
-            Levels {
-                sites: named(&recorded),
-                lost_blocks,
-            }
-        })
+        unscoped(|| named(&self.0.read(), self.0.lost()))
     }
 
     /// The same for those who need nothing after that.
     pub fn finish(self) -> Levels {
         unscoped(|| {
-            let recorded = self.0.0.read();
-            let lost_blocks = self.0.0.lost();
+            let (recorded, lost_blocks) = (self.0.read(), self.0.lost());
             // Names take longer than all else: nobody has to take call stacks meanwhile.
             drop(self);
-            let sites = named(&recorded);
+            let levels = named(&recorded, lost_blocks);
             forget_files();
-            Levels { sites, lost_blocks }
+            levels
         })
     }
 }
 
-impl Drop for Taking {
+impl Drop for Recording {
     /// A service goes on after this, and has its memory for itself.
     fn drop(&mut self) {
         unscoped(forget_files);
     }
 }
 
-impl fmt::Debug for Taking {
+impl fmt::Debug for Recording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Recorder")
+        f.write_str("Recording")
     }
 }
 
 /// With the names of the stacks, of which several may be one for a reader.
-fn named(recorded: &[Recorded]) -> Vec<Level> {
+fn named(recorded: &[Recorded], lost_blocks: u64) -> Levels {
     let mut names = Names::new();
     let mut sums: BTreeMap<(Vec<Frame>, Option<String>), (Live, Total)> = BTreeMap::new();
     for Recorded {
@@ -132,8 +106,8 @@ fn named(recorded: &[Recorded]) -> Vec<Level> {
             total_bytes: total.bytes,
             total_blocks: total.blocks,
         });
-    let mut levels: Vec<_> = levels.collect();
+    let mut sites: Vec<_> = levels.collect();
     // What is equal stays in the order of its frames.
-    levels.sort_by_key(|level| std::cmp::Reverse((level.live_bytes, level.total_bytes)));
-    levels
+    sites.sort_by_key(|level| std::cmp::Reverse((level.live_bytes, level.total_bytes)));
+    Levels { sites, lost_blocks }
 }

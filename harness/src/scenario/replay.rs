@@ -130,7 +130,8 @@ fn unavailable() -> &'static str {
     } else if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
         "no call stacks: they are taken on Linux with x86-64 alone"
     } else {
-        "no call stacks: this scenario runs in a step of another, whose call stacks are taken"
+        "no call stacks: this scenario runs in a step of another, whose call stacks are taken, or \
+         while a heap profile is recorded"
     }
 }
 

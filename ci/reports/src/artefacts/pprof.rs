@@ -3,7 +3,7 @@
 
 use super::type_of;
 use crate::pprof::tables::{Tables, packed};
-use crate::pprof::{Label, Mapping, Profile, Sample};
+use crate::pprof::{Profile, Sample};
 use crate::report::{Diagnosis, Report, Site};
 use highwater::__private::Thousands;
 
@@ -54,10 +54,7 @@ pub(super) fn message(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) ->
         Sample {
             location_id: tables.stack(&site.frames),
             value: total.into_iter().chain(values).collect(),
-            label: vec![Label {
-                key: tables.text("type"),
-                str: tables.text(type_of(site)),
-            }],
+            label: vec![tables.type_label(type_of(site))],
         }
     });
     let sample = sample.collect();
@@ -72,14 +69,7 @@ pub(super) fn message(report: &Report, diagnosis: &Diagnosis, totals: &[u64]) ->
     Profile {
         sample_type,
         sample,
-        mapping: vec![Mapping {
-            id: 1,
-            filename: tables.text(&report.full_name()),
-            has_functions: true,
-            has_filenames: true,
-            has_line_numbers: true,
-            ..Mapping::default()
-        }],
+        mapping: vec![tables.mapping(&report.full_name())],
         period_type: Some(tables.value_type("space", "bytes")),
         period: 1,
         comment,

@@ -56,11 +56,8 @@ pub(super) fn recorded(sites: &[Site]) -> Markup {
         leaves,
         is_change: false,
     });
-    let views: Vec<_> = { views }
-        .into_iter()
-        .filter(|view| !view.leaves.is_empty())
-        .collect();
-    graphs(0, &views)
+    let views = views.into_iter().filter(|view| !view.leaves.is_empty());
+    graphs(0, &views.collect::<Vec<_>>())
 }
 
 fn graphs(id: usize, views: &[View<'_>]) -> Markup {

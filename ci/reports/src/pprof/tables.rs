@@ -1,6 +1,6 @@
 //! The tables of a profile in pprof's format, and the file that it is packed into.
 
-use super::{Function, Line, Location, Profile, ValueType};
+use super::{Function, Label, Line, Location, Mapping, Profile, ValueType};
 use crate::report::Frame;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -52,6 +52,26 @@ impl Tables {
         ValueType {
             r#type: self.text(name),
             unit: self.text(unit),
+        }
+    }
+
+    /// The one mapping, of this name, to which all locations belong.
+    pub(crate) fn mapping(&mut self, name: &str) -> Mapping {
+        Mapping {
+            id: 1,
+            filename: self.text(name),
+            has_functions: true,
+            has_filenames: true,
+            has_line_numbers: true,
+            ..Mapping::default()
+        }
+    }
+
+    /// The label of a sample that says what was allocated.
+    pub(crate) fn type_label(&mut self, type_name: &str) -> Label {
+        Label {
+            key: self.text("type"),
+            str: self.text(type_name),
         }
     }
 

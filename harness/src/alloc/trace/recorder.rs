@@ -14,22 +14,13 @@
 //! recording ends, and that goes on when the next has begun, follows that block by the number
 //! of a call stack of before. So the map is cleared as late as possible.
 
-use super::{Live, MODE, NOBODY, Total, Trace, shadow};
-use crate::alloc::{RecordError, ledger, live_in_process, memory, scopes, unscoped};
+use super::{MODE, NOBODY, Trace, shadow};
+use crate::alloc::{RecordError, Recorded, ledger, live_in_process, memory, scopes, unscoped};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 /// The process is followed until it is dropped.
 pub(crate) struct Recorder {
     trace: Trace,
-}
-
-/// A call stack, and what is live of what it allocated meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    /// Return addresses, innermost first; empty for what is not told apart.
-    pub(crate) frames: Vec<usize>,
-    pub(crate) live: Live,
-    pub(crate) total: Total,
 }
 
 impl Recorder {
