@@ -29,7 +29,7 @@ impl Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List the scenarios and the hypotheses
+    /// List the scenarios, the hypotheses and the contracts
     List,
     /// Run scenarios and print a table of the results
     Run(Run),
@@ -42,6 +42,9 @@ pub(crate) enum Command {
     Findings(Findings),
     /// Test what the post-mortems suspected, and print what came of it
     Hypotheses(Hypotheses),
+    /// Check the service's other contracts, such as what a step may allocate, and print what came
+    /// of each; of one, the whole message
+    Contracts(Contracts),
     /// Run the whole service for hours of simulated time, watched, cleaned up and restarted as
     /// in production, and print whether it is what the post-mortems asked for. Exits with 2 if
     /// a criterion is not known after so short a time
@@ -141,6 +144,16 @@ pub(crate) struct Hypotheses {
     /// How to print them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Args)]
+pub(crate) struct Contracts {
+    /// Which contracts; all of them if none is named
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Check the leaky twins, which break them
+    #[arg(long)]
+    pub(crate) leaky: bool,
 }
 
 #[derive(Args)]

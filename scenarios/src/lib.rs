@@ -10,6 +10,7 @@ mod aggregator;
 mod candles_10k;
 mod cleanup_cadence;
 mod collector_findings;
+mod contracts;
 mod feature_history;
 mod findings;
 mod hypotheses;
@@ -33,6 +34,7 @@ use highwater::{ByteSize, Report, Scenario};
 use highwater_fixtures::{CandleSource, TradeSource};
 
 pub use aggregator::CrossAudit;
+pub use contracts::{CONTRACTS, Contract};
 pub use findings::{Findings, signed_bytes, thousands};
 pub use hypotheses::{Experiment, HYPOTHESES};
 pub use hypothesis::{Control, Expected, Hypothesis, Memory, Priority, Register, Tested};

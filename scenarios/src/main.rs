@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod contracts_output;
 mod findings_output;
 mod hypotheses_output;
 mod part;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         Command::Hypotheses(asked) => {
             hypotheses_output::text(&asked).map(|text| (text, EXIT_SOUND))
         }
+        Command::Contracts(asked) => contracts_output::report(&asked),
         Command::Soak(asked) => soak::run(&asked),
     };
     match outcome {

@@ -8,7 +8,8 @@ use highwater::__private::{Rate, wrapped_to};
 use highwater::{ByteSize, Ceiling, Report};
 use highwater_reports::fitted::{self, Column, Row};
 use highwater_scenarios::{
-    Entry, Experiment, Findings, HYPOTHESES, SCENARIOS, Twin, signed_bytes, thousands,
+    CONTRACTS, Contract, Entry, Experiment, Findings, HYPOTHESES, SCENARIOS, Twin, signed_bytes,
+    thousands,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -30,9 +31,9 @@ pub(crate) enum Shade {
     Bad,
 }
 
-/// All scenarios, and all hypotheses.
+/// All scenarios, all hypotheses and all contracts.
 pub(crate) fn list() -> String {
-    format!("{}\n{}", scenarios(), hypotheses())
+    format!("{}\n{}\n{}", scenarios(), hypotheses(), contracts())
 }
 
 /// With their steps, ceilings and what they do.
@@ -92,6 +93,20 @@ const RESULTS: [Column<'_>; 10] = [
     Column::new("verdict", false, 0),
     Column::new("curve", false, 6),
 ];
+
+/// With what states them, and what they say.
+fn contracts() -> String {
+    let columns = [
+        Column::new("contract", false, 0),
+        Column::new("stated by", false, 0),
+    ];
+    let row = |contract: &Contract| Row {
+        cells: vec![contract.id.to_owned(), contract.by.to_owned()],
+        text: format!("{}; leaky twin: {}", contract.what, contract.defect),
+    };
+    let rows: Vec<_> = CONTRACTS.into_iter().map(row).collect();
+    fitted::table(&columns, &rows, fitted::width())
+}
 
 /// One line for each scenario that was run, and what to do next.
 pub(crate) fn results(outcomes: &[Outcome], plan: &Plan) -> String {

@@ -90,7 +90,13 @@ impl Scaled {
             .collect();
         let lines = aligned(&[Align::Left; 3], &rows);
         text.push('\n');
-        text.extend(lines.lines().map(|line| format!("  {line}\n")));
+        text.extend(lines.lines().map(|line| match line.split_once(" (") {
+            // The bounds stand below, where they do not fit beside.
+            Some((line, bounds)) if line.chars().count() + bounds.chars().count() > 76 => {
+                format!("  {line}\n    ({bounds}\n")
+            }
+            _ => format!("  {line}\n"),
+        }));
         text
     }
 
@@ -136,7 +142,13 @@ impl fmt::Display for Growth {
             return Ok(());
         }
         let (least, most) = self.bounds;
-        let [each, least, most] = [self.per_unit, least, most].map(|rate| Rate(rate).significant());
+        // From so many bytes on, parts of one are noise, and would be too wide. Bounds still hold.
+        let rounded = |rate: f64, round: fn(f64) -> f64| {
+            let rate = if rate < 10_000.0 { rate } else { round(rate) };
+            Rate(rate).significant()
+        };
+        let each = rounded(self.per_unit, f64::round);
+        let (least, most) = (rounded(least, f64::floor), rounded(most, f64::ceil));
         write!(f, ", {each} B a unit ({least} to {most})")
     }
 }
