@@ -40,6 +40,9 @@ for adopter in jemalloc rusqlite; do
     )
 done
 
+# What is made for Linux on AArch64, in an emulator.
+ci/aarch64.sh
+
 # The counting code in 20,000 interleavings of each model.
 HIGHWATER_PORTABLE=1 CARGO_TARGET_DIR=target/model RUSTFLAGS="--cfg highwater_shuttle" \
 cargo test --release --locked -p highwater --lib alloc::model

@@ -19,6 +19,9 @@ fn main() {
     let is_linux = has_pages && is("CARGO_CFG_TARGET_OS", "linux");
     let has_glibc = is_linux && is("CARGO_CFG_TARGET_ENV", "gnu");
     let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    // Stacks, thread-locals and blocks are laid out as the code knows them.
+    let is_x86_64 = is("CARGO_CFG_TARGET_ARCH", "x86_64");
+    let is_64_bit = is_x86_64 || is("CARGO_CFG_TARGET_ARCH", "aarch64");
     let is_static = features.split(',').any(|feature| feature == "crt-static");
 
     let known = [
@@ -36,17 +39,21 @@ fn main() {
         // C's `malloc` family can be replaced by ours.
         (
             "highwater_c_heap",
-            has_glibc
-                && !is_static
-                && is("CARGO_CFG_TARGET_ARCH", "x86_64")
-                && is_set("CARGO_FEATURE_C_HEAP"),
+            has_glibc && !is_static && is_64_bit && is_set("CARGO_FEATURE_C_HEAP"),
         ),
         // The compiler was not asked to optimise this library.
         ("highwater_unoptimised", is("OPT_LEVEL", "0")),
         // Call stacks can be taken.
         (
             "highwater_stacks",
-            is_linux && is("CARGO_CFG_TARGET_ARCH", "x86_64") && is_set("CARGO_FEATURE_DIAGNOSIS"),
+            (is_linux || has_pages && is("CARGO_CFG_TARGET_OS", "macos"))
+                && is_64_bit
+                && is_set("CARGO_FEATURE_DIAGNOSIS"),
+        ),
+        // Holders can be looked for: the search knows where glibc keeps its threads.
+        (
+            "highwater_holders",
+            is_linux && is_x86_64 && is_set("CARGO_FEATURE_DIAGNOSIS"),
         ),
     ];
     for (name, is_so) in known {

@@ -251,7 +251,10 @@ fn what_grows_is_all_told() {
     for key in ["location", "test", "breaches", "ending", "repetition"] {
         assert!(!written[key].is_null(), "{key} is there");
     }
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     assert!(!written["diagnosis"]["trap"].is_null());
 }
 

@@ -152,7 +152,10 @@ fn other_threads_of_a_scope_in_it_count() {
             drop(is_done.wait_while(done, |done| !*done).expect("no panic"));
         });
         assert!(text.contains("on the thread `pool-7`"), "{text}");
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        #[cfg(all(
+            target_os = "linux",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        ))]
         assert!(text.contains("no_allocation::price"), "{text}");
     });
 }
@@ -243,6 +246,9 @@ fn in_the_steps_of_a_scenario() {
     let expected = "memory scenario `quiet`: the rehearsal (set-up, step 0 and drop) panicked: \
                     allocation in `assert_no_allocation`: a block of 32 B on the thread\n";
     assert!(text.starts_with(expected), "{text}");
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[cfg(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     assert!(text.contains("  tests/no_allocation.rs:"), "{text}");
 }

@@ -1,8 +1,7 @@
 //! Where memory comes from: each way of holding on to it, and the line that a failure
 //! names first.
 //!
-//! The functions that allocate are kept out of line, so that debug and release name the
-//! same ones.
+//! Functions that allocate are kept out of line: debug and release name the same ones.
 
 #![forbid(unsafe_code)]
 // Boxes are blocks of their own, which is what is to be told.
@@ -57,22 +56,25 @@ fn check(report: &Report, expected: &[&str]) {
     check_holders(report, usize::MAX);
 }
 
-/// Who holds what grows, of the first so many sites. Some blocks may seem to be held by what once
-/// held another in their place: nine of ten must agree. What is printed for it is a snapshot.
+/// Who holds what grows, of the first sites, as a snapshot. Nine of ten blocks must agree: some may
+/// seem to be held by what once held another in their place.
 #[track_caller]
 fn check_holders(report: &Report, first: usize) {
     let diagnosis = diagnosis(report);
+    if cfg!(not(target_arch = "x86_64")) {
+        return assert!(diagnosis.holders_obstacle().is_some(), "{diagnosis}");
+    }
     assert_eq!(diagnosis.holders_obstacle(), None);
     let mut told = String::new();
     let growing = |site: &&Site| site.verdict().is_growing();
     for site in diagnosis.sites().iter().filter(growing).take(first) {
-        let holders = site.holders().expect("this is Linux");
+        let holders = site.holders().expect("they were looked for");
         let all: u64 = holders.iter().map(Holder::blocks).sum();
         assert_eq!(i64::try_from(all).ok(), Some(site.live_blocks()), "{site}");
         let first = holders.first().unwrap_or_else(|| panic!("{diagnosis}"));
         assert!(first.blocks() * 10 >= all * 9, "{holders:?}");
         let kind = site.type_name().unwrap_or("type unknown");
-        told.push_str(&format!("{kind}\n  {first}\n"));
+        told += &format!("{kind}\n  {first}\n");
     }
     insta::assert_snapshot!(report.name(), told);
 }

@@ -5,7 +5,7 @@
 //! reached, counts as a pointer if it is an address inside of a block. The search finds the
 //! shortest path to each block. A block without a path is lost.
 
-#[cfg_attr(not(highwater_stacks), path = "holders/no_snapshot.rs")]
+#[cfg_attr(not(highwater_holders), path = "holders/no_snapshot.rs")]
 mod snapshot;
 
 pub(crate) use snapshot::Snapshot;

@@ -92,9 +92,9 @@
 //!
 //! # What it cannot see
 //! The stack, resident memory and fragmentation; what C allocates only with the feature `c-heap`,
-//! on Linux with glibc on x86-64. Call stacks, types and holders
-//! need Linux on x86-64; elsewhere a failure has its figures alone. What a verdict of bounded
-//! would have missed stands in it: the smallest leak that would have shown.
+//! on Linux with glibc on x86-64 or `AArch64`. Call stacks and types need Linux or macOS on one
+//! of these, holders Linux on x86-64; elsewhere a failure has its figures alone.
+//! What a verdict of bounded would have missed stands in it: the smallest leak that would have shown.
 
 #![deny(unsafe_code)]
 

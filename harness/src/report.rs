@@ -310,8 +310,8 @@ impl Report {
 
     /// Which call stacks allocated what it holds. None unless the scenario failed for its
     /// memory or this was [asked for](crate::Scenario::diagnose). None also where call stacks
-    /// can't be taken: on other systems than Linux on x86-64, and without the feature
-    /// `diagnosis`.
+    /// can't be taken: on other systems than Linux and macOS on x86-64 or
+    /// `AArch64`, and without the feature `diagnosis`.
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
         self.diagnosis.as_ref()
     }

@@ -5,7 +5,7 @@
 mod foreign;
 mod frames;
 mod short;
-#[cfg(highwater_stacks)]
+#[cfg(highwater_holders)]
 mod statics;
 mod text;
 
@@ -13,7 +13,7 @@ pub use foreign::{Located, frames_told, stack_told};
 pub use frames::Frame;
 pub(crate) use frames::{Named, Names, forget_files};
 pub use short::plain;
-#[cfg(highwater_stacks)]
+#[cfg(highwater_holders)]
 pub(crate) use statics::{Symbols, library};
 pub(crate) use text::Stack;
 // Not needed where tests are not given processes of their own.

@@ -8,7 +8,7 @@ pub(crate) mod columns;
 pub(crate) mod duration;
 pub(crate) mod fitted;
 pub(crate) mod json;
-#[cfg(any(highwater_glibc, highwater_stacks))]
+#[cfg(any(highwater_glibc, highwater_holders))]
 pub(crate) mod maps;
 pub(crate) mod paths;
 pub(crate) mod shell;

@@ -4,7 +4,7 @@
 //! and the stack of its thread, would be searched as well.
 
 #![deny(unsafe_code)]
-#![cfg(all(highwater_stacks, highwater_glibc))]
+#![cfg(all(highwater_holders, highwater_glibc))]
 
 use highwater::{Alloc, Hold, Holder, Report, Scenario};
 use std::ffi::{CStr, c_int, c_void};

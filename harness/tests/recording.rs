@@ -1,5 +1,9 @@
 //! Recordings: what a process whose threads go on allocates meanwhile and holds, by call stack.
-#![cfg(all(target_os = "linux", target_arch = "x86_64", feature = "diagnosis"))]
+#![cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    feature = "diagnosis"
+))]
 #![forbid(unsafe_code)]
 
 use highwater::__private::{Level, Levels, RecordError, Recording};

@@ -21,7 +21,8 @@ const WANTED: [(&str, &str); 2] = [
 /// them, they serve nothing on this system, or its configuration cannot be read, which
 /// cargo says better.
 pub(super) fn encoded(directory: &Path, target: Option<&str>) -> Option<String> {
-    if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
+    let has_stacks = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+    if !(cfg!(target_os = "linux") && has_stacks) {
         return None;
     }
     complete(&Config::load_with_cwd(directory).ok()?, target)

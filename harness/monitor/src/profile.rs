@@ -77,7 +77,9 @@ impl fmt::Display for ProfileError {
                  #[global_allocator]\n  \
                  static ALLOC: highwater::Alloc = highwater::Alloc::system();"
             }
-            Self::NoStacks => "no profile: call stacks are taken on Linux on x86-64 alone",
+            Self::NoStacks => {
+                "no profile: call stacks are taken on Linux and macOS alone, on x86-64 and AArch64"
+            }
             Self::Busy => {
                 "no profile: another one is being recorded, and there is one at a time; ask again \
                  when it is done"
@@ -113,8 +115,8 @@ impl Recording {
     /// From now on call stacks are taken.
     ///
     /// # Errors
-    /// If the program has another allocator, the system is another than Linux on x86-64, or
-    /// another recording goes on.
+    /// If the program has another allocator, the system is another than Linux or macOS on
+    /// x86-64 or `AArch64`, or another recording goes on.
     pub fn start() -> Result<Self, ProfileError> {
         let heap_before = live_in_process();
         let recorder = Recorder::start()?;

@@ -1,4 +1,5 @@
-//! C's heap, counted like Rust's: the feature `c-heap` (Linux with glibc on x86-64).
+//! C's heap, counted like Rust's: the feature `c-heap` (Linux with glibc on x86-64 or
+//! `AArch64`).
 //!
 //! `family.rs` defines C's `malloc` family in the finished program and forwards to glibc's.
 //! `blocks.rs` counts by the ledgers that count Rust's blocks. `system.rs` is what

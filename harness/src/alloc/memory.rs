@@ -94,10 +94,15 @@ pub(crate) fn own_bytes() -> u64 {
 
 #[cfg(highwater_unix)]
 fn whole_pages(bytes: usize) -> u64 {
+    (bytes as u64).next_multiple_of(page() as u64)
+}
+
+/// How large a page is.
+#[cfg(highwater_unix)]
+pub(super) fn page() -> usize {
     // SAFETY: it takes any number and reads what the system said at the start.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    let page = u64::try_from(page).unwrap_or(0).max(1);
-    (bytes as u64).next_multiple_of(page)
+    usize::try_from(page).unwrap_or(0).max(1)
 }
 
 /// Makes memory that [`zeroed`] gave zero again. The address and the size are of whole
@@ -113,18 +118,22 @@ pub(super) fn make_zero(address: *mut u8, bytes: usize) {
 
 /// Every thread of the process passes a memory barrier before this returns: what it did before
 /// is seen by this thread, and what this thread did before is seen by it.
-#[cfg(highwater_linux)]
+#[cfg(highwater_unix)]
 // Not needed where call stacks can't be taken.
 #[allow(dead_code)]
 pub(super) fn barrier_in_all_threads() {
-    /// `MEMBARRIER_CMD_GLOBAL`, which needs no registration.
-    const GLOBAL: libc::c_int = 1;
-    // SAFETY: it takes two numbers and touches no memory.
-    if unsafe { libc::syscall(libc::SYS_membarrier, GLOBAL, 0) } != 0 {
-        // A system without it: no write waits this long in a processor.
-        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-        std::thread::sleep(std::time::Duration::from_millis(1));
+    #[cfg(highwater_linux)]
+    {
+        /// `MEMBARRIER_CMD_GLOBAL`, which needs no registration.
+        const GLOBAL: libc::c_int = 1;
+        // SAFETY: it takes two numbers and touches no memory.
+        if unsafe { libc::syscall(libc::SYS_membarrier, GLOBAL, 0) } == 0 {
+            return;
+        }
     }
+    // A system without it: no write waits this long in a processor.
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    std::thread::sleep(std::time::Duration::from_millis(1));
 }
 
 /// The number that the system has for this thread; 0 where it is not asked.

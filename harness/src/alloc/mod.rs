@@ -311,7 +311,8 @@ fn scope() -> &'static scopes::Record {
 pub enum RecordError {
     /// The allocator of the program is not [`Alloc`].
     NotInstalled,
-    /// Call stacks are taken on Linux on x86-64 alone, with the feature `diagnosis`.
+    /// Call stacks are taken on Linux and macOS alone, on x86-64 and `AArch64`, with the feature
+    /// `diagnosis`.
     NoStacks,
     /// Somebody else takes call stacks: another recording, or a scenario.
     Busy,

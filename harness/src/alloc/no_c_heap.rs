@@ -1,5 +1,5 @@
 //! Stands in for `c_heap` without the feature of that name, and on other systems than Linux
-//! with glibc on x86-64: C's heap is not counted.
+//! with glibc on x86-64 or `AArch64`: C's heap is not counted.
 
 pub(super) use std::alloc::System;
 
@@ -26,7 +26,7 @@ pub(super) fn begin(_is_installed: bool) {}
 #[allow(clippy::unnecessary_wraps)]
 pub(crate) fn why_uncounted() -> Option<&'static str> {
     Some(if cfg!(feature = "c-heap") {
-        "the feature `c-heap` counts it on Linux with glibc on x86-64 only"
+        "the feature `c-heap` counts it on Linux with glibc on x86-64 and AArch64 only"
     } else {
         "only what Rust's global allocator serves is counted"
     })

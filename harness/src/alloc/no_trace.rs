@@ -1,5 +1,5 @@
-//! Call stacks can't be taken here: another system or processor than Linux on x86-64, or
-//! without the feature `diagnosis`.
+//! Call stacks can't be taken here: another system or processor than Linux or macOS on x86-64 or
+//! `AArch64`, or without the feature `diagnosis`.
 
 use super::ledger::{self, Own};
 use super::scopes::Record;

@@ -339,6 +339,7 @@ impl Trace {
 
     /// Passes on the blocks that are live: the address, the size and the site of each. What
     /// other threads do meanwhile may be among them or not.
+    #[cfg_attr(not(highwater_holders), allow(dead_code))]
     pub(crate) fn for_each_block(&self, mut pass_on: impl FnMut(usize, usize, u32)) {
         let count = self.count();
         shadow::for_each(|address, Entry { site, size }| {
@@ -349,11 +350,13 @@ impl Trace {
     }
 
     /// Where this library's own tables are: nobody's memory.
+    #[cfg_attr(not(highwater_holders), allow(dead_code))]
     pub(crate) fn own_tables() -> Vec<(usize, usize)> {
         memory::own_tables()
     }
 
     /// Whether other threads than this one stand in the scope.
+    #[cfg_attr(not(highwater_holders), allow(dead_code))]
     pub(crate) fn is_shared(&self) -> bool {
         self.state.scope().is_some_and(|scope| scope.threads() > 1)
     }

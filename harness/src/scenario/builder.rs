@@ -133,7 +133,7 @@ impl Scenario {
     ///
     /// The run is in call-stack mode from the start. Where the type of a live block is not
     /// known, it could be this one: the verdict is then inconclusive. Types are known on Linux
-    /// on x86-64 with v0 symbols and `debug = "limited"` or more.
+    /// and macOS, on x86-64 or `AArch64`, with v0 symbols and `debug = "limited"` or more.
     ///
     /// # Panics
     /// If the name is empty.

@@ -127,8 +127,8 @@ fn subject_of_steps(report: &Report) -> Option<Subject> {
 fn unavailable() -> &'static str {
     if cfg!(not(feature = "diagnosis")) {
         "no call stacks: highwater was built without its feature `diagnosis`"
-    } else if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
-        "no call stacks: they are taken on Linux with x86-64 alone"
+    } else if cfg!(not(highwater_stacks)) {
+        "no call stacks: they are taken on Linux and macOS alone, on x86-64 and AArch64"
     } else {
         "no call stacks: this scenario runs in a step of another, whose call stacks are taken, or \
          while a heap profile is recorded"

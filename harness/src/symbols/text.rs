@@ -12,7 +12,7 @@ const LINES: usize = 6;
 #[allow(dead_code)]
 pub(crate) fn stack_text(addresses: &[usize]) -> String {
     if cfg!(not(highwater_stacks)) {
-        return "      its call stack is not known: names need Linux on x86-64 and the feature \
+        return "      its call stack is not known: names need Linux or macOS on x86-64 or AArch64 and the feature \
                 `diagnosis`\n"
             .to_owned();
     }

@@ -40,6 +40,5 @@ fn symbols(twin: Twin) -> String {
         .run(store_of);
     scaled.assert();
     let (_, most) = scaled.bytes_per_unit_bounds().expect("it was compared");
-    let most = highwater::__private::Size(most.ceil() as u64);
-    format!("linear, at most {most} a symbol")
+    format!("linear, at most {:.0} kB a symbol", most / 1e3)
 }

@@ -171,7 +171,7 @@ fn reports_that_there_is_nothing_to_write_of() {
     };
     assert_eq!(
         error(&none),
-        "the report of `shop (leaky)` has no call stacks: they are taken on Linux on x86-64, \
+        "the report of `shop (leaky)` has no call stacks: they are taken on Linux and macOS, \
          with the feature `diagnosis` of highwater, which is on by default, and unless \
          HIGHWATER_SITES is `never`"
     );

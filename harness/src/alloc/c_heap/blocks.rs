@@ -16,7 +16,7 @@ const MARK_BYTES: usize = 8;
 /// What a block grows by.
 const EXTRA_BYTES: usize = footer::FOOTER_BYTES + MARK_BYTES;
 
-/// The bits of a mark that hold the size; no program on x86-64 has as many bytes.
+/// The bits of a mark that hold the size; no program has as many bytes.
 const SIZE_BITS: u64 = (1 << 47) - 1;
 
 /// Says what went wrong as C does.

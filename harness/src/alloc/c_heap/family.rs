@@ -5,12 +5,10 @@ use super::blocks::{self, fail};
 use super::{
     __libc_calloc, __libc_free, __libc_malloc, __libc_memalign, __libc_realloc, is_counting,
 };
+use crate::alloc::memory::page;
 use libc::{EINVAL, ENOMEM, c_int};
 use std::ffi::c_void;
 use std::ptr;
-
-/// Of x86-64.
-const PAGE: usize = 4096;
 
 /// # Safety
 /// As for glibc's function of that name.
@@ -138,16 +136,16 @@ pub(super) unsafe extern "C" fn posix_memalign(
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn valloc(size: usize) -> *mut c_void {
     // SAFETY: the same contract.
-    unsafe { memalign(PAGE, size) }
+    unsafe { memalign(page(), size) }
 }
 
 /// # Safety
 /// As for glibc's function of that name.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn pvalloc(size: usize) -> *mut c_void {
-    match size.checked_next_multiple_of(PAGE) {
+    match size.checked_next_multiple_of(page()) {
         // SAFETY: the same contract. Whole pages are what the caller may use.
-        Some(size) => unsafe { memalign(PAGE, size) },
+        Some(size) => unsafe { memalign(page(), size) },
         None => fail(ENOMEM),
     }
 }

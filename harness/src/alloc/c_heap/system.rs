@@ -8,7 +8,7 @@ use std::ptr;
 /// The system's allocator, as [`std::alloc::System`] is, but for what C's functions in the
 /// finished program do: those count.
 ///
-/// With the feature `c-heap`, on Linux with glibc on x86-64, it is beneath
+/// With the feature `c-heap`, on Linux with glibc on x86-64 or `AArch64`, it is beneath
 /// [`Alloc::system`](crate::Alloc::system).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct System;

@@ -58,6 +58,19 @@ pub(in crate::alloc) fn learn() {
     }
 }
 
+#[cfg(not(highwater_linux))]
+#[allow(clippy::unnecessary_wraps)]
+fn ask() -> Option<(usize, usize)> {
+    // SAFETY: the thread exists, and both functions read what the system said at its start.
+    let (end, size) = unsafe {
+        let thread = libc::pthread_self();
+        let end = libc::pthread_get_stackaddr_np(thread);
+        (end as usize, libc::pthread_get_stacksize_np(thread))
+    };
+    Some((end.saturating_sub(size), end))
+}
+
+#[cfg(highwater_linux)]
 fn ask() -> Option<(usize, usize)> {
     // SAFETY: all zero is a value of it, and libc fills it in below.
     let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };

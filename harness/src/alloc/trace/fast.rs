@@ -182,7 +182,7 @@ fn hash(frame: Frame, follower: &Follower) -> Option<u64> {
             // its end, before which there is room for two words, as the place is below
             // `above`. Whatever is there is two words.
             let [next, address] = unsafe { at.read_unaligned() };
-            hash.add(address);
+            hash.add(stack::return_address(address));
             let next = next.wrapping_sub(above);
             if next <= place {
                 return Some(opaque(hash.get() as usize) as u64);

@@ -16,7 +16,8 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed},
 };
 
-const ADDRESS_BITS: u32 = 47;
+/// Those of a program's addresses: Linux maps nothing above, unless it is asked to.
+const ADDRESS_BITS: u32 = if cfg!(target_arch = "x86_64") { 47 } else { 48 };
 const REGION_BITS: u32 = 24;
 /// What one entry stands for.
 const GRANULE_BITS: u32 = 4;
@@ -168,6 +169,7 @@ pub(super) fn clear() {
 
 /// Passes on all blocks that are followed, each with its address. What threads do meanwhile
 /// may be among them or not.
+#[cfg_attr(not(highwater_holders), allow(dead_code))]
 pub(super) fn for_each(mut pass_on: impl FnMut(usize, Entry)) {
     for region in regions() {
         let start = region.place.load(Relaxed) as usize;

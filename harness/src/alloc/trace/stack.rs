@@ -5,13 +5,17 @@
 //! use. Where the two disagree, the rest is unwound by framehop, which reads the tables
 //! that every program has, without allocating; several times slower, and right.
 
+#[cfg_attr(not(highwater_linux), path = "stack/no_modules.rs")]
 mod modules;
+#[cfg_attr(target_arch = "x86_64", path = "stack/x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "stack/aarch64.rs")]
+mod processor;
 
 use crate::alloc::c_heap;
 use crate::alloc::ledger::{self, Bounds};
 use crate::alloc::unwind;
-use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
-use framehop::{FrameAddress, MustNotAllocateDuringUnwind, Unwinder as _};
+use framehop::{FrameAddress, Unwinder as _};
+use processor::{Cache, Unwinder};
 use std::arch::asm;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -20,6 +24,8 @@ use std::sync::atomic::{
     AtomicBool,
     Ordering::{AcqRel, Relaxed, Release},
 };
+
+pub(super) use processor::{Registers, return_address};
 
 /// The deepest stack that is told apart; of deeper ones, the innermost frames.
 pub(super) const DEPTH: usize = 64;
@@ -87,11 +93,9 @@ pub(super) fn within<R>(mark: usize, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-type Cache = CacheX86_64<MustNotAllocateDuringUnwind>;
-
 /// What stacks are taken with.
 pub(super) struct Walker {
-    unwinder: UnwinderX86_64<&'static [u8], MustNotAllocateDuringUnwind>,
+    unwinder: Unwinder,
     caches: [CacheSlot; CACHES],
     /// Whether frame pointers have been right so far.
     frame_pointers: AtomicBool,
@@ -125,14 +129,6 @@ pub(super) fn opaque(number: usize) -> usize {
 pub(super) struct Frame {
     pub(super) sp: usize,
     pub(super) bp: usize,
-}
-
-/// Where a walk by tables starts.
-#[derive(Clone, Copy)]
-pub(super) struct Registers {
-    pc: usize,
-    sp: usize,
-    bp: usize,
 }
 
 impl Stack {
@@ -179,17 +175,7 @@ impl Frame {
     /// anything.
     #[inline(always)]
     pub(super) fn own() -> Self {
-        let (sp, bp);
-        // SAFETY: it reads two registers and writes none but those for the results.
-        unsafe {
-            asm!(
-                "mov {sp}, rsp",
-                "mov {bp}, rbp",
-                sp = out(reg) sp,
-                bp = out(reg) bp,
-                options(nomem, nostack, preserves_flags),
-            );
-        }
+        let (sp, bp) = processor::frame();
         Self { sp, bp }
     }
 }
@@ -200,27 +186,6 @@ impl Frame {
 pub(super) fn is_running() {
     // SAFETY: it does nothing.
     unsafe { asm!("", options(nostack, preserves_flags)) };
-}
-
-impl Registers {
-    /// Those of the function that this is inlined into.
-    #[inline(always)]
-    pub(super) fn now() -> Self {
-        let (pc, sp, bp);
-        // SAFETY: it reads three registers and writes none but those for the results.
-        unsafe {
-            asm!(
-                "lea {pc}, [rip]",
-                "mov {sp}, rsp",
-                "mov {bp}, rbp",
-                pc = out(reg) pc,
-                sp = out(reg) sp,
-                bp = out(reg) bp,
-                options(nomem, nostack, preserves_flags),
-            );
-        }
-        Self { pc, sp, bp }
-    }
 }
 
 /// The word at `address`, if it is on the part of this thread's stack that is in use.
@@ -241,7 +206,7 @@ fn returned_to(registers: Registers, frame: Frame, end: usize) -> Option<usize> 
         let before = at;
         at = word(before, registers.sp, end)?;
         if before != frame.bp && at == frame.bp {
-            return word(at.wrapping_add(8), registers.sp, end);
+            return word(at.wrapping_add(8), registers.sp, end).map(return_address);
         }
     }
     None
@@ -250,7 +215,7 @@ fn returned_to(registers: Registers, frame: Frame, end: usize) -> Option<usize> 
 impl Walker {
     /// Allocates; not for the allocator's hooks.
     pub(super) fn new() -> Self {
-        let mut unwinder = UnwinderX86_64::new();
+        let mut unwinder = Unwinder::new();
         for module in modules::kept() {
             unwinder.add_module(module);
         }
@@ -317,11 +282,11 @@ impl Walker {
             let word = word(usize::try_from(address).map_err(drop)?, registers.sp, end);
             word.map(|word| word as u64).ok_or(())
         };
-        let [pc, sp, bp] = [registers.pc, registers.sp, registers.bp].map(|r| r as u64);
         {
             // SAFETY: `busy` was false and is now true, by this thread.
             let caches = unsafe { &mut *slot.caches.get() };
-            let mut registers = UnwindRegsX86_64::new(pc, sp, bp);
+            let pc = registers.pc as u64;
+            let mut registers = registers.of_unwinder();
             let mut next = |at: FrameAddress| {
                 let part = usize::try_from(at.address()).unwrap_or(0) % PARTS;
                 let caller =
@@ -389,6 +354,7 @@ fn by_frame_pointers(frame: Frame, stack: &mut Stack) {
         // end, before which there is room for two words; both are aligned, and whatever
         // they are, they are words.
         let [next, address] = unsafe { *(at as *const [usize; 2]) };
+        let address = return_address(address);
         if address == 0 || !stack.push(address) {
             break;
         }

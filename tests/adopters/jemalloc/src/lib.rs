@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 use highwater::{Hold, Scenario};
+use highwater_monitor::{Allocator, Monitor};
 use std::hint::black_box;
 
 #[global_allocator]
@@ -53,4 +54,42 @@ fn what_has_no_holder_is_not_called_lost() {
         !diagnosis.to_string().contains("unreachable"),
         "{diagnosis}"
     );
+}
+
+/// What the monitor is told of jemalloc now.
+fn told_by_jemalloc(monitor: &Monitor) -> Allocator {
+    monitor.sample();
+    let sample = monitor.status().sample.expect("it was taken");
+    let mut allocators = sample.allocators.into_iter();
+    let jemalloc = allocators.find(|allocator| allocator.name == "jemalloc");
+    jemalloc.expect("it has statistics")
+}
+
+/// Pages on which one block in ten is left are fragmented, and neither used nor given back.
+#[test]
+fn the_monitor_is_told_what_is_used_and_what_is_fragmented() {
+    const BYTES: usize = 20_000_000;
+    let monitor = Monitor::builder().build();
+    let before = told_by_jemalloc(&monitor);
+    let mut blocks: Vec<_> = (0..BYTES / 1_000).map(|_| vec![1_u8; 1_000]).collect();
+    let full = told_by_jemalloc(&monitor);
+    let mut number = 0;
+    blocks.retain(|_| {
+        number += 1;
+        number % 10 == 0
+    });
+    let sparse = told_by_jemalloc(&monitor);
+    let used = |allocator: &Allocator| allocator.used_bytes.expect("it is told");
+    let fragmented = |allocator: &Allocator| allocator.fragmented_bytes.expect("it is told");
+    assert!(used(&full) >= used(&before) + BYTES as u64, "{full:?}");
+    assert!(full.held_bytes >= used(&full), "{full:?}");
+    assert!(
+        used(&sparse) < used(&full) - BYTES as u64 * 4 / 5,
+        "{sparse:?}"
+    );
+    assert!(
+        fragmented(&sparse) > fragmented(&full) + BYTES as u64 / 2,
+        "{sparse:?}"
+    );
+    drop(black_box(blocks));
 }
