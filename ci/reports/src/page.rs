@@ -2,8 +2,8 @@
 //! file that loads nothing.
 //!
 //! It is read without scripts. What is drawn is drawn here, so that it prints and scales; the
-//! one script sorts and filters tables, enlarges boxes of the flame graph, and copies
-//! commands. The parts are there for pages of many reports too.
+//! one script sorts and filters tables, enlarges boxes of the flame graph, draws that graph for
+//! a range of steps, and copies commands. The parts are there for pages of many reports too.
 
 mod brush;
 pub mod chart;

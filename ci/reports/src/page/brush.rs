@@ -37,8 +37,10 @@ impl<'a> Brush<'a> {
         sites.retain(|(_, swing)| *swing > 0);
         // What swings alike stays in the order of the report.
         sites.sort_by_key(|(_, swing)| std::cmp::Reverse(*swing));
-        let others = sites.split_off(sites.len().min(DRAWN));
+        let mut others = sites.split_off(sites.len().min(DRAWN));
         let mut sum = vec![0; steps.len()];
+        // What has no call stack is not among call stacks that are not drawn.
+        others.retain(|(site, _)| !site.frames.is_empty());
         for (site, _) in &others {
             for (sum, bytes) in sum.iter_mut().zip(&site.series_bytes) {
                 *sum += i128::from(*bytes);

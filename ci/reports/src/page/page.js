@@ -207,7 +207,6 @@
     let range = [];
 
     const choose = (from, to) => {
-      if (from === range[0] && to === range[1]) return;
       range = [from, to];
       ends.forEach((end, index) => {
         const step = number(steps[range[index]]);
@@ -223,12 +222,13 @@
     const show = () => brush.classList.toggle("on", radio.checked);
 
     // An end that would pass the other takes it along.
-    ends.forEach((end, index) => end.addEventListener("input", () => {
+    const moved = (index) => {
       const [from, to] = ends.map((end) => Number(end.value));
-      if (from < to) choose(from, to);
-      else if (index === 0) choose(Math.min(from, last - 1), Math.min(from, last - 1) + 1);
-      else choose(Math.max(to, 1) - 1, Math.max(to, 1));
-    }));
+      if (from < to) return choose(from, to);
+      const first = Math.max(0, Math.min(last - 1, index === 0 ? from : to - 1));
+      return choose(first, first + 1);
+    };
+    ends.forEach((end, index) => end.addEventListener("input", () => moved(index)));
     flame.addEventListener("change", show);
 
     // Where a drag began: the other end stays.
@@ -237,23 +237,21 @@
       const { left, width } = brush.getBoundingClientRect();
       return left + share(index) * width;
     };
-    const nearest = (event) => {
-      const distance = (index) => Math.abs(x(index) - event.clientX);
-      return steps.reduce((best, _, index) => (distance(index) < distance(best) ? index : best), 0);
-    };
+    const distance = (index, event) => Math.abs(x(index) - event.clientX);
+    const nearest = (indices, event) =>
+      indices.reduce((a, b) => (distance(b, event) < distance(a, event) ? b : a));
+    const marks = [...steps.keys()];
     plot.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      const isNear = (index) => Math.abs(x(index) - event.clientX) <= NEAR;
-      const [from, to] = range;
-      fixed = nearest(event);
-      if (radio.checked && isNear(to)) fixed = from;
-      else if (radio.checked && isNear(from)) fixed = to;
+      const end = nearest(range, event);
+      const isEnd = radio.checked && distance(end, event) <= NEAR;
+      fixed = isEnd ? range.find((other) => other !== end) : nearest(marks, event);
       plot.setPointerCapture(event.pointerId);
     });
     plot.addEventListener("pointermove", (event) => {
       if (fixed === null) return;
-      const here = nearest(event);
-      if (here === fixed) return;
+      const here = nearest(marks, event);
+      if (here === fixed || (radio.checked && range.includes(here) && range.includes(fixed))) return;
       radio.checked = true;
       show();
       choose(Math.min(here, fixed), Math.max(here, fixed));
@@ -263,9 +261,8 @@
     }
 
     for (const part of [radio, radio.nextElementSibling, view, brush]) part.hidden = false;
-    const key = plot.nextElementSibling.querySelector(".key.mark");
-    key.hidden = false;
-    choose(...ends.map((end) => Number(end.value)));
+    plot.nextElementSibling.querySelector(".key.mark").hidden = false;
+    moved(0);
     show();
   }
 
