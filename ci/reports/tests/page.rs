@@ -246,8 +246,7 @@ fn of_many_series_those_that_change_least_are_one_sum() {
     let page = page_of_series(|of| {
         let sites = of["sites"].as_array_mut().expect("a list");
         let mut site = sites[0].clone();
-        let series = site["series_bytes"].as_array().expect("a list").len() as i64;
-        site["series_bytes"] = (0..series).collect();
+        site["series_bytes"] = (0..49).collect();
         sites.extend(vec![site; 300]);
     });
     assert_eq!(page.matches(" data-series=").count(), 200);
