@@ -164,6 +164,8 @@ fn of_diagnosis(diagnosis: &Diagnosis) -> Value {
     json!({
         "first_step": first,
         "last_step": last,
+        "series_steps": diagnosis.series_steps(),
+        "series_bytes": diagnosis.series_bytes(),
         "peak_step": diagnosis.peak_step(),
         "growth_bytes": diagnosis.growth_bytes(),
         "explained_bytes": diagnosis.explained_bytes(),
@@ -189,6 +191,7 @@ fn of_site(site: &Site) -> Value {
         "growth_blocks": site.growth_blocks(),
         "live_bytes": site.live_bytes(),
         "live_blocks": site.live_blocks(),
+        "series_bytes": site.series_bytes(),
         "peak_bytes": site.peak_bytes(),
         "peak_blocks": site.peak_blocks(),
         "total_bytes": site.total_bytes(),

@@ -437,6 +437,35 @@ fn a_browser_goes_from_box_to_box_by_keys() {
     assert_eq!(asked(&page, 1280, script), expected.join("; "));
 }
 
+/// A report with what its call sites held after some steps.
+const SERIES: &str = include_str!("../reports/tests/data/series.json");
+
+#[test]
+#[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
+fn a_browser_draws_the_graph_for_a_range_of_steps() {
+    let report = serde_json::from_str(SERIES).expect("a report");
+    let page = render(&report, &Origin::default());
+    let script = include_str!("support/range.js");
+    let expected = [
+        "growth none; 0 to 160: +3,328 B in 2 call stacks, -5,000 B in 1 call stack; -1,672 B on \
+         the curve.",
+        "range 23 63; 600 to 1,600: +16,192 B in 2 call stacks; +16,192 B on the curve. \
+         step 100 more, Vec&lt;Box&lt;u64&gt; 51 more, kept 49 more, Box&lt;u64&gt; 49 more",
+        "range 0 3; 0 to 70: +2,584 B in 3 call stacks, -5,000 B in 1 call stack; -2,416 B on the \
+         curve. step 34 more, Vec&lt;Box&lt;u64&gt; 14 more, kept 7 more, Box&lt;u64&gt; 7 more, \
+         once 13 more, Box&lt;[u8; 100 13 more, page ← set_u 66 less, Box&lt;[u8; 100 66 less",
+    ];
+    for width in [1280, 390] {
+        assert_eq!(asked(&page, width, script), expected.join(" | "), "{width}");
+    }
+    // Nothing of it is seen without the page's script.
+    let (without_scripts, _) = page.split_once("<script>").expect("a script");
+    let script = "[...document.querySelectorAll('.range, [for$=range], .brush, .mark')]\
+                  .map((one) => one.getClientRects().length).join(' ')";
+    let page = format!("{without_scripts}</body></html>");
+    assert_eq!(asked(&page, 1280, script), "0 0 0 0 0");
+}
+
 #[test]
 #[ignore = "needs Chromium: cargo test -p cargo-highwater --test view -- --ignored"]
 fn a_browser_filters_and_sorts_every_table() {

@@ -4,6 +4,7 @@
 //! each call stack, `symbols` finds the names, `text.rs` prints them.
 
 mod recording;
+mod series;
 mod text;
 mod types;
 mod watch;
@@ -25,6 +26,8 @@ pub(crate) use watch::Watch;
 pub struct Diagnosis {
     pub(crate) sites: Vec<Site>,
     pub(crate) steps: (u64, u64),
+    pub(crate) series_steps: Vec<u64>,
+    pub(crate) series_bytes: Vec<u64>,
     /// None if the moment of the peak was not met.
     pub(crate) peak_step: Option<u64>,
     pub(crate) growth_bytes: i64,
@@ -110,6 +113,7 @@ pub struct Site {
     pub(crate) type_name: Option<String>,
     pub(crate) growth: Live,
     pub(crate) live: Live,
+    pub(crate) series_bytes: Vec<i64>,
     /// Whether it is of the types that the diagnosis is about.
     pub(crate) is_shown: bool,
     /// None if the moment of the peak was not met.
@@ -178,6 +182,19 @@ impl Diagnosis {
     /// went on where those of the report ended.
     pub fn steps(&self) -> (u64, u64) {
         self.steps
+    }
+
+    /// The steps after which it is known what each site held; the first is 0, for after set-up
+    /// and warm-up. The requested steps are in 16 equal parts, each doubling of the run after them
+    /// in 8, up to the last of these steps that the run with call stacks reached.
+    pub fn series_steps(&self) -> &[u64] {
+        &self.series_steps
+    }
+
+    /// Live bytes of the run with call stacks after each of the
+    /// [`series_steps`](Self::series_steps), at sites or not.
+    pub fn series_bytes(&self) -> &[u64] {
+        &self.series_bytes
     }
 
     /// The step in which the scenario's peak was met, 0 for set-up and warm-up; none if that
@@ -256,6 +273,11 @@ impl Site {
     /// Blocks live at the end of the requested steps.
     pub fn live_blocks(&self) -> i64 {
         self.live.blocks
+    }
+
+    /// Bytes live after each of the [`Diagnosis::series_steps`].
+    pub fn series_bytes(&self) -> &[i64] {
+        &self.series_bytes
     }
 
     /// Bytes live when the scenario was at its peak; none if that moment was not met

@@ -2,15 +2,17 @@
 //! file that loads nothing.
 //!
 //! It is read without scripts. What is drawn is drawn here, so that it prints and scales; the
-//! one script sorts and filters tables, enlarges boxes of the flame graph, and copies
-//! commands. The parts are there for pages of many reports too.
+//! one script sorts and filters tables, enlarges boxes of the flame graph, draws that graph for
+//! a range of steps, and copies commands. The parts are there for pages of many reports too.
 
+mod brush;
 pub mod chart;
 mod diagnosis;
 mod flame;
 mod origin;
 mod parts;
 
+use self::brush::Brush;
 use crate::figure::{Figure, Unit, figures};
 use crate::recorded::Recorded;
 use crate::report::{Ceiling, Diagnosis, Location, Report, Verdict};
@@ -127,11 +129,12 @@ pub fn failures(failures: &[String], report: Option<&Report>) -> Markup {
 /// that beside the base, if there is one.
 pub fn about(sides: &Sides<'_>) -> Markup {
     let report = sides.head;
+    let brush = sides.sites.and_then(Brush::of);
     html! {
         @let fails = report.verdict != Verdict::Bounded && report.is_failure();
         p .failure[fails] { b { (report.verdict.word()) } ": " (report.verdict_reason) "." }
-        (chart::large(report, sides.base))
-        @if let Some(found) = sides.sites { (diagnosis::render(sides, found)) }
+        (chart::large(sides.id, report, sides.base, brush.as_ref()))
+        @if let Some(found) = sides.sites { (diagnosis::render(sides, found, brush.as_ref())) }
     }
 }
 

@@ -139,6 +139,7 @@ fn site(level: &Level) -> Site {
         growth_blocks: blocks,
         live_bytes: bytes,
         live_blocks: blocks,
+        series_bytes: Vec::new(),
         peak_bytes: None,
         peak_blocks: None,
         total_bytes: Some(level.total_bytes),

@@ -326,6 +326,13 @@ pub struct Diagnosis {
     pub first_step: u64,
     /// The number of the step behind the last one.
     pub last_step: u64,
+    /// The steps after which it is known what each site held, ascending, from 0 on; none in
+    /// reports of older libraries.
+    #[serde(default)]
+    pub series_steps: Vec<u64>,
+    /// Live bytes after each of these steps, at sites or not.
+    #[serde(default)]
+    pub series_bytes: Vec<u64>,
     /// The step in which the peak was met; none if it was not, and in reports of older
     /// libraries.
     #[serde(default)]
@@ -373,6 +380,10 @@ pub struct Site {
     pub live_bytes: i64,
     /// Blocks live at the end of the requested steps.
     pub live_blocks: i64,
+    /// Bytes live after each of the diagnosis' `series_steps`; none in reports of older
+    /// libraries.
+    #[serde(default)]
+    pub series_bytes: Vec<i64>,
     /// Bytes live at the peak, if that was met.
     #[serde(deserialize_with = "present")]
     pub peak_bytes: Option<i64>,

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// A report with call stacks, of every kind that there is.
 const GROWING: &str = include_str!("data/growing.json");
+/// One with what each call site held after some steps, as the library wrote it.
+const SERIES: &str = include_str!("data/series.json");
 
 #[test]
 fn what_is_not_known_of_the_peak_is_no_figure() {
@@ -184,4 +186,99 @@ fn a_curve_has_few_strips_and_shows_its_highest_value() {
     );
     assert_eq!(page.matches("class=\"at\"").count(), 100);
     assert!(page.contains("step 3,333: 999,999 B"));
+}
+
+/// The page of the report with series, with `changes` made to its diagnosis.
+fn page_of_series(changes: impl FnOnce(&mut Value)) -> String {
+    let mut report: Value = serde_json::from_str(SERIES).expect("JSON");
+    changes(&mut report["diagnosis"]);
+    let report = serde_json::from_value(report).expect("a report");
+    render(&report, &Origin::default())
+}
+
+const NOTE: &str = "The call stacks are those of a second run";
+
+#[test]
+fn a_page_has_what_sites_held_after_each_step_and_hides_it_until_a_script_runs() {
+    let page = page_of_series(|_| {});
+    for part in [
+        "<input id=\"flame-0-range\" class=\"range\" type=\"radio\" name=\"flame-0\" hidden>\
+         <label for=\"flame-0-range\" hidden>between two steps</label>",
+        "<div class=\"view range\" hidden data-brush=\"brush-0\" data-steps=\"[0,10,20,",
+        "2240,2400,2560]\" data-bytes=\"[5400,4608,3816,2896,2232,1312,1392,",
+        " data-count=\"0\"><p class=\"ends\"><label><span>from step</span>\
+         <input class=\"from\" type=\"range\" min=\"0\" max=\"48\" value=\"0\"",
+        "<input class=\"to\" type=\"range\" min=\"0\" max=\"48\" value=\"16\"",
+        " data-series=\"[5000,4000,3000,2000,1000,0,0,",
+        "<div class=\"brush\" id=\"brush-0\" hidden aria-hidden=\"true\" data-last=\"2560\">",
+        "<b style=\"left:6.25%\"></b>",
+        "<span class=\"key mark\" hidden>",
+    ] {
+        assert!(page.contains(part), "{part} is missing in\n{page}");
+    }
+    assert_eq!(page.matches("<b style=\"left:").count(), 49);
+    // Of the six sites two hold as much all the time.
+    assert_eq!(page.matches(" data-series=").count(), 4);
+    assert!(!page.contains(NOTE), "{page}");
+}
+
+#[test]
+fn without_series_that_fit_the_page_has_no_range() {
+    let older = page(|_| {});
+    let not_ascending = page_of_series(|of| of["series_steps"][1] = 0.into());
+    let too_few = page_of_series(|of| of["series_bytes"] = vec![1_u64; 48].into());
+    let one = page_of_series(|of| {
+        of["series_steps"] = vec![0_u64].into();
+        of["series_bytes"] = vec![0_u64].into();
+    });
+    for page in [older, not_ascending, too_few, one] {
+        for part in ["view range", "class=\"brush\"", "key mark", " data-series="] {
+            assert!(!page.contains(part), "{part}");
+        }
+    }
+    // A site that lacks its own is left out, and so among what is not explained.
+    let lacking = page_of_series(|of| of["sites"][0]["series_bytes"] = Value::Array(Vec::new()));
+    assert_eq!(lacking.matches(" data-series=").count(), 3);
+}
+
+#[test]
+fn of_many_series_those_that_change_least_are_one_sum() {
+    let page = page_of_series(|of| {
+        let sites = of["sites"].as_array_mut().expect("a list");
+        let mut site = sites[0].clone();
+        site["series_bytes"] = (0..49).collect();
+        sites.extend(vec![site; 300]);
+    });
+    assert_eq!(page.matches(" data-series=").count(), 200);
+    let sums: Vec<_> = (0..49).map(|step| (step * 104).to_string()).collect();
+    let others = format!(" data-others=\"[{}]\" data-count=\"104\"", sums.join(","));
+    assert!(page.contains(&others), "{page}");
+}
+
+#[test]
+fn call_stacks_of_a_run_with_another_curve_are_said_to_be_that() {
+    let page = page_of_series(|of| of["series_bytes"][16] = 1.into());
+    assert!(page.contains(NOTE), "{page}");
+    // As much more from the start is no other curve.
+    let page = page_of_series(|of| {
+        for bytes in of["series_bytes"].as_array_mut().expect("a list") {
+            *bytes = (bytes.as_u64().expect("a number") + 64).into();
+        }
+    });
+    assert!(!page.contains(NOTE), "{page}");
+}
+
+#[test]
+fn series_of_any_size_are_drawn() {
+    let page = page_of_series(|of| {
+        of["series_bytes"][3] = u64::MAX.into();
+        for site in of["sites"].as_array_mut().expect("a list") {
+            site["series_bytes"][0] = i64::MIN.into();
+            site["series_bytes"][1] = i64::MAX.into();
+        }
+    });
+    assert!(
+        page.contains("[-9223372036854775808,9223372036854775807,"),
+        "{page}"
+    );
 }

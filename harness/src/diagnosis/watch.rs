@@ -4,6 +4,7 @@
 //! for each stack, and names are found at the end, if they are needed. Call stacks that differ
 //! only in frames that are left out become one site then.
 
+use super::series::Series;
 use super::{Diagnosis, Site, Subject, Trap};
 use crate::alloc::{Live, Stopped, Total, Trace, unscoped};
 use crate::holders::{Snapshot, State};
@@ -30,6 +31,7 @@ pub(crate) struct Watch<'a> {
     /// What was live of each stack when it was last looked at. Apart from the rest, so that a
     /// look at many of them is at little memory.
     seen: Vec<Live>,
+    series: Series,
     end_steps: u64,
     peak_step: Option<u64>,
     memory: Option<Result<Snapshot, String>>,
@@ -130,6 +132,7 @@ impl<'a> Watch<'a> {
             steps: 0,
             stacks: Vec::new(),
             seen: Vec::new(),
+            series: Series::new(requested),
             end_steps: 0,
             peak_step: None,
             memory: None,
@@ -178,18 +181,29 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Set-up and warm-up are done.
-    pub(crate) fn start(&mut self) {
+    /// The live bytes of each stack, as they were last looked at.
+    fn live_bytes(&self) -> Vec<i64> {
+        let seen = self.seen.iter().zip(&self.stacks);
+        seen.map(|(seen, stack)| less(*seen, stack.before).bytes)
+            .collect()
+    }
+
+    /// Set-up and warm-up are done, with so many live bytes in all.
+    pub(crate) fn start(&mut self, live_bytes: u64) {
         unscoped(|| self.look_for_new_stacks());
         for stack in 0..self.stacks.len() {
             self.stacks[stack].start = self.live(stack);
             self.stacks[stack].total_at_start = self.total(stack);
         }
+        unscoped(|| {
+            let of_stacks = self.stacks.iter().map(|stack| stack.start.bytes);
+            self.series.push(0, live_bytes, of_stacks.collect());
+        });
         self.note_peak_in(0);
     }
 
-    /// The step with this number, from 1 on, is done.
-    pub(crate) fn after_step(&mut self, step: u64) {
+    /// The step with this number, from 1 on, is done, with so many live bytes in all.
+    pub(crate) fn after_step(&mut self, step: u64, live_bytes: u64) {
         if self.trace.count() > self.stacks.len() {
             unscoped(|| self.look_for_new_stacks());
         }
@@ -209,6 +223,9 @@ impl<'a> Watch<'a> {
         }
         self.steps = step;
         self.note_peak_in(step);
+        if self.series.is_due(step) {
+            unscoped(|| self.series.push(step, live_bytes, self.live_bytes()));
+        }
     }
 
     fn note_peak_in(&mut self, step: u64) {
@@ -217,15 +234,19 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The requested steps are done.
-    pub(crate) fn requested_steps_done(&mut self, steps: u64, state: &State) {
+    /// The requested steps are done, with so many live bytes in all.
+    pub(crate) fn requested_steps_done(&mut self, steps: u64, live_bytes: u64, state: &State) {
         self.end_steps = steps;
         unscoped(|| self.look_for_new_stacks());
         for stack in 0..self.stacks.len() {
             self.stacks[stack].end = self.live(stack);
             self.stacks[stack].total = self.total(stack);
         }
-        unscoped(|| self.memory = Some(Snapshot::take(self.trace, state)));
+        unscoped(|| {
+            let of_stacks = self.stacks.iter().map(|stack| stack.end.bytes);
+            self.series.push_end(steps, live_bytes, of_stacks.collect());
+            self.memory = Some(Snapshot::take(self.trace, state));
+        });
     }
 
     /// The windows of each call stack.
@@ -305,6 +326,8 @@ impl<'a> Watch<'a> {
         Diagnosis {
             sites,
             steps: (0, self.end_steps),
+            series_steps: self.series.steps(),
+            series_bytes: self.series.live_bytes(),
             peak_step: self.peak_step,
             growth_bytes,
             subject: Subject::Growth,
@@ -338,6 +361,7 @@ impl<'a> Watch<'a> {
             type_name: name.type_name.clone(),
             growth: less(end, start),
             live: end,
+            series_bytes: self.series.of(stacks),
             is_shown: false,
             at_peak: self.trace.has_peak().then_some(at_peak),
             total: all(|stack| stack.total),

@@ -227,8 +227,11 @@ fn diagnosis(diagnosis: &Diagnosis) -> String {
     let sites: Vec<_> = sites.collect();
     format!(
         "{{\n    \"first_step\": {first},\n    \"last_step\": {last},\n    \
+         \"series_steps\": {},\n    \"series_bytes\": {},\n    \
          \"peak_step\": {},\n    \"growth_bytes\": {},\n    \"explained_bytes\": {},\n    \
          \"lost_blocks\": {},\n    \"trap\": {},\n    \"sites\": [{}]\n  }}",
+        numbers(&diagnosis.series_steps),
+        numbers(&diagnosis.series_bytes),
         or_null(diagnosis.peak_step),
         diagnosis.growth_bytes,
         diagnosis.explained_bytes(),
@@ -255,14 +258,15 @@ fn site(site: &Site) -> String {
     });
     format!(
         "{{\"type\": {}, \"growth_bytes\": {}, \"growth_blocks\": {}, \"live_bytes\": {}, \
-         \"live_blocks\": {}, \"peak_bytes\": {}, \"peak_blocks\": {}, \"total_bytes\": {}, \
-         \"total_blocks\": {}, \"verdict\": {}, \"frames\": {}, \
+         \"live_blocks\": {}, \"series_bytes\": {}, \"peak_bytes\": {}, \"peak_blocks\": {}, \
+         \"total_bytes\": {}, \"total_blocks\": {}, \"verdict\": {}, \"frames\": {}, \
          \"holders\": {}}}",
         or_null(site.type_name.as_deref().map(quoted)),
         site.growth.bytes,
         site.growth.blocks,
         site.live.bytes,
         site.live.blocks,
+        numbers(&site.series_bytes),
         or_null(site.at_peak.map(|live| live.bytes)),
         or_null(site.at_peak.map(|live| live.blocks)),
         site.total.bytes,
@@ -271,6 +275,11 @@ fn site(site: &Site) -> String {
         frames(&site.frames),
         or_null(holders)
     )
+}
+
+fn numbers<T: ToString>(numbers: &[T]) -> String {
+    let numbers: Vec<_> = numbers.iter().map(T::to_string).collect();
+    format!("[{}]", numbers.join(", "))
 }
 
 fn frames(frames: &[Frame]) -> String {

@@ -206,13 +206,13 @@ impl<'a> Recorder<'a> {
             totals.reallocations,
         );
         self.put_on_curve(bytes, blocks);
+        self.look();
         if let Some(watch) = &mut self.watch {
-            watch.start();
+            watch.start(self.levels[Quantity::Bytes as usize]);
         }
         if let Some(lookout) = &mut self.lookout {
             unscoped(|| lookout.start(self.scope));
         }
-        self.look();
         self.sample();
         self.baseline = self.levels;
     }
@@ -228,7 +228,7 @@ impl<'a> Recorder<'a> {
         }
         self.floors.observe(self.steps_run, &self.levels);
         if let Some(watch) = &mut self.watch {
-            watch.after_step(self.steps_run);
+            watch.after_step(self.steps_run, self.levels[Quantity::Bytes as usize]);
         }
         if let Some(lookout) = &mut self.lookout {
             lookout.after_step(self.steps_run, self.scope);
@@ -306,7 +306,8 @@ impl<'a> Recorder<'a> {
         self.sample();
         self.end_levels = self.levels;
         if let Some(watch) = &mut self.watch {
-            watch.requested_steps_done(self.end_steps, state);
+            let live_bytes = self.levels[Quantity::Bytes as usize];
+            watch.requested_steps_done(self.end_steps, live_bytes, state);
         }
     }
 

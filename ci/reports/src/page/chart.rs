@@ -1,6 +1,7 @@
 //! Curves of live memory: the lines as SVG, labels and values as text beside them, so that
 //! text stays readable where the curve is narrow.
 
+use super::brush::Brush;
 use crate::report::{Checkpoint, Report};
 use highwater::__private::Thousands;
 use highwater::ByteSize;
@@ -112,8 +113,14 @@ pub fn small(report: &Report, base: Option<&Report>) -> Markup {
 }
 
 /// The curve with its scale, beside that of the base if there is one, the end of the
-/// requested steps, and the ceiling on the peak if it is near.
-pub(super) fn large(report: &Report, base: Option<&Report>) -> Markup {
+/// requested steps, and the ceiling on the peak if it is near. Over it the reader can draw a range
+/// of steps, if it is known what was live at some of them; the `id` is that of its graph.
+pub(super) fn large(
+    id: usize,
+    report: &Report,
+    base: Option<&Report>,
+    brush: Option<&Brush<'_>>,
+) -> Markup {
     let peak = report.lowest_ceiling("peak").map(|set| set.limit);
     let highest = highest(report, base);
     let near = peak.filter(|limit| *limit / 2 <= highest);
@@ -130,8 +137,9 @@ pub(super) fn large(report: &Report, base: Option<&Report>) -> Markup {
                 }
                 (axes(&scale, "step"))
                 (values(&scale, &report.curve, base, "step"))
+                @if let Some(brush) = brush { (range(id, &scale, brush)) }
             }
-            (key(report, base, peak, near))
+            (key(report, base, peak, near, brush.is_some()))
         }
     }
 }
@@ -189,6 +197,19 @@ fn axes(scale: &Scale, one: &str) -> Markup {
     }
 }
 
+/// The marks of the steps that a range can begin and end at, and the range. It is nothing without
+/// the script; who can't see it has the fields beside the graph.
+fn range(id: usize, scale: &Scale, brush: &Brush<'_>) -> Markup {
+    html! {
+        div.brush id={ "brush-" (id) } hidden aria-hidden="true" data-last=(scale.steps) {
+            @for step in brush.steps.iter().filter(|step| **step <= scale.steps) {
+                b style={ "left:" (percent(scale.x(*step))) } {}
+            }
+            div.band {}
+        }
+    }
+}
+
 /// How many strips a curve has at most.
 const STRIPS: usize = 100;
 
@@ -234,7 +255,13 @@ fn live_at(report: &Report, step: u64) -> Option<u64> {
     Some(point.live_bytes)
 }
 
-fn key(report: &Report, base: Option<&Report>, peak: Option<u64>, near: Option<u64>) -> Markup {
+fn key(
+    report: &Report,
+    base: Option<&Report>,
+    peak: Option<u64>,
+    near: Option<u64>,
+    has_brush: bool,
+) -> Markup {
     html! {
         figcaption {
             span.key.head { "live bytes" }
@@ -253,6 +280,11 @@ fn key(report: &Report, base: Option<&Report>, peak: Option<u64>, near: Option<u
                     span { "the ceiling on the peak, " (ByteSize::b(limit)) ", is far above" }
                 }
                 (None, _) => { span { "no ceiling on the peak" } }
+            }
+            @if has_brush {
+                span.key.mark hidden {
+                    "drag from mark to mark to see what grew between two steps"
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod tables;
 
+use super::brush::Brush;
 use super::parts::{blocks, place, signed, type_or_unknown};
 use super::{Sides, flame};
 use crate::report::{Diagnosis, Frame, Holder, Site, Trap};
@@ -13,12 +14,16 @@ use maud::{Markup, html};
 const FRAMES: usize = 4;
 
 /// All that the diagnosis says, and how it differs from that of the base.
-pub(super) fn render(sides: &Sides<'_>, diagnosis: &Diagnosis) -> Markup {
+pub(super) fn render(
+    sides: &Sides<'_>,
+    diagnosis: &Diagnosis,
+    brush: Option<&Brush<'_>>,
+) -> Markup {
     html! {
         h3 { "Where it comes from" }
         p { (headline(diagnosis)) }
         @if let Some(trap) = &diagnosis.trap { (stopped(trap)) }
-        (flame::render(sides.id, diagnosis, sides.base_sites))
+        (flame::render(sides, diagnosis, brush))
         @if let Some(base) = sides.base_sites { (tables::changed(base, diagnosis)) }
         @if !diagnosis.sites.is_empty() {
             (tables::types(&diagnosis.sites))

@@ -2,16 +2,19 @@
 //! first, each box as wide as its share.
 //!
 //! It is made of nested lists, so that it is read without style and without scripts too. What
-//! it is drawn by is chosen with radio buttons, which need none either.
+//! it is drawn by is chosen with radio buttons, which need none either. The graph of what changed
+//! between two steps is the script's: until it runs, that graph and its button are hidden.
 
 mod tree;
 
+use super::Sides;
+use super::brush::{Brush, list};
 use super::parts::{blocks, place, share, signed, type_or_unknown};
 use crate::report::{Diagnosis, Site};
 use crate::sites::{Difference, differences};
 use highwater::__private::Thousands;
 use maud::{Markup, html};
-use tree::{Function, Leaf, Node, Owner, Part, tree};
+use tree::{Function, Leaf, Node, Owner, Part, tree, whole_tree};
 
 /// From which share of the whole on a box tells it, in per cent.
 const WIDE: u128 = 12;
@@ -22,14 +25,24 @@ struct View<'a> {
     name: &'static str,
     label: &'static str,
     leaves: Vec<Leaf<'a>>,
-    is_change: bool,
+    kind: Kind,
+}
+
+/// What the widths of a graph are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Amounts.
+    Amounts,
+    /// By how much amounts are more or less than in the base.
+    Changes,
+    /// By how much amounts changed between two steps, which the reader chooses.
+    Range,
 }
 
 /// The graphs of what is known, one of which is shown at a time; nothing if there is none.
-/// The `id` is that of no other on the page.
-pub(super) fn render(id: usize, head: &Diagnosis, base: Option<&Diagnosis>) -> Markup {
-    let views: Vec<_> = views(head, base).collect();
-    graphs(id, &views)
+pub(super) fn render(sides: &Sides<'_>, head: &Diagnosis, brush: Option<&Brush<'_>>) -> Markup {
+    let views: Vec<_> = views(head, sides.base_sites).collect();
+    graphs(sides.id, &views, brush.map(|brush| (brush, sides)))
 }
 
 /// The graphs of what was allocated over some time: of what is still live, and of all.
@@ -54,13 +67,14 @@ pub(super) fn recorded(sites: &[Site]) -> Markup {
         name,
         label,
         leaves,
-        is_change: false,
+        kind: Kind::Amounts,
     });
     let views = views.into_iter().filter(|view| !view.leaves.is_empty());
-    graphs(0, &views.collect::<Vec<_>>())
+    graphs(0, &views.collect::<Vec<_>>(), None)
 }
 
-fn graphs(id: usize, views: &[View<'_>]) -> Markup {
+fn graphs(id: usize, views: &[View<'_>], brush: Option<(&Brush<'_>, &Sides<'_>)>) -> Markup {
+    let range = brush.map(|(brush, sides)| (of_range(brush), brush, sides));
     html! {
         @if !views.is_empty() {
             div.flame role="group" aria-label="call stacks, from the outermost function down" {
@@ -70,9 +84,31 @@ fn graphs(id: usize, views: &[View<'_>]) -> Markup {
                         checked[index == 0];
                     label for=(input) { (view.label) }
                 }
+                @if let Some((view, ..)) = &range {
+                    @let input = format!("flame-{id}-{}", view.name);
+                    input id=(input) class=(view.name) type="radio" name={ "flame-" (id) } hidden;
+                    label for=(input) hidden { (view.label) }
+                }
                 @for view in views { (view.graph()) }
+                @if let Some((view, brush, sides)) = &range { (view.graph_of_range(brush, sides)) }
             }
         }
+    }
+}
+
+/// The boxes of whatever changes in some range, each as wide as it changes at most.
+fn of_range<'a>(brush: &Brush<'a>) -> View<'a> {
+    let leaf = |(site, swing): &(&'a Site, i128)| Leaf {
+        site,
+        bytes: *swing,
+        // Not known of a range.
+        blocks: 0,
+    };
+    View {
+        name: "range",
+        label: "between two steps",
+        leaves: brush.sites.iter().map(leaf).collect(),
+        kind: Kind::Range,
     }
 }
 
@@ -111,11 +147,11 @@ fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<
         differences.into_iter().flatten().map(leaf).collect()
     };
     let knows_peak = head.knows_peak() && base.is_none_or(Diagnosis::knows_peak);
-    let view = |name, label, leaves, is_change| View {
+    let view = |name, label, leaves, kind| View {
         name,
         label,
         leaves,
-        is_change,
+        kind,
     };
     let peak = |site: &Site| site.peak_bytes.unwrap_or(0);
     let change_at_peak = if knows_peak {
@@ -131,17 +167,17 @@ fn views<'a>(head: &'a Diagnosis, base: Option<&'a Diagnosis>) -> impl Iterator<
             "live-change",
             "base → now",
             changed(|site| site.live_bytes),
-            true,
+            Kind::Changes,
         ),
         view(
             "peak-change",
             "base → now, at the peak",
             change_at_peak,
-            true,
+            Kind::Changes,
         ),
-        view("growth", "growth", growth, false),
-        view("peak", "at the peak", at_peak, false),
-        view("allocated", "allocated", in_all, false),
+        view("growth", "growth", growth, Kind::Amounts),
+        view("peak", "at the peak", at_peak, Kind::Amounts),
+        view("allocated", "allocated", in_all, Kind::Amounts),
     ];
     views.into_iter().filter(|view| !view.leaves.is_empty())
 }
@@ -161,11 +197,58 @@ impl View<'_> {
                         (self.row(&nodes, whole, whole))
                     }
                 }
-                p.hint {
-                    "Each box is as wide as its share; what it stands for is told when it is \
-                     pointed at or has the focus."
-                    @for (class, what) in self.colours() { span class=(class) { (what) } }
+                (self.hint())
+            }
+        }
+    }
+
+    /// What the script fills in: by the figures that stand beside each box of a call site.
+    fn graph_of_range(&self, brush: &Brush<'_>, sides: &Sides<'_>) -> Markup {
+        let nodes = whole_tree(&self.leaves);
+        let whole: u128 = nodes.iter().map(|node| node.width).sum();
+        let (count, others) = &brush.others;
+        let last = brush.steps.len() - 1;
+        html! {
+            div class={ "view " (self.name) } hidden data-brush={ "brush-" (sides.id) }
+                data-steps=(list(brush.steps)) data-bytes=(list(brush.bytes))
+                data-others=(list(others)) data-count=(count) {
+                p.ends {
+                    @for (name, start) in [("from", 0), ("to", brush.end)] {
+                        label {
+                            span { (name) " step" }
+                            input class=(name) type="range" min="0" max=(last) value=(start)
+                                autocomplete="off";
+                            output {}
+                        }
+                    }
                 }
+                p.said role="status" {}
+                @if !brush.is_as_on_the_curve(sides.head) {
+                    p.note {
+                        "The call stacks are those of a second run, in which live memory was \
+                         not what the curve shows."
+                    }
+                }
+                ul {
+                    li {
+                        div.box.all tabindex="0" {
+                            span.name {}
+                            span.tip { b {} " in all that is drawn here" }
+                        }
+                        (self.row(&nodes, whole, whole))
+                    }
+                }
+                (self.hint())
+            }
+        }
+    }
+
+    fn hint(&self) -> Markup {
+        html! {
+            p.hint {
+                "Each box is as wide as its share; what it stands for is told when it is \
+                 pointed at or has the focus."
+                @for (class, what) in self.colours() { span class=(class) { (what) } }
             }
         }
     }
@@ -176,7 +259,7 @@ impl View<'_> {
             let leaves = self.leaves.iter().map(|leaf| leaf.bytes);
             leaves.filter(|bytes| bytes.signum() == sign).sum::<i128>()
         };
-        if !self.is_change {
+        if self.kind != Kind::Changes {
             return format!("{} B {}", Thousands(bytes(1)), self.label);
         }
         let sums = [bytes(1), bytes(-1)];
@@ -190,7 +273,9 @@ impl View<'_> {
             @if !nodes.is_empty() {
                 ul {
                     @for node in nodes {
-                        li style={ "width:" (percent(node.width, above)) } {
+                        li style={ "width:" (percent(node.width, above)) }
+                            data-series=[self.series(node)]
+                            data-unknown[self.kind == Kind::Range && node.part == Part::NoStack] {
                             (self.drawn(node, whole))
                             (self.row(&node.children, node.width, whole))
                         }
@@ -200,8 +285,14 @@ impl View<'_> {
         }
     }
 
+    /// What a call site held after each step that a range can have, if one is to be drawn.
+    fn series(&self, node: &Node<'_>) -> Option<String> {
+        let site = node.site.filter(|_| self.kind == Kind::Range)?;
+        Some(list(&site.series_bytes))
+    }
+
     fn drawn(&self, node: &Node<'_>, whole: u128) -> Markup {
-        let amount = if self.is_change {
+        let amount = if self.kind == Kind::Changes {
             signed(node.bytes) + " B"
         } else {
             format!("{} B", Thousands(node.bytes))
@@ -210,10 +301,14 @@ impl View<'_> {
         html! {
             div class={ "box " (self.colour(node)) } tabindex="0" {
                 span.name { (name(&node.part)) }
-                @if is_wide { span.amount { (amount) } }
+                @if self.kind == Kind::Range {
+                    span.amount {}
+                } @else if is_wide {
+                    span.amount { (amount) }
+                }
                 span.tip {
-                    b { (amount) }
-                    @if !self.is_change {
+                    b { @if self.kind != Kind::Range { (amount) } }
+                    @if self.kind == Kind::Amounts {
                         ", " (share(node.width, whole)) ", " (Thousands(node.blocks)) " "
                         (blocks(node.blocks))
                     }
@@ -225,23 +320,27 @@ impl View<'_> {
 
     /// What the colours stand for.
     fn colours(&self) -> &'static [(&'static str, &'static str)] {
-        if self.is_change {
-            return &[("more", "more"), ("less", "less")];
-        }
-        &[
+        const ALL: [(&str, &str); 4] = [
             ("project", "the project"),
             ("dependency", "a dependency"),
             ("type", "what is allocated"),
-        ]
+            ("fell", "became less"),
+        ];
+        match self.kind {
+            Kind::Amounts => &ALL[..3],
+            Kind::Changes => &[("more", "more"), ("less", "less")],
+            Kind::Range => &ALL,
+        }
     }
 
     fn colour(&self, node: &Node<'_>) -> &'static str {
+        let is_change = self.kind == Kind::Changes;
         match &node.part {
             Part::Narrow(_) => "narrow",
-            _ if self.is_change && node.bytes > 0 => "more",
-            _ if self.is_change && node.bytes < 0 => "less",
+            _ if is_change && node.bytes > 0 => "more",
+            _ if is_change && node.bytes < 0 => "less",
             // What became more in it and what became less are as much.
-            _ if self.is_change => "unknown",
+            _ if is_change => "unknown",
             Part::Functions(Owner::Project, _) => "project",
             Part::Functions(Owner::Dependency, _) => "dependency",
             Part::Functions(Owner::Unknown, _) | Part::NoStack => "unknown",

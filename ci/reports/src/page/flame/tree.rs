@@ -59,12 +59,24 @@ pub(super) struct Node<'a> {
     pub(super) bytes: i128,
     /// The sum of their blocks.
     pub(super) blocks: i128,
+    /// That of a leaf.
+    pub(super) site: Option<&'a Site>,
     pub(super) children: Vec<Node<'a>>,
 }
 
 /// The outermost boxes, the widest first.
 pub(super) fn tree<'a>(leaves: &[Leaf<'a>]) -> Vec<Node<'a>> {
-    let whole = leaves.iter().map(|leaf| leaf.bytes.unsigned_abs()).sum();
+    let whole: u128 = leaves.iter().map(|leaf| leaf.bytes.unsigned_abs()).sum();
+    tree_from(leaves, whole.div_ceil(NARROWEST))
+}
+
+/// The same with all boxes, however narrow they are.
+pub(super) fn whole_tree<'a>(leaves: &[Leaf<'a>]) -> Vec<Node<'a>> {
+    tree_from(leaves, 0)
+}
+
+/// With the boxes that are at least so wide.
+fn tree_from<'a>(leaves: &[Leaf<'a>], least: u128) -> Vec<Node<'a>> {
     let stacks: Vec<_> = leaves
         .iter()
         .filter(|leaf| leaf.bytes != 0)
@@ -73,13 +85,13 @@ pub(super) fn tree<'a>(leaves: &[Leaf<'a>]) -> Vec<Node<'a>> {
             (&frames[..frames.len().min(DEEPEST)], leaf)
         })
         .collect();
-    level(&stacks, whole)
+    level(&stacks, least)
 }
 
 /// The frames of a leaf that are not drawn yet, the outermost last.
 type Stack<'s, 'a> = (&'a [Frame], &'s Leaf<'a>);
 
-fn level<'a>(stacks: &[Stack<'_, 'a>], whole: u128) -> Vec<Node<'a>> {
+fn level<'a>(stacks: &[Stack<'_, 'a>], least: u128) -> Vec<Node<'a>> {
     let mut calls: BTreeMap<(&str, Option<&str>), Vec<Stack<'_, 'a>>> = BTreeMap::new();
     let mut nodes = Vec::new();
     for (frames, leaf) in stacks {
@@ -91,14 +103,14 @@ fn level<'a>(stacks: &[Stack<'_, 'a>], whole: u128) -> Vec<Node<'a>> {
             }
         }
     }
-    nodes.extend(calls.values().filter_map(|stacks| call(stacks, whole)));
+    nodes.extend(calls.values().filter_map(|stacks| call(stacks, least)));
     nodes.sort_by_key(|node| Reverse(node.width));
-    with_narrow_ones_in_one(nodes, whole)
+    with_narrow_ones_in_one(nodes, least)
 }
 
 /// The function that all of these stacks have outermost, and what it calls; in one box with
 /// that if it calls nothing else of the same owner.
-fn call<'a>(stacks: &[Stack<'_, 'a>], whole: u128) -> Option<Node<'a>> {
+fn call<'a>(stacks: &[Stack<'_, 'a>], least: u128) -> Option<Node<'a>> {
     let split = stacks.iter().map(|(frames, leaf)| {
         let (outermost, inner) = frames.split_last()?;
         Some((outermost, (inner, *leaf)))
@@ -112,7 +124,7 @@ fn call<'a>(stacks: &[Stack<'_, 'a>], whole: u128) -> Option<Node<'a>> {
         file: frame.file.as_deref(),
         lines: outermost.iter().filter_map(|frame| frame.line).collect(),
     };
-    let mut children = level(&inner, whole);
+    let mut children = level(&inner, least);
     let mut functions = vec![function];
     if let [only] = children.as_mut_slice()
         && let Part::Functions(of, more) = &mut only.part
@@ -138,13 +150,13 @@ fn allocation<'a>(leaf: &Leaf<'a>) -> Node<'a> {
         width: leaf.bytes.unsigned_abs(),
         bytes: leaf.bytes,
         blocks: leaf.blocks,
+        site: Some(leaf.site),
         children: Vec::new(),
     }
 }
 
-fn with_narrow_ones_in_one(mut nodes: Vec<Node<'_>>, whole: u128) -> Vec<Node<'_>> {
-    let is_drawn = |node: &Node<'_>| node.width * NARROWEST >= whole;
-    let drawn = nodes.iter().take_while(|node| is_drawn(node)).count();
+fn with_narrow_ones_in_one(mut nodes: Vec<Node<'_>>, least: u128) -> Vec<Node<'_>> {
+    let drawn = nodes.iter().take_while(|node| node.width >= least).count();
     if nodes.len() - drawn > 1 {
         let narrow = nodes.split_off(drawn);
         let count = narrow.len();
@@ -164,6 +176,7 @@ impl<'a> Node<'a> {
             width: children.iter().map(|child| child.width).sum(),
             bytes: children.iter().map(|child| child.bytes).sum(),
             blocks: children.iter().map(|child| child.blocks).sum(),
+            site: None,
             children,
         }
     }
