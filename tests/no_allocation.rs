@@ -227,9 +227,11 @@ fn the_callers_line_is_where_it_panics() {
     assert_eq!(PANICKED_AT.get(), line);
 }
 
-/// In a step it is quiet, counts nothing, and works in call-stack mode as well.
+/// In a step it is quiet, counts nothing, and works in call-stack mode as well. Tests beside it
+/// would be memory outside of the scenario.
 #[test]
 fn in_the_steps_of_a_scenario() {
+    highwater_tests::in_its_own_process!();
     let scenario = Scenario::new("quiet").steps(100).step_blocks_ceiling(0);
     let report = scenario.clone().diagnose(true).run(
         || vec![0_u64; 8],
