@@ -171,7 +171,7 @@ pub mod __private {
     pub use crate::holders::how_held;
     pub use crate::isolation::{Child, Ended, Isolated, isolated, started_for};
     #[cfg(feature = "tokio")]
-    pub use crate::scenario::runtime::block_on;
+    pub use crate::scenario::runtime::{block_on, future_of_step};
     pub use crate::scope::live_in_process;
     pub use crate::symbols::{Located, frames_told, plain, stack_told};
     pub use crate::text::duration::milliseconds;

@@ -71,6 +71,7 @@ pub struct Report {
     pub(crate) step_bytes: u64,
     pub(crate) step_blocks: u64,
     pub(crate) reallocations: u64,
+    pub(crate) future_bytes: Option<u64>,
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) breaches: Vec<Breach>,
     pub(crate) types: Vec<OfType>,
@@ -218,6 +219,16 @@ impl Report {
     /// How many times a block was resized from set-up to the end of the requested steps.
     pub fn reallocations(&self) -> u64 {
         self.reallocations
+    }
+
+    /// The size in bytes of the future of a step, the largest one: what an async scenario needs
+    /// for what it keeps while it waits. None if the steps are not async, and if none was taken.
+    ///
+    /// It is [`size_of_val`] of what the closure of [`run_async`](crate::Scenario::run_async)
+    /// returns, or the async function below `#[highwater::test]`. What lies behind a `Box` in it
+    /// is no part of it, nor are tasks that it spawns.
+    pub fn future_bytes(&self) -> Option<u64> {
+        self.future_bytes
     }
 
     /// Blocks allocated in a step, on average; none if there were no steps.

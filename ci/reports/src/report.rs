@@ -75,6 +75,10 @@ pub struct Report {
     pub step_blocks: u64,
     /// How many times a block was resized.
     pub reallocations: u64,
+    /// The size of the future of a step; none if the steps are not async, and in reports of
+    /// older libraries.
+    #[serde(default)]
+    pub future_bytes: Option<u64>,
     /// Whether memory is bounded.
     pub verdict: Verdict,
     /// Why the verdict is what it is.

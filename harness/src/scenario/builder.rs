@@ -219,6 +219,12 @@ impl Scenario {
         self.ceiling(Ceiling::Mapped, limit.bytes())
     }
 
+    /// The most bytes that the [future of a step](crate::Report::future_bytes) may have, in an
+    /// async scenario. Inclusive.
+    pub fn future_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::Future, limit.bytes())
+    }
+
     fn ceiling(mut self, ceiling: Ceiling, limit: u64) -> Self {
         self.ceilings.retain(|(known, _)| *known != ceiling);
         self.ceilings.push((ceiling, limit));
@@ -336,6 +342,11 @@ impl Scenario {
     /// Whether it can't be run without call stacks.
     pub(crate) fn needs_call_stacks(&self) -> bool {
         self.stop_at.is_some() || !self.types.is_empty()
+    }
+
+    /// Whether there is this ceiling.
+    pub(crate) fn has_ceiling(&self, ceiling: Ceiling) -> bool {
+        self.ceilings.iter().any(|(known, _)| *known == ceiling)
     }
 
     /// Whether there is a ceiling on a figure that only the process has.

@@ -10,6 +10,7 @@ use crate::report::{
     is_of,
 };
 use crate::scenario::Scenario;
+use crate::scenario::runtime::future_bytes;
 use crate::verdict::floors::{Levels, Quantity};
 use crate::verdict::{self, Verdict};
 
@@ -227,6 +228,7 @@ impl Recorder<'_> {
             step_bytes: of_steps.total_bytes - self.before_steps.0,
             step_blocks: of_steps.total_blocks - self.before_steps.1,
             reallocations: of_run.reallocations,
+            future_bytes: self.tasks.and_then(|_| future_bytes()),
             ceilings: scenario.ceilings.clone(),
             breaches: Vec::new(),
             types: Vec::new(),
