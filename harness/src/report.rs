@@ -14,7 +14,7 @@ mod summary;
 mod text;
 mod types;
 
-use crate::alloc::{Overruns, unscoped};
+use crate::alloc::{Overruns, StackDepth, unscoped};
 use crate::diagnosis::Diagnosis;
 use crate::verdict::Verdict;
 pub use ceiling::{Breach, Ceiling};
@@ -72,6 +72,8 @@ pub struct Report {
     pub(crate) step_blocks: u64,
     pub(crate) reallocations: u64,
     pub(crate) future_bytes: Option<u64>,
+    /// None if nobody asked; else how much, or why that is not known.
+    pub(crate) stack: Option<Result<StackDepth, &'static str>>,
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) breaches: Vec<Breach>,
     pub(crate) types: Vec<OfType>,
@@ -229,6 +231,17 @@ impl Report {
     /// is no part of it, nor are tasks that it spawns.
     pub fn future_bytes(&self) -> Option<u64> {
         self.future_bytes
+    }
+
+    /// The most stack in bytes that a step used, on the scenario's own thread or on one that was
+    /// started in the steps: of the requested steps and the warm-up. None unless there is a
+    /// [ceiling](crate::Scenario::stack_ceiling) on it, and if it could not be measured.
+    ///
+    /// On the scenario's thread it is what was written to below the call of the step, less what
+    /// a step needs that does nothing; on other threads, all that was written to since they were
+    /// started.
+    pub fn stack_bytes(&self) -> Option<u64> {
+        self.stack?.ok().map(|depth| depth.bytes)
     }
 
     /// Blocks allocated in a step, on average; none if there were no steps.

@@ -42,6 +42,8 @@ pub enum Figure {
     Reallocations,
     /// The size of the future of a step of an async scenario.
     Future,
+    /// The most stack that a step used, where there is a ceiling on it.
+    Stack,
 }
 
 /// What a figure is counted in.
@@ -90,7 +92,7 @@ enum Of {
     Some(fn(&Report) -> Option<u64>),
 }
 
-static ROWS: [Row; 13] = [
+static ROWS: [Row; 14] = [
     row(Figure::Steps, "steps", "steps", Unit::Steps, |report| {
         report.steps.into()
     }),
@@ -181,6 +183,8 @@ static ROWS: [Row; 13] = [
         under_a_ceiling: Some(|report| report.future_bytes),
         ..measured(Figure::Future, "future", |report| report.future_bytes)
     },
+    // It is measured where the code has a ceiling, so there is no other one.
+    measured(Figure::Stack, "stack", |report| report.stack_bytes),
 ];
 
 const fn row(
@@ -346,7 +350,7 @@ mod tests {
             let in_json = serde_json::to_value(row.figure).expect("a word");
             assert_eq!(in_json, row.key, "the same everywhere");
         }
-        let last = Figure::Future as usize;
+        let last = Figure::Stack as usize;
         assert_eq!(ROWS.len(), last + 1, "it is the last one");
     }
 }

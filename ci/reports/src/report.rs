@@ -79,6 +79,10 @@ pub struct Report {
     /// older libraries.
     #[serde(default)]
     pub future_bytes: Option<u64>,
+    /// The most stack that a step used; none if that was not asked for or could not be measured,
+    /// and in reports of older libraries.
+    #[serde(default)]
+    pub stack_bytes: Option<u64>,
     /// Whether memory is bounded.
     pub verdict: Verdict,
     /// Why the verdict is what it is.

@@ -195,7 +195,8 @@ the reason is empty",
 2 | blocks = [\"grwth\"]
   |          ^^^^^^^^^
 `grwth` cannot block; what can: growing, inconclusive, ceiling, law, growth, peak, residue, \
-live, live-blocks, total, total-blocks, step-bytes, step-blocks, reallocations, future",
+live, live-blocks, total, total-blocks, step-bytes, step-blocks, reallocations, future, \
+stack",
     );
     check_error(
         "scenario = 3",
@@ -307,7 +308,7 @@ fn a_tolerance_is_read_by_the_figures_unit() {
   |               ^^^^^^^^^^
 unknown field `peak-bound`, expected one of `reason`, `growth`, `peak`, `residue`, `live`, \
 `live-blocks`, `total`, `total-blocks`, `step-bytes`, `step-blocks`, `reallocations`, \
-`future`",
+`future`, `stack`",
     );
 }
 

@@ -37,7 +37,7 @@ enum Kind {
     Word,
 }
 
-const KNOWN: [Known; 20] = [
+const KNOWN: [Known; 21] = [
     known("steps", Kind::Count("steps"), "steps = 10_000"),
     known("state", Kind::State, "state = Sessions::default()"),
     known("warm_up", Kind::Count("warm_up"), "warm_up = 100"),
@@ -72,6 +72,7 @@ const KNOWN: [Known; 20] = [
     ),
     known("mapped", Kind::Size("mapped_ceiling"), "mapped = \"1 MiB\""),
     known("future", Kind::Size("future_ceiling"), "future = \"4 KiB\""),
+    known("stack", Kind::Size("stack_ceiling"), "stack = \"64 KiB\""),
     known(
         "accept_inconclusive",
         Kind::Reason("accept_inconclusive"),

@@ -275,7 +275,7 @@ fn arguments_that_do_not_exist() {
     let expected = "unknown argument `step`: the arguments are \
                     `steps`, `state`, `warm_up`, `growth`, `peak`, `residue`, `live_blocks`, \
                     `step_blocks`, `step_bytes`, `threads`, `tasks`, `descriptors`, `mapped`, \
-                    `future`, `accept_inconclusive`, `accept_residue`, `time_budget`, \
+                    `future`, `stack`, `accept_inconclusive`, `accept_residue`, `time_budget`, \
                     `time_limit`, `in_process`, `real_random`";
     check_arguments(quote!(step = 10), expected);
     let expected = "expected an argument, such as `steps = 10_000`";

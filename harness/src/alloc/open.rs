@@ -116,6 +116,10 @@ impl OpenScope {
         self.0.notes().and_then(Notes::read)
     }
 
+    pub(super) fn record(self) -> &'static Record {
+        self.0
+    }
+
     pub(crate) fn name(self) -> String {
         self.0.name()
     }

@@ -3,6 +3,7 @@
 use super::Scenario;
 use super::recorder::Recorder;
 use super::runtime::{RUNTIME_BYTES, alive_tasks, state_on_runtime};
+use super::stack::Stack;
 use super::under_way::Run;
 use crate::alloc::{Trace, unscoped, with_stacks_from};
 use crate::holders::State;
@@ -44,12 +45,17 @@ pub(crate) fn once<S>(
     if recorder.is_over() {
         (warm_up, requested_end) = (0, 0);
     }
+    let mut stack = Stack::begin(run, &own, trace.is_some(), || {
+        let nothing = |_: &mut S, _| ();
+        nothing(&mut state, 0);
+    });
     // All steps are called from one place, so that their call stacks are alike.
     for i in 0.. {
         if i == warm_up {
             recorder.start();
         }
         if i == requested_end {
+            recorder.stack = stack.end();
             let runtime_bytes = on_runtime.map_or(0, |_| RUNTIME_BYTES);
             recorder.requested_steps_done(&State::of(&state, runtime_bytes));
             is_extension = true;
@@ -58,7 +64,9 @@ pub(crate) fn once<S>(
             break;
         }
         goes_to(&position, Position::Step(i), recorder.last_seen());
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(step, &mut state, i, trace))) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
+            call(step, &mut state, i, trace, &stack);
+        })) {
             if !is_extension {
                 escalate(scenario, &position, payload.as_ref());
             }
@@ -91,12 +99,18 @@ pub(crate) fn once<S>(
 /// Runs a step. Where its call stacks are taken, they end here: how the steps are
 /// counted is no part of them.
 #[inline(never)]
-fn call<S>(step: &impl Fn(&mut S, u64), state: &mut S, i: u64, trace: Option<&Trace>) {
+fn call<S>(
+    step: &impl Fn(&mut S, u64),
+    state: &mut S,
+    i: u64,
+    trace: Option<&Trace>,
+    stack: &Stack,
+) {
     if trace.is_some() {
         let mark = black_box(0_u8);
         with_stacks_from((&raw const mark) as usize, || step(state, i));
     } else {
-        step(state, i);
+        stack.run(|| step(state, i));
     }
 }
 

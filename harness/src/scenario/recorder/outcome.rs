@@ -14,6 +14,9 @@ use crate::scenario::runtime::future_bytes;
 use crate::verdict::floors::{Levels, Quantity};
 use crate::verdict::{self, Verdict};
 
+/// All that was painted was used, or one thread too many was started.
+const STACK_IS_LEAST: &str = "more was used than can be measured";
+
 /// So many points of the curve are shown of a run that has not ended.
 const MOST_POINTS: usize = 16;
 
@@ -228,6 +231,7 @@ impl Recorder<'_> {
             step_bytes: of_steps.total_bytes - self.before_steps.0,
             step_blocks: of_steps.total_blocks - self.before_steps.1,
             reallocations: of_run.reallocations,
+            stack: self.stack,
             future_bytes: self.tasks.and_then(|_| future_bytes()),
             ceilings: scenario.ceilings.clone(),
             breaches: Vec::new(),
@@ -248,6 +252,7 @@ impl Recorder<'_> {
             diagnosis_obstacle: None,
         };
         report.breaches = report.judge_ceilings();
+        report.look_into_stack();
         let is_sound = report.failures().is_empty() && self.stop.is_none();
         // Names take their time.
         let watch = watch.filter(|_| !is_sound || self.run.is_to_explain());
@@ -271,6 +276,24 @@ impl Recorder<'_> {
 }
 
 impl Report {
+    /// If the stack has a ceiling and was not measured, or could have been more, the verdict is
+    /// open.
+    fn look_into_stack(&mut self) {
+        let obstacle = match self.stack {
+            Some(Ok(depth)) if depth.is_least => STACK_IS_LEAST,
+            Some(Err(obstacle)) => obstacle,
+            _ => return,
+        };
+        let is_breached = self
+            .breaches
+            .iter()
+            .any(|known| known.ceiling == Ceiling::Stack);
+        if self.verdict.is_bounded() && !is_breached {
+            let reason = format!("the ceiling on the stack can't be held: {obstacle}");
+            self.verdict = self.verdict.clone().but_inconclusive(reason);
+        }
+    }
+
     /// Counts the live blocks of these types. If that can't be done, the verdict is open. Returns
     /// the live bytes with which the run was stopped, if call stacks say that.
     fn look_into_types(&mut self, types: &[(String, u64)]) -> Option<u64> {
