@@ -36,7 +36,7 @@ mod records;
 #[cfg_attr(not(highwater_unix), path = "isolation/no_system.rs")]
 mod system;
 
-use crate::alloc::{self, StackDepth};
+use crate::alloc;
 use crate::scope::panics::message_of;
 use crate::text::duration;
 #[cfg(highwater_unix)]
@@ -254,25 +254,27 @@ pub(crate) fn may_answer_randomness() -> bool {
     !alloc::is_whole_process() && !IN_PROCESS.get().is_some_and(|test| test.real_random)
 }
 
-/// What the first run of a test says of a scenario, for the second, with call stacks, in a
-/// process where nothing was run before.
+/// A scenario that is to be run again with call stacks, in a process where nothing was
+/// run before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     /// The how manieth scenario of the test it is, from 0 on.
     pub(crate) ordinal: usize,
     pub(crate) name: String,
-    /// Whether there is to be a second run for it, or only if there is one for others.
-    pub(crate) is_wanted: bool,
     /// Whether it failed, or is only to be explained.
     pub(crate) failed: bool,
     pub(crate) peak_bytes: u64,
-    /// The stack of its steps, if that was measured.
-    pub(crate) stack: Option<StackDepth>,
 }
 
-/// Asks for a second run of this test, with call stacks, for one of its scenarios, if that is
-/// wanted. In the second run it says how that scenario came out. Does nothing where no second run can be.
-pub(crate) fn wants_call_stacks(wanted: Wanted) {
+/// Asks for a second run of this test, with call stacks, for one of its scenarios. In the
+/// second run it says how that scenario came out. Does nothing where no second run can be.
+pub(crate) fn wants_call_stacks(ordinal: usize, name: &str, failed: bool, peak_bytes: u64) {
+    let wanted = Wanted {
+        ordinal,
+        name: name.to_owned(),
+        failed,
+        peak_bytes,
+    };
     tell(&records::Record::Wanted(wanted));
 }
 
@@ -294,16 +296,8 @@ pub(crate) fn is_second_run() -> bool {
 
 /// What the first run said of the scenario with this number, if this is the second.
 pub(crate) fn second_run(ordinal: usize) -> Option<Wanted> {
-    let mut all = runs_again()?.iter().filter(|wanted| wanted.is_wanted);
+    let mut all = runs_again()?.iter();
     all.find(|wanted| wanted.ordinal == ordinal).cloned()
-}
-
-/// The stack of its steps in the first run, if this is the second and it was measured there.
-pub(crate) fn stack_in_first_run(ordinal: usize) -> Option<StackDepth> {
-    let all = runs_again()?.iter();
-    { all }
-        .filter(|wanted| wanted.ordinal == ordinal)
-        .find_map(|wanted| wanted.stack)
 }
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ impl Scope {
     /// Measures the stack of steps in it: see [`MeasuredSteps::begin`].
     pub(crate) fn measure_stack(
         &self,
-        nothing: impl FnOnce(),
+        nothing: impl FnOnce(&MeasuredSteps),
     ) -> Result<MeasuredSteps, &'static str> {
         MeasuredSteps::begin(self.open, nothing)
     }

@@ -40,7 +40,7 @@ pub(in crate::alloc) fn forked() {}
 pub(crate) enum MeasuredSteps {}
 
 impl MeasuredSteps {
-    pub(crate) fn begin(_: OpenScope, _: impl FnOnce()) -> Result<Self, &'static str> {
+    pub(crate) fn begin(_: OpenScope, _: impl FnOnce(&Self)) -> Result<Self, &'static str> {
         Err(
             "not measured: stacks are measured on Linux with glibc on x86-64 alone, with the \
              feature `threads`",

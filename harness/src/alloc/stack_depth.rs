@@ -38,7 +38,7 @@ const MOST_PAINTED: usize = 8 << 20;
 const MAIN_GAP: usize = 1 << 20;
 
 /// With less room below a step it is not measured.
-const LEAST_ROOM: usize = 16 << 10;
+const LEAST_ROOM: usize = 32 << 10;
 
 const PAGE: usize = 4 << 10;
 
@@ -302,11 +302,14 @@ pub(crate) struct MeasuredSteps {
 
 impl MeasuredSteps {
     /// Paints the stack. Threads that are started in this scope are measured from now on.
-    /// `nothing` is a step that does nothing.
+    /// `nothing` runs a step that does nothing.
     ///
     /// # Errors
     /// Why that is not possible, in words.
-    pub(crate) fn begin(scope: OpenScope, nothing: impl FnOnce()) -> Result<Self, &'static str> {
+    pub(crate) fn begin(
+        scope: OpenScope,
+        nothing: impl FnOnce(&Self),
+    ) -> Result<Self, &'static str> {
         if IS_MEASURED.get() {
             return Err("not measured: it runs in a step of another scenario, whose stack is");
         }
@@ -340,7 +343,7 @@ impl MeasuredSteps {
             least: 0,
         };
         paint(low, base);
-        steps.run(nothing);
+        nothing(&steps);
         steps.least = used(low, base).bytes;
         paint(base - (steps.least as usize).next_multiple_of(8), base);
         Ok(steps)

@@ -220,7 +220,7 @@ impl Said {
 
     /// Whether a second run is to follow. Then nothing that the first came to counts.
     fn asks_for_another(&self) -> bool {
-        self.restart || self.wanted.iter().any(|one| one.is_wanted)
+        self.restart || !self.wanted.is_empty()
     }
 
     /// Whether this run says of a scenario that it fails.

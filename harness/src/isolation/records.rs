@@ -5,10 +5,6 @@
 //! may be killed in the middle of a record; an incomplete record is ignored.
 
 use super::Wanted;
-use crate::alloc::StackDepth;
-
-/// In the place of a stack's depth.
-const NOT_MEASURED: u64 = u64::MAX;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,11 +75,7 @@ impl Record {
 fn wanted_bytes(wanted: &Wanted) -> Vec<u8> {
     let mut bytes = (wanted.ordinal as u64).to_le_bytes().to_vec();
     bytes.extend(wanted.peak_bytes.to_le_bytes());
-    let stack = wanted.stack.map_or(NOT_MEASURED, |depth| depth.bytes);
-    bytes.extend(stack.to_le_bytes());
-    bytes.push(u8::from(wanted.stack.is_some_and(|depth| depth.is_least)));
     bytes.push(u8::from(wanted.failed));
-    bytes.push(u8::from(wanted.is_wanted));
     bytes.extend(wanted.name.as_bytes());
     bytes
 }
@@ -91,28 +83,18 @@ fn wanted_bytes(wanted: &Wanted) -> Vec<u8> {
 fn wanted_from(bytes: &[u8]) -> Option<Wanted> {
     let (ordinal, rest) = bytes.split_first_chunk::<8>()?;
     let (peak_bytes, rest) = rest.split_first_chunk::<8>()?;
-    let (stack, rest) = rest.split_first_chunk::<8>()?;
-    let (is_least, rest) = rest.split_first()?;
-    let stack = StackDepth {
-        bytes: u64::from_le_bytes(*stack),
-        is_least: *is_least == 1,
-    };
-    let (failed, rest) = rest.split_first()?;
-    let (is_wanted, name) = rest.split_first()?;
+    let (failed, name) = rest.split_first()?;
     Some(Wanted {
         ordinal: usize::try_from(u64::from_le_bytes(*ordinal)).ok()?,
         name: String::from_utf8_lossy(name).into_owned(),
-        is_wanted: *is_wanted == 1,
         failed: *failed == 1,
         peak_bytes: u64::from_le_bytes(*peak_bytes),
-        stack: Some(stack).filter(|stack| stack.bytes != NOT_MEASURED),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Record, Wanted};
-    use crate::alloc::StackDepth;
 
     #[test]
     fn what_is_written_is_read_and_what_is_not_whole_is_not_there() {
@@ -121,13 +103,8 @@ mod tests {
             Record::Wanted(Wanted {
                 ordinal: 7,
                 name: "prices\n::ü".to_owned(),
-                is_wanted: true,
                 failed: true,
                 peak_bytes: 1 << 40,
-                stack: Some(StackDepth {
-                    bytes: 1 << 20,
-                    is_least: true,
-                }),
             }),
             Record::Restart,
             Record::Finished,

@@ -32,17 +32,6 @@ mod second_run {
     use super::super::*;
     use super::test;
 
-    fn wanted(ordinal: usize, name: &str, failed: bool, peak_bytes: u64) -> Wanted {
-        Wanted {
-            ordinal,
-            name: name.to_owned(),
-            is_wanted: true,
-            failed,
-            peak_bytes,
-            stack: None,
-        }
-    }
-
     #[test]
     fn a_failed_scenario_is_run_again_and_that_run_counts() {
         isolated(
@@ -51,10 +40,10 @@ mod second_run {
                 ..test("a_failed_scenario_is_run_again_and_that_run_counts")
             },
             || {
-                wants_call_stacks(wanted(0, "first", false, 1 << 40));
+                wants_call_stacks(0, "first", false, 1 << 40);
                 if !is_second_run() {
                     assert!(can_run_again());
-                    wants_call_stacks(wanted(3, "second", true, 7));
+                    wants_call_stacks(3, "second", true, 7);
                     panic!("the first run's panic is not the test's");
                 }
                 assert!(!can_run_again());
@@ -64,7 +53,7 @@ mod second_run {
                 assert_eq!(second_run(1), None);
                 let second = second_run(3).expect("the first run asked for it");
                 assert!(second.failed);
-                wants_call_stacks(wanted(3, "second", true, 8));
+                wants_call_stacks(3, "second", true, 8);
             },
         );
     }
@@ -77,7 +66,7 @@ mod second_run {
                 module: module_path!(),
                 ..test("one_that_passes_the_second_time_is_unsteady")
             },
-            || wants_call_stacks(wanted(0, "cache", !is_second_run(), 7)),
+            || wants_call_stacks(0, "cache", !is_second_run(), 7),
         );
     }
 
@@ -91,7 +80,7 @@ mod second_run {
             },
             || {
                 assert!(!is_second_run(), "not this time");
-                wants_call_stacks(wanted(0, "cache", true, 7));
+                wants_call_stacks(0, "cache", true, 7);
             },
         );
     }

@@ -5,7 +5,7 @@ use super::recorder::Recorder;
 use super::runtime::{RUNTIME_BYTES, alive_tasks, state_on_runtime};
 use super::stack::Stack;
 use super::under_way::Run;
-use crate::alloc::{Trace, unscoped, with_stacks_from};
+use crate::alloc::{MeasuredSteps, Trace, unscoped, with_stacks_from};
 use crate::holders::State;
 use crate::isolation::progress::{self, Position};
 use crate::report::Report;
@@ -45,9 +45,8 @@ pub(crate) fn once<S>(
     if recorder.is_over() {
         (warm_up, requested_end) = (0, 0);
     }
-    let mut stack = Stack::begin(run, &own, trace.is_some(), || {
-        let nothing = |_: &mut S, _| ();
-        nothing(&mut state, 0);
+    let mut stack = Stack::begin(run, &own, |steps| {
+        on(Some(steps), &|_: &mut S, _| (), &mut state, 0, trace);
     });
     // All steps are called from one place, so that their call stacks are alike.
     for i in 0.. {
@@ -65,7 +64,7 @@ pub(crate) fn once<S>(
         }
         goes_to(&position, Position::Step(i), recorder.last_seen());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-            call(step, &mut state, i, trace, &stack);
+            on(stack.steps(), step, &mut state, i, trace);
         })) {
             if !is_extension {
                 escalate(scenario, &position, payload.as_ref());
@@ -96,21 +95,29 @@ pub(crate) fn once<S>(
     })
 }
 
-/// Runs a step. Where its call stacks are taken, they end here: how the steps are
-/// counted is no part of them.
-#[inline(never)]
-fn call<S>(
+/// Runs a step on the stack that is measured, if it is: in one way, whatever the step is.
+fn on<S>(
+    measured: Option<&MeasuredSteps>,
     step: &impl Fn(&mut S, u64),
     state: &mut S,
     i: u64,
     trace: Option<&Trace>,
-    stack: &Stack,
 ) {
+    match measured {
+        Some(steps) => steps.run(|| call(step, state, i, trace)),
+        None => call(step, state, i, trace),
+    }
+}
+
+/// Runs a step. Where its call stacks are taken, they end here: how the steps are
+/// counted is no part of them.
+#[inline(never)]
+fn call<S>(step: &impl Fn(&mut S, u64), state: &mut S, i: u64, trace: Option<&Trace>) {
     if trace.is_some() {
         let mark = black_box(0_u8);
         with_stacks_from((&raw const mark) as usize, || step(state, i));
     } else {
-        stack.run(|| step(state, i));
+        step(state, i);
     }
 }
 

@@ -8,8 +8,8 @@ use super::runtime::{forget_futures, state_on_runtime};
 use super::under_way::Run;
 use super::{Scenario, replay};
 use crate::alloc::{self, unscoped};
+use crate::isolation;
 use crate::isolation::progress::{self, Position};
-use crate::isolation::{self, Wanted};
 use crate::options;
 use crate::report::{Accepted, Ceiling, Repetition, Report, SelfTest};
 use crate::scope::panics;
@@ -318,34 +318,26 @@ fn diagnose<S>(
     step: &impl Fn(&mut S, u64),
     report: &mut Report,
 ) {
-    let tells = |is_wanted| {
+    let asks = || {
+        let name = run.scenario.full_name();
         // What call stacks are to decide has not failed yet.
         let is_open = report.is_left_open || report.is_inconclusive() && report.is_coarse;
         let failed = report.is_failure() && (!is_open || !report.breaches.is_empty())
             || report.verdict.is_overruled()
             // It failed in the first run, where nobody knew its call sites.
             || report.is_accepted(Accepted::LEAK);
-        isolation::wants_call_stacks(Wanted {
-            ordinal: run.ordinal,
-            name: run.scenario.full_name(),
-            is_wanted,
-            failed,
-            peak_bytes: report.peak_bytes,
-            stack: report.stack.and_then(Result::ok),
-        });
+        isolation::wants_call_stacks(run.ordinal, &name, failed, report.peak_bytes);
     };
     if run.first.is_some() {
-        tells(true);
+        asks();
     } else if replay::is_wanted(run.scenario, report) {
         if isolation::can_run_again() {
-            tells(true);
+            asks();
         } else {
             let has_failed = report.verdict.is_growing() || !report.breaches.is_empty();
             run.has_failed.set(has_failed);
             replay::diagnose(run, setup, step, report);
         }
-    } else if report.stack_bytes().is_some() {
-        tells(false);
     }
     replay::choose_subject(report);
 }

@@ -15,7 +15,7 @@ use crate::verdict::floors::{Levels, Quantity};
 use crate::verdict::{self, Verdict};
 
 /// All that was painted was used, or one thread too many was started.
-const STACK_IS_LEAST: &str = "more was used than can be measured";
+const STACK_IS_LEAST: &str = "more was used than is measured";
 
 /// So many points of the curve are shown of a run that has not ended.
 const MOST_POINTS: usize = 16;
@@ -289,7 +289,7 @@ impl Report {
             .iter()
             .any(|known| known.ceiling == Ceiling::Stack);
         if self.verdict.is_bounded() && !is_breached {
-            let reason = format!("the ceiling on the stack can't be held: {obstacle}");
+            let reason = format!("it is not known if the stack is within its ceiling: {obstacle}");
             self.verdict = self.verdict.clone().but_inconclusive(reason);
         }
     }
