@@ -348,3 +348,22 @@ fn the_attribute_sets_a_ceiling(i: u64) {
 fn the_attributes_ceiling_is_passed(i: u64) {
     down(i % 8);
 }
+
+#[highwater::test]
+fn probe() {
+    let r = measuring("probe").run(|| (), |(), i| drop(black_box(Box::new(i))));
+    println!("probe: {:?}", r.stack_bytes());
+    let r = measuring("probe2").run(|| (), |(), i| drop(black_box(vec![i; 10_000])));
+    println!("probe2: {:?}", r.stack_bytes());
+    let r = measuring("probe3").run(|| (), |(), i| down(i % 10));
+    println!("probe3: {:?}", r.stack_bytes());
+    let r = measuring("probe4").run(
+        || (),
+        |(), _| {
+            thread::spawn(|| ()).join().unwrap();
+        },
+    );
+    println!("probe4 thread: {:?}", r.stack_bytes());
+    let r = measuring("probe5").run_async(async || (), async |(), _| ());
+    println!("probe5 async: {:?}", r.stack_bytes());
+}

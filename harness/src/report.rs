@@ -237,9 +237,9 @@ impl Report {
     /// started in the steps: of the requested steps and the warm-up. None unless there is a
     /// [ceiling](crate::Scenario::stack_ceiling) on it, and if it could not be measured.
     ///
-    /// On the scenario's thread it is what was written to below the call of the step, less what
-    /// a step needs that does nothing; on other threads, all that was written to since they were
-    /// started.
+    /// On the scenario's thread it is what was written to below the step's own frame, and 0 if
+    /// that is no more than for a step that does nothing; on other threads, all that was written
+    /// to since they were started.
     pub fn stack_bytes(&self) -> Option<u64> {
         self.stack?.ok().map(|depth| depth.bytes)
     }

@@ -47,6 +47,10 @@ impl MeasuredSteps {
         )
     }
 
+    pub(crate) fn mark(&self) {
+        match *self {}
+    }
+
     pub(crate) fn run<F: FnOnce()>(&self, _: F) {
         match *self {}
     }

@@ -296,13 +296,15 @@ pub(crate) struct MeasuredSteps {
     low: usize,
     /// Where steps begin.
     base: usize,
-    /// What a step needs that does nothing.
-    least: u64,
+    /// What is used for a step that does nothing.
+    least: Cell<u64>,
+    /// How far below `base` the function of a step has its frame.
+    begins: Cell<u64>,
 }
 
 impl MeasuredSteps {
     /// Paints the stack. Threads that are started in this scope are measured from now on.
-    /// `nothing` runs a step that does nothing.
+    /// `nothing` runs a step that does nothing but [`mark`](Self::mark).
     ///
     /// # Errors
     /// Why that is not possible, in words.
@@ -335,18 +337,26 @@ impl MeasuredSteps {
             reach(low);
         }
         IS_MEASURED.set(true);
-        let mut steps = Self {
+        let steps = Self {
             meter,
             run: meter.run(),
             low,
             base,
-            least: 0,
+            least: Cell::new(0),
+            begins: Cell::new(0),
         };
         paint(low, base);
         nothing(&steps);
-        steps.least = used(low, base).bytes;
-        paint(base - (steps.least as usize).next_multiple_of(8), base);
+        let least = used(low, base).bytes;
+        steps.least.set(least);
+        paint(base - least as usize, base);
         Ok(steps)
+    }
+
+    /// A step begins where this is called.
+    #[inline(always)]
+    pub(crate) fn mark(&self) {
+        self.begins.set((self.base - stack_pointer()) as u64);
     }
 
     /// Runs a step.
@@ -383,8 +393,13 @@ impl MeasuredSteps {
             bytes: found & (LEAST - 1),
             is_least: found & LEAST != 0,
         };
+        let of_step = if own.bytes > self.least.get() {
+            own.bytes - self.begins.get()
+        } else {
+            0
+        };
         let own = StackDepth {
-            bytes: own.bytes.saturating_sub(self.least),
+            bytes: of_step,
             ..own
         };
         own.max(threads)
@@ -502,3 +517,6 @@ unsafe extern "C-unwind" fn call_at(
         ".cfi_endproc",
     )
 }
+
+#[cfg(test)]
+mod tests;

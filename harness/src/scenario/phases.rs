@@ -46,7 +46,13 @@ pub(crate) fn once<S>(
         (warm_up, requested_end) = (0, 0);
     }
     let mut stack = Stack::begin(run, &own, |steps| {
-        on(Some(steps), &|_: &mut S, _| (), &mut state, 0, trace);
+        on(
+            Some(steps),
+            &|_: &mut S, _| steps.mark(),
+            &mut state,
+            0,
+            trace,
+        );
     });
     // All steps are called from one place, so that their call stacks are alike.
     for i in 0.. {
