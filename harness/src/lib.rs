@@ -91,7 +91,8 @@
 //! that passed, and fails if that is not found.
 //!
 //! # What it cannot see
-//! The stack, resident memory and fragmentation; what C allocates only with the feature `c-heap`,
+//! The stack, but for the most that a step uses, where there is a ceiling on it; resident memory
+//! and fragmentation; what C allocates only with the feature `c-heap`,
 //! on Linux with glibc on x86-64. Call stacks, types and holders
 //! need Linux on x86-64; elsewhere a failure has its figures alone. What a verdict of bounded
 //! would have missed stands in it: the smallest leak that would have shown.

@@ -166,12 +166,12 @@ impl Scope {
         self.open.follow(trace);
     }
 
-    /// Measures the stack of steps in it: see [`MeasuredSteps::begin`].
+    /// Measures the stack of steps in it: see [`MeasuredSteps`].
     pub(crate) fn measure_stack(
         &self,
         nothing: impl FnOnce(&MeasuredSteps),
     ) -> Result<MeasuredSteps, &'static str> {
-        MeasuredSteps::begin(self.open, nothing)
+        self.open.measure_stack(nothing)
     }
 
     /// From now on allocations in it are noted; this thread stands in it.

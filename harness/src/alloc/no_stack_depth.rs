@@ -1,7 +1,6 @@
 //! Stands in for `stack_depth` where threads are not followed, and on other processors than
 //! x86-64.
 
-use super::open::OpenScope;
 use super::scopes::Record;
 
 /// The most that was used of a stack.
@@ -40,7 +39,7 @@ pub(in crate::alloc) fn forked() {}
 pub(crate) enum MeasuredSteps {}
 
 impl MeasuredSteps {
-    pub(crate) fn begin(_: OpenScope, _: impl FnOnce(&Self)) -> Result<Self, &'static str> {
+    pub(super) fn begin(_: &'static Record, _: impl FnOnce(&Self)) -> Result<Self, &'static str> {
         Err(
             "not measured: stacks are measured on Linux with glibc on x86-64 alone, with the \
              feature `threads`",

@@ -12,7 +12,6 @@
 
 use super::c_heap;
 use super::memory;
-use super::open::OpenScope;
 use super::scopes::Record;
 use libc::c_void;
 use std::arch::{asm, naked_asm};
@@ -308,8 +307,8 @@ impl MeasuredSteps {
     ///
     /// # Errors
     /// Why that is not possible, in words.
-    pub(crate) fn begin(
-        scope: OpenScope,
+    pub(super) fn begin(
+        record: &'static Record,
         nothing: impl FnOnce(&Self),
     ) -> Result<Self, &'static str> {
         if IS_MEASURED.get() {
@@ -322,7 +321,6 @@ impl MeasuredSteps {
         if base.saturating_sub(low) < LEAST_ROOM {
             return Err("not measured: the thread's stack has too little room");
         }
-        let record = scope.record();
         let take = |meter: &&Meter| {
             let of_nobody = ptr::null_mut();
             let scope = ptr::from_ref(record).cast_mut();

@@ -1,6 +1,7 @@
 //! Painting and reading, and threads that end in ways that safe code has not.
 
 use super::*;
+use crate::alloc::OpenScope;
 use std::thread;
 
 unsafe extern "C-unwind" {
@@ -19,7 +20,7 @@ fn descend(levels: u64) -> u64 {
 /// What steps use in a scope of their own.
 fn measured(step: impl FnOnce()) -> StackDepth {
     let scope = OpenScope::enter("stack").expect("the allocator counts");
-    let steps = MeasuredSteps::begin(scope, |steps| steps.run(|| steps.mark()));
+    let steps = scope.measure_stack(|steps| steps.run(|| steps.mark()));
     let steps = steps.expect("there is room");
     steps.run(step);
     let depth = steps.end();
