@@ -151,7 +151,7 @@ static ROWS: [Row; 14] = [
         |report| report.total_blocks.into(),
     ),
     Row {
-        under_a_ceiling: Some(|report| average(report.step_bytes, report.steps)),
+        under_a_ceiling: Some(|report| Some(average(report.step_bytes, report.steps))),
         is_of_steps: true,
         ..row(
             Figure::StepBytes,
@@ -162,7 +162,7 @@ static ROWS: [Row; 14] = [
         )
     },
     Row {
-        under_a_ceiling: Some(|report| average(report.step_blocks, report.steps)),
+        under_a_ceiling: Some(|report| Some(average(report.step_blocks, report.steps))),
         is_of_steps: true,
         ..row(
             Figure::StepBlocks,
@@ -216,8 +216,8 @@ const fn measured(figure: Figure, name: &'static str, of: fn(&Report) -> Option<
 }
 
 /// What a step does, on average, rounded up: that passes a ceiling exactly if the average does.
-fn average(all: u64, steps: u64) -> Option<u64> {
-    Some(all.div_ceil(steps.max(1)))
+fn average(all: u64, steps: u64) -> u64 {
+    all.div_ceil(steps.max(1))
 }
 
 impl Figure {

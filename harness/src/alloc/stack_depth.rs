@@ -10,22 +10,19 @@
 //! stack happens to begin changes nothing. A few lines of assembly move the stack pointer there
 //! for each step and back.
 
+mod paint;
+
 use super::c_heap;
-use super::memory;
 use super::scopes::Record;
 use libc::c_void;
-use std::arch::{asm, naked_asm};
+pub(in crate::alloc) use paint::stack_pointer;
+use paint::{PAGE, Stack, call_at, first_used, is_main, paint, reach};
 use std::cell::Cell;
-use std::hint::black_box;
-use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
-
-/// No word of a program, and no address.
-const PATTERN: u64 = 0xA5C3_96E1_5A3C_691E;
 
 /// Below its caller the harness needs less than this between two steps.
 const APART: usize = 64 << 10;
@@ -33,13 +30,8 @@ const APART: usize = 64 << 10;
 /// Of a larger stack no more is painted.
 const MOST_PAINTED: usize = 8 << 20;
 
-/// The kernel lets the stack of the main thread come no nearer to other mappings than this.
-const MAIN_GAP: usize = 1 << 20;
-
 /// With less room below a step it is not measured.
 const LEAST_ROOM: usize = 32 << 10;
-
-const PAGE: usize = 4 << 10;
 
 /// The most that was used of a stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,7 +199,7 @@ const NOT_FOLLOWED: StackDepth = StackDepth {
 /// certain.
 fn will_end(thread: &'static Thread) -> bool {
     /// The key plus one; zero while there is none.
-    static KEY: AtomicUsize = AtomicUsize::new(0);
+    static KEY: AtomicU32 = AtomicU32::new(0);
 
     let key = match KEY.load(Acquire) {
         0 => {
@@ -216,16 +208,16 @@ fn will_end(thread: &'static Thread) -> bool {
             if unsafe { libc::pthread_key_create(&raw mut fresh, Some(thread_ends)) } != 0 {
                 return false;
             }
-            match KEY.compare_exchange(0, fresh as usize + 1, SeqCst, Acquire) {
+            match KEY.compare_exchange(0, fresh + 1, SeqCst, Acquire) {
                 Ok(_) => fresh,
                 Err(first) => {
                     // SAFETY: this thread has just made the key and nobody else has it.
                     unsafe { libc::pthread_key_delete(fresh) };
-                    (first - 1) as libc::pthread_key_t
+                    first - 1
                 }
             }
         }
-        known => (known - 1) as libc::pthread_key_t,
+        known => known - 1,
     };
     // It may allocate in C, which is not the program's.
     //
@@ -246,46 +238,6 @@ pub(in crate::alloc) fn forked() {
     for thread in &THREADS {
         thread.give_back();
     }
-}
-
-/// What can be painted of a thread's stack.
-struct Stack {
-    low: usize,
-}
-
-impl Stack {
-    /// Of the current thread; none if the system does not say.
-    fn of_thread() -> Option<Self> {
-        let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-        let (mut address, mut size, mut guard) = (ptr::null_mut(), 0_usize, 0_usize);
-        // It allocates in C, which is not the program's.
-        let is_known = c_heap::uncounted(|| {
-            // SAFETY: the attributes are written by the first call, read by the next two if it
-            // did, and then destroyed; all other pointers are to variables of ours.
-            unsafe {
-                let attributes = attributes.as_mut_ptr();
-                if libc::pthread_getattr_np(libc::pthread_self(), attributes) != 0 {
-                    return false;
-                }
-                let has_stack =
-                    libc::pthread_attr_getstack(attributes, &raw mut address, &raw mut size);
-                let has_guard = libc::pthread_attr_getguardsize(attributes, &raw mut guard);
-                libc::pthread_attr_destroy(attributes);
-                has_stack == 0 && has_guard == 0
-            }
-        });
-        // Some versions of glibc have the guard in the size, so it is left out once more.
-        let gap = if is_main() { MAIN_GAP } else { guard };
-        let low = (address as usize)
-            .checked_add(gap)?
-            .checked_next_multiple_of(PAGE)?;
-        is_known.then_some(Self { low })
-    }
-}
-
-/// Whether this is the thread that runs `main`.
-fn is_main() -> bool {
-    memory::thread_id() == std::process::id()
 }
 
 /// The steps of a scenario that are measured, on this thread.
@@ -345,9 +297,9 @@ impl MeasuredSteps {
         };
         paint(low, base);
         nothing(&steps);
-        let least = used(low, base).bytes;
-        steps.least.set(least);
-        paint(base - least as usize, base);
+        let first = first_used(low, base);
+        steps.least.set((base - first) as u64);
+        paint(first, base);
         Ok(steps)
     }
 
@@ -422,98 +374,6 @@ fn used(low: usize, base: usize) -> StackDepth {
         bytes: (base - first) as u64,
         is_least: first == low,
     }
-}
-
-/// Has the kernel give the main thread its stack down to `low`, by using it. Some versions give
-/// it only to what lies near the stack pointer.
-#[inline(never)]
-fn reach(low: usize) {
-    let pages = [0_u8; 2 * PAGE];
-    if (&raw const pages as usize).saturating_sub(4 * PAGE) > low {
-        reach(low);
-    }
-    black_box(&pages);
-}
-
-#[inline(always)]
-pub(in crate::alloc) fn stack_pointer() -> usize {
-    let pointer;
-    // SAFETY: it only reads the register.
-    unsafe { asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
-    pointer
-}
-
-/// Fills stack of this thread that nobody uses: from `low` to `high`, or to this function's own.
-/// Both are multiples of 8.
-#[inline(never)]
-fn paint(low: usize, high: usize) {
-    let high = high.min(stack_pointer());
-    if low >= high {
-        return;
-    }
-    // SAFETY: it is writable memory of this thread's stack, and no variable lies below the stack
-    // pointer. A signal's handler that runs meanwhile lies below it too, and has returned before
-    // the next word is written.
-    unsafe {
-        asm!(
-            "rep stosq",
-            inout("rdi") low => _,
-            inout("rcx") (high - low) / 8 => _,
-            in("rax") PATTERN,
-            options(preserves_flags),
-        );
-    }
-}
-
-/// The first word of a stack that is not painted, or `high`.
-fn first_used(low: usize, high: usize) -> usize {
-    let mut at = low;
-    if low >= high {
-        return high;
-    }
-    // SAFETY: it reads mapped memory: the stack of this thread, or of one that can't end
-    // meanwhile. That it may write there at the same time is nothing that the compiler knows of.
-    unsafe {
-        asm!(
-            "repe scasq",
-            "je 2f",
-            "sub rdi, 8",
-            "2:",
-            inout("rdi") at,
-            inout("rcx") (high - low) / 8 => _,
-            in("rax") PATTERN,
-            options(nostack, readonly),
-        );
-    }
-    at
-}
-
-/// Calls `function` with the stack pointer at `stack`.
-///
-/// # Safety
-/// `stack` is on this thread's stack, below everything that is in use, a multiple of 16, and has
-/// room for what `function` does with `step`.
-#[unsafe(naked)]
-unsafe extern "C-unwind" fn call_at(
-    step: *mut c_void,
-    function: extern "C-unwind" fn(*mut c_void),
-    stack: usize,
-) {
-    naked_asm!(
-        ".cfi_startproc",
-        "push rbp",
-        ".cfi_def_cfa_offset 16",
-        ".cfi_offset rbp, -16",
-        "mov rbp, rsp",
-        ".cfi_def_cfa_register rbp",
-        "mov rsp, rdx",
-        "call rsi",
-        "mov rsp, rbp",
-        "pop rbp",
-        ".cfi_def_cfa rsp, 8",
-        "ret",
-        ".cfi_endproc",
-    )
 }
 
 #[cfg(test)]

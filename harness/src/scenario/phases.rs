@@ -29,11 +29,7 @@ pub(crate) fn once<S>(
     let own = Scope::enter(&scenario.name);
     let on_runtime = state_on_runtime(type_name::<S>());
     let tasks = on_runtime.map(|_| alive_tasks as fn() -> u64);
-    let mut recorder = unscoped(|| Recorder::new(run, &own, trace, tasks));
-    if let Some(trace) = trace {
-        own.follow(trace);
-    }
-    recorder.begin();
+    let mut recorder = recording(run, &own, trace, tasks);
     goes_to(&position, Position::SetUp, (0, 0));
     let mut state = guarded(scenario, &position, setup);
     if on_runtime.unwrap_or(type_name::<S>()) == type_name::<()>() {
@@ -46,13 +42,8 @@ pub(crate) fn once<S>(
         (warm_up, requested_end) = (0, 0);
     }
     let mut stack = Stack::begin(run, &own, |steps| {
-        on(
-            Some(steps),
-            &|_: &mut S, _| steps.mark(),
-            &mut state,
-            0,
-            trace,
-        );
+        let nothing = |_: &mut S, _| steps.mark();
+        on(Some(steps), &nothing, &mut state, 0, trace);
     });
     // All steps are called from one place, so that their call stacks are alike.
     for i in 0.. {
@@ -69,9 +60,8 @@ pub(crate) fn once<S>(
             break;
         }
         goes_to(&position, Position::Step(i), recorder.last_seen());
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-            on(stack.steps(), step, &mut state, i, trace);
-        })) {
+        let on = || on(stack.steps(), step, &mut state, i, trace);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(on)) {
             if !is_extension {
                 escalate(scenario, &position, payload.as_ref());
             }
@@ -99,6 +89,21 @@ pub(crate) fn once<S>(
         recorder.state_dropped();
         recorder.into_report()
     })
+}
+
+/// Records a run, from now on.
+fn recording<'a>(
+    run: &'a Run<'a>,
+    own: &'a Scope,
+    trace: Option<&'a Trace>,
+    tasks: Option<fn() -> u64>,
+) -> Recorder<'a> {
+    let mut recorder = unscoped(|| Recorder::new(run, own, trace, tasks));
+    if let Some(trace) = trace {
+        own.follow(trace);
+    }
+    recorder.begin();
+    recorder
 }
 
 /// Runs a step on the stack that is measured, if it is: in one way, whatever the step is.

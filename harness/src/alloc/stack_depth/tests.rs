@@ -1,7 +1,10 @@
 //! Painting and reading, and threads that end in ways that safe code has not.
 
+use super::paint::PATTERN;
 use super::*;
 use crate::alloc::OpenScope;
+use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::thread;
 
 unsafe extern "C-unwind" {

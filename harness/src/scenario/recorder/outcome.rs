@@ -194,9 +194,10 @@ impl Recorder<'_> {
     }
 
     /// Whether call stacks could tell more, and were not taken.
-    fn may_have_sites(&self, coverage: &Coverage) -> bool {
+    fn is_coarse(&self, verdict: &Verdict, coverage: &Coverage) -> bool {
         let is_in_time = self.stop != Some(Stop::TimeBudget);
-        self.watch.is_none() && is_in_time && coverage.evidence.is_none()
+        let may_have_sites = self.watch.is_none() && is_in_time && coverage.evidence.is_none();
+        may_have_sites && verdict::is_coarse(verdict, self.floors.windows())
     }
 
     /// Allocates; the state was dropped.
@@ -205,9 +206,7 @@ impl Recorder<'_> {
         let [live_bytes, live_blocks, ..] = self.end_levels;
         let growth_bytes = signed(live_bytes) - signed(self.baseline[0]);
         let (verdict, coverage) = self.verdict();
-        let is_coarse =
-            self.may_have_sites(&coverage) && verdict::is_coarse(&verdict, self.floors.windows());
-        let watch = self.watch.take();
+        let is_coarse = self.is_coarse(&verdict, &coverage);
         let (of_steps, of_run) = (self.end.totals, self.end.totals.since(&self.before.totals));
         let peak_bytes = self.peak_bytes.max(live_bytes);
         let mut report = Report {
@@ -239,7 +238,7 @@ impl Recorder<'_> {
             verdict,
             is_coarse,
             is_left_open: self.is_left_open,
-            has_sites: watch.is_some(),
+            has_sites: self.watch.is_some(),
             coverage,
             accepted: Vec::new(),
             resources: self.resources(scenario),
@@ -251,11 +250,10 @@ impl Recorder<'_> {
             diagnosis: None,
             diagnosis_obstacle: None,
         };
-        report.breaches = report.judge_ceilings();
-        report.look_into_stack();
+        report.judge();
         let is_sound = report.failures().is_empty() && self.stop.is_none();
         // Names take their time.
-        let watch = watch.filter(|_| !is_sound || self.run.is_to_explain());
+        let watch = self.watch.filter(|_| !is_sound || self.run.is_to_explain());
         report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
         let stopped = report.look_into_types(&scenario.types);
         report.breaches.extend(match (self.stop, self.stop_at) {
@@ -276,9 +274,10 @@ impl Recorder<'_> {
 }
 
 impl Report {
-    /// If the stack has a ceiling and was not measured, or could have been more, the verdict is
-    /// open.
-    fn look_into_stack(&mut self) {
+    /// Holds it to its ceilings. If the stack has one and was not measured, or could have been
+    /// more, the verdict is open.
+    fn judge(&mut self) {
+        self.breaches = self.judge_ceilings();
         let obstacle = match self.stack {
             Some(Ok(depth)) if depth.is_least => STACK_IS_LEAST,
             Some(Err(obstacle)) => obstacle,
