@@ -51,9 +51,8 @@ pub(crate) fn once<S>(
             recorder.start();
         }
         if i == requested_end {
-            recorder.stack = stack.end();
             let runtime_bytes = on_runtime.map_or(0, |_| RUNTIME_BYTES);
-            recorder.requested_steps_done(&State::of(&state, runtime_bytes));
+            recorder.requested_steps_done(&State::of(&state, runtime_bytes), stack.end());
             is_extension = true;
         }
         if is_extension && !recorder.wants_more() {
@@ -66,7 +65,6 @@ pub(crate) fn once<S>(
                 escalate(scenario, &position, payload.as_ref());
             }
             unscoped(|| recorder.extension_panicked(&message_of(payload.as_ref())));
-            drop(payload);
             break;
         }
         if i + 1 == requested_end {

@@ -85,7 +85,7 @@ pub(crate) struct Recorder<'a> {
     /// Total bytes and blocks, and reallocations.
     before_steps: (u64, u64, u64),
     /// The stack of the requested steps, if that was asked for.
-    pub(super) stack: Option<Result<StackDepth, &'static str>>,
+    stack: Option<Result<StackDepth, &'static str>>,
     residue_bytes: u64,
     overruns: Option<Overruns>,
     unmeasured: Vec<Quantity>,
@@ -298,8 +298,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The requested steps are done, or the run was stopped in them.
-    pub(crate) fn requested_steps_done(&mut self, state: &State) {
+    /// The requested steps are done, or the run was stopped in them; so much stack they used.
+    pub(crate) fn requested_steps_done(
+        &mut self,
+        state: &State,
+        stack: Option<Result<StackDepth, &'static str>>,
+    ) {
+        self.stack = stack;
         self.extended_since = Some(Instant::now());
         self.end = self.scope.read();
         (self.peak_bytes, self.peak_error_bytes) = self.peak();
