@@ -36,6 +36,14 @@ fn main() {
             "highwater_interpose",
             has_glibc && !is_static && is_set("CARGO_FEATURE_THREADS"),
         ),
+        // How much stack is used can be measured, on threads that are started too.
+        (
+            "highwater_stack_depth",
+            has_glibc
+                && !is_static
+                && is("CARGO_CFG_TARGET_ARCH", "x86_64")
+                && is_set("CARGO_FEATURE_THREADS"),
+        ),
         // C's `malloc` family can be replaced by ours.
         (
             "highwater_c_heap",

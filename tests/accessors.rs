@@ -104,6 +104,8 @@ fn figure_of_report(report: &Report, key: &str) -> Value {
         "step_bytes" => json!(report.step_bytes()),
         "step_blocks" => json!(report.step_blocks()),
         "reallocations" => json!(report.reallocations()),
+        "stack_bytes" => json!(report.stack_bytes()),
+        "future_bytes" => json!(report.future_bytes()),
         "ceilings" => list(
             report.ceilings(),
             |(ceiling, limit)| json!({"ceiling": ceiling.name(), "limit": limit, "unit": ceiling.unit()}),

@@ -144,6 +144,38 @@ fn peak_breached() {
 }
 
 #[test]
+fn future_breached() {
+    let scenario = Scenario::new("future-breached").steps(64);
+    let scenario = scenario.future_ceiling(ByteSize::b(512));
+    let report = scenario.run_async(
+        async || (),
+        async |(), i| {
+            let message = [i; 100];
+            tokio::task::yield_now().await;
+            black_box(message);
+        },
+    );
+    let short = message_of(|| report.assert());
+    let text = report.to_string();
+    let line = text.lines().find(|line| line.starts_with("  future "));
+    let told = [short.lines().next(), line];
+    let told: Vec<_> = told
+        .into_iter()
+        .flatten()
+        .chain(text.lines().take(1))
+        .collect();
+    let failures = report.failures();
+    insta::assert_snapshot!(format!("{}\n\n{}", failures.join("\n"), told.join("\n")));
+}
+
+#[test]
+fn a_ceiling_on_futures_where_there_are_none() {
+    let scenario = Scenario::new("not-async").future_ceiling(ByteSize::kib(4));
+    let message = message_of(|| scenario.run(|| (), |(), _| ()));
+    insta::assert_snapshot!(message);
+}
+
+#[test]
 fn residue_breached() {
     let report = Scenario::new("residue-breached")
         .steps(64)

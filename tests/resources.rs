@@ -5,6 +5,7 @@
 use highwater::{Ceiling, Report, Resource, Scenario};
 use rstest::rstest;
 use std::future::pending;
+use std::hint::black_box;
 use std::sync::mpsc;
 use std::thread;
 
@@ -143,4 +144,50 @@ fn tasks_of_a_scenario_that_is_not_async() {
     let report = scenario.task_ceiling(0).run(|| (), |(), _| ());
     let tasks = resource(&report, Ceiling::Tasks);
     insta::assert_snapshot!(tasks.obstacle().expect("there are none"));
+}
+
+async fn waits(i: u64) {
+    let message = [i; 100];
+    tokio::task::yield_now().await;
+    black_box(message);
+}
+
+/// The figure is the size of what the closure returns; of a box, that of the box.
+#[test]
+fn futures_have_the_size_that_the_compiler_gives_them() {
+    let size = size_of_val(&waits(0)) as u64;
+    assert!(size >= 800, "{size}");
+    let scenario = Scenario::new("futures").steps(64);
+    let plain = scenario.run_async(async || (), |(): &mut (), i| waits(i));
+    assert_eq!(plain.future_bytes(), Some(size));
+    let boxed = scenario.run_async(async || (), |(): &mut (), i| Box::pin(waits(i)));
+    assert_eq!(boxed.future_bytes(), Some(8));
+    let line = "  future      8 B\n";
+    assert!(boxed.to_string().contains(line), "{boxed}");
+    let awaited = scenario.run_async(async || (), async |(), i| waits(i).await);
+    assert!(
+        awaited.future_bytes() > Some(size),
+        "with the closure's own"
+    );
+    let none = scenario.run(|| (), |(), i| drop(black_box(waits(i))));
+    assert_eq!(none.future_bytes(), None);
+    assert!(!none.to_string().contains("  future "), "{none}");
+    let no_step = scenario.steps(0).future_ceiling(highwater::ByteSize::b(0));
+    let no_step = no_step.run_async(async || (), |(): &mut (), i| waits(i));
+    assert_eq!(
+        (no_step.future_bytes(), no_step.breaches()),
+        (None, &[][..])
+    );
+}
+
+/// Below the attribute it is that of the function alone.
+#[highwater::test(steps = 64, future = "1 KB", in_process)]
+async fn the_future_of_a_function(i: u64) {
+    waits(i).await;
+}
+
+#[highwater::test(steps = 64, future = "799 B", in_process)]
+#[should_panic(expected = "future 8")]
+async fn the_future_of_a_function_is_too_large(i: u64) {
+    waits(i).await;
 }

@@ -10,7 +10,7 @@ use highwater_reports::figure::{Figure, Figures, Unit, figures};
 use highwater_reports::file::write_atomically;
 use highwater_reports::page::blocks;
 use highwater_reports::report::{Ceiling, Report, Site};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -24,7 +24,7 @@ const HEADER: &str = "highwater baseline 1";
 pub struct Baseline {
     /// The scenario, with its variant in brackets.
     pub scenario: String,
-    /// The figures by their names.
+    /// The figures by their names, without those that were not measured.
     pub figures: Figures,
     /// The least and the most of each figure that differed from run to run when it was recorded.
     pub ranges: BTreeMap<Figure, [i64; 2]>,
@@ -122,17 +122,21 @@ impl Baseline {
         }
     }
 
-    /// The least and the most that this figure was when it was recorded.
-    pub fn range(&self, figure: Figure) -> [i64; 2] {
-        let value = self.figures.get(&figure).copied().unwrap_or(0);
-        self.ranges.get(&figure).copied().unwrap_or([value; 2])
+    /// The least and the most that this figure was when it was recorded; none if it was not
+    /// measured.
+    pub fn range(&self, figure: Figure) -> Option<[i64; 2]> {
+        let value = *self.figures.get(&figure)?;
+        Some(self.ranges.get(&figure).copied().unwrap_or([value; 2]))
     }
 
     /// How far this figure may differ from run to run: as far as any did that is counted in the
-    /// same. Few runs do not show the range of each. Levels of memory differ less than totals.
+    /// same. Few runs do not show the range of each. Levels of memory differ less than totals,
+    /// and what only some scenarios have is for itself.
     pub fn spread(&self, figure: Figure) -> u64 {
         let is_like = |other: Figure| {
-            other.unit() == figure.unit() && (figure.is_a_total() || !other.is_a_total())
+            let are_common = figure.is_always_measured() && other.is_always_measured();
+            let is_as_level = figure.is_a_total() || !other.is_a_total();
+            other == figure || are_common && other.unit() == figure.unit() && is_as_level
         };
         let alike = self.ranges.iter().filter(|(other, _)| is_like(**other));
         let widths = alike.map(|(_, [least, most])| most.abs_diff(*least));
@@ -181,29 +185,18 @@ impl Baseline {
     }
 
     fn parse(text: &str) -> Result<Self, (usize, String)> {
-        let mut lines = text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line));
-        let mut next = |expected: &str| {
-            let (number, line) = lines
-                .by_ref()
-                .find(|(_, line)| !line.trim().is_empty())
-                .ok_or_else(|| (text.lines().count() + 1, format!("`{expected}` is missing")))?;
-            match line.split_at_checked(14) {
-                Some((name, value)) if name.trim_end() == expected => Ok((number, value.trim())),
-                _ if line == expected => Ok((number, "")),
-                _ => Err((number, format!("`{expected}` is expected, not `{line}`"))),
-            }
-        };
+        let mut lines = Lines::of(text);
         let plain = |(number, text): (usize, &str)| {
             unescaped(text).ok_or_else(|| (number, format!("`{text}` has a `\\` too many")))
         };
-        next(HEADER)?;
-        let scenario = plain(next("scenario")?)?;
+        lines.next(HEADER)?;
+        let scenario = plain(lines.next("scenario")?)?;
         let mut figures = Figures::new();
         for figure in Figure::all() {
-            let (number, text) = next(figure.name())?;
+            if !figure.is_always_measured() && !lines.has_next(figure.name()) {
+                continue;
+            }
+            let (number, text) = lines.next(figure.name())?;
             let value = value(figure, text);
             let problem = || {
                 (
@@ -213,12 +206,12 @@ impl Baseline {
             };
             figures.insert(figure, value.ok_or_else(problem)?);
         }
-        let verdict = plain(next("verdict")?)?;
-        let law = Some(plain(next("law")?)?).filter(|law| law != "none");
+        let verdict = plain(lines.next("verdict")?)?;
+        let law = Some(plain(lines.next("law")?)?).filter(|law| law != "none");
         let mut ceilings = BTreeMap::new();
         let mut ranges = BTreeMap::new();
         let mut sites = Vec::new();
-        for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+        for (number, line) in lines.left {
             let problem = || {
                 let problem = format!("`ceiling`, `varies` or `site` is expected, not `{line}`");
                 (number, problem)
@@ -255,6 +248,47 @@ impl Baseline {
     /// If the system refuses.
     pub fn write(&self, path: &Path) -> Result<(), BaselineError> {
         write_atomically(path, &self.to_text()).map_err(|source| io_error(path, source))
+    }
+}
+
+/// The lines of a file that are not empty, with their numbers.
+struct Lines<'a> {
+    left: VecDeque<(usize, &'a str)>,
+    /// The number behind the last one.
+    end: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let lines = (1..).zip(text.lines());
+        Self {
+            left: lines.filter(|(_, line)| !line.trim().is_empty()).collect(),
+            end: text.lines().count() + 1,
+        }
+    }
+
+    /// Whether the next one is of this name.
+    fn has_next(&self, name: &str) -> bool {
+        let next = self.left.front();
+        next.is_some_and(|(_, line)| value_of(line, name).is_some())
+    }
+
+    /// The next one's value, and where it is.
+    fn next(&mut self, expected: &str) -> Result<(usize, &'a str), (usize, String)> {
+        let next = self.left.pop_front();
+        let missing = || (self.end, format!("`{expected}` is missing"));
+        let (number, line) = next.ok_or_else(missing)?;
+        let problem = || (number, format!("`{expected}` is expected, not `{line}`"));
+        let value = value_of(line, expected).ok_or_else(problem)?;
+        Ok((number, value))
+    }
+}
+
+/// What stands behind the name in a line, if it is this name.
+fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    match line.split_at_checked(14) {
+        Some((known, value)) if known.trim_end() == name => Some(value.trim()),
+        _ => (line == name).then_some(""),
     }
 }
 

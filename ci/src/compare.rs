@@ -93,8 +93,11 @@ pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Chan
     let mut changes: Vec<_> = verdict(before, after, rule).into_iter().collect();
     changes.extend(ceilings(before, after, rule));
     for figure in Figure::all().filter(|figure| !figure.is_bound()) {
-        let is = value(after, figure);
-        let [least, most] = before.range(figure);
+        let (is, range) = (after.figures.get(&figure).copied(), before.range(figure));
+        let (Some(is), Some([least, most])) = (is, range) else {
+            changes.extend(measured_once(figure, range.map(|[_, most]| most), is, rule));
+            continue;
+        };
         // What differed from run to run then may do so by as much now.
         let was = is.clamp(least, most);
         let allowed = rule.tolerance.map_or(0, |tolerance| tolerance.of(figure));
@@ -123,6 +126,22 @@ pub fn changes(before: &Baseline, after: &Baseline, rule: &Rule<'_>) -> Vec<Chan
         });
     }
     changes
+}
+
+/// A figure that only one of the two has.
+fn measured_once(
+    figure: Figure,
+    before: Option<i64>,
+    after: Option<i64>,
+    rule: &Rule<'_>,
+) -> Option<Change> {
+    before.or(after)?;
+    let value = |of: Option<i64>| match of {
+        Some(value) => Value::Number(value),
+        None => Value::Word("not measured".to_owned()),
+    };
+    let (before, after) = (value(before), value(after));
+    Some(rule.change(Kind::Figure(figure), before, after, Effect::Different))
 }
 
 /// The verdict's change, or that of the law if the verdict is the same.

@@ -301,14 +301,20 @@ impl Config {
         self.judge_growth(report);
         let own = entry.map(|entry| &entry.ceilings);
         for figure in Figure::all() {
+            let name = figure.name();
+            let own = own.and_then(|own| own.on(figure));
             let Some(actual) = figure.under_a_ceiling(report) else {
+                // The project's is for those that have it.
+                if let Some(Limit::At(_)) = own {
+                    let failure =
+                        format!("{name}: not measured, and there is a ceiling in highwater.toml");
+                    report.failures.push(failure);
+                }
                 continue;
             };
-            let name = figure.name();
             let has_one = report.ceilings.iter().any(|set| set.ceiling == name);
             let projects = self.ceilings.on(figure).filter(|_| !has_one);
-            let applies = own.and_then(|own| own.on(figure)).or(projects);
-            if let Some(Limit::At(limit)) = applies {
+            if let Some(Limit::At(limit)) = own.or(projects) {
                 hold(report, figure, limit, actual);
             }
         }
@@ -363,7 +369,8 @@ fn hold(report: &mut Report, figure: Figure, limit: u64, actual: u64) {
         let limit = page::limit(&set);
         let amount = |amount: u64| figure.display(i64::try_from(amount).unwrap_or(i64::MAX));
         let found = if figure.is_of_steps() {
-            let (all, steps) = (figure.display(figure.of(report)), Thousands(report.steps));
+            let all = figure.of(report).unwrap_or(0);
+            let (all, steps) = (figure.display(all), Thousands(report.steps));
             format!("{all} in {steps} steps, above the ceiling of {limit} each")
         } else {
             let (found, excess) = (amount(actual), amount(actual - set.limit));

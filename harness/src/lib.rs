@@ -91,10 +91,11 @@
 //! that passed, and fails if that is not found.
 //!
 //! # What it cannot see
-//! The stack, resident memory and fragmentation; what C allocates only with the feature `c-heap`,
-//! on Linux with glibc on x86-64 or `AArch64`. Call stacks and types need Linux or macOS on one
-//! of these, holders Linux on x86-64; elsewhere a failure has its figures alone.
-//! What a verdict of bounded would have missed stands in it: the smallest leak that would have shown.
+//! The stack, but for the most that a step uses, where there is a ceiling on it; resident memory
+//! and fragmentation; what C allocates only with the feature `c-heap`, on Linux with glibc on
+//! x86-64 or `AArch64`. Call stacks and types need Linux or macOS on one of these, holders Linux
+//! on x86-64; elsewhere a failure has its figures alone. What a verdict of bounded would have
+//! missed stands in it: the smallest leak that would have shown.
 
 #![deny(unsafe_code)]
 
@@ -171,7 +172,7 @@ pub mod __private {
     pub use crate::holders::how_held;
     pub use crate::isolation::{Child, Ended, Isolated, isolated, started_for};
     #[cfg(feature = "tokio")]
-    pub use crate::scenario::runtime::block_on;
+    pub use crate::scenario::runtime::{block_on, future_of_step};
     pub use crate::scope::live_in_process;
     pub use crate::symbols::{Located, frames_told, plain, stack_told};
     pub use crate::text::duration::milliseconds;

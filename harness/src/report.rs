@@ -14,7 +14,7 @@ mod summary;
 mod text;
 mod types;
 
-use crate::alloc::{Overruns, unscoped};
+use crate::alloc::{Overruns, StackDepth, unscoped};
 use crate::diagnosis::Diagnosis;
 use crate::verdict::Verdict;
 pub use ceiling::{Breach, Ceiling};
@@ -71,6 +71,9 @@ pub struct Report {
     pub(crate) step_bytes: u64,
     pub(crate) step_blocks: u64,
     pub(crate) reallocations: u64,
+    pub(crate) future_bytes: Option<u64>,
+    /// None if nobody asked; else how much, or why that is not known.
+    pub(crate) stack: Option<Result<StackDepth, &'static str>>,
     pub(crate) ceilings: Vec<(Ceiling, u64)>,
     pub(crate) breaches: Vec<Breach>,
     pub(crate) types: Vec<OfType>,
@@ -218,6 +221,27 @@ impl Report {
     /// How many times a block was resized from set-up to the end of the requested steps.
     pub fn reallocations(&self) -> u64 {
         self.reallocations
+    }
+
+    /// The size in bytes of the future of a step, the largest one: what an async scenario needs
+    /// for what it keeps while it waits. None if the steps are not async, and if none was taken.
+    ///
+    /// It is [`size_of_val`] of what the closure of [`run_async`](crate::Scenario::run_async)
+    /// returns, or the async function below `#[highwater::test]`. What lies behind a `Box` in it
+    /// is no part of it, nor are tasks that it spawns.
+    pub fn future_bytes(&self) -> Option<u64> {
+        self.future_bytes
+    }
+
+    /// The most stack in bytes that a step used, on the scenario's own thread or on one that was
+    /// started in the steps: of the requested steps and the warm-up. None unless there is a
+    /// [ceiling](crate::Scenario::stack_ceiling) on it, and if it could not be measured.
+    ///
+    /// On the scenario's thread it is what was written to below the step's own frame, and 0 if
+    /// that is no more than for a step that does nothing; on other threads, all that was written
+    /// to since they were started.
+    pub fn stack_bytes(&self) -> Option<u64> {
+        self.stack?.ok().map(|depth| depth.bytes)
     }
 
     /// Blocks allocated in a step, on average; none if there were no steps.

@@ -23,6 +23,7 @@ mod runtime;
 mod scaling;
 #[cfg(feature = "proptest")]
 mod search;
+mod stack;
 mod under_way;
 
 pub use builder::Scenario;

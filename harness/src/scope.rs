@@ -12,7 +12,8 @@ pub(crate) mod panics;
 mod usage;
 
 use crate::alloc::{
-    self, Elsewhere, HeldScope, Noted, OpenError, OpenScope, Reading, SCOPE_LIMIT, Seen, Trace,
+    self, Elsewhere, HeldScope, MeasuredSteps, Noted, OpenError, OpenScope, Reading, SCOPE_LIMIT,
+    Seen, Trace,
 };
 pub use assertion::assert_no_allocation;
 #[cfg(feature = "criterion")]
@@ -163,6 +164,14 @@ impl Scope {
     /// From now on blocks of this scope are tracked to their sites.
     pub(crate) fn follow(&self, trace: &Trace) {
         self.open.follow(trace);
+    }
+
+    /// Measures the stack of steps in it: see [`MeasuredSteps`].
+    pub(crate) fn measure_stack(
+        &self,
+        nothing: impl FnOnce(&MeasuredSteps),
+    ) -> Result<MeasuredSteps, &'static str> {
+        self.open.measure_stack(nothing)
     }
 
     /// From now on allocations in it are noted; this thread stands in it.

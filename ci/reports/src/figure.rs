@@ -40,6 +40,10 @@ pub enum Figure {
     StepBlocks,
     /// How many times a block was resized.
     Reallocations,
+    /// The size of the future of a step of an async scenario.
+    Future,
+    /// The most stack that a step used, where there is a ceiling on it.
+    Stack,
 }
 
 /// What a figure is counted in.
@@ -56,7 +60,7 @@ pub enum Unit {
     Reallocations,
 }
 
-/// The figures of one run.
+/// The figures of one run, without those that were not measured.
 pub type Figures = BTreeMap<Figure, i64>;
 
 /// What the table says of a figure.
@@ -68,9 +72,9 @@ struct Row {
     key: &'static str,
     unit: Unit,
     /// How it is read from a report.
-    of: fn(&Report) -> i128,
+    of: Of,
     /// What a ceiling in `highwater.toml` is compared with; none if there is no such ceiling.
-    under_a_ceiling: Option<fn(&Report) -> u64>,
+    under_a_ceiling: Option<fn(&Report) -> Option<u64>>,
     /// The figure that says how far the true value may lie above.
     bound: Option<Figure>,
     /// Whether more of it blocks if `highwater.toml` does not say what does.
@@ -79,19 +83,30 @@ struct Row {
     is_of_steps: bool,
 }
 
-static ROWS: [Row; 12] = [
+/// How a figure is read from a report.
+#[derive(Clone, Copy)]
+enum Of {
+    /// Each report has it.
+    Each(fn(&Report) -> i128),
+    /// It is measured in some scenarios alone.
+    Some(fn(&Report) -> Option<u64>),
+}
+
+static ROWS: [Row; 14] = [
     row(Figure::Steps, "steps", "steps", Unit::Steps, |report| {
         report.steps.into()
     }),
     Row {
-        under_a_ceiling: Some(|report| u64::try_from(report.growth_bytes).unwrap_or(0)),
+        under_a_ceiling: Some(|report| Some(u64::try_from(report.growth_bytes).unwrap_or(0))),
         blocks_by_default: true,
         ..row(Figure::Growth, "growth", "growth", Unit::Bytes, |report| {
             report.growth_bytes.into()
         })
     },
     Row {
-        under_a_ceiling: Some(|report| report.peak_bytes.saturating_add(report.peak_error_bytes)),
+        under_a_ceiling: Some(|report| {
+            Some(report.peak_bytes.saturating_add(report.peak_error_bytes))
+        }),
         bound: Some(Figure::PeakBound),
         blocks_by_default: true,
         ..row(Figure::Peak, "peak", "peak", Unit::Bytes, |report| {
@@ -106,7 +121,7 @@ static ROWS: [Row; 12] = [
         |report| report.peak_error_bytes.into(),
     ),
     Row {
-        under_a_ceiling: Some(|report| report.residue_bytes),
+        under_a_ceiling: Some(|report| Some(report.residue_bytes)),
         ..row(
             Figure::Residue,
             "residue",
@@ -136,7 +151,7 @@ static ROWS: [Row; 12] = [
         |report| report.total_blocks.into(),
     ),
     Row {
-        under_a_ceiling: Some(|report| average(report.step_bytes, report.steps)),
+        under_a_ceiling: Some(|report| Some(average(report.step_bytes, report.steps))),
         is_of_steps: true,
         ..row(
             Figure::StepBytes,
@@ -147,7 +162,7 @@ static ROWS: [Row; 12] = [
         )
     },
     Row {
-        under_a_ceiling: Some(|report| average(report.step_blocks, report.steps)),
+        under_a_ceiling: Some(|report| Some(average(report.step_blocks, report.steps))),
         is_of_steps: true,
         ..row(
             Figure::StepBlocks,
@@ -164,6 +179,12 @@ static ROWS: [Row; 12] = [
         Unit::Reallocations,
         |report| report.reallocations.into(),
     ),
+    Row {
+        under_a_ceiling: Some(|report| report.future_bytes),
+        ..measured(Figure::Future, "future", |report| report.future_bytes)
+    },
+    // It is measured where the code has a ceiling, so there is no other one.
+    measured(Figure::Stack, "stack", |report| report.stack_bytes),
 ];
 
 const fn row(
@@ -178,11 +199,19 @@ const fn row(
         name,
         key,
         unit,
-        of,
+        of: Of::Each(of),
         under_a_ceiling: None,
         bound: None,
         blocks_by_default: false,
         is_of_steps: false,
+    }
+}
+
+/// A size that some scenarios have.
+const fn measured(figure: Figure, name: &'static str, of: fn(&Report) -> Option<u64>) -> Row {
+    Row {
+        of: Of::Some(of),
+        ..row(figure, name, name, Unit::Bytes, |_| 0)
     }
 }
 
@@ -217,9 +246,19 @@ impl Figure {
         self.row().unit
     }
 
-    /// The figure in `report`.
-    pub fn of(self, report: &Report) -> i64 {
-        i64::try_from((self.row().of)(report)).unwrap_or(i64::MAX)
+    /// The figure in `report`; none if it was not measured.
+    pub fn of(self, report: &Report) -> Option<i64> {
+        let value = match self.row().of {
+            Of::Each(of) => of(report),
+            Of::Some(of) => of(report)?.into(),
+        };
+        Some(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
+    /// Whether each report has it. Others are of some scenarios alone, and say nothing of how
+    /// far the rest may vary.
+    pub fn is_always_measured(self) -> bool {
+        matches!(self.row().of, Of::Each(_))
     }
 
     /// Whether `highwater.toml` can set a ceiling on it.
@@ -227,10 +266,10 @@ impl Figure {
         self.row().under_a_ceiling.is_some()
     }
 
-    /// What such a ceiling is compared with; none if there is none. Of what the steps did, it is
+    /// What such a ceiling is compared with; none if there is none, or it was not measured. Of what the steps did, it is
     /// the average of a step, rounded up.
     pub fn under_a_ceiling(self, report: &Report) -> Option<u64> {
-        self.row().under_a_ceiling.map(|actual| actual(report))
+        self.row().under_a_ceiling?(report)
     }
 
     /// The figure that says how far the true value of this one may lie above.
@@ -280,7 +319,7 @@ impl Figure {
 /// All figures of `report`.
 pub fn figures(report: &Report) -> Figures {
     Figure::all()
-        .map(|figure| (figure, figure.of(report)))
+        .filter_map(|figure| Some((figure, figure.of(report)?)))
         .collect()
 }
 
@@ -311,7 +350,7 @@ mod tests {
             let in_json = serde_json::to_value(row.figure).expect("a word");
             assert_eq!(in_json, row.key, "the same everywhere");
         }
-        let last = Figure::Reallocations as usize;
+        let last = Figure::Stack as usize;
         assert_eq!(ROWS.len(), last + 1, "it is the last one");
     }
 }

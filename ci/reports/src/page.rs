@@ -203,7 +203,7 @@ pub fn figures_of(
                 @for figure in Figure::all() {
                     @let value = |of: &Option<BTreeMap<Figure, i64>>| of.as_ref()?.get(&figure).copied();
                     @let [before, after] = [value(&of_base), value(&of_head)];
-                    tr {
+                    @if figure.is_always_measured() || before.or(after).is_some() { tr {
                         th scope="row" { (figure.name()) }
                         @if base.is_some() { (known_cell("base", figure, before)) }
                         (known_cell("now", figure, after))
@@ -217,7 +217,7 @@ pub fn figures_of(
                             ceiling.map_or(0, |ceiling| ceiling.limit.into()),
                             &ceiling.map(|ceiling| limit(ceiling) + a_step).unwrap_or_default(),
                         ))
-                    }
+                    } }
                 }
             }
         }

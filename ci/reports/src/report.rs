@@ -75,6 +75,14 @@ pub struct Report {
     pub step_blocks: u64,
     /// How many times a block was resized.
     pub reallocations: u64,
+    /// The size of the future of a step; none if the steps are not async, and in reports of
+    /// older libraries.
+    #[serde(default)]
+    pub future_bytes: Option<u64>,
+    /// The most stack that a step used; none if that was not asked for or could not be measured,
+    /// and in reports of older libraries.
+    #[serde(default)]
+    pub stack_bytes: Option<u64>,
     /// Whether memory is bounded.
     pub verdict: Verdict,
     /// Why the verdict is what it is.

@@ -37,6 +37,22 @@ ceiling        peak: 8,192 B
     assert_eq!(Baseline::parse(text), Ok(baseline));
 }
 
+/// What only some scenarios have is a line where it was measured.
+#[test]
+fn a_figure_of_some_scenarios() {
+    let mut report = report();
+    let without = Baseline::of(&report).to_text();
+    assert!(!without.contains("future"), "{without}");
+    report.future_bytes = Some(5_000);
+    let baseline = Baseline::of(&report);
+    let text = baseline.to_text();
+    assert!(
+        text.contains("reallocations  5\nfuture         5,000 B\nverdict "),
+        "{text}"
+    );
+    assert_eq!(Baseline::parse(&text), Ok(baseline));
+}
+
 #[test]
 fn what_was_not_written_is_refused_with_its_line() {
     let text = Baseline::of(&report()).to_text();

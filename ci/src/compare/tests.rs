@@ -60,6 +60,29 @@ fn more_is_worse_and_less_is_better() {
     );
 }
 
+/// What was not measured is not zero.
+#[test]
+fn a_figure_that_one_side_has_is_only_different() {
+    let of = |bytes| with(&[(Figure::Future, bytes)]);
+    assert!(told(&of(1_000), &of(1_000), &STRICT).is_empty());
+    assert_eq!(
+        told(&of(1_000), &of(1_008), &STRICT),
+        ["future 1,000 B → 1,008 B (+8 B, +0.80 %): Worse, blocks"]
+    );
+    assert_eq!(
+        told(&known(), &of(1_000), &STRICT),
+        ["future not measured → 1,000 B: Different"]
+    );
+    assert_eq!(
+        told(&of(1_000), &known(), &STRICT),
+        ["future 1,000 B → not measured: Different"]
+    );
+    // How far others vary says nothing of it.
+    let mut before = of(1_000);
+    before.ranges.insert(Figure::Peak, [1_024, 9_000]);
+    assert_eq!(told(&before, &of(1_008), &STRICT).len(), 1);
+}
+
 #[test]
 fn figures_for_other_steps_are_only_different() {
     let found = with(&[(Figure::Steps, 5_000), (Figure::Total, 9_999)]);

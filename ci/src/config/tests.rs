@@ -86,6 +86,26 @@ fn ceilings_on_a_step_are_for_its_average() {
     assert!(applied(&format!("{step}\n{own}")).1.is_empty());
 }
 
+/// The project's is for those that have a future; one for this scenario can't be held.
+#[test]
+fn ceilings_on_futures_are_for_async_scenarios() {
+    let all = "[ceilings]\nfuture = \"1 KiB\"\n";
+    assert_eq!(applied(all).0.len(), 2);
+    assert!(applied(all).1.is_empty());
+    let own = "[scenario.last-hundred]\nceilings = { future = \"1 KiB\" }";
+    assert_eq!(
+        applied(own).1,
+        ["future: not measured, and there is a ceiling in highwater.toml"]
+    );
+    let mut report = report();
+    report.future_bytes = Some(1_025);
+    config(all).apply(&mut report).expect("one entry");
+    assert_eq!(
+        report.failures,
+        ["future: 1,025 B, 1 B above the ceiling of 1 KiB in highwater.toml"]
+    );
+}
+
 #[test]
 fn a_name_goes_before_a_pattern_and_two_patterns_are_one_too_many() {
     let config = config(
@@ -141,7 +161,7 @@ fn mistakes_are_named_with_line_and_column() {
 2 | groth = \"1 MB\"
   | ^^^^^
 unknown field `groth`, expected one of `growth`, `peak`, `residue`, `step-bytes`, \
-`step-blocks`",
+`step-blocks`, `future`",
     );
     check_error(
         "\n[ceilings]\npeak = \"64 Mib\"",
@@ -175,7 +195,8 @@ the reason is empty",
 2 | blocks = [\"grwth\"]
   |          ^^^^^^^^^
 `grwth` cannot block; what can: growing, inconclusive, ceiling, law, growth, peak, residue, \
-live, live-blocks, total, total-blocks, step-bytes, step-blocks, reallocations",
+live, live-blocks, total, total-blocks, step-bytes, step-blocks, reallocations, future, \
+stack",
     );
     check_error(
         "scenario = 3",
@@ -286,7 +307,8 @@ fn a_tolerance_is_read_by_the_figures_unit() {
 2 | tolerance = { peak-bound = \"1 B\", reason = \"none\" }
   |               ^^^^^^^^^^
 unknown field `peak-bound`, expected one of `reason`, `growth`, `peak`, `residue`, `live`, \
-`live-blocks`, `total`, `total-blocks`, `step-bytes`, `step-blocks`, `reallocations`",
+`live-blocks`, `total`, `total-blocks`, `step-bytes`, `step-blocks`, `reallocations`, \
+`future`, `stack`",
     );
 }
 

@@ -226,10 +226,10 @@ impl<'a> Subject<'a> {
                 return None;
             };
             let of = |reports: &[&Report]| {
-                let values = || reports.iter().map(|report| figure.of(report));
+                let values = || reports.iter().filter_map(|report| figure.of(report));
                 Some([values().min()?, values().max()?])
             };
-            let of_baseline = || Some(self.baseline?.range(figure));
+            let of_baseline = || self.baseline?.range(figure);
             Some(Range {
                 figure,
                 unit: figure.unit(),

@@ -49,13 +49,20 @@ impl Runs {
     }
 
     fn is_near(&self, other: &Self, figure: Figure, tolerance: Option<&Tolerance>) -> bool {
-        let [[least, most], [low, high]] = [self, other].map(|runs| runs.found.range(figure));
+        let ranges = [self, other].map(|runs| runs.found.range(figure));
+        let [Some([least, most]), Some([low, high])] = ranges else {
+            // It could be the same where neither has it.
+            return ranges == [None; 2];
+        };
         let apart =
             u64::try_from(low.saturating_sub(most).max(least.saturating_sub(high))).unwrap_or(0);
         let wide = self.found.spread(figure).max(other.found.spread(figure));
         let tolerated = tolerance.map_or(0, |tolerance| tolerance.of(figure));
         // What is known only up to a bound may lie as much higher.
-        let bound = |runs: &Self| figure.bound().map_or(0, |bound| runs.found.range(bound)[1]);
+        let bound = |runs: &Self| {
+            let range = figure.bound().and_then(|bound| runs.found.range(bound));
+            range.map_or(0, |[_, most]| most)
+        };
         let known = tolerated.max(bound(self)).max(bound(other));
         apart <= wide.max(known.unsigned_abs())
     }

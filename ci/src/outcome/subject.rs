@@ -179,12 +179,12 @@ fn diagnosed<'a>(first: Option<&'a Report>, again: &[&'a Report]) -> Option<&'a 
 /// What there is to say of a scenario that can't be compared.
 fn in_short(found: &Baseline) -> String {
     let figure = |figure: Figure| {
-        let value = found.figures.get(&figure).copied().unwrap_or(0);
-        format!("{} {}", figure.name(), figure.display(value))
+        let value = *found.figures.get(&figure)?;
+        Some(format!("{} {}", figure.name(), figure.display(value)))
     };
     let is_shown = |figure: &Figure| figure.can_have_a_ceiling() && !figure.is_of_steps();
     let figures = Figure::all().filter(is_shown);
-    let figures: Vec<_> = figures.map(figure).collect();
+    let figures: Vec<_> = figures.filter_map(figure).collect();
     format!("{}, {}", figures.join(", "), found.verdict)
 }
 

@@ -62,9 +62,12 @@ pub fn render(reports: &[Report], format: Format) -> String {
 /// The amounts of memory, each with how far the true value may lie above.
 fn amounts(report: &Report) -> impl Iterator<Item = (Figure, i64, i64)> {
     let figures = figures(report);
-    let of = move |figure: Figure| figures.get(&figure).copied().unwrap_or(0);
+    let of = move |figure: Figure| figures.get(&figure).copied();
     let amounts = Figure::all().filter(|figure| figure.unit() != Unit::Steps && !figure.is_bound());
-    amounts.map(move |figure| (figure, of(figure), figure.bound().map_or(0, &of)))
+    amounts.filter_map(move |figure| {
+        let bound = figure.bound().and_then(&of);
+        Some((figure, of(figure)?, bound.unwrap_or(0)))
+    })
 }
 
 /// A benchmark with its measures.

@@ -37,7 +37,7 @@ enum Kind {
     Word,
 }
 
-const KNOWN: [Known; 19] = [
+const KNOWN: [Known; 21] = [
     known("steps", Kind::Count("steps"), "steps = 10_000"),
     known("state", Kind::State, "state = Sessions::default()"),
     known("warm_up", Kind::Count("warm_up"), "warm_up = 100"),
@@ -71,6 +71,8 @@ const KNOWN: [Known; 19] = [
         "descriptors = 0",
     ),
     known("mapped", Kind::Size("mapped_ceiling"), "mapped = \"1 MiB\""),
+    known("future", Kind::Size("future_ceiling"), "future = \"4 KiB\""),
+    known("stack", Kind::Size("stack_ceiling"), "stack = \"64 KiB\""),
     known(
         "accept_inconclusive",
         Kind::Reason("accept_inconclusive"),
@@ -106,8 +108,8 @@ pub(crate) struct Arguments {
     /// Whether the function is a step of a scenario, and not a plain test.
     pub(crate) is_scenario: bool,
     pub(crate) state: Option<TokenStream>,
-    /// Where a ceiling on tasks is set.
-    pub(crate) tasks: Option<Span>,
+    /// A ceiling that async functions alone can have, and where it is set.
+    pub(crate) only_async: Option<(&'static str, Span)>,
     pub(crate) time_limit_ms: Option<u64>,
     pub(crate) in_process: bool,
     pub(crate) real_random: bool,
@@ -130,7 +132,9 @@ impl Arguments {
             calls: TokenStream::new(),
             is_scenario: has("steps"),
             state: None,
-            tasks: find("tasks").map(|argument| argument.name.span()),
+            only_async: ["tasks", "future"]
+                .into_iter()
+                .find_map(|name| Some((name, find(name)?.name.span()))),
             time_limit_ms: None,
             in_process: has("in_process"),
             real_random: has("real_random"),

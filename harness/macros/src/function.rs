@@ -151,11 +151,14 @@ impl Function {
                 quote_spanned!(generated_at(span)=> i)
             }
         });
-        let (asynchronous, awaited) = match self.signature.asyncness {
-            Some(_) => (quote!(async), quote!(.await)),
-            None => (quote!(), quote!()),
+        let call = quote!(#name(#(#passed),*));
+        let (asynchronous, call) = match self.signature.asyncness {
+            Some(_) => {
+                let noted = quote!(::highwater::__private::future_of_step(#call).await);
+                (quote!(async), noted)
+            }
+            None => (quote!(), call),
         };
-        let call = quote!(#name(#(#passed),*)#awaited);
         let state = if has_state { quote!(state) } else { quote!(()) };
         if let Some(value) = self.fallible() {
             let check = quote_spanned! {generated_at(value.span())=>
@@ -188,12 +191,12 @@ impl Function {
         if let Some(FnArg::Receiver(_)) = inputs.first() {
             return None;
         }
-        if let (Some(tasks), true) = (arguments.tasks, self.signature.asyncness.is_none()) {
-            return refuse(
-                tasks,
-                "with `tasks` takes an async function, whose tasks it counts: add `async`, or \
-                 remove `tasks`",
+        if let (Some((name, span)), None) = (arguments.only_async, self.signature.asyncness) {
+            let problem = format!(
+                "with `{name}` takes an async function, whose {name} it measures: add `async`, \
+                 or remove `{name}`"
             );
+            return refuse(span, &problem);
         }
         match (arguments.is_scenario, &arguments.state) {
             (false, _) => refuse(

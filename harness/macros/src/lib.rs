@@ -58,6 +58,8 @@ use proc_macro2::TokenStream;
 /// | `tasks = 0` | the most by which the number of tasks of an async scenario may rise |
 /// | `descriptors = 0` | the most by which the number of open descriptors may rise |
 /// | `mapped = "1 MiB"` | the most by which memory mapped outside the heap may rise |
+/// | `future = "4 KiB"` | the most bytes that the future of an async function may have |
+/// | `stack = "64 KiB"` | the most stack that a step may use, on its own thread or one that it starts |
 /// | `time_budget = "60 s"` | how long the extension for the verdict may take; 60 s by default |
 /// | `accept_inconclusive = "why"` | passes although the verdict is left open |
 /// | `accept_residue = "why"` | passes although each run leaves more behind |

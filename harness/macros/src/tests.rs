@@ -275,8 +275,8 @@ fn arguments_that_do_not_exist() {
     let expected = "unknown argument `step`: the arguments are \
                     `steps`, `state`, `warm_up`, `growth`, `peak`, `residue`, `live_blocks`, \
                     `step_blocks`, `step_bytes`, `threads`, `tasks`, `descriptors`, `mapped`, \
-                    `accept_inconclusive`, `accept_residue`, `time_budget`, `time_limit`, \
-                    `in_process`, `real_random`";
+                    `future`, `stack`, `accept_inconclusive`, `accept_residue`, `time_budget`, \
+                    `time_limit`, `in_process`, `real_random`";
     check_arguments(quote!(step = 10), expected);
     let expected = "expected an argument, such as `steps = 10_000`";
     check_arguments(quote!(10), expected);
@@ -338,7 +338,8 @@ fn async_functions_need_the_feature() {
     let text = expand(quote!(steps = 1), item).to_string();
     if cfg!(feature = "tokio") {
         let dense = text.replace(' ', "");
-        let expected = ".run_async(async||(),async|(),i|bounded(i).await)";
+        let expected = ".run_async(async||(),async|(),i|\
+                        ::highwater::__private::future_of_step(bounded(i)).await)";
         assert!(dense.contains(expected), "{dense}");
         let plain = quote!(
             async fn bounded() {}
@@ -352,10 +353,13 @@ fn async_functions_need_the_feature() {
 }
 
 #[test]
-fn tasks_are_those_of_an_async_function() {
+fn tasks_and_futures_are_those_of_an_async_function() {
     let expected = "`#[highwater::test]` with `tasks` takes an async function, whose tasks it \
-                    counts: add `async`, or remove `tasks`";
+                    measures: add `async`, or remove `tasks`";
     check_arguments(quote!(steps = 10, tasks = 0), expected);
+    let expected = "`#[highwater::test]` with `future` takes an async function, whose future it \
+                    measures: add `async`, or remove `future`";
+    check_arguments(quote!(steps = 10, future = "1 KiB"), expected);
 }
 
 #[test]

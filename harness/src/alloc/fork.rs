@@ -23,6 +23,7 @@ pub(super) fn prepare() {}
 mod unix {
     use super::super::{ledger, scopes, spawn};
     use crate::alloc::interpose::random::Randomness;
+    use crate::alloc::stack_depth;
     use std::cell::UnsafeCell;
     use std::sync::atomic::{
         AtomicI32,
@@ -99,6 +100,7 @@ mod unix {
         STATE.store(DONE, Relaxed);
         scopes::only_thread_stands_in(ledger::give_back_others());
         spawn::forked();
+        stack_depth::forked();
         if let Some(randomness) = Randomness::of_new_thread() {
             randomness.take();
         }

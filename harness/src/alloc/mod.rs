@@ -33,6 +33,8 @@ mod open;
 mod refuse;
 mod scopes;
 mod slowly;
+#[cfg_attr(not(highwater_stack_depth), path = "no_stack_depth.rs")]
+mod stack_depth;
 mod sync;
 #[cfg_attr(not(highwater_stacks), path = "no_trace.rs")]
 mod trace;
@@ -60,6 +62,7 @@ pub(crate) use refuse::Plan;
 #[cfg(highwater_linux)]
 pub(crate) use refuse::Refused;
 pub(crate) use scopes::{Overruns, SCOPE_LIMIT};
+pub(crate) use stack_depth::{MeasuredSteps, StackDepth};
 pub(crate) use trace::{Live, Recorder, Stopped, Total, Trace, with_stacks_from};
 pub(crate) use unwind::frames;
 

@@ -4,6 +4,7 @@ use super::counters::FLUSH_BYTES;
 use super::inner::NOTED_BYTES;
 use super::notes::{Noted, Notes};
 use super::scopes::{self, OWN, Overruns, ROOT, Record};
+use super::stack_depth::MeasuredSteps;
 use super::{Totals, Trace, c_heap, fork, ledger, spawn};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -114,6 +115,14 @@ impl OpenScope {
     /// What was noted; none if nothing was allocated. Allocates.
     pub(crate) fn noted(self) -> Option<Noted> {
         self.0.notes().and_then(Notes::read)
+    }
+
+    /// Measures the stack of steps in it: see [`MeasuredSteps::begin`].
+    pub(crate) fn measure_stack(
+        self,
+        nothing: impl FnOnce(&MeasuredSteps),
+    ) -> Result<MeasuredSteps, &'static str> {
+        MeasuredSteps::begin(self.0, nothing)
     }
 
     pub(crate) fn name(self) -> String {

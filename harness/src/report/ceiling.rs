@@ -32,6 +32,10 @@ pub enum Ceiling {
     Descriptors,
     /// The rise of the bytes mapped outside the heap over the requested steps.
     Mapped,
+    /// The size of the future of a step of an async scenario.
+    Future,
+    /// The most stack that a step used.
+    Stack,
     /// Live bytes at any time: the step that passes it ends the run.
     MemoryBudget,
     /// Live bytes at any time: the allocation that passes it is shown, and its step is
@@ -56,7 +60,7 @@ struct Row {
     actual: fn(&Report) -> u64,
 }
 
-static ROWS: [Row; 12] = [
+static ROWS: [Row; 14] = [
     memory(Ceiling::Growth, "growth", "bytes", |report| {
         risen(Some(report.growth_bytes))
     }),
@@ -105,6 +109,18 @@ static ROWS: [Row; 12] = [
         is_of_process: true,
         ..memory(Ceiling::Mapped, "mapped", "bytes", |report| {
             resource(report, Ceiling::Mapped)
+        })
+    },
+    Row {
+        is_of_memory: false,
+        ..memory(Ceiling::Future, "future", "bytes", |report| {
+            report.future_bytes.unwrap_or(0)
+        })
+    },
+    Row {
+        is_of_memory: false,
+        ..memory(Ceiling::Stack, "stack", "bytes", |report| {
+            report.stack_bytes().unwrap_or(0)
         })
     },
     memory(Ceiling::MemoryBudget, "memory budget", "bytes", most),
@@ -161,7 +177,8 @@ impl Ceiling {
     }
 
     /// `"growth"`, `"peak"`, `"residue"`, `"live blocks"`, `"step blocks"`, `"step bytes"`,
-    /// `"threads"`, `"tasks"`, `"descriptors"`, `"mapped"`, `"memory budget"` or `"stop at"`.
+    /// `"threads"`, `"tasks"`, `"descriptors"`, `"mapped"`, `"future"`, `"stack"`, `"memory
+    /// budget"` or `"stop at"`.
     pub fn name(self) -> &'static str {
         self.row().name
     }

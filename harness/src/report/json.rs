@@ -52,6 +52,8 @@ impl Report {
         json.number("step_bytes", self.step_bytes);
         json.number("step_blocks", self.step_blocks);
         json.number("reallocations", self.reallocations);
+        json.known("future_bytes", self.future_bytes);
+        json.known("stack_bytes", self.stack_bytes());
         self.write_verdict(&mut json);
         let coverage = coverage(&self.coverage);
         json.member("coverage", &coverage);

@@ -106,6 +106,23 @@ impl Report {
         })
     }
 
+    /// The size of a step's future, if there is one.
+    fn future_line(&self) -> Option<String> {
+        let figure = format!("{} B", Thousands(self.future_bytes?));
+        Some(self.with_ceiling(&figure, Ceiling::Future))
+    }
+
+    /// How much stack the steps used, if that was asked for.
+    fn stack_line(&self) -> Option<String> {
+        let depth = match self.stack? {
+            Ok(depth) => depth,
+            Err(obstacle) => return Some(obstacle.to_owned()),
+        };
+        let least = if depth.is_least { "at least " } else { "" };
+        let figure = format!("{least}{} B", Thousands(depth.bytes));
+        Some(self.with_ceiling(&figure, Ceiling::Stack))
+    }
+
     /// The average of what the steps allocated.
     pub(super) fn each_step(&self, ceiling: Ceiling) -> Rate {
         Rate(self.of_steps(ceiling) as f64 / self.steps.max(1) as f64)
@@ -205,6 +222,8 @@ impl fmt::Display for Report {
             ("total", self.totals_line()),
         ];
         lines.extend(self.step_lines());
+        lines.extend(self.future_line().map(|line| ("future", line)));
+        lines.extend(self.stack_line().map(|line| ("stack", line)));
         let of_types = self.types.iter().filter(|known| known.obstacle().is_none());
         lines.extend(of_types.map(|known| ("by type", known.told())));
         let resources = self.resources.iter();

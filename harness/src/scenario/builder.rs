@@ -219,6 +219,45 @@ impl Scenario {
         self.ceiling(Ceiling::Mapped, limit.bytes())
     }
 
+    /// The most bytes that the [future of a step](crate::Report::future_bytes) may have, in an
+    /// async scenario. Inclusive.
+    pub fn future_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::Future, limit.bytes())
+    }
+
+    /// The most stack that a step may use, on the scenario's own thread and on each that a step
+    /// starts. Inclusive. With this ceiling the stack [is measured](crate::Report::stack_bytes);
+    /// without, it is not touched. It is on Linux with glibc on x86-64, with the feature
+    /// `threads`. Where it can't be measured the verdict is inconclusive.
+    ///
+    /// The figure depends on how the code was compiled: a debug build needs several times the
+    /// stack of a release build.
+    ///
+    /// ```
+    /// # #[global_allocator]
+    /// # static ALLOC: highwater::Alloc = highwater::Alloc::system();
+    /// # #[cfg(not(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64")))]
+    /// # fn main() {}
+    /// # #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+    /// # fn main() {
+    /// use highwater::{ByteSize, Scenario};
+    ///
+    /// fn depth(levels: u64) -> u64 {
+    ///     if levels == 0 { 0 } else { 1 + std::hint::black_box(depth(levels - 1)) }
+    /// }
+    ///
+    /// let report = Scenario::new("levels")
+    ///     .steps(100)
+    ///     .stack_ceiling(ByteSize::kib(16))
+    ///     .run(|| (), |(), i| assert_eq!(depth(i % 10), i % 10));
+    /// assert!(report.stack_bytes() > Some(0));
+    /// report.assert();
+    /// # }
+    /// ```
+    pub fn stack_ceiling(self, limit: ByteSize) -> Self {
+        self.ceiling(Ceiling::Stack, limit.bytes())
+    }
+
     fn ceiling(mut self, ceiling: Ceiling, limit: u64) -> Self {
         self.ceilings.retain(|(known, _)| *known != ceiling);
         self.ceilings.push((ceiling, limit));
@@ -336,6 +375,11 @@ impl Scenario {
     /// Whether it can't be run without call stacks.
     pub(crate) fn needs_call_stacks(&self) -> bool {
         self.stop_at.is_some() || !self.types.is_empty()
+    }
+
+    /// Whether there is this ceiling.
+    pub(crate) fn has_ceiling(&self, ceiling: Ceiling) -> bool {
+        self.ceilings.iter().any(|(known, _)| *known == ceiling)
     }
 
     /// Whether there is a ceiling on a figure that only the process has.

@@ -3,8 +3,9 @@
 use super::Scenario;
 use super::recorder::Recorder;
 use super::runtime::{RUNTIME_BYTES, alive_tasks, state_on_runtime};
+use super::stack::Stack;
 use super::under_way::Run;
-use crate::alloc::{Trace, unscoped, with_stacks_from};
+use crate::alloc::{MeasuredSteps, Trace, unscoped, with_stacks_from};
 use crate::holders::State;
 use crate::isolation::progress::{self, Position};
 use crate::report::Report;
@@ -28,11 +29,7 @@ pub(crate) fn once<S>(
     let own = Scope::enter(&scenario.name);
     let on_runtime = state_on_runtime(type_name::<S>());
     let tasks = on_runtime.map(|_| alive_tasks as fn() -> u64);
-    let mut recorder = unscoped(|| Recorder::new(run, &own, trace, tasks));
-    if let Some(trace) = trace {
-        own.follow(trace);
-    }
-    recorder.begin();
+    let mut recorder = recording(run, &own, trace, tasks);
     goes_to(&position, Position::SetUp, (0, 0));
     let mut state = guarded(scenario, &position, setup);
     if on_runtime.unwrap_or(type_name::<S>()) == type_name::<()>() {
@@ -44,6 +41,10 @@ pub(crate) fn once<S>(
     if recorder.is_over() {
         (warm_up, requested_end) = (0, 0);
     }
+    let mut stack = Stack::begin(run, &own, |steps| {
+        let nothing = |_: &mut S, _| steps.mark();
+        on(Some(steps), &nothing, &mut state, 0, trace);
+    });
     // All steps are called from one place, so that their call stacks are alike.
     for i in 0.. {
         if i == warm_up {
@@ -51,19 +52,19 @@ pub(crate) fn once<S>(
         }
         if i == requested_end {
             let runtime_bytes = on_runtime.map_or(0, |_| RUNTIME_BYTES);
-            recorder.requested_steps_done(&State::of(&state, runtime_bytes));
+            recorder.requested_steps_done(&State::of(&state, runtime_bytes), stack.end());
             is_extension = true;
         }
         if is_extension && !recorder.wants_more() {
             break;
         }
         goes_to(&position, Position::Step(i), recorder.last_seen());
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(step, &mut state, i, trace))) {
+        let on = || on(stack.steps(), step, &mut state, i, trace);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(on)) {
             if !is_extension {
                 escalate(scenario, &position, payload.as_ref());
             }
             unscoped(|| recorder.extension_panicked(&message_of(payload.as_ref())));
-            drop(payload);
             break;
         }
         if i + 1 == requested_end {
@@ -86,6 +87,35 @@ pub(crate) fn once<S>(
         recorder.state_dropped();
         recorder.into_report()
     })
+}
+
+/// Records a run, from now on.
+fn recording<'a>(
+    run: &'a Run<'a>,
+    own: &'a Scope,
+    trace: Option<&'a Trace>,
+    tasks: Option<fn() -> u64>,
+) -> Recorder<'a> {
+    let mut recorder = unscoped(|| Recorder::new(run, own, trace, tasks));
+    if let Some(trace) = trace {
+        own.follow(trace);
+    }
+    recorder.begin();
+    recorder
+}
+
+/// Runs a step on the stack that is measured, if it is: in one way, whatever the step is.
+fn on<S>(
+    measured: Option<&MeasuredSteps>,
+    step: &impl Fn(&mut S, u64),
+    state: &mut S,
+    i: u64,
+    trace: Option<&Trace>,
+) {
+    match measured {
+        Some(steps) => steps.run(|| call(step, state, i, trace)),
+        None => call(step, state, i, trace),
+    }
 }
 
 /// Runs a step. Where its call stacks are taken, they end here: how the steps are

@@ -12,7 +12,7 @@ mod outcome;
 use super::lookout::Lookout;
 use super::process;
 use super::under_way::Run;
-use crate::alloc::{Overruns, Reading, Trace, unscoped};
+use crate::alloc::{Overruns, Reading, StackDepth, Trace, unscoped};
 use crate::diagnosis::Watch;
 use crate::holders::State;
 use crate::isolation::progress;
@@ -84,6 +84,8 @@ pub(crate) struct Recorder<'a> {
     end_steps: u64,
     /// Total bytes and blocks, and reallocations.
     before_steps: (u64, u64, u64),
+    /// The stack of the requested steps, if that was asked for.
+    stack: Option<Result<StackDepth, &'static str>>,
     residue_bytes: u64,
     overruns: Option<Overruns>,
     unmeasured: Vec<Quantity>,
@@ -137,6 +139,7 @@ impl<'a> Recorder<'a> {
             end_levels: Levels::default(),
             end_steps: 0,
             before_steps: (0, 0, 0),
+            stack: None,
             residue_bytes: 0,
             overruns: None,
             unmeasured: Vec::with_capacity(4),
@@ -295,8 +298,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The requested steps are done, or the run was stopped in them.
-    pub(crate) fn requested_steps_done(&mut self, state: &State) {
+    /// The requested steps are done, or the run was stopped in them; so much stack they used.
+    pub(crate) fn requested_steps_done(
+        &mut self,
+        state: &State,
+        stack: Option<Result<StackDepth, &'static str>>,
+    ) {
+        self.stack = stack;
         self.extended_since = Some(Instant::now());
         self.end = self.scope.read();
         (self.peak_bytes, self.peak_error_bytes) = self.peak();

@@ -4,15 +4,17 @@ use super::accepted::{accepted_by_environment, accepted_leaks};
 use super::phases::{goes_to, guarded, once};
 #[cfg(feature = "tokio")]
 use super::runtime::{OnRuntime, is_in_async_code};
+use super::runtime::{forget_futures, state_on_runtime};
 use super::under_way::Run;
 use super::{Scenario, replay};
 use crate::alloc::{self, unscoped};
 use crate::isolation;
 use crate::isolation::progress::{self, Position};
 use crate::options;
-use crate::report::{Accepted, Repetition, Report, SelfTest};
+use crate::report::{Accepted, Ceiling, Repetition, Report, SelfTest};
 use crate::scope::panics;
 use crate::verdict::Verdict;
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -57,6 +59,7 @@ impl Scenario {
     /// - If `setup`, a requested step or the state's drop panics. The message says where. A
     ///   panic in the extension only ends the extension.
     /// - As [`Scope::enter`](crate::Scope::enter) does.
+    /// - If there is a [`future_ceiling`](Self::future_ceiling), which is for `run_async`.
     /// - If `HIGHWATER_STEPS` or `HIGHWATER_SITES` has a value that is not allowed.
     /// - If `cargo highwater` runs the test and the report can't be written, or if another
     ///   scenario of the test has the same name and other figures.
@@ -115,6 +118,8 @@ impl Scenario {
 fn run<S>(scenario: &Scenario, setup: &impl Fn() -> S, step: &impl Fn(&mut S, u64)) -> Report {
     let asked = options::steps().map(|steps| scenario.clone().steps(steps));
     let scenario = asked.as_ref().unwrap_or(scenario);
+    refuse_future_ceiling(scenario, state_on_runtime(type_name::<S>()).is_some());
+    forget_futures();
     panics::keep_output_out_of_scopes();
     unscoped(|| progress::scenario_starts(&scenario.full_name()));
     let run = Run::begin(scenario);
@@ -153,6 +158,18 @@ fn run<S>(scenario: &Scenario, setup: &impl Fn() -> S, step: &impl Fn(&mut S, u6
     progress::scenario_ends();
     report.write();
     report
+}
+
+/// A ceiling on futures where there are none would never be passed.
+#[track_caller]
+fn refuse_future_ceiling(scenario: &Scenario, is_async: bool) {
+    assert!(
+        is_async || !scenario.has_ceiling(Ceiling::Future),
+        "highwater: memory scenario `{}` has a ceiling on the future of a step, and its steps \
+         are not async.\n\
+         Run it with `run_async`, or remove `future_ceiling`.",
+        scenario.full_name()
+    );
 }
 
 /// What is let through, for a reason that the scenario gives or its project.

@@ -17,6 +17,10 @@ thread_local! {
     static CANARY: Cell<Option<Waker>> = const { Cell::new(None) };
     /// How many tasks were alive on the last runtime that took a step on this thread.
     static ALIVE_TASKS: Cell<u64> = const { Cell::new(0) };
+    /// The size of the future of the last step that was taken on this thread.
+    static FUTURE_BYTES: Cell<usize> = const { Cell::new(0) };
+    /// The size of the largest one of the scenario that runs on this thread.
+    static LARGEST_FUTURE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// Runs a future to its end on a current-thread runtime of its own.
@@ -118,6 +122,24 @@ pub(super) fn alive_tasks() -> u64 {
     ALIVE_TASKS.get()
 }
 
+/// The size of the largest future of a step of the scenario that runs on this thread; none if
+/// no step was taken.
+pub(super) fn future_bytes() -> Option<u64> {
+    LARGEST_FUTURE.get().map(|bytes| bytes as u64)
+}
+
+/// The next step is the first of a scenario.
+pub(super) fn forget_futures() {
+    LARGEST_FUTURE.set(None);
+}
+
+/// Notes that this future is the step's, and not the one of the closure that awaits it.
+#[doc(hidden)]
+pub fn future_of_step<F: Future>(future: F) -> F {
+    FUTURE_BYTES.set(size_of::<F>());
+    future
+}
+
 impl<S> OnRuntime<S> {
     pub(crate) fn new(setup: impl AsyncFn() -> S) -> Self {
         let mut builder = Builder::new_current_thread();
@@ -142,7 +164,10 @@ impl<S> OnRuntime<S> {
 
     pub(crate) fn step(&mut self, step: &impl AsyncFn(&mut S, u64), i: u64) {
         if let Some(state) = &mut self.state {
-            self.runtime.block_on(step(state, i));
+            let future = step(state, i);
+            FUTURE_BYTES.set(size_of_val(&future));
+            self.runtime.block_on(future);
+            LARGEST_FUTURE.set(LARGEST_FUTURE.get().max(Some(FUTURE_BYTES.get())));
             if self.count_tasks() > 0 {
                 self.runtime.block_on(until_idle());
             }

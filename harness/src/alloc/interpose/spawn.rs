@@ -24,6 +24,7 @@ use crate::alloc::c_heap;
 use crate::alloc::ledger;
 use crate::alloc::memory;
 use crate::alloc::scopes::{self, OWN, Record};
+use crate::alloc::stack_depth;
 use libc::{c_int, c_void, pthread_attr_t, pthread_t, stack_t};
 use std::cell::Cell;
 use std::ptr;
@@ -45,6 +46,8 @@ struct Handover<R> {
     /// Whether the thread that runs `main` started it.
     is_of_main: bool,
     randomness: Option<Randomness>,
+    /// Where it tells how much stack it used, if that is measured.
+    stack: Option<&'static stack_depth::Thread>,
     /// Whether it is the thread to learn by.
     is_sample: bool,
 }
@@ -140,6 +143,7 @@ fn hand_over<R>(
     }
     let scope = ledger::nearest_open(ledger::current().scope());
     let is_sample = IS_LEARNING.get();
+    let stack = stack_depth::Thread::of(scope);
     // SAFETY: `malloc` gave enough room, aligned for anything.
     unsafe {
         handover.write(Handover {
@@ -149,6 +153,7 @@ fn hand_over<R>(
             is_of_main: is_main(),
             // The sample is nobody's thread, and whose it is differs.
             randomness: (!is_sample).then(Randomness::of_new_thread).flatten(),
+            stack,
             is_sample,
         });
     }
@@ -158,6 +163,7 @@ fn hand_over<R>(
     let result = c_heap::uncounted(|| create(in_scope::<R>, handover.cast()));
     if result != 0 {
         scope.thread_ends();
+        stack.inspect(|stack| stack.give_back());
         // SAFETY: no thread was started, so the handover is still ours.
         unsafe { libc::free(handover.cast()) };
     }
@@ -166,6 +172,7 @@ fn hand_over<R>(
 
 /// What a new thread runs: its own routine, in the scope that it was started in.
 extern "C-unwind" fn in_scope<R>(handover: *mut c_void) -> R {
+    let base = stack_depth::stack_pointer();
     // SAFETY: `hand_over` wrote it for this thread alone, which frees it.
     let told = unsafe {
         let told = handover.cast::<Handover<R>>().read();
@@ -173,6 +180,9 @@ extern "C-unwind" fn in_scope<R>(handover: *mut c_void) -> R {
         told
     };
     ledger::start_in(told.scope, told.is_of_main);
+    if let Some(stack) = told.stack {
+        stack.begin(base);
+    }
     if let Some(randomness) = told.randomness {
         randomness.take();
     }

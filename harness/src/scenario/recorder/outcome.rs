@@ -10,8 +10,12 @@ use crate::report::{
     is_of,
 };
 use crate::scenario::Scenario;
+use crate::scenario::runtime::future_bytes;
 use crate::verdict::floors::{Levels, Quantity};
 use crate::verdict::{self, Verdict};
+
+/// All that was painted was used, or one thread too many was started.
+const STACK_IS_LEAST: &str = "more was used than is measured";
 
 /// So many points of the curve are shown of a run that has not ended.
 const MOST_POINTS: usize = 16;
@@ -190,9 +194,10 @@ impl Recorder<'_> {
     }
 
     /// Whether call stacks could tell more, and were not taken.
-    fn may_have_sites(&self, coverage: &Coverage) -> bool {
+    fn is_coarse(&self, verdict: &Verdict, coverage: &Coverage) -> bool {
         let is_in_time = self.stop != Some(Stop::TimeBudget);
-        self.watch.is_none() && is_in_time && coverage.evidence.is_none()
+        let may_have_sites = self.watch.is_none() && is_in_time && coverage.evidence.is_none();
+        may_have_sites && verdict::is_coarse(verdict, self.floors.windows())
     }
 
     /// Allocates; the state was dropped.
@@ -201,9 +206,7 @@ impl Recorder<'_> {
         let [live_bytes, live_blocks, ..] = self.end_levels;
         let growth_bytes = signed(live_bytes) - signed(self.baseline[0]);
         let (verdict, coverage) = self.verdict();
-        let is_coarse =
-            self.may_have_sites(&coverage) && verdict::is_coarse(&verdict, self.floors.windows());
-        let watch = self.watch.take();
+        let is_coarse = self.is_coarse(&verdict, &coverage);
         let (of_steps, of_run) = (self.end.totals, self.end.totals.since(&self.before.totals));
         let peak_bytes = self.peak_bytes.max(live_bytes);
         let mut report = Report {
@@ -227,13 +230,15 @@ impl Recorder<'_> {
             step_bytes: of_steps.total_bytes - self.before_steps.0,
             step_blocks: of_steps.total_blocks - self.before_steps.1,
             reallocations: of_run.reallocations,
+            stack: self.stack,
+            future_bytes: self.tasks.and_then(|_| future_bytes()),
             ceilings: scenario.ceilings.clone(),
             breaches: Vec::new(),
             types: Vec::new(),
             verdict,
             is_coarse,
             is_left_open: self.is_left_open,
-            has_sites: watch.is_some(),
+            has_sites: self.watch.is_some(),
             coverage,
             accepted: Vec::new(),
             resources: self.resources(scenario),
@@ -245,10 +250,10 @@ impl Recorder<'_> {
             diagnosis: None,
             diagnosis_obstacle: None,
         };
-        report.breaches = report.judge_ceilings();
+        report.judge();
         let is_sound = report.failures().is_empty() && self.stop.is_none();
         // Names take their time.
-        let watch = watch.filter(|_| !is_sound || self.run.is_to_explain());
+        let watch = self.watch.filter(|_| !is_sound || self.run.is_to_explain());
         report.diagnosis = watch.map(|watch| watch.into_diagnosis(growth_bytes));
         let stopped = report.look_into_types(&scenario.types);
         report.breaches.extend(match (self.stop, self.stop_at) {
@@ -269,6 +274,25 @@ impl Recorder<'_> {
 }
 
 impl Report {
+    /// Holds it to its ceilings. If the stack has one and was not measured, or could have been
+    /// more, the verdict is open.
+    fn judge(&mut self) {
+        self.breaches = self.judge_ceilings();
+        let obstacle = match self.stack {
+            Some(Ok(depth)) if depth.is_least => STACK_IS_LEAST,
+            Some(Err(obstacle)) => obstacle,
+            _ => return,
+        };
+        let is_breached = self
+            .breaches
+            .iter()
+            .any(|known| known.ceiling == Ceiling::Stack);
+        if self.verdict.is_bounded() && !is_breached {
+            let reason = format!("it is not known if the stack is within its ceiling: {obstacle}");
+            self.verdict = self.verdict.clone().but_inconclusive(reason);
+        }
+    }
+
     /// Counts the live blocks of these types. If that can't be done, the verdict is open. Returns
     /// the live bytes with which the run was stopped, if call stacks say that.
     fn look_into_types(&mut self, types: &[(String, u64)]) -> Option<u64> {
