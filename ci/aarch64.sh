@@ -25,8 +25,13 @@ test -e "$(dirname "$register")/qemu-aarch64" || printf '%s' \
 
 # Left out are the random programs, which take too long; what compiles a library with the C
 # compiler of this machine; and a message that the emulator adds a line to.
-cargo test --locked --target "$target" -p highwater -p highwater-tests --features highwater/c-heap \
-    --lib --test c_heap --test c_heap_and_rust --test foreign_threads --test overruns \
-    --test recording --test survival --test no_allocation --test sites --test threads --test types \
+test_all() {
+    cargo test --locked --target "$target" -p highwater -p highwater-tests \
+        --features highwater/c-heap "$@"
+}
+test_all --lib --test c_heap --test c_heap_and_rust --test foreign_threads --test overruns \
+    --test recording --test survival --test no_allocation --test sites --test threads \
     -- --skip generator:: --skip a_library_stays_for_as_long --skip a_library_that_is_loaded_later \
     --skip each_request_of_c_fails_once
+# And what takes more than its minute in an emulator.
+test_all --test types -- --skip in_a_process_of_its_own
