@@ -191,7 +191,8 @@ impl Function {
         if let Some(FnArg::Receiver(_)) = inputs.first() {
             return None;
         }
-        if let (Some((name, span)), None) = (arguments.only_async, self.signature.asyncness) {
+        let is_async = self.signature.asyncness.is_some();
+        if let Some((name, span)) = arguments.only_async.filter(|_| !is_async) {
             let problem = format!(
                 "with `{name}` takes an async function, whose {name} it measures: add `async`, \
                  or remove `{name}`"
