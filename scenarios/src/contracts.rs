@@ -3,6 +3,7 @@
 //! A contract is data, as a scenario is: one row in [`CONTRACTS`]. Its check asserts, as a test
 //! does, so that what is shown of a broken one is the message that a test would fail with.
 
+mod messages;
 mod sessions;
 mod symbols;
 mod ticks;
@@ -12,9 +13,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Every contract, in the order in which they are checked and listed.
-pub static CONTRACTS: [&Contract; 6] = [
+pub static CONTRACTS: [&Contract; 8] = [
     &ticks::ONE_TICK,
     &ticks::TICKS,
+    &messages::FUTURE,
+    &messages::STACK,
     &sessions::CLOSED,
     &symbols::SYMBOLS,
     &sessions::INDEX,
