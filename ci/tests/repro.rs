@@ -174,9 +174,9 @@ fn without_call_stacks_there_is_no_answer() {
     let project = Project::new();
     project.keep("8");
     let said = project.refuse_with_output(&["repro", "orders"]);
-    let message = "error: the report of `orders` has no call stacks: they are taken on Linux on \
-                   x86-64, with the feature `diagnosis` of highwater, which is on by default, and \
-                   unless HIGHWATER_SITES is `never`\n";
+    let message = "error: the report of `orders` has no call stacks: they are taken on Linux and \
+                   macOS, with the feature `diagnosis` of highwater, which is on by default, \
+                   and unless HIGHWATER_SITES is `never`\n";
     assert!(said.ends_with(message), "{said}");
     assert!(!project.reports().join("repro").exists());
 }

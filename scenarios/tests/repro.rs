@@ -71,7 +71,7 @@ fn repro_without_call_stacks_says_what_they_need() {
         "{printed}"
     );
     let message = "error: the report of `trades-1k` has no call stacks: they are taken on Linux \
-                   on x86-64, with the feature `diagnosis` of highwater, which is on by default, \
+                   and macOS, with the feature `diagnosis` of highwater, which is on by default, \
                    and unless HIGHWATER_SITES is `never`\n";
     assert_eq!(sandbox.stderr(&output), message);
     assert!(!sandbox.path().join("target/highwater/repro").exists());
