@@ -60,6 +60,14 @@ fn a_step_that_does_nothing_uses_nothing() {
     }
 }
 
+/// What was not measured is never a zero.
+#[test]
+fn of_no_step_nothing_is_known() {
+    let report = measuring("no-step").steps(0).run(|| (), |(), _| ());
+    assert_eq!(report.stack_bytes(), None, "{report}");
+    assert!(!report.verdict().is_bounded(), "{report}");
+}
+
 #[test]
 fn what_nobody_asked_for_is_absent() {
     let report = Scenario::new("not-asked").run(|| (), |(), _| ());

@@ -33,8 +33,8 @@ pub struct Artefact {
 pub enum ArtefactError {
     /// The report has no diagnosis.
     #[error(
-        "the report of `{0}` has no call stacks: they are taken on Linux and macOS, \
-         with the feature `diagnosis` of highwater, which is on by default, and unless \
+        "the report of `{0}` has no call stacks: they are taken on Linux and macOS, with \
+         the feature `diagnosis` of highwater, which is on by default, and unless \
          HIGHWATER_SITES is `never`"
     )]
     NoDiagnosis(String),

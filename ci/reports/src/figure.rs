@@ -266,8 +266,8 @@ impl Figure {
         self.row().under_a_ceiling.is_some()
     }
 
-    /// What such a ceiling is compared with; none if there is none, or it was not measured. Of what the steps did, it is
-    /// the average of a step, rounded up.
+    /// What such a ceiling is compared with; none if there is none, or it was not measured. Of
+    /// what the steps did, it is the average of a step, rounded up.
     pub fn under_a_ceiling(self, report: &Report) -> Option<u64> {
         self.row().under_a_ceiling?(report)
     }

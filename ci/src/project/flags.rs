@@ -22,7 +22,7 @@ const WANTED: [(&str, &str); 2] = [
 /// cargo says better.
 pub(super) fn encoded(directory: &Path, target: Option<&str>) -> Option<String> {
     let has_stacks = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
-    if !(cfg!(target_os = "linux") && has_stacks) {
+    if !(cfg!(any(target_os = "linux", target_os = "macos")) && has_stacks) {
         return None;
     }
     complete(&Config::load_with_cwd(directory).ok()?, target)

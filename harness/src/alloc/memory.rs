@@ -146,6 +146,12 @@ pub(crate) fn thread_id() -> u32 {
     id
 }
 
+/// Whether this is the thread that runs `main`.
+#[cfg(highwater_interpose)]
+pub(super) fn is_main_thread() -> bool {
+    thread_id() == std::process::id()
+}
+
 /// The name that the system has for this thread, of up to 15 bytes and zeros, in two words;
 /// empty where it is not asked.
 pub(super) fn thread_name() -> [u64; 2] {

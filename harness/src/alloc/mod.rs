@@ -29,6 +29,8 @@ mod memory;
 mod name;
 mod notes;
 mod open;
+#[cfg(any(highwater_stacks, highwater_stack_depth))]
+mod own_stack;
 #[cfg_attr(not(highwater_linux), path = "no_refuse.rs")]
 mod refuse;
 mod scopes;
@@ -36,6 +38,8 @@ mod slowly;
 #[cfg_attr(not(highwater_stack_depth), path = "no_stack_depth.rs")]
 mod stack_depth;
 mod sync;
+#[cfg(highwater_unix)]
+mod thread_key;
 #[cfg_attr(not(highwater_stacks), path = "no_trace.rs")]
 mod trace;
 #[cfg_attr(not(highwater_unix), path = "no_unwind.rs")]

@@ -1,6 +1,7 @@
 //! Allocators are asked for their figures on Linux alone.
 
 use super::Beneath;
+
 /// None.
 pub fn glibc() -> Option<Beneath> {
     None

@@ -13,10 +13,12 @@
 mod paint;
 
 use super::c_heap;
+use super::memory;
 use super::scopes::Record;
+use super::thread_key::ThreadKey;
 use libc::c_void;
 pub(in crate::alloc) use paint::stack_pointer;
-use paint::{PAGE, Stack, call_at, first_used, is_main, paint, reach};
+use paint::{PAGE, call_at, first_used, paint, reach};
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{
@@ -151,14 +153,16 @@ impl Thread {
 
     /// Paints the stack of this thread, which begins at `base`.
     pub(in crate::alloc) fn begin(&'static self, base: usize) {
-        let stack = Stack::of_thread().filter(|_| will_end(self));
-        let Some(stack) = stack else {
+        // What the key allocates in C is not the program's.
+        let will_tell = || c_heap::uncounted(|| KEY.set(self));
+        let lowest = paint::lowest().filter(|_| will_tell());
+        let Some(lowest) = lowest else {
             self.meter().note(self.run.load(Relaxed), NOT_FOLLOWED);
             self.give_back();
             return;
         };
         IS_MEASURED.set(true);
-        let low = stack.low.max(base.saturating_sub(MOST_PAINTED));
+        let low = lowest.max(base.saturating_sub(MOST_PAINTED));
         paint(low, usize::MAX);
         self.low.store(low, Relaxed);
         self.base.store(base, Relaxed);
@@ -195,40 +199,11 @@ const NOT_FOLLOWED: StackDepth = StackDepth {
     is_least: true,
 };
 
-/// Has [`thread_ends`] called when the current thread ends, however it does; says if that is
-/// certain.
-fn will_end(thread: &'static Thread) -> bool {
-    /// The key plus one; zero while there is none.
-    static KEY: AtomicU32 = AtomicU32::new(0);
-
-    let key = match KEY.load(Acquire) {
-        0 => {
-            let mut fresh = 0;
-            // SAFETY: `fresh` is ours to write, and the destructor is a plain function.
-            if unsafe { libc::pthread_key_create(&raw mut fresh, Some(thread_ends)) } != 0 {
-                return false;
-            }
-            match KEY.compare_exchange(0, fresh + 1, SeqCst, Acquire) {
-                Ok(_) => fresh,
-                Err(first) => {
-                    // SAFETY: this thread has just made the key and nobody else has it.
-                    unsafe { libc::pthread_key_delete(fresh) };
-                    first - 1
-                }
-            }
-        }
-        known => known - 1,
-    };
-    // It may allocate in C, which is not the program's.
-    //
-    // SAFETY: the key was created and is never deleted.
-    c_heap::uncounted(|| unsafe {
-        libc::pthread_setspecific(key, ptr::from_ref(thread).cast()) == 0
-    })
-}
+/// Has [`thread_ends`] called with a place when the thread ends, however it does.
+static KEY: ThreadKey = ThreadKey::new(thread_ends);
 
 unsafe extern "C" fn thread_ends(thread: *mut c_void) {
-    // SAFETY: `will_end` stored a reference to a place in the table.
+    // SAFETY: the key is set to places in the table, which stay.
     let thread = unsafe { &*thread.cast::<Thread>() };
     thread.read(FREE);
 }
@@ -266,10 +241,9 @@ impl MeasuredSteps {
         if IS_MEASURED.get() {
             return Err("not measured: it runs in a step of another scenario, whose stack is");
         }
-        let stack =
-            Stack::of_thread().ok_or("not measured: the system does not say where it is")?;
+        let lowest = paint::lowest().ok_or("not measured: the system does not say where it is")?;
         let base = (stack_pointer().saturating_sub(APART)) & !(PAGE - 1);
-        let low = stack.low.max(base.saturating_sub(MOST_PAINTED));
+        let low = lowest.max(base.saturating_sub(MOST_PAINTED));
         if base.saturating_sub(low) < LEAST_ROOM {
             return Err("not measured: the thread's stack has too little room");
         }
@@ -283,7 +257,7 @@ impl MeasuredSteps {
         let meter = METERS.iter().find(take);
         let meter = meter.ok_or("not measured: too many scenarios are at the same time")?;
         TAKEN.fetch_add(1, SeqCst);
-        if is_main() {
+        if memory::is_main_thread() {
             reach(low);
         }
         IS_MEASURED.set(true);

@@ -52,7 +52,7 @@ pub(crate) fn once<S>(
         }
         if i == requested_end {
             let runtime_bytes = on_runtime.map_or(0, |_| RUNTIME_BYTES);
-            recorder.requested_steps_done(&State::of(&state, runtime_bytes), stack.end());
+            recorder.requested_steps_done(&State::of(&state, runtime_bytes), stack.end(i));
             is_extension = true;
         }
         if is_extension && !recorder.wants_more() {

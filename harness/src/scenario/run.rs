@@ -2,9 +2,9 @@
 
 use super::accepted::{accepted_by_environment, accepted_leaks};
 use super::phases::{goes_to, guarded, once};
+use super::runtime::forget_futures;
 #[cfg(feature = "tokio")]
 use super::runtime::{OnRuntime, is_in_async_code};
-use super::runtime::{forget_futures, state_on_runtime};
 use super::under_way::Run;
 use super::{Scenario, replay};
 use crate::alloc::{self, unscoped};
@@ -14,7 +14,6 @@ use crate::options;
 use crate::report::{Accepted, Ceiling, Repetition, Report, SelfTest};
 use crate::scope::panics;
 use crate::verdict::Verdict;
-use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -68,6 +67,7 @@ impl Scenario {
     /// error.
     #[track_caller]
     pub fn run<S>(&self, setup: impl Fn() -> S, step: impl Fn(&mut S, u64)) -> Report {
+        refuse_future_ceiling(self);
         run(self, &setup, &step)
     }
 
@@ -106,9 +106,10 @@ impl Scenario {
              fn orders_are_bounded() {{ Scenario::new(\"orders\").run_async(...).assert(); }}\n",
             self.full_name()
         );
-        self.run(
-            || OnRuntime::new(&setup),
-            |on_runtime, i| on_runtime.step(&step, i),
+        run(
+            self,
+            &|| OnRuntime::new(&setup),
+            &|on_runtime: &mut OnRuntime<S>, i| on_runtime.step(&step, i),
         )
     }
 }
@@ -118,7 +119,6 @@ impl Scenario {
 fn run<S>(scenario: &Scenario, setup: &impl Fn() -> S, step: &impl Fn(&mut S, u64)) -> Report {
     let asked = options::steps().map(|steps| scenario.clone().steps(steps));
     let scenario = asked.as_ref().unwrap_or(scenario);
-    refuse_future_ceiling(scenario, state_on_runtime(type_name::<S>()).is_some());
     forget_futures();
     panics::keep_output_out_of_scopes();
     unscoped(|| progress::scenario_starts(&scenario.full_name()));
@@ -162,9 +162,9 @@ fn run<S>(scenario: &Scenario, setup: &impl Fn() -> S, step: &impl Fn(&mut S, u6
 
 /// A ceiling on futures where there are none would never be passed.
 #[track_caller]
-fn refuse_future_ceiling(scenario: &Scenario, is_async: bool) {
+fn refuse_future_ceiling(scenario: &Scenario) {
     assert!(
-        is_async || !scenario.has_ceiling(Ceiling::Future),
+        !scenario.has_ceiling(Ceiling::Future),
         "highwater: memory scenario `{}` has a ceiling on the future of a step, and its steps \
          are not async.\n\
          Run it with `run_async`, or remove `future_ceiling`.",

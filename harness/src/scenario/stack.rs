@@ -40,12 +40,12 @@ impl Stack {
         }
     }
 
-    /// The requested steps are done: what was found; none if nobody asked. No step is measured
-    /// from now on.
-    pub(super) fn end(&mut self) -> Option<Result<StackDepth, &'static str>> {
+    /// So many steps were run, and are all that were requested: what was found; none if nobody
+    /// asked, or there was no step. No step is measured from now on.
+    pub(super) fn end(&mut self, steps_run: u64) -> Option<Result<StackDepth, &'static str>> {
         match std::mem::replace(self, Self::NotAsked) {
             Self::NotAsked => None,
-            Self::Measured(steps) => Some(Ok(steps.end())),
+            Self::Measured(steps) => (steps_run > 0).then(|| Ok(steps.end())),
             Self::Unmeasured(obstacle) => Some(Err(obstacle)),
         }
     }

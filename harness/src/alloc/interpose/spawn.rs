@@ -114,16 +114,11 @@ pub(super) unsafe extern "C" fn thrd_create(
 
 /// Whether there is anything to tell a thread that this one starts.
 fn is_handed_over() -> bool {
-    is_main()
+    memory::is_main_thread()
         || scopes::root_counts_all()
         || !ledger::current().scope().is_root()
         || random::is_answered_here()
         || IS_LEARNING.get()
-}
-
-/// Whether this is the thread that runs `main`.
-fn is_main() -> bool {
-    memory::thread_id() == std::process::id()
 }
 
 /// Has `create` start a thread that runs `routine` in this thread's scope.
@@ -150,7 +145,7 @@ fn hand_over<R>(
             routine,
             argument,
             scope,
-            is_of_main: is_main(),
+            is_of_main: memory::is_main_thread(),
             // The sample is nobody's thread, and whose it is differs.
             randomness: (!is_sample).then(Randomness::of_new_thread).flatten(),
             stack,

@@ -1,6 +1,6 @@
 //! Where the stack of this thread lies, for those who walk it.
 
-use crate::alloc::c_heap;
+use crate::alloc::own_stack::{OwnStack, own_stack};
 use std::cell::Cell;
 
 /// The lowest address of a stack, and where it ends; both 0 if that is not known.
@@ -52,39 +52,8 @@ impl Bounds {
 pub(in crate::alloc) fn learn() {
     let now = Bounds::now();
     if now.end == 0
-        && let Some((start, end)) = c_heap::uncounted(ask)
+        && let Some(OwnStack { start, end, .. }) = own_stack()
     {
         Bounds { start, end, ..now }.set();
     }
-}
-
-#[cfg(not(highwater_linux))]
-#[allow(clippy::unnecessary_wraps)]
-fn ask() -> Option<(usize, usize)> {
-    // SAFETY: the thread exists, and both functions read what the system said at its start.
-    let (end, size) = unsafe {
-        let thread = libc::pthread_self();
-        let end = libc::pthread_get_stackaddr_np(thread);
-        (end as usize, libc::pthread_get_stacksize_np(thread))
-    };
-    Some((end.saturating_sub(size), end))
-}
-
-#[cfg(highwater_linux)]
-fn ask() -> Option<(usize, usize)> {
-    // SAFETY: all zero is a value of it, and libc fills it in below.
-    let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the thread exists, and the attributes are ours to write.
-    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) } != 0 {
-        return None;
-    }
-    let (mut lowest, mut size) = (std::ptr::null_mut::<libc::c_void>(), 0);
-    // SAFETY: the attributes were filled in, and are destroyed once.
-    let result = unsafe {
-        let result =
-            libc::pthread_attr_getstack(&raw const attributes, &raw mut lowest, &raw mut size);
-        libc::pthread_attr_destroy(&raw mut attributes);
-        result
-    };
-    (result == 0).then(|| (lowest as usize, lowest as usize + size))
 }

@@ -1,13 +1,11 @@
 //! A stack's unused part: where it is, filling it with a pattern, finding the first word that is
 //! another, and calling a function further down in it.
 
-use crate::alloc::c_heap;
 use crate::alloc::memory;
+use crate::alloc::own_stack::own_stack;
 use libc::c_void;
 use std::arch::{asm, naked_asm};
 use std::hint::black_box;
-use std::mem::MaybeUninit;
-use std::ptr;
 
 /// No word of a program, and no address.
 pub(super) const PATTERN: u64 = 0xA5C3_96E1_5A3C_691E;
@@ -17,44 +15,16 @@ const MAIN_GAP: usize = 1 << 20;
 
 pub(super) const PAGE: usize = 4 << 10;
 
-/// What can be painted of a thread's stack.
-pub(super) struct Stack {
-    pub(super) low: usize,
-}
-
-impl Stack {
-    /// Of the current thread; none if the system does not say.
-    pub(super) fn of_thread() -> Option<Self> {
-        let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-        let (mut address, mut size, mut guard) = (ptr::null_mut(), 0_usize, 0_usize);
-        // It allocates in C, which is not the program's.
-        let is_known = c_heap::uncounted(|| {
-            // SAFETY: the attributes are written by the first call, read by the next two if it
-            // did, and then destroyed; all other pointers are to variables of ours.
-            unsafe {
-                let attributes = attributes.as_mut_ptr();
-                if libc::pthread_getattr_np(libc::pthread_self(), attributes) != 0 {
-                    return false;
-                }
-                let has_stack =
-                    libc::pthread_attr_getstack(attributes, &raw mut address, &raw mut size);
-                let has_guard = libc::pthread_attr_getguardsize(attributes, &raw mut guard);
-                libc::pthread_attr_destroy(attributes);
-                has_stack == 0 && has_guard == 0
-            }
-        });
-        // Some versions of glibc have the guard in the size, so it is left out once more.
-        let gap = if is_main() { MAIN_GAP } else { guard };
-        let low = (address as usize)
-            .checked_add(gap)?
-            .checked_next_multiple_of(PAGE)?;
-        is_known.then_some(Self { low })
-    }
-}
-
-/// Whether this is the thread that runs `main`.
-pub(super) fn is_main() -> bool {
-    memory::thread_id() == std::process::id()
+/// From where on the current thread's stack can be painted; none if the system does not say.
+pub(super) fn lowest() -> Option<usize> {
+    let own = own_stack()?;
+    // Some versions of glibc have the guard in the size, so it is left out once more.
+    let gap = if memory::is_main_thread() {
+        MAIN_GAP
+    } else {
+        own.guard
+    };
+    own.start.checked_add(gap)?.checked_next_multiple_of(PAGE)
 }
 
 /// Has the kernel give the main thread its stack down to `low`, by using it. Some versions give
